@@ -38,11 +38,18 @@ func (e *Error) Error() string { return e.Message }
 // Unwrap returns the underlying error, which edges log and never send.
 func (e *Error) Unwrap() error { return e.cause }
 
-// Errorf returns an Error with the given code. A %w verb keeps its operand as
-// the cause without printing more than its text.
+// Errorf returns an Error with the given code. A %w operand becomes the cause and
+// its text part of the message; use Because for a cause that callers must not see.
 func Errorf(code Code, format string, args ...any) *Error {
 	err := fmt.Errorf(format, args...)
 	return &Error{Code: code, Message: err.Error(), cause: errors.Unwrap(err)}
+}
+
+// Because returns a copy of e with a cause that logs show and callers do not see.
+func (e *Error) Because(cause error) *Error {
+	c := *e
+	c.cause = cause
+	return &c
 }
 
 // With returns a copy of e with one more machine-readable detail.

@@ -1,0 +1,159 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"os"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	_ "github.com/mattn/go-sqlite3" // the embedded engine; the fastest of the drivers tried
+
+	"github.com/fairlead-ml/fairlead"
+)
+
+// Options say where the database is and how it is tuned. Zero values are defaults.
+type Options struct {
+	Path     string         // the SQLite file; its directory must exist
+	Clock    fairlead.Clock // wall time, for the migration table
+	Log      *slog.Logger
+	Readers  int           // concurrent read transactions; default 2 per CPU, at least 4
+	BatchMax int           // rows changed after which a batch is committed; default 4000
+	ReadMax  time.Duration // wall time after which a read is cancelled; default 60 s
+}
+
+// DB is an open database. It is safe for concurrent use.
+type DB struct {
+	opt     Options
+	write   *sql.DB
+	read    *sql.DB
+	writer  *writer
+	changed atomic.Pointer[chan struct{}]
+	closed  sync.Once
+}
+
+// Open opens or creates the database and brings every schema up to date, in the
+// given order. A database that a newer program wrote is refused with Precondition.
+func Open(ctx context.Context, opt Options, schemas ...Schema) (*DB, error) {
+	opt = opt.withDefaults()
+	_, statErr := os.Stat(opt.Path)
+	fresh := os.IsNotExist(statErr)
+	db := &DB{opt: opt}
+	var err error
+	if db.write, err = open(opt.Path, false, 1); err != nil {
+		return nil, err
+	}
+	if err := db.migrate(ctx, fresh, schemas); err != nil {
+		db.write.Close()
+		return nil, err
+	}
+	if db.read, err = open(opt.Path, true, opt.Readers); err != nil {
+		db.write.Close()
+		return nil, err
+	}
+	ch := make(chan struct{})
+	db.changed.Store(&ch)
+	if db.writer, err = startWriter(ctx, db); err != nil {
+		db.read.Close()
+		db.write.Close()
+		return nil, err
+	}
+	return db, nil
+}
+
+func (o Options) withDefaults() Options {
+	if o.Readers == 0 {
+		o.Readers = max(4, 2*runtime.GOMAXPROCS(0))
+	}
+	if o.BatchMax == 0 {
+		o.BatchMax = 4000
+	}
+	if o.ReadMax == 0 {
+		o.ReadMax = time.Minute
+	}
+	if o.Clock == nil {
+		o.Clock = fairlead.WallClock{}
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	return o
+}
+
+// open returns a pool on the file. WAL with synchronous=FULL: an acknowledged
+// write survives power loss, and group commit makes that cost nothing.
+func open(path string, readonly bool, conns int) (*sql.DB, error) {
+	q := url.Values{}
+	q.Set("_journal_mode", "WAL")
+	q.Set("_synchronous", "FULL")
+	q.Set("_busy_timeout", "5000")
+	q.Set("_foreign_keys", "1")
+	q.Set("_cache_size", "-4000")
+	if readonly {
+		q.Set("_query_only", "1")
+		q.Set("_txlock", "deferred")
+	}
+	db, err := sql.Open("sqlite3", "file:"+url.PathEscape(path)+"?"+q.Encode())
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", filepath.Base(path), err)
+	}
+	db.SetMaxOpenConns(conns)
+	db.SetMaxIdleConns(conns)
+	if err := db.Ping(); err != nil {
+		db.Close()
+		return nil, openError(path, err)
+	}
+	return db, nil
+}
+
+// Read runs fn on one consistent snapshot. The snapshot's age is bounded by
+// Options.ReadMax, so that a slow reader cannot hold the log of writes forever.
+func (db *DB) Read(ctx context.Context, fn func(tx *Tx) error) error {
+	ctx, cancel := context.WithTimeout(ctx, db.opt.ReadMax)
+	defer cancel()
+	conn, err := db.read.Conn(ctx)
+	if err != nil {
+		return translate(err)
+	}
+	defer conn.Close()
+	if _, err := conn.ExecContext(ctx, "begin"); err != nil {
+		return translate(err)
+	}
+	defer conn.ExecContext(context.WithoutCancel(ctx), "rollback")
+	return fn(&Tx{ctx: ctx, conn: conn})
+}
+
+// Write runs fn in the writer, in the given lane, and returns when the batch
+// that holds it is synced to disk, or with fn's error and no change. The context
+// bounds the wait for a place; a change that has begun is not cut off.
+func (db *DB) Write(ctx context.Context, lane Lane, fn func(tx *Tx) error) error {
+	return db.writer.submit(ctx, lane, fn)
+}
+
+// Changed returns a channel that is closed by the next commit.
+func (db *DB) Changed() <-chan struct{} { return *db.changed.Load() }
+
+func (db *DB) announce() {
+	next := make(chan struct{})
+	close(*db.changed.Swap(&next))
+}
+
+// Close stops the writer after the writes it has accepted, and closes the file.
+// It is safe to call twice.
+func (db *DB) Close() error {
+	var err error
+	db.closed.Do(func() {
+		db.writer.stop()
+		err = db.read.Close()
+		if e := db.write.Close(); err == nil {
+			err = e
+		}
+	})
+	return err
+}

@@ -1,0 +1,201 @@
+package store_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"testing/fstest"
+
+	"github.com/fairlead-ml/fairlead"
+	"github.com/fairlead-ml/fairlead/store"
+)
+
+func schema(files ...string) store.Schema {
+	fs := fstest.MapFS{}
+	for i, text := range files {
+		fs[fmt.Sprintf("%03d_step.sql", i+1)] = &fstest.MapFile{Data: []byte(text)}
+	}
+	return store.Schema{Component: "test", Files: fs}
+}
+
+const noteTable = "create table note (k {{pk}}, text text not null unique)"
+
+func open(t *testing.T, dir string, s store.Schema) *store.DB {
+	t.Helper()
+	db, err := store.Open(t.Context(), store.Options{Path: filepath.Join(dir, "f.db")}, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	return db
+}
+
+func add(db *store.DB, text string) error {
+	return db.Write(context.Background(), store.Control, func(tx *store.Tx) error {
+		_, err := tx.Exec("insert into note (text) values (?)", text)
+		return err
+	})
+}
+
+func count(t *testing.T, db *store.DB) (n int) {
+	t.Helper()
+	err := db.Read(t.Context(), func(tx *store.Tx) error {
+		return tx.QueryRow("select count(*) from note").Scan(&n)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func TestWrite_FailedClosureLeavesTheOthersOfItsBatch(t *testing.T) {
+	db := open(t, t.TempDir(), schema(noteTable))
+	boom := errors.New("boom")
+	var wg sync.WaitGroup
+	for i := range 100 {
+		wg.Go(func() {
+			err := db.Write(context.Background(), store.Lane(i%2), func(tx *store.Tx) error {
+				if _, err := tx.Exec("insert into note (text) values (?)", fmt.Sprint(i)); err != nil {
+					return err
+				}
+				if i%10 == 0 {
+					return boom
+				}
+				if i%10 == 1 {
+					panic("closure panics")
+				}
+				return nil
+			})
+			if failed := i%10 < 2; failed != (err != nil) {
+				t.Errorf("write %d: error %v", i, err)
+			}
+		})
+	}
+	wg.Wait()
+	if n := count(t, db); n != 80 {
+		t.Errorf("%d notes, want 80", n)
+	}
+}
+
+func TestWrite_UniqueViolationIsRecognised(t *testing.T) {
+	db := open(t, t.TempDir(), schema(noteTable))
+	if err := add(db, "a"); err != nil {
+		t.Fatal(err)
+	}
+	if err := add(db, "a"); !store.IsUnique(err) {
+		t.Errorf("error %v is not a unique violation", err)
+	}
+}
+
+func TestAtEnd_RunsOnceABatchAndItsFailureFailsTheBatch(t *testing.T) {
+	db := open(t, t.TempDir(), schema(noteTable))
+	ran := 0
+	err := db.Write(t.Context(), store.Control, func(tx *store.Tx) error {
+		tx.AtEnd("a", func(*store.Tx) error { ran++; return nil })
+		tx.AtEnd("a", func(*store.Tx) error { ran++; return nil })
+		_, err := tx.Exec("insert into note (text) values ('x')")
+		return err
+	})
+	if err != nil || ran != 1 {
+		t.Fatalf("ran %d times, error %v", ran, err)
+	}
+	err = db.Write(t.Context(), store.Control, func(tx *store.Tx) error {
+		tx.AtEnd("a", func(*store.Tx) error { return errors.New("no") })
+		_, err := tx.Exec("insert into note (text) values ('y')")
+		return err
+	})
+	if err == nil || count(t, db) != 1 {
+		t.Errorf("a failed end of batch left %d notes, error %v", count(t, db), err)
+	}
+}
+
+func TestRead_SeesOneSnapshotAndCannotWrite(t *testing.T) {
+	db := open(t, t.TempDir(), schema(noteTable))
+	err := db.Read(t.Context(), func(tx *store.Tx) error {
+		var before, after int
+		if err := tx.QueryRow("select count(*) from note").Scan(&before); err != nil {
+			return err
+		}
+		if err := add(db, "later"); err != nil {
+			return err
+		}
+		if err := tx.QueryRow("select count(*) from note").Scan(&after); err != nil {
+			return err
+		}
+		if before != after {
+			t.Errorf("snapshot moved from %d to %d", before, after)
+		}
+		if _, err := tx.Exec("insert into note (text) values ('z')"); err == nil {
+			t.Error("a read transaction wrote")
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestChanged_ClosesAtTheNextCommit(t *testing.T) {
+	db := open(t, t.TempDir(), schema(noteTable))
+	ch := db.Changed()
+	select {
+	case <-ch:
+		t.Fatal("closed without a commit")
+	default:
+	}
+	if err := add(db, "x"); err != nil {
+		t.Fatal(err)
+	}
+	<-ch
+}
+
+func TestOpen_MigratesOnceWithASnapshotAndRefusesNewer(t *testing.T) {
+	dir := t.TempDir()
+	db := open(t, dir, schema(noteTable))
+	if err := add(db, "kept"); err != nil {
+		t.Fatal(err)
+	}
+	db.Close()
+	more := schema(noteTable, "alter table note add column more text")
+	db = open(t, dir, more)
+	if n := count(t, db); n != 1 {
+		t.Errorf("%d notes after the migration", n)
+	}
+	db.Close()
+	copies, _ := filepath.Glob(filepath.Join(dir, "f.db.before-*"))
+	if len(copies) != 1 {
+		t.Errorf("snapshots %v, want one", copies)
+	}
+	_, err := store.Open(t.Context(), store.Options{Path: filepath.Join(dir, "f.db")}, schema(noteTable))
+	if !fairlead.Is(err, fairlead.Precondition) {
+		t.Errorf("an older program opened a newer database: %v", err)
+	}
+}
+
+func TestOpen_RefusesAFileThatIsNoDatabase(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "f.db"), []byte("not a database at all, but text"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err := store.Open(t.Context(), store.Options{Path: filepath.Join(dir, "f.db")})
+	if !fairlead.Is(err, fairlead.Precondition) {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestClose_FinishesAcceptedWritesAndRefusesNewOnes(t *testing.T) {
+	dir := t.TempDir()
+	db := open(t, dir, schema(noteTable))
+	if err := add(db, "a"); err != nil {
+		t.Fatal(err)
+	}
+	db.Close()
+	db.Close()
+	if err := add(db, "b"); !fairlead.Is(err, fairlead.Unavailable) {
+		t.Errorf("write after close: %v", err)
+	}
+}

@@ -1,0 +1,65 @@
+package store
+
+import (
+	"database/sql"
+	"errors"
+	"path/filepath"
+
+	"github.com/mattn/go-sqlite3"
+
+	"github.com/fairlead-ml/fairlead"
+)
+
+// ErrNoRows is what Scan returns when a query found nothing.
+var ErrNoRows = sql.ErrNoRows
+
+// IsUnique reports whether err is a violated unique or primary key, which
+// callers turn into Conflict or into "already done".
+func IsUnique(err error) bool {
+	var e sqlite3.Error
+	return errors.As(err, &e) && (e.ExtendedCode == sqlite3.ErrConstraintUnique ||
+		e.ExtendedCode == sqlite3.ErrConstraintPrimaryKey)
+}
+
+// translate gives the engine's failures that a caller can act on their code.
+func translate(err error) error {
+	if err == nil {
+		return nil
+	}
+	var e sqlite3.Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	switch e.Code {
+	case sqlite3.ErrFull:
+		return fairlead.Errorf(fairlead.Exhausted,
+			"the disk of the data directory is full; free some room, nothing was changed").Because(err)
+	case sqlite3.ErrIoErr:
+		return fairlead.Errorf(fairlead.Unavailable,
+			"the disk of the data directory failed to answer; nothing was changed").Because(err)
+	case sqlite3.ErrReadonly:
+		return fairlead.Errorf(fairlead.Unavailable,
+			"the data directory is read-only; make it writable and send the request again").Because(err)
+	case sqlite3.ErrInterrupt:
+		return fairlead.Errorf(fairlead.Unavailable, "the query took too long and was cancelled").Because(err)
+	}
+	return err
+}
+
+// openError says which file failed, and keeps the cause.
+func openError(path string, err error) error {
+	var e sqlite3.Error
+	if errors.As(err, &e) {
+		switch e.Code {
+		case sqlite3.ErrNotADB, sqlite3.ErrCorrupt:
+			return fairlead.Errorf(fairlead.Precondition,
+				"%s is not a fairlead database or is damaged; choose another --data directory",
+				filepath.Base(path)).Because(err)
+		case sqlite3.ErrCantOpen, sqlite3.ErrReadonly, sqlite3.ErrPerm:
+			return fairlead.Errorf(fairlead.Precondition,
+				"%s cannot be opened for writing; check the data directory's owner and mode",
+				filepath.Base(path)).Because(err)
+		}
+	}
+	return translate(err)
+}

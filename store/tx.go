@@ -1,0 +1,114 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+)
+
+// Tx is one transaction: a snapshot in Read, a savepoint of a batch in Write. It
+// is valid until the closure that received it returns, and not for concurrent use.
+type Tx struct {
+	ctx   context.Context
+	conn  *sql.Conn
+	stmts map[string]*sql.Stmt // the writer's prepared statements; nil for readers
+	batch *batch               // nil for readers
+}
+
+// Exec runs a statement that returns no rows. In a Write its effect counts
+// towards the batch's bound.
+func (tx *Tx) Exec(query string, args ...any) (sql.Result, error) {
+	if tx.batch == nil {
+		res, err := tx.conn.ExecContext(tx.ctx, query, args...)
+		return res, translate(err)
+	}
+	stmt, err := tx.prepare(query)
+	if err != nil {
+		return nil, err
+	}
+	res, err := stmt.ExecContext(tx.ctx, args...)
+	if err != nil {
+		return nil, translate(err)
+	}
+	n, _ := res.RowsAffected()
+	tx.batch.rows += int(n)
+	return res, nil
+}
+
+// Query runs a statement that returns rows; the caller closes them before the
+// next statement of a Write.
+func (tx *Tx) Query(query string, args ...any) (*sql.Rows, error) {
+	if tx.batch == nil {
+		rows, err := tx.conn.QueryContext(tx.ctx, query, args...)
+		return rows, translate(err)
+	}
+	stmt, err := tx.prepare(query)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := stmt.QueryContext(tx.ctx, args...)
+	return rows, translate(err)
+}
+
+// Row is the result of QueryRow.
+type Row struct {
+	row *sql.Row
+	err error
+}
+
+// Scan copies the row's columns; sql.ErrNoRows when there is none.
+func (r Row) Scan(dest ...any) error {
+	if r.err != nil {
+		return r.err
+	}
+	return translate(r.row.Scan(dest...))
+}
+
+// QueryRow runs a statement that returns at most one row, `insert … returning`
+// included.
+func (tx *Tx) QueryRow(query string, args ...any) Row {
+	if tx.batch == nil {
+		return Row{row: tx.conn.QueryRowContext(tx.ctx, query, args...)}
+	}
+	stmt, err := tx.prepare(query)
+	if err != nil {
+		return Row{err: err}
+	}
+	tx.batch.rows++
+	return Row{row: stmt.QueryRowContext(tx.ctx, args...)}
+}
+
+// AtEnd runs fn once at the end of the batch, before its commit, whatever number
+// of closures ask for it under the same key. The ledger numbers events there.
+// An error of fn fails the whole batch.
+func (tx *Tx) AtEnd(key string, fn func(tx *Tx) error) {
+	if tx.batch == nil {
+		panic("store: AtEnd on a read transaction")
+	}
+	if _, ok := tx.batch.atEnd[key]; !ok {
+		tx.batch.atEnd[key] = fn
+		tx.batch.order = append(tx.batch.order, key)
+	}
+}
+
+// maxPrepared bounds the writer's statement cache; texts are few and constant,
+// only `in` lists and multi-row inserts vary.
+const maxPrepared = 512
+
+func (tx *Tx) prepare(query string) (*sql.Stmt, error) {
+	if s, ok := tx.stmts[query]; ok {
+		return s, nil
+	}
+	if len(tx.stmts) >= maxPrepared {
+		for q, s := range tx.stmts {
+			s.Close()
+			delete(tx.stmts, q)
+			break
+		}
+	}
+	s, err := tx.conn.PrepareContext(context.Background(), query)
+	if err != nil {
+		return nil, translate(err)
+	}
+	tx.stmts[query] = s
+	return s, nil
+}

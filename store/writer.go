@@ -1,0 +1,198 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"runtime/debug"
+	"sync"
+
+	"github.com/fairlead-ml/fairlead"
+)
+
+// Lane is a queue of writes. A batch takes all waiting control writes first, so
+// that a rollback does not wait behind metrics.
+type Lane int
+
+// The lanes.
+const (
+	Control Lane = iota // state of the control plane: small, must be prompt
+	Bulk                // metrics, requests, imports: many rows, may wait
+)
+
+// batchClosures bounds the closures of one batch, as batchMax bounds its rows.
+const batchClosures = 256
+
+type request struct {
+	fn   func(tx *Tx) error
+	done chan error
+}
+
+// batch is what one commit holds.
+type batch struct {
+	rows  int
+	atEnd map[string]func(*Tx) error
+	order []string
+}
+
+// writer owns the only writing connection.
+type writer struct {
+	db      *DB
+	conn    *sql.Conn
+	stmts   map[string]*sql.Stmt
+	lanes   [2]chan *request
+	quit    chan struct{}
+	stopped chan struct{}
+	once    sync.Once
+}
+
+func startWriter(ctx context.Context, db *DB) (*writer, error) {
+	conn, err := db.write.Conn(ctx)
+	if err != nil {
+		return nil, translate(err)
+	}
+	w := &writer{
+		db: db, conn: conn, stmts: map[string]*sql.Stmt{},
+		lanes: [2]chan *request{make(chan *request, 1024), make(chan *request, 1024)},
+		quit:  make(chan struct{}), stopped: make(chan struct{}),
+	}
+	go w.run()
+	return w, nil
+}
+
+func (w *writer) submit(ctx context.Context, lane Lane, fn func(tx *Tx) error) error {
+	r := &request{fn: fn, done: make(chan error, 1)}
+	select {
+	case <-w.quit:
+		return errStopping
+	default:
+	}
+	select {
+	case w.lanes[lane] <- r:
+	case <-ctx.Done():
+		return fairlead.Errorf(fairlead.Unavailable, "the write was not accepted in time; try again").Because(ctx.Err())
+	case <-w.quit:
+		return errStopping
+	}
+	select {
+	case err := <-r.done:
+		return err
+	case <-w.stopped:
+		select {
+		case err := <-r.done:
+			return err
+		default:
+			return errStopping
+		}
+	}
+}
+
+var errStopping = fairlead.Errorf(fairlead.Unavailable, "the server is stopping; send the request again")
+
+func (w *writer) stop() {
+	w.once.Do(func() { close(w.quit) })
+	<-w.stopped
+}
+
+func (w *writer) run() {
+	defer close(w.stopped)
+	defer w.conn.Close()
+	for {
+		first := w.next(true)
+		if first == nil {
+			return
+		}
+		w.commit(first)
+	}
+}
+
+// next returns a waiting write, control first. With wait it blocks, and returns
+// nil only when the writer is stopping and both lanes are drained.
+func (w *writer) next(wait bool) *request {
+	select {
+	case r := <-w.lanes[Control]:
+		return r
+	default:
+	}
+	select {
+	case r := <-w.lanes[Bulk]:
+		return r
+	default:
+	}
+	if !wait {
+		return nil
+	}
+	select {
+	case r := <-w.lanes[Control]:
+		return r
+	case r := <-w.lanes[Bulk]:
+		return r
+	case <-w.quit:
+		return w.next(false)
+	}
+}
+
+// commit runs the first write and whatever else waits as one transaction, and
+// acknowledges them together.
+func (w *writer) commit(first *request) {
+	ctx := context.Background() // an interrupt would roll back the others' work too
+	b := &batch{atEnd: map[string]func(*Tx) error{}}
+	tx := &Tx{ctx: ctx, conn: w.conn, stmts: w.stmts, batch: b}
+	if _, err := tx.Exec("begin immediate"); err != nil {
+		first.done <- err
+		return
+	}
+	var accepted []*request
+	for r, n := first, 0; r != nil; r = w.next(false) {
+		if err := w.apply(tx, r.fn); err != nil {
+			r.done <- err
+		} else {
+			accepted = append(accepted, r)
+		}
+		if n++; n >= batchClosures || b.rows >= w.db.opt.BatchMax {
+			break
+		}
+	}
+	err := w.finish(tx, len(accepted) > 0)
+	for _, r := range accepted {
+		r.done <- err
+	}
+	if err == nil && len(accepted) > 0 {
+		w.db.announce()
+	}
+}
+
+// apply runs one closure in a savepoint and undoes it when it fails or panics.
+func (w *writer) apply(tx *Tx, fn func(*Tx) error) (err error) {
+	if _, err := tx.Exec("savepoint w"); err != nil {
+		return err
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("write panicked: %v\n%s", p, debug.Stack())
+		}
+		if err != nil {
+			tx.Exec("rollback to w")
+		}
+		if _, e := tx.Exec("release w"); err == nil {
+			err = e
+		}
+	}()
+	return fn(tx)
+}
+
+func (w *writer) finish(tx *Tx, commit bool) error {
+	var err error
+	for i := 0; commit && err == nil && i < len(tx.batch.order); i++ {
+		err = tx.batch.atEnd[tx.batch.order[i]](tx)
+	}
+	if commit && err == nil {
+		if _, err = tx.Exec("commit"); err == nil {
+			return nil
+		}
+	}
+	// The engine may have rolled back by itself, as on a full disk; then this
+	// statement fails harmlessly.
+	tx.Exec("rollback")
+	return err
+}
