@@ -1,0 +1,18 @@
+"""Scores a model on its other input: validation in the pipeline, the holdout in the gate."""
+
+import json
+import os
+
+import mlflow.pyfunc
+import pandas as pd
+
+inputs = json.loads(os.environ["FAIRLEAD_IN"])
+model = mlflow.pyfunc.load_model(inputs.pop("model"))
+rows = pd.concat([pd.read_parquet(path) for path in inputs.values()])
+
+features = rows[model.metadata.get_input_schema().input_names()].astype("float64")
+error = model.predict(features) - rows["bikers"].to_numpy()
+
+print(f"::metric wape={abs(error).sum() / rows['bikers'].sum():.6f}")
+print(f"::metric mae={abs(error).mean():.6f}")
+print(f"::metric bias={error.mean():.6f}")
