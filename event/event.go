@@ -1,0 +1,280 @@
+package event
+
+// Types of events, for subscriptions.
+const (
+	ProjectAppliedType        = "project.applied"
+	DatasetVersionCreatedType = "datasetversion.created"
+	PipelineRunStartedType    = "pipelinerun.started"
+	PipelineRunFinishedType   = "pipelinerun.finished"
+	RunCreatedType            = "run.created"
+	RunFinishedType           = "run.finished"
+	RunDeletedType            = "run.deleted"
+	RunRestoredType           = "run.restored"
+	ModelVersionCreatedType   = "modelversion.created"
+	ModelVersionConditionType = "modelversion.conditioned"
+	ModelVersionTaggedType    = "modelversion.tagged"
+	ModelVersionRetiredType   = "modelversion.retired"
+	AliasMovedType            = "alias.moved"
+	EvidenceRecordedType      = "evidence.recorded"
+	GateDecidedType           = "gate.decided"
+	RolloutStartedType        = "rollout.started"
+	RolloutSteppedType        = "rollout.stepped"
+	RolloutFinishedType       = "rollout.finished"
+	AssignmentChangedType     = "assignment.changed"
+	AssignmentAppliedType     = "assignment.applied"
+	LabelsReceivedType        = "labels.received"
+	WindowClosedType          = "window.closed"
+	IncidentOpenedType        = "incident.opened"
+	IncidentResolvedType      = "incident.resolved"
+	CaseOpenedType            = "case.opened"
+	CaseAdvancedType          = "case.advanced"
+	CaseClosedType            = "case.closed"
+	LoopPausedType            = "loop.paused"
+	JobLostType               = "job.lost"
+	AccessChangedType         = "access.changed"
+	DataPurgedType            = "data.purged"
+)
+
+// ProjectApplied: a revision of a project's fairlead.yaml became the current one.
+type ProjectApplied struct {
+	v1
+	Revision int64  `json:"revision"`
+	Digest   string `json:"digest"` // SHA-256 of the file, hex
+	Commit   string `json:"commit,omitempty"`
+}
+
+// DatasetVersionCreated: a dataset got a new immutable version.
+type DatasetVersionCreated struct {
+	v1
+	Dataset string `json:"dataset"`
+	N       int64  `json:"n"`
+	Digest  string `json:"digest"` // SHA-256 of the Parquet file, hex
+	Rows    int64  `json:"rows"`
+	Source  string `json:"source"` // file | requests | holdout | upload
+}
+
+// PipelineRunStarted: a pipeline began to run for a commit.
+type PipelineRunStarted struct {
+	v1
+	Pipeline string `json:"pipeline_run"`
+	Commit   string `json:"commit"`
+	Cause    string `json:"cause"` // user | schedule | case
+	Case     string `json:"case,omitempty"`
+}
+
+// PipelineRunFinished: a pipeline ended; Version is set when it has a winner.
+type PipelineRunFinished struct {
+	v1
+	Pipeline string `json:"pipeline_run"`
+	State    string `json:"state"` // succeeded | failed | cancelled
+	Reason   string `json:"reason"`
+	Model    string `json:"model,omitempty"`
+	Version  int64  `json:"version,omitempty"`
+	Case     string `json:"case,omitempty"`
+}
+
+// Run carries the run events.
+type Run struct {
+	v1
+	Name       string `json:"-"` // the event's type
+	Run        string `json:"run"`
+	Experiment string `json:"experiment"`
+	Status     string `json:"status,omitempty"`
+}
+
+// ModelVersionCreated: a model got a new version.
+type ModelVersionCreated struct {
+	v1
+	Model   string `json:"model"`
+	Version int64  `json:"version"`
+	Run     string `json:"run,omitempty"`
+	Source  string `json:"source,omitempty"`
+}
+
+// ModelVersionCondition: a condition of a version (packaged, reference, …) became
+// true, false or unknown.
+type ModelVersionCondition struct {
+	v1
+	Model     string `json:"model"`
+	Version   int64  `json:"version"`
+	Condition string `json:"condition"`
+	Status    string `json:"status"` // true | false | unknown
+	Reason    string `json:"reason,omitempty"`
+	Ref       string `json:"ref,omitempty"` // for example the package's digest
+}
+
+// ModelVersionTagged: a tag of a version was set, or removed when Value is nil.
+type ModelVersionTagged struct {
+	v1
+	Model   string  `json:"model"`
+	Version int64   `json:"version"`
+	Key     string  `json:"key"`
+	Value   *string `json:"value"`
+}
+
+// ModelVersionRetired: a version left standby and can no longer be called.
+type ModelVersionRetired struct {
+	v1
+	Model   string `json:"model"`
+	Version int64  `json:"version"`
+	Reason  string `json:"reason"`
+}
+
+// AliasMoved: an alias points at another version; 0 is none.
+type AliasMoved struct {
+	v1
+	Model string `json:"model"`
+	Alias string `json:"alias"`
+	From  int64  `json:"from"`
+	To    int64  `json:"to"`
+}
+
+// EvidenceRecorded: facts about a subject were stored for a decision.
+type EvidenceRecorded struct {
+	v1
+	Evidence string `json:"evidence"`
+	Kind     string `json:"kind"` // evaluation | paired
+	Digest   string `json:"digest"`
+	Rollout  string `json:"rollout,omitempty"`
+}
+
+// GateDecided: a gate passed or stopped a version.
+type GateDecided struct {
+	v1
+	Decision string   `json:"decision"`
+	Model    string   `json:"model"`
+	Version  int64    `json:"version"`
+	Baseline int64    `json:"baseline,omitempty"` // the live version it was compared with
+	Result   string   `json:"result"`             // passed | failed
+	Failed   []string `json:"failed,omitempty"`
+	Case     string   `json:"case,omitempty"`
+	Evidence string   `json:"evidence_digest"`
+}
+
+// Rollout carries rollout.started, rollout.stepped and rollout.finished.
+type Rollout struct {
+	v1
+	Name        string  `json:"-"` // the event's type
+	Rollout     string  `json:"rollout"`
+	Environment string  `json:"environment"`
+	Endpoint    string  `json:"endpoint"`
+	Model       string  `json:"model"`
+	From        int64   `json:"from"`
+	To          int64   `json:"to"`
+	Strategy    string  `json:"strategy"`
+	Step        int     `json:"step"`
+	Percent     float64 `json:"percent"`
+	Outcome     string  `json:"outcome,omitempty"` // promoted | rolledback | aborted
+	Reason      string  `json:"reason,omitempty"`
+	Case        string  `json:"case,omitempty"`
+}
+
+// Assignment carries assignment.changed and assignment.applied: what an endpoint
+// should serve, and that it does.
+type Assignment struct {
+	v1
+	Name       string `json:"-"` // the event's type
+	Endpoint   string `json:"endpoint"`
+	Generation int64  `json:"generation"`
+	Reason     string `json:"reason,omitempty"`
+}
+
+// LabelsReceived: one batch of ground truth was stored.
+type LabelsReceived struct {
+	v1
+	Endpoint    string `json:"endpoint"`
+	Count       int    `json:"count"`
+	Joined      int    `json:"joined"`       // of them, how many had a prediction
+	FirstAtMS   int64  `json:"first_at_ms"`  // event time of the oldest joined request
+	LastAtMS    int64  `json:"last_at_ms"`   // and of the newest
+	WatermarkMS int64  `json:"watermark_ms"` // the newest observed_at, stream time
+}
+
+// WindowClosed: a monitoring window of an endpoint was judged.
+type WindowClosed struct {
+	v1
+	Endpoint string  `json:"endpoint"`
+	Version  int64   `json:"version"`
+	Kind     string  `json:"kind"` // drift | performance
+	FromMS   int64   `json:"from_ms"`
+	ToMS     int64   `json:"to_ms"`
+	State    string  `json:"state"` // green | red | unknown
+	Value    float64 `json:"value"`
+	Limit    float64 `json:"limit"`
+}
+
+// Incident carries incident.opened and incident.resolved.
+type Incident struct {
+	v1
+	Name     string  `json:"-"` // the event's type
+	Incident string  `json:"incident"`
+	Endpoint string  `json:"endpoint"`
+	Model    string  `json:"model"`
+	Version  int64   `json:"version"`
+	Kind     string  `json:"kind"`   // drift | decay
+	Action   string  `json:"action"` // what fairlead.yaml says is to be done
+	Value    float64 `json:"value"`
+	Limit    float64 `json:"limit"`
+	Reason   string  `json:"reason"`
+}
+
+// Case carries case.opened, case.advanced and case.closed: one turn of the loop.
+type Case struct {
+	v1
+	Name     string `json:"-"` // the event's type
+	Case     string `json:"case"`
+	Model    string `json:"model"`
+	Version  int64  `json:"version,omitempty"`
+	State    string `json:"state"`
+	Outcome  string `json:"outcome,omitempty"`
+	Cause    string `json:"cause,omitempty"` // candidate | incident
+	Incident string `json:"incident,omitempty"`
+	Reason   string `json:"reason,omitempty"`
+}
+
+// LoopPaused: somebody stopped or resumed the loop of a model.
+type LoopPaused struct {
+	v1
+	Model  string `json:"model"`
+	Paused bool   `json:"paused"`
+	Reason string `json:"reason"`
+}
+
+// JobLost: a worker's lease ran out; the job runs again with a higher fence.
+type JobLost struct {
+	v1
+	Job   string `json:"job"`
+	Kind  string `json:"kind"`
+	Fence int64  `json:"fence"`
+}
+
+// DataPurged: rows and bytes were removed for good.
+type DataPurged struct {
+	v1
+	What  string `json:"what"`
+	Rows  int64  `json:"rows"`
+	Bytes int64  `json:"bytes"`
+}
+
+// Type implements Payload.
+func (ProjectApplied) Type() string        { return ProjectAppliedType }
+func (DatasetVersionCreated) Type() string { return DatasetVersionCreatedType }
+func (PipelineRunStarted) Type() string    { return PipelineRunStartedType }
+func (PipelineRunFinished) Type() string   { return PipelineRunFinishedType }
+func (r Run) Type() string                 { return r.Name }
+func (ModelVersionCreated) Type() string   { return ModelVersionCreatedType }
+func (ModelVersionCondition) Type() string { return ModelVersionConditionType }
+func (ModelVersionTagged) Type() string    { return ModelVersionTaggedType }
+func (ModelVersionRetired) Type() string   { return ModelVersionRetiredType }
+func (AliasMoved) Type() string            { return AliasMovedType }
+func (EvidenceRecorded) Type() string      { return EvidenceRecordedType }
+func (GateDecided) Type() string           { return GateDecidedType }
+func (r Rollout) Type() string             { return r.Name }
+func (a Assignment) Type() string          { return a.Name }
+func (LabelsReceived) Type() string        { return LabelsReceivedType }
+func (WindowClosed) Type() string          { return WindowClosedType }
+func (i Incident) Type() string            { return i.Name }
+func (c Case) Type() string                { return c.Name }
+func (LoopPaused) Type() string            { return LoopPausedType }
+func (JobLost) Type() string               { return JobLostType }
+func (DataPurged) Type() string            { return DataPurgedType }

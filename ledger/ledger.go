@@ -1,0 +1,159 @@
+package ledger
+
+import (
+	"context"
+	"embed"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"sync"
+	"time"
+
+	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/fairlead-ml/fairlead"
+	"github.com/fairlead-ml/fairlead/event"
+	"github.com/fairlead-ml/fairlead/store"
+)
+
+//go:embed migrations/*.sql
+var files embed.FS
+
+// Schema returns the ledger's tables.
+func Schema() store.Schema {
+	sub, err := fs.Sub(files, "migrations")
+	if err != nil {
+		panic(err)
+	}
+	return store.Schema{Component: "ledger", Files: sub}
+}
+
+// Record is a stored event.
+type Record struct {
+	Seq      int64           `json:"seq"` // from 1, without gaps, in commit order
+	ID       string          `json:"id"`
+	TimeMS   int64           `json:"time_ms"` // wall time
+	AtMS     int64           `json:"at_ms"`   // stream time; wall time where no stream is concerned
+	ProjectK int64           `json:"-"`
+	Project  string          `json:"project"`
+	Type     string          `json:"type"`
+	Version  int             `json:"version"`
+	Subject  string          `json:"subject"`
+	Actor    string          `json:"actor"`
+	Digest   []byte          `json:"-"`
+	Body     json.RawMessage `json:"body,omitempty"` // nil once erased
+	salt     []byte
+}
+
+// At is the record's stream time.
+func (r *Record) At() time.Time { return fairlead.FromMS(r.AtMS) }
+
+// ProjectRef returns the project that the event belongs to.
+func (r *Record) ProjectRef() fairlead.Project {
+	return fairlead.Project{K: r.ProjectK, Name: r.Project}
+}
+
+// Decode puts the event's body into payload.
+func (r *Record) Decode(payload any) error {
+	if err := json.Unmarshal(r.Body, payload); err != nil {
+		return fmt.Errorf("event %s %s: %w", r.ID, r.Type, err)
+	}
+	return nil
+}
+
+// Ledger appends, reads and delivers events.
+type Ledger struct {
+	db    *store.DB
+	clock fairlead.Clock
+	log   *slog.Logger
+
+	mu   sync.Mutex
+	subs []*subscriber
+	quit context.CancelFunc
+	wait sync.WaitGroup
+}
+
+// New returns the ledger of db, whose schema must include Schema().
+func New(db *store.DB, clock fairlead.Clock, log *slog.Logger) *Ledger {
+	return &Ledger{db: db, clock: clock, log: log}
+}
+
+// Append stores one event in tx; at is the stream time it belongs to, the zero
+// time meaning now. It becomes visible, with its number, when tx commits.
+func (l *Ledger) Append(ctx context.Context, tx *store.Tx, p fairlead.Project, subject string,
+	at time.Time, payload event.Payload) (id string, err error) {
+	body, err := json.Marshal(payload)
+	if err != nil {
+		return "", fmt.Errorf("append %s: %w", payload.Type(), err)
+	}
+	now := l.clock.Now()
+	if at.IsZero() {
+		at = now
+	}
+	r := &Record{
+		ID: fairlead.NewID("ev", now), TimeMS: now.UnixMilli(), AtMS: at.UnixMilli(),
+		ProjectK: p.K, Project: p.Name, Type: payload.Type(), Version: payload.Format(),
+		Subject: subject, Actor: fairlead.ActorFrom(ctx).String(), Body: body, salt: newSalt(),
+	}
+	r.Digest = bodyDigest(r.salt, body)
+	if err := insertEvent(tx, r); err != nil {
+		return "", fmt.Errorf("append %s: %w", r.Type, err)
+	}
+	tx.AtEnd("ledger", number)
+	return r.ID, nil
+}
+
+// number gives the batch's events their sequence numbers and Merkle leaves. It
+// runs last in the only writer, so that numbers follow commit order and a reader
+// that has seen n has seen all before it.
+func number(tx *store.Tx) error {
+	pending, err := unnumbered(tx)
+	if err != nil {
+		return fmt.Errorf("number events: %w", err)
+	}
+	next, err := head(tx)
+	if err != nil {
+		return fmt.Errorf("number events: %w", err)
+	}
+	for _, r := range pending {
+		next++
+		r.Seq = next
+		hashes, err := tlog.StoredHashesForRecordHash(next-1, tlog.RecordHash(leafData(r)), hashReader{tx})
+		if err != nil {
+			return fmt.Errorf("hash event %s: %w", r.ID, err)
+		}
+		if err := storeLeaf(tx, r, hashes); err != nil {
+			return fmt.Errorf("number event %s: %w", r.ID, err)
+		}
+	}
+	return nil
+}
+
+// Filter selects records. Zero values select everything.
+type Filter struct {
+	ProjectK int64
+	Types    []string
+	Subject  string
+	After    int64 // sequence number
+	Limit    int   // default 100, at most 1000
+	Newest   bool  // newest first; After then means before
+}
+
+// List returns the records that match, in order of their numbers.
+func (l *Ledger) List(ctx context.Context, f Filter) (out []*Record, err error) {
+	err = l.db.Read(ctx, func(tx *store.Tx) error {
+		out, err = list(tx, f)
+		return err
+	})
+	return out, err
+}
+
+// Head returns the number of the newest event, 0 for none.
+func (l *Ledger) Head(ctx context.Context) (seq int64, err error) {
+	err = l.db.Read(ctx, func(tx *store.Tx) error {
+		seq, err = head(tx)
+		return err
+	})
+	return seq, err
+}

@@ -1,0 +1,176 @@
+package ledger
+
+import (
+	"bytes"
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+
+	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/fairlead-ml/fairlead"
+	"github.com/fairlead-ml/fairlead/store"
+)
+
+// Report is the result of Verify.
+type Report struct {
+	Events int64  `json:"events"`
+	Erased int64  `json:"erased"` // bodies removed for good, provable all the same
+	Root   string `json:"root"`   // RFC 6962 tree head over all events, hex
+}
+
+// Verify reads the whole ledger and checks that numbers have no gaps, that every
+// body still matches its digest, that every leaf matches its stored hash, and
+// that the tree's head follows from the leaves. The first contradiction is an
+// error with code Conflict.
+func (l *Ledger) Verify(ctx context.Context) (*Report, error) {
+	rep := &Report{}
+	var tree treeHead
+	for {
+		records, err := l.List(ctx, Filter{After: rep.Events, Limit: 1000})
+		if err != nil {
+			return nil, err
+		}
+		if len(records) == 0 {
+			break
+		}
+		err = l.db.Read(ctx, func(tx *store.Tx) error { return verifyRecords(tx, rep, &tree, records) })
+		if err != nil {
+			return nil, err
+		}
+	}
+	return rep, l.verifyHead(ctx, rep, &tree)
+}
+
+func verifyRecords(tx *store.Tx, rep *Report, tree *treeHead, records []*Record) error {
+	for _, r := range records {
+		if r.Seq != rep.Events+1 {
+			return broken(rep.Events+1, "is missing")
+		}
+		switch {
+		case r.Body == nil:
+			rep.Erased++
+		case !bytes.Equal(bodyDigest(r.salt, r.Body), r.Digest):
+			return broken(r.Seq, "has a body that does not match its digest")
+		}
+		if err := verifyHashes(tx, r, tree.add(tlog.RecordHash(leafData(r)))); err != nil {
+			return err
+		}
+		rep.Events = r.Seq
+	}
+	return nil
+}
+
+// verifyHashes compares the hashes that r's leaf completes with the stored ones.
+func verifyHashes(tx *store.Tx, r *Record, want []tlog.Hash) error {
+	ix := tlog.StoredHashIndex(0, r.Seq-1)
+	for i, h := range want {
+		stored, err := hashReader{tx}.ReadHashes([]int64{ix + int64(i)})
+		if errors.Is(err, store.ErrNoRows) {
+			return broken(r.Seq, "has no leaf in the tree")
+		}
+		if err != nil {
+			return err
+		}
+		if stored[0] != h {
+			return broken(r.Seq, "was changed after it was written")
+		}
+	}
+	return nil
+}
+
+// verifyHead compares the head computed from the leaves with the stored tree's.
+func (l *Ledger) verifyHead(ctx context.Context, rep *Report, tree *treeHead) error {
+	if rep.Events == 0 {
+		return nil
+	}
+	want := tree.head()
+	rep.Root = hex.EncodeToString(want[:])
+	return l.db.Read(ctx, func(tx *store.Tx) error {
+		got, err := tlog.TreeHash(rep.Events, hashReader{tx})
+		if err != nil {
+			return fmt.Errorf("read the tree: %w", err)
+		}
+		if got != want {
+			return fairlead.Errorf(fairlead.Conflict, "the stored Merkle tree does not follow from the events")
+		}
+		return nil
+	})
+}
+
+func broken(seq int64, what string) error {
+	return fairlead.Errorf(fairlead.Conflict, "the ledger is broken: event %d %s", seq, what).With("seq", seq)
+}
+
+// treeHead computes an RFC 6962 head from leaves in order, keeping one hash for
+// each complete subtree.
+type treeHead struct {
+	n     int64
+	stack []tlog.Hash
+}
+
+// add returns the hashes that become final with this leaf, in the order in which
+// they are stored: the leaf's own, then those of the subtrees that it completes.
+func (t *treeHead) add(leaf tlog.Hash) []tlog.Hash {
+	t.stack = append(t.stack, leaf)
+	final := []tlog.Hash{leaf}
+	for n := t.n; n&1 == 1; n >>= 1 {
+		k := len(t.stack)
+		node := tlog.NodeHash(t.stack[k-2], t.stack[k-1])
+		t.stack = append(t.stack[:k-2], node)
+		final = append(final, node)
+	}
+	t.n++
+	return final
+}
+
+func (t *treeHead) head() tlog.Hash {
+	h := t.stack[len(t.stack)-1]
+	for i := len(t.stack) - 2; i >= 0; i-- {
+		h = tlog.NodeHash(t.stack[i], h)
+	}
+	return h
+}
+
+// Proof shows that one event is in the ledger: hash Leaf as RFC 6962 says, walk
+// Path, and arrive at Root for a tree of Size leaves.
+type Proof struct {
+	Seq  int64    `json:"seq"`
+	Size int64    `json:"size"`
+	Leaf []byte   `json:"leaf"` // the leaf's data; JSON, base64 in JSON
+	Path []string `json:"path"` // hex, from the leaf up
+	Root string   `json:"root"` // hex
+}
+
+// Prove returns the inclusion proof of an event in the ledger as it is now.
+func (l *Ledger) Prove(ctx context.Context, seq int64) (*Proof, error) {
+	var p *Proof
+	err := l.db.Read(ctx, func(tx *store.Tx) error {
+		records, err := list(tx, Filter{After: seq - 1, Limit: 1})
+		if err != nil {
+			return err
+		}
+		if len(records) == 0 || records[0].Seq != seq {
+			return fairlead.Errorf(fairlead.NotFound, "there is no event %d", seq)
+		}
+		size, err := head(tx)
+		if err != nil {
+			return err
+		}
+		path, err := tlog.ProveRecord(size, seq-1, hashReader{tx})
+		if err != nil {
+			return fmt.Errorf("prove event %d: %w", seq, err)
+		}
+		root, err := tlog.TreeHash(size, hashReader{tx})
+		if err != nil {
+			return fmt.Errorf("prove event %d: %w", seq, err)
+		}
+		p = &Proof{Seq: seq, Size: size, Leaf: leafData(records[0]), Root: hex.EncodeToString(root[:])}
+		for _, h := range path {
+			p.Path = append(p.Path, hex.EncodeToString(h[:]))
+		}
+		return nil
+	})
+	return p, err
+}
