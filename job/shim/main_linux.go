@@ -1,0 +1,295 @@
+package shim
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Main runs the shim and never returns when this process was started as one;
+// else it returns at once. main and TestMain call it before anything else.
+func Main() {
+	if len(os.Args) != 2 || os.Args[0] != argv0 {
+		return
+	}
+	if err := run(os.Args[1]); err != nil {
+		os.Exit(1) // there is no one to tell; without exit.json the attempt is lost
+	}
+	os.Exit(0)
+}
+
+// attempt is the shim's own state.
+type attempt struct {
+	dir   string
+	order order
+	stop  chan os.Signal
+	exit  Exit
+	file  *os.File // exit.json to be, with room kept on the disk
+}
+
+// run is the life of a shim. It stays on one thread, since the command dies
+// with the thread that forked it (PR_SET_PDEATHSIG), as it should when the shim
+// is killed.
+func run(dir string) error {
+	runtime.LockOSThread()
+	syscall.CloseOnExec(lockFD)
+	syscall.CloseOnExec(orderFD)
+	a := &attempt{dir: dir, stop: make(chan os.Signal, 8)}
+	signal.Notify(a.stop, unix.SIGTERM, unix.SIGINT, unix.SIGHUP)
+	if err := a.receive(); err != nil {
+		return err
+	}
+	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
+		return err
+	}
+	if err := a.reserve(); err != nil {
+		return err
+	}
+	a.exit.StartedMS = time.Now().UnixMilli()
+	if err := a.runCommand(); err != nil {
+		return err
+	}
+	a.exit.FinishedMS = time.Now().UnixMilli()
+	return a.writeExit()
+}
+
+func (a *attempt) receive() error {
+	f := os.NewFile(orderFD, "order")
+	defer f.Close()
+	b, err := io.ReadAll(io.NewSectionReader(f, 0, 1<<40))
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(b, &a.order)
+}
+
+// runCommand fills in how the command ended. An error means that this is an
+// attempt that no later server could watch, which therefore does not take place.
+func (a *attempt) runCommand() error {
+	if _, err := os.Stat(filepath.Join(a.dir, killFile)); err == nil {
+		a.exit.State, a.exit.Code = Killed, -1
+		return nil
+	}
+	out, in, err := outputPipe()
+	if err != nil {
+		return err
+	}
+	pid, err := a.fork(in)
+	unix.Close(in)
+	if err != nil {
+		a.exit.State, a.exit.Code, a.exit.Error = StartError, -1, a.startError(err)
+		return nil
+	}
+	if err := a.announce(pid); err != nil {
+		reap(pid)
+		return err
+	}
+	drained := make(chan struct{})
+	go a.drain(out, drained)
+	asked := a.supervise(pid)
+	status, left := reap(pid)
+	a.finishDrain(out, drained)
+	a.judge(asked, status)
+	if left {
+		a.exit.Error = "processes of the step did not end, even when killed"
+	}
+	return nil
+}
+
+// outputPipe returns the reading end, which Go's poller watches, and the
+// writing end, which must block as a command expects of its stdout.
+func outputPipe() (out *os.File, in int, err error) {
+	var p [2]int
+	if err := unix.Pipe2(p[:], unix.O_CLOEXEC); err != nil {
+		return nil, -1, err
+	}
+	unix.FcntlInt(uintptr(p[1]), unix.F_SETPIPE_SZ, drainBytes) // a smaller one is slower, no more
+	if err := unix.SetNonblock(p[0], true); err != nil {
+		return nil, -1, err
+	}
+	return os.NewFile(uintptr(p[0]), "output"), p[1], nil
+}
+
+func (a *attempt) fork(out int) (int, error) {
+	env := make([]string, 0, len(a.order.Env)+1)
+	for _, e := range a.order.Env {
+		if !strings.HasPrefix(e, AttemptVar+"=") {
+			env = append(env, e)
+		}
+	}
+	path, err := lookPath(a.order.Command[0], a.order.WorkDir, env)
+	if err != nil {
+		return 0, err
+	}
+	null, err := unix.Open(os.DevNull, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return 0, err
+	}
+	defer unix.Close(null)
+	return syscall.ForkExec(path, a.order.Command, &syscall.ProcAttr{
+		Dir:   a.order.WorkDir,
+		Env:   append(env, AttemptVar+"="+a.order.Cookie),
+		Files: []uintptr{uintptr(null), uintptr(out), uintptr(out)},
+		Sys:   &syscall.SysProcAttr{Setpgid: true, Pdeathsig: unix.SIGKILL},
+	})
+}
+
+// lookPath finds a command as a shell would, with the command's own PATH and
+// in the command's own directory.
+func lookPath(name, workDir string, env []string) (string, error) {
+	if strings.Contains(name, "/") {
+		return name, nil // the fork changes directory first
+	}
+	search := ""
+	for _, e := range env {
+		if v, ok := strings.CutPrefix(e, "PATH="); ok {
+			search = v
+		}
+	}
+	for _, dir := range filepath.SplitList(search) {
+		if !filepath.IsAbs(dir) {
+			dir = filepath.Join(workDir, dir)
+		}
+		path := filepath.Join(dir, name)
+		info, err := os.Stat(path)
+		if err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0 {
+			return path, nil
+		}
+	}
+	return "", fmt.Errorf("%q is not on the step's PATH (%s)", name, search)
+}
+
+// startError says why the command did not start. Linux answers "no such file"
+// for a missing work directory and interpreter as well as for a missing program.
+func (a *attempt) startError(err error) string {
+	if _, statErr := os.Stat(a.order.WorkDir); statErr != nil {
+		err = fmt.Errorf("the work directory cannot be used: %w", statErr)
+	}
+	msg := fmt.Sprintf("start %s: %v", a.order.Command[0], err)
+	if errors.Is(err, fs.ErrNotExist) && strings.Contains(a.order.Command[0], "/") {
+		msg += " (the program, or the interpreter that its first line names, is missing)"
+	}
+	return msg[:min(len(msg), 2000)]
+}
+
+// announce lets a later server find the shim and the child.
+func (a *attempt) announce(pid int) error {
+	me, err := self()
+	if err != nil {
+		return err
+	}
+	child, err := readStat(pid)
+	if err != nil {
+		return err
+	}
+	return replace(a.dir, shimFile, whois{Protocol: Protocol, Shim: me, Child: child.identity()})
+}
+
+// supervise waits for the end of the command, and brings it about at the
+// time-out or when asked. It returns Killed, TimedOut, or "" for neither.
+func (a *attempt) supervise(pid int) (asked State) {
+	ended := make(chan struct{})
+	go func() {
+		awaitExit(pid)
+		close(ended)
+	}()
+	timeout, kill := after(a.order.TimeoutMS), (<-chan time.Time)(nil)
+	for {
+		select {
+		case <-ended:
+			return asked
+		case sig := <-a.stop:
+			if sig != unix.SIGTERM {
+				continue // of a terminal: this session has none
+			}
+			if asked == "" {
+				asked, kill = Killed, a.terminate(pid)
+			}
+		case <-timeout:
+			if asked == "" {
+				asked, kill = TimedOut, a.terminate(pid)
+			}
+		case <-kill:
+			unix.Kill(-pid, unix.SIGKILL)
+		}
+	}
+}
+
+// after is time.After, with a channel that never fires for 0.
+func after(ms int64) <-chan time.Time {
+	if ms == 0 {
+		return nil
+	}
+	return time.After(time.Duration(ms) * time.Millisecond)
+}
+
+// terminate begins the end of the command's group and returns when to kill it.
+func (a *attempt) terminate(pid int) <-chan time.Time {
+	if a.order.GraceMS > 0 {
+		unix.Kill(-pid, unix.SIGTERM)
+	}
+	return time.After(a.order.grace())
+}
+
+// judge says how the command ended, from its wait status and what was asked.
+func (a *attempt) judge(asked State, status unix.WaitStatus) {
+	var usage unix.Rusage
+	if unix.Getrusage(unix.RUSAGE_CHILDREN, &usage) == nil {
+		a.exit.MaxRSSBytes = usage.Maxrss << 10
+		a.exit.UserMS = time.Duration(usage.Utime.Nano()).Milliseconds()
+		a.exit.SysMS = time.Duration(usage.Stime.Nano()).Milliseconds()
+	}
+	a.exit.State, a.exit.Code = Exited, status.ExitStatus()
+	if status.Signaled() {
+		a.exit.State, a.exit.Signal = Signaled, status.Signal().String()
+	}
+	if asked != "" {
+		a.exit.State = asked
+	}
+}
+
+// exitRoom is more than any exit.json takes.
+const exitRoom = 4096
+
+// reserve opens the exit file under its temporary name, with its blocks
+// allocated where the file system can: the end of a step must be writable on a
+// disk that the step has filled.
+func (a *attempt) reserve() error {
+	f, err := os.OpenFile(filepath.Join(a.dir, exitFile+".tmp"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return err
+	}
+	unix.Fallocate(int(f.Fd()), 0, 0, exitRoom)
+	a.file = f
+	return nil
+}
+
+// writeExit makes the end durable. Only then does the shim let go of its lock.
+func (a *attempt) writeExit() error {
+	b, err := json.Marshal(ending{Protocol: Protocol, Exit: a.exit})
+	if err != nil {
+		return err
+	}
+	if _, err := a.file.WriteAt(b, 0); err != nil {
+		return err
+	}
+	err = errors.Join(a.file.Truncate(int64(len(b))), a.file.Sync(), a.file.Close())
+	if err != nil {
+		return err
+	}
+	if err := os.Rename(a.file.Name(), filepath.Join(a.dir, exitFile)); err != nil {
+		return err
+	}
+	return syncDir(a.dir)
+}
