@@ -1,0 +1,93 @@
+package spec
+
+import (
+	"regexp"
+	"strings"
+)
+
+// form is the shape that a text must have. Its pattern is valid for Go and for
+// JSON Schema (ECMA 262) alike.
+type form struct {
+	pattern string
+	what    string // what the text is, for "… is not a …"
+	hint    string
+	re      *regexp.Regexp
+}
+
+const nameHint = "use lower-case letters, digits, - and _, beginning with a letter"
+
+// forms are the shapes that the tags `form` and `keys` name.
+var forms = compileForms(map[string]form{
+	"project": {pattern: `^[a-z0-9][a-z0-9-]{0,62}$`, what: "project name",
+		hint: "use at most 63 lower-case letters, digits and dashes"},
+	"name": {pattern: `^[a-z][a-z0-9_-]{0,62}$`, what: "name", hint: nameHint},
+	"model": {pattern: `^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$`, what: "model name",
+		hint: "use letters, digits, dots, - and _"},
+	"text": {pattern: `\S`, what: "text", hint: "write at least one character"},
+	"metric": {pattern: `^[A-Za-z_][A-Za-z0-9_./@-]{0,249}$`, what: "metric name",
+		hint: "use letters, digits, _ and dots, beginning with a letter"},
+	"until": {pattern: `^[a-z][a-z0-9_-]{0,62}\.[A-Za-z_][A-Za-z0-9_./@-]{0,249}$`,
+		what: "metric of an input", hint: "write `<input>.<metric>`, such as validation.wape"},
+	"param": {pattern: `^[A-Za-z_][A-Za-z0-9_.-]{0,249}$`, what: "parameter name",
+		hint: "use letters, digits, _, - and dots, beginning with a letter"},
+	"search": {pattern: `^[a-z][a-z0-9_-]{0,62}\.[A-Za-z_][A-Za-z0-9_.-]{0,249}$`,
+		what: "parameter of a step", hint: "write `<step>.<param>`, such as train.num_leaves"},
+	"variable": {pattern: `^[A-Za-z_][A-Za-z0-9_]*$`, what: "environment variable",
+		hint: "use letters, digits and _, beginning with a letter"},
+	"path":     {pattern: `^[^\\:*?\[\]]+$`, what: "file of the repository", hint: pathHint},
+	"glob":     {pattern: `^[^\\:]+$`, what: "file or glob of the repository", hint: pathHint},
+	"python":   {pattern: `^3\.[0-9]{1,2}$`, what: "Python version", hint: "write it as 3.11"},
+	"currency": {pattern: `^[A-Z]{3}$`, what: "currency", hint: "use an ISO 4217 code, such as USD"},
+})
+
+const pathHint = "write it relative to the repository, with / and without .., such as data/a.csv"
+
+func compileForms(forms map[string]form) map[string]form {
+	for name, f := range forms {
+		f.re = regexp.MustCompile(f.pattern)
+		forms[name] = f
+	}
+	return forms
+}
+
+// fits reports whether the text has the named form.
+func fits(name, text string) bool {
+	if !forms[name].re.MatchString(text) {
+		return false
+	}
+	if name != "path" && name != "glob" {
+		return true
+	}
+	return staysInside(text)
+}
+
+// staysInside reports whether a path is relative and never leaves its directory.
+// The pattern has refused backslashes, drives and URLs already.
+func staysInside(path string) bool {
+	if strings.HasPrefix(path, "/") || strings.HasPrefix(path, "~") {
+		return false
+	}
+	for part := range strings.SplitSeq(path, "/") {
+		if part == ".." || strings.TrimSpace(part) != part || part == "" {
+			return false
+		}
+	}
+	return true
+}
+
+// enums are the longer lists of values that a tag `enum:"$name"` stands for.
+var enums = map[string]string{
+	"$role":   "data-scientist|data-engineer|operator|business-owner|compliance",
+	"$action": strings.Join([]string{Alert, Label, Retrain, Rollback, Retire}, "|"),
+}
+
+// enumValues returns the values of a tag `enum`, nil for an empty tag.
+func enumValues(tag string) []string {
+	if tag == "" {
+		return nil
+	}
+	if list, ok := enums[tag]; ok {
+		tag = list
+	}
+	return strings.Split(tag, "|")
+}

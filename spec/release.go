@@ -1,0 +1,60 @@
+package spec
+
+// The values of Environment.Strategy.
+const (
+	Replace = "replace"
+	Canary  = "canary"
+	Shadow  = "shadow"
+)
+
+// The values of Environment.Log.
+const (
+	Buffered = "buffered"
+	Durable  = "durable"
+)
+
+// Environment is one place that a version is released to, and how.
+type Environment struct {
+	// Name is the environment's name, the key in the file. Its endpoint is
+	// `{model}@{environment}`.
+	Name string `json:"name" file:"-"`
+	// Strategy is `replace` (all traffic at once), `canary` (by steps, on
+	// evidence) or `shadow` (scores every request and answers none).
+	Strategy string `json:"strategy" enum:"replace|canary|shadow" default:"replace"`
+	// Steps are the shares of the traffic that a canary gets, rising to 100%.
+	Steps []float64 `json:"steps,omitempty" unit:"percent"`
+	// Hold is the evidence that each step of a canary waits for.
+	Hold Hold `json:"hold,omitzero"`
+	// Abort is when a canary is rolled back.
+	Abort *Abort `json:"abort,omitempty"`
+	// Log is `buffered` (a crash may lose the last requests) or `durable` (each
+	// request is on disk before its answer).
+	Log string `json:"log" enum:"buffered|durable" default:"buffered"`
+	// Lateness is how far behind the newest request the endpoint's watermark
+	// stays, so that late requests still count.
+	Lateness Duration `json:"lateness,omitzero" clock:"stream" zero:"ok"`
+	// Keep is how many replaced versions stay on standby as rollback targets.
+	Keep int `json:"keep" default:"1" min:"0" max:"100"`
+}
+
+// Hold is what a canary's step waits for.
+type Hold struct {
+	// Labels is how many labelled pairs, scored by both versions, it takes.
+	Labels int `json:"labels" required:"true" min:"1"`
+	// AtMost is how long it waits for them; then it stays, and asks a human.
+	AtMost Duration `json:"at_most" required:"true" clock:"stream"`
+}
+
+// Abort is a one-sided sequential test: the canary is rolled back once it is
+// shown to be worse than the live version by more than WorseBy.
+type Abort struct {
+	// Metric is the metric that is compared, or `error` for the metric's own loss.
+	Metric string `json:"metric" required:"true" form:"metric"`
+	// WorseBy is the loss that is tolerated, relative to the live version's.
+	WorseBy float64 `json:"worse_by" required:"true" unit:"fraction" min:"0" max:"1000"`
+	// Alpha is the most that a canary as good as the live version is rolled back
+	// by chance, over the whole rollout.
+	Alpha float64 `json:"alpha" default:"0.05" above:"0" max:"0.5"`
+}
+
+func (e *Environment) setKey(key string) { e.Name = key }
