@@ -1,0 +1,84 @@
+# Fairlead: build, test, run. `make` alone lists the targets.
+include versions.mk
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+GO     ?= go
+TOOLS  := $(CURDIR)/.tools
+UV     := $(TOOLS)/uv/bin/uv
+STAMP  := $(TOOLS)/stamp
+
+export FAIRLEAD_UV := $(UV)
+export FAIRLEAD_ONNXRUNTIME := $(TOOLS)/onnxruntime/onnxruntime/capi
+export FAIRLEAD_TEST_PYTHON := $(TOOLS)/test-venv/bin/python
+export CGO_ENABLED := 1
+
+.PHONY: help
+help: ## List the targets
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: setup
+setup: $(STAMP)/uv-$(UV_VERSION) $(STAMP)/onnxruntime-$(ONNXRUNTIME_VERSION) $(STAMP)/islp-$(ISLP_VERSION) ## Fetch the pinned tools into .tools
+	@$(GO) mod download
+
+$(STAMP)/uv-$(UV_VERSION):
+	@echo "setup: uv $(UV_VERSION)"
+	@rm -rf $(TOOLS)/uv && $(PYTHON) -m venv $(TOOLS)/uv
+	@$(TOOLS)/uv/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@mkdir -p $(STAMP) && touch $@
+
+$(STAMP)/onnxruntime-$(ONNXRUNTIME_VERSION): $(STAMP)/uv-$(UV_VERSION)
+	@echo "setup: ONNX Runtime $(ONNXRUNTIME_VERSION)"
+	@rm -rf $(TOOLS)/onnxruntime && $(UV) pip install --quiet --python $(PYTHON) --no-deps --target $(TOOLS)/onnxruntime onnxruntime==$(ONNXRUNTIME_VERSION)
+	@touch $@
+
+$(STAMP)/islp-$(ISLP_VERSION): $(STAMP)/uv-$(UV_VERSION)
+	@echo "setup: the demo's data (ISLP $(ISLP_VERSION))"
+	@rm -rf $(TOOLS)/islp && $(UV) pip install --quiet --python $(PYTHON) --no-deps --target $(TOOLS)/islp ISLP==$(ISLP_VERSION)
+	@touch $@
+
+$(STAMP)/test-venv: examples/bikes/requirements.txt $(STAMP)/uv-$(UV_VERSION)
+	@echo "setup: a Python environment with mlflow for the tests"
+	@rm -rf $(TOOLS)/test-venv && $(UV) venv --quiet --python $(PYTHON) $(TOOLS)/test-venv
+	@$(UV) pip install --quiet --compile-bytecode --python $(TOOLS)/test-venv/bin/python -r examples/bikes/requirements.txt
+	@touch $@
+
+.PHONY: build
+build: ## Build bin/fairlead
+	@$(GO) build -trimpath -ldflags "-s -w" -o bin/fairlead ./cmd/fairlead
+
+.PHONY: run
+run: setup build ## Start the server with defaults
+	@bin/fairlead serve
+
+.PHONY: demo
+demo: setup build ## Set everything up and watch the loop close on real data
+	@bin/fairlead demo $(ARGS)
+
+.PHONY: test
+test: setup $(STAMP)/test-venv build ## Run all tests
+	@./test.sh
+
+.PHONY: test-chaos
+test-chaos: setup $(STAMP)/test-venv build ## Long rounds: 100 random kills and the like
+	@FAIRLEAD_CHAOS_ROUNDS=100 $(GO) test -count=1 -timeout 60m -run 'Chaos|Kill' -v ./e2e/... ./job/...
+
+.PHONY: bench
+bench: setup $(STAMP)/test-venv build ## Measure against peers in the same run, and print ratios
+	@$(GO) run ./bench $(ARGS)
+
+.PHONY: lint
+lint: ## Vet, formatting and staticcheck
+	@test -z "$$(gofmt -l . | tee /dev/stderr)"
+	@$(GO) vet ./...
+	@$(GO) run honnef.co/go/tools/cmd/staticcheck@$(STATICCHECK_VERSION) ./...
+
+.PHONY: fmt
+fmt: ## Format the Go code
+	@gofmt -w $$(git ls-files '*.go')
+
+.PHONY: generate
+generate: ## Write the generated documents anew
+	@$(GO) generate ./...
