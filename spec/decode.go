@@ -72,7 +72,7 @@ func (d *decoder) structure(node ast.Node, v reflect.Value, path string) {
 	for _, p := range pairs {
 		f, ok := fields[p.key]
 		if !ok {
-			d.unknownKey(v.Type(), p)
+			given[d.unknownKey(v.Type(), p)] = true
 			continue
 		}
 		given[p.key] = true
@@ -91,9 +91,12 @@ func (d *decoder) structure(node ast.Node, v reflect.Value, path string) {
 	}
 }
 
-func (d *decoder) unknownKey(t reflect.Type, p pair) {
+// unknownKey reports a key, and returns the one that it is taken for, "" for none.
+func (d *decoder) unknownKey(t reflect.Type, p pair) string {
 	message := fmt.Sprintf("the key `%s` is not known here", p.key)
 	d.problemAtKey(p.path, message, didYouMean(p.key, "keys", keysOf(t)))
+	meant, _ := nearest(p.key, keysOf(t))
+	return meant
 }
 
 // keyedList decodes a mapping into a list whose elements take the keys.
@@ -210,15 +213,20 @@ func (d *decoder) namesIn(node ast.Node) []string {
 	return names
 }
 
-// place remembers where the value at a path begins.
+// place remembers where the value at a path begins: a mapping at the key that it
+// belongs to, the file's own mapping at its first key.
 func (d *decoder) place(node ast.Node, path string) {
-	if _, isMap := node.(ast.MapNode); isMap {
+	tk := node.GetToken()
+	if mapping, ok := node.(ast.MapNode); ok {
 		if key, ok := d.keys[path]; ok {
 			d.values[path] = key
 			return
 		}
+		if it := mapping.MapRange(); path == "" && it.Next() {
+			tk = it.Key().GetToken()
+		}
 	}
-	p := at(node.GetToken())
+	p := at(tk)
 	d.values[path] = position{p.Line, p.Column}
 }
 

@@ -18,8 +18,8 @@ const nameHint = "use lower-case letters, digits, - and _, beginning with a lett
 
 // forms are the shapes that the tags `form` and `keys` name.
 var forms = compileForms(map[string]form{
-	"project": {pattern: `^[a-z0-9][a-z0-9-]{0,62}$`, what: "project name",
-		hint: "use at most 63 lower-case letters, digits and dashes"},
+	"project": {pattern: `^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`, what: "project name",
+		hint: "use at most 63 lower-case letters, digits and inner dashes"},
 	"name": {pattern: `^[a-z][a-z0-9_-]{0,62}$`, what: "name", hint: nameHint},
 	"model": {pattern: `^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$`, what: "model name",
 		hint: "use letters, digits, dots, - and _"},

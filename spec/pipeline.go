@@ -32,7 +32,7 @@ type Python struct {
 	// Requirements is the requirements file, relative to the repository.
 	Requirements string `json:"requirements" required:"true" form:"path"`
 	// Version is the Python version, such as 3.11; without it the server's.
-	Version string `json:"version,omitempty" form:"python" number:"text"`
+	Version string `json:"version,omitempty" form:"python" number:"text" min:"3" max:"3.99"`
 }
 
 // Step is one command of the pipeline.

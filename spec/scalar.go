@@ -110,7 +110,7 @@ func (a Amount) Of(reference float64) float64 {
 	return a.Value
 }
 
-const amountPattern = `^[0-9]+(\.[0-9]+)?%$`
+const percentPattern = `^[0-9]+(\.[0-9]+)?%$`
 
 // UnmarshalText reads "0.03" or "30%".
 func (a *Amount) UnmarshalText(text []byte) error {
@@ -145,7 +145,7 @@ func percentOf(fraction float64) float64 {
 
 func formatNumber(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
 
-var percentForm = regexp.MustCompile(amountPattern)
+var percentForm = regexp.MustCompile(percentPattern)
 
 // parsePercent returns 10 for "10%".
 func parsePercent(text string) (float64, bool) {
