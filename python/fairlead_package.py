@@ -1,0 +1,677 @@
+"""Packages one MLflow model: as ONNX when that is equal to Python, else as it is.
+
+    fairlead_package.py MODEL_DIR OUT_DIR INPUTS RESULT
+
+INPUTS is a Parquet file, or a JSON list of row objects, with recorded inputs. The
+model is converted to ONNX, and both are given the same float32 values; they are
+equal when |onnx - python| / max(1, |python|) is at most TOLERANCE in every row.
+
+Writes OUT_DIR/model.onnx or OUT_DIR/model/ and RESULT, a JSON object: the fields
+of the package's manifest, with the signature in MLflow's own form, or `error`
+when the model cannot be used at all (exit status 3). The same input gives the
+same bytes.
+
+Imports are late and few, because they are most of the time: `import mlflow` alone
+takes a second, so scikit-learn and LightGBM models are loaded without it.
+"""
+
+import json
+import math
+import os
+import platform
+import shutil
+import sys
+import traceback
+import warnings
+
+TOLERANCE = 1e-5
+MAX_ROWS = 20_000  # recorded rows that are compared
+MISSING_ROWS = 4  # rows tried for each optional column with that column missing
+SPLIT = 10  # trees summed in float32 before the sums are added in double
+OPSET = 18
+OPSET_LIGHTGBM = 15  # the newest that onnxmltools knows for its trees
+EXACT_INTEGER = 1 << 24  # float32 holds every whole number up to here
+
+NUMERIC = {"double", "float", "long", "integer", "boolean"}
+TENSOR_KINDS = {
+    "float64": "double", "float32": "float", "float16": "float",
+    "int64": "long", "uint32": "long", "uint64": "long",
+    "int32": "integer", "int16": "integer", "int8": "integer",
+    "uint16": "integer", "uint8": "integer",
+    "bool": "boolean", "str": "string", "object": "string",
+}  # fmt: skip
+
+
+class ModelError(Exception):
+    """The model cannot be served by anything."""
+
+
+class NotConvertible(Exception):
+    """The model stays a Python model; the message says why, in one sentence."""
+
+
+# --- the model directory ---------------------------------------------------------
+
+
+class Model:
+    """A loaded model and what its MLmodel file says of it."""
+
+    def __init__(self, directory):
+        self.directory = directory
+        self.spec = read_mlmodel(directory)
+        self.flavors = self.spec.get("flavors") or {}
+        self.pyfunc = self.flavors.get("python_function")
+        if self.pyfunc is None:
+            raise ModelError("the model has no python_function flavor, so MLflow cannot predict with it")
+        self.loader = self.pyfunc.get("loader_module", "")
+        self.native = None  # the scikit-learn or LightGBM object
+        self.call = None  # frame -> predictions
+        try:
+            self.load()
+        except ModelError:
+            raise
+        except Exception as e:
+            raise ModelError(f"the model does not load: {describe(e)}") from e
+
+    def load(self):
+        code = self.pyfunc.get("code")
+        if code:
+            sys.path.insert(0, os.path.join(self.directory, code))
+        if self.loader == "mlflow.lightgbm" and "lightgbm" in self.flavors:
+            self.native = self.load_lightgbm(self.flavors["lightgbm"])
+            self.call = self.native.predict
+        elif self.loader == "mlflow.sklearn" and "sklearn" in self.flavors:
+            self.native = self.load_sklearn(self.flavors["sklearn"])
+            self.call = getattr(self.native, self.predict_fn)
+        else:
+            import mlflow.pyfunc
+
+            self.call = mlflow.pyfunc.load_model(self.directory).predict
+
+    @property
+    def predict_fn(self):
+        return self.pyfunc.get("predict_fn", "predict")
+
+    def load_lightgbm(self, conf):
+        path = os.path.join(self.directory, conf.get("data") or self.pyfunc["data"])
+        if conf.get("model_class", "lightgbm.basic.Booster") == "lightgbm.basic.Booster":
+            import lightgbm
+
+            return lightgbm.Booster(model_file=path)
+        return load_pickled(path, conf.get("serialization_format", "cloudpickle"), conf)
+
+    def load_sklearn(self, conf):
+        path = os.path.join(self.directory, conf["pickled_model"])
+        return load_pickled(path, conf.get("serialization_format", "pickle"), conf)
+
+    def predict(self, data):
+        """Predictions for prepared data, [rows] or [rows, k]."""
+        import numpy as np
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            out = np.asarray(self.call(data))
+        if out.ndim == 2 and out.shape[1] == 1:
+            out = out[:, 0]
+        return out
+
+
+def read_mlmodel(directory):
+    import yaml
+
+    path = os.path.join(directory, "MLmodel")
+    try:
+        with open(path, encoding="utf-8") as f:
+            spec = yaml.load(f, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except FileNotFoundError:
+        raise ModelError("the model directory has no MLmodel file") from None
+    except yaml.YAMLError as e:
+        raise ModelError(f"the MLmodel file is not readable: {describe(e)}") from e
+    if not isinstance(spec, dict):
+        raise ModelError("the MLmodel file is empty")
+    return spec
+
+
+def load_pickled(path, serialization, conf):
+    """Loads an estimator by the serialization format that MLflow recorded."""
+    if serialization == "skops":
+        import skops.io
+
+        return skops.io.load(path, trusted=conf.get("skops_trusted_types"))
+    with open(path, "rb") as f:
+        if serialization == "cloudpickle":
+            import cloudpickle
+
+            return cloudpickle.load(f)
+        import pickle
+
+        return pickle.load(f)
+
+
+# --- signature and recorded inputs -----------------------------------------------
+
+
+class Field:
+    def __init__(self, name, kind, required):
+        self.name, self.kind, self.required = name, kind, required
+
+
+class Inputs:
+    """The recorded inputs in the order and kinds of the model's signature."""
+
+    def __init__(self, spec, table):
+        self.signature = dict(spec.get("signature") or {})
+        if not self.signature.get("inputs"):
+            self.signature["inputs"] = json.dumps(infer_columns(table))
+        self.tensor = None  # numpy dtype, when the model takes one array
+        self.fields = self.parse(json.loads(self.signature["inputs"]))
+        self.table = self.arrange(table)
+
+    def parse(self, columns):
+        if len(columns) == 1 and columns[0].get("type") == "tensor" and not columns[0].get("name"):
+            spec = columns[0]["tensor-spec"]
+            kind = TENSOR_KINDS.get(spec["dtype"], spec["dtype"])
+            if len(spec["shape"]) == 2 and spec["shape"][1] > 0:
+                self.tensor = spec["dtype"]
+                real = kind in ("double", "float")
+                return [Field(f"x{i}", kind, not real) for i in range(spec["shape"][1])]
+        fields = []
+        for c in columns:
+            kind = c["type"]
+            if kind == "tensor":
+                kind = TENSOR_KINDS.get(c["tensor-spec"]["dtype"], "object")
+            required = c.get("required", not c.get("optional", False))
+            fields.append(Field(c.get("name") or "input", kind, required))
+        return fields
+
+    def arrange(self, table):
+        import numpy as np
+        import pandas as pd
+
+        if self.tensor and len(table.columns) == len(self.fields):
+            table = table.set_axis([f.name for f in self.fields], axis=1)
+        columns = {}
+        for f in self.fields:
+            if f.name in table.columns:
+                columns[f.name] = table[f.name].to_numpy()
+            elif f.required:
+                raise ModelError(f"the recorded inputs lack the column {f.name!r}, which the model requires")
+            else:
+                columns[f.name] = np.full(len(table), np.nan if f.kind in NUMERIC else None)
+            if f.kind in NUMERIC:
+                try:
+                    columns[f.name] = columns[f.name].astype(np.float64)
+                except (TypeError, ValueError):
+                    raise ModelError(f"the recorded inputs have values in {f.name!r} that are not {f.kind}") from None
+        return pd.DataFrame(columns, index=pd.RangeIndex(len(table)))
+
+    def with_missing(self):
+        """Rows of the table again, each optional numeric column missing in some."""
+        import pandas as pd
+
+        head = self.table.head(MISSING_ROWS)
+        rows = []
+        for f in self.fields:
+            if not f.required and f.kind in NUMERIC and not head.empty:
+                rows.append(head.assign(**{f.name: math.nan}))
+        return pd.concat(rows, ignore_index=True) if rows else None
+
+    def for_python(self, table):
+        """What the Python model takes: float32 values in the signature's types."""
+        import numpy as np
+
+        out = {}
+        for f in self.fields:
+            values = table[f.name].to_numpy()
+            if f.kind not in NUMERIC:
+                out[f.name] = values
+                continue
+            values = values.astype(np.float32).astype(np.float64)
+            dtype = {"double": "float64", "float": "float32", "long": "int64",
+                     "integer": "int32", "boolean": "bool"}[f.kind]  # fmt: skip
+            if dtype[0] != "f" and not np.isfinite(values).all():
+                dtype = "float64"
+            out[f.name] = values.astype(dtype)
+        if self.tensor:
+            return np.column_stack(list(out.values())).astype(self.tensor)
+        import pandas as pd
+
+        return pd.DataFrame(out, columns=[f.name for f in self.fields])
+
+
+def infer_columns(table):
+    """MLflow's column list for a model that was logged without a signature."""
+    import pandas as pd
+
+    columns = []
+    for name in table.columns:
+        s = table[name]
+        t = pd.api.types
+        if t.is_bool_dtype(s.dtype):
+            kind = "boolean"
+        elif t.is_integer_dtype(s.dtype):
+            kind = "long"
+        elif t.is_numeric_dtype(s.dtype):
+            kind = "double"
+        elif t.is_datetime64_any_dtype(s.dtype):
+            kind = "datetime"
+        else:
+            kind = "string"
+        columns.append({"type": kind, "name": str(name), "required": not bool(s.isna().any())})
+    return columns
+
+
+def infer_outputs(predictions):
+    dtype = str(predictions.dtype)
+    if predictions.dtype.kind in "OUS":
+        dtype = "str"
+    shape = [-1, *predictions.shape[1:]]
+    return [{"type": "tensor", "tensor-spec": {"dtype": dtype, "shape": shape}}]
+
+
+def read_inputs(path):
+    import pandas as pd
+
+    try:
+        if path.endswith(".json"):
+            with open(path, encoding="utf-8") as f:
+                table = pd.DataFrame(json.load(f))
+        else:
+            import pyarrow.parquet
+
+            table = pyarrow.parquet.read_table(path).to_pandas()
+    except Exception as e:
+        raise ModelError(f"the recorded inputs cannot be read: {describe(e)}") from e
+    if len(table) > MAX_ROWS:
+        step = math.ceil(len(table) / MAX_ROWS)
+        table = table.iloc[::step]
+    return table
+
+
+# --- conversion ------------------------------------------------------------------
+
+
+def is_lightgbm(obj):
+    return type(obj).__module__.split(".")[0] == "lightgbm"
+
+
+def floor_thresholds(booster):
+    """The booster with each threshold rounded down to float32.
+
+    x <= t for a float32 x holds exactly when x <= the largest float32 that is not
+    above t. Rounding to nearest may round up, and sends values on the split the
+    other way.
+    """
+    import lightgbm
+    import numpy as np
+
+    lines = []
+    for line in booster.model_to_string(num_iteration=booster.best_iteration or -1).split("\n"):
+        if line.startswith("tree_sizes="):
+            continue  # an index of byte positions, which no longer hold
+        if line.startswith("threshold="):
+            exact = np.array(line[len("threshold=") :].split(), dtype=np.float64)
+            near = exact.astype(np.float32)
+            down = np.where(near > exact, np.nextafter(near, np.float32(-np.inf)), near)
+            line = "threshold=" + " ".join(repr(float(v)) for v in down)
+        lines.append(line)
+    return lightgbm.Booster(model_str="\n".join(lines))
+
+
+def floored(estimator):
+    """A copy of a model in which every LightGBM part has floored thresholds."""
+    import copy
+
+    if type(estimator).__name__ == "Booster":
+        return floor_thresholds(estimator)
+    if is_lightgbm(estimator):
+        estimator = copy.copy(estimator)
+        estimator._Booster = floor_thresholds(estimator.booster_)
+        return estimator
+    if hasattr(estimator, "steps"):
+        estimator = copy.copy(estimator)
+        estimator.steps = [(name, floored(step)) for name, step in estimator.steps]
+    return estimator
+
+
+def contains_lightgbm(estimator):
+    if is_lightgbm(estimator):
+        return True
+    return any(contains_lightgbm(step) for _, step in getattr(estimator, "steps", []))
+
+
+def final(estimator):
+    """The estimator that predicts, at the end of a pipeline."""
+    while hasattr(estimator, "steps"):
+        estimator = estimator.steps[-1][1]
+    return estimator
+
+
+def wanted_output(model):
+    """What Python's predictions are: value, label, probabilities or positive."""
+    last = final(model.native)
+    if type(last).__name__ == "Booster":
+        objective = last.dump_model(num_iteration=1).get("objective", "")
+        if objective.startswith("binary"):
+            return "positive"
+        return "probabilities" if objective.startswith("multiclass") else "value"
+    if model.predict_fn == "predict_proba":
+        return "probabilities"
+    if model.predict_fn != "predict":
+        raise NotConvertible(f"{model.predict_fn} is not an output of the ONNX converters")
+    return "label" if hasattr(last, "classes_") else "value"
+
+
+def onnx_inputs(inputs, single):
+    """Initial types: one float tensor of all columns, or a tensor for each."""
+    from skl2onnx.common.data_types import FloatTensorType, StringTensorType
+
+    if single:
+        return [("inputs", FloatTensorType([None, len(inputs.fields)]))]
+    return [
+        (f.name, (FloatTensorType if f.kind in NUMERIC else StringTensorType)([None, 1]))
+        for f in inputs.fields
+    ]
+
+
+def convert(model, inputs, single):
+    """The ONNX model, with one output that is called prediction."""
+    estimator = floored(model.native)
+    if is_lightgbm(estimator):
+        from onnxmltools.convert.lightgbm.convert import convert as convert_lightgbm
+        from onnxmltools.convert.common.data_types import FloatTensorType
+
+        converted = convert_lightgbm(
+            estimator,
+            name="model",
+            initial_types=[("inputs", FloatTensorType([None, len(inputs.fields)]))],
+            target_opset=OPSET_LIGHTGBM,
+            zipmap=False,
+            split=SPLIT,
+        )
+    else:
+        converted = convert_sklearn(estimator, onnx_inputs(inputs, single))
+    return select_output(converted, wanted_output(model))
+
+
+def convert_sklearn(estimator, initial_types):
+    import skl2onnx
+
+    options = {}
+    if hasattr(final(estimator), "classes_"):
+        options = {id(final(estimator)): {"zipmap": False}}
+    if contains_lightgbm(estimator):
+        register_lightgbm()
+        last = final(estimator)
+        if is_lightgbm(last) and not hasattr(last, "classes_"):
+            options = {id(last): {"split": SPLIT}}
+    return skl2onnx.convert_sklearn(
+        estimator,
+        name="model",
+        initial_types=initial_types,
+        options=options,
+        target_opset={"": OPSET, "ai.onnx.ml": 3},
+    )
+
+
+def register_lightgbm():
+    """Teaches skl2onnx the LightGBM estimators, for those inside a pipeline."""
+    import lightgbm
+    from onnxmltools.convert.lightgbm.operator_converters.LightGbm import convert_lightgbm
+    from skl2onnx import update_registered_converter
+    from skl2onnx.common.shape_calculator import (
+        calculate_linear_classifier_output_shapes,
+        calculate_linear_regressor_output_shapes,
+    )
+
+    update_registered_converter(
+        lightgbm.LGBMRegressor, "FairleadLGBMRegressor",
+        calculate_linear_regressor_output_shapes, convert_lightgbm,
+        options={"split": None},
+    )  # fmt: skip
+    update_registered_converter(
+        lightgbm.LGBMClassifier, "FairleadLGBMClassifier",
+        calculate_linear_classifier_output_shapes, convert_lightgbm,
+        options={"nocl": [True, False], "zipmap": [True, False, "columns"]},
+    )  # fmt: skip
+
+
+def select_output(converted, wanted):
+    """Keeps the one output that Python returns, under the name prediction."""
+    from onnx import TensorProto, helper
+
+    graph = converted.graph
+    outputs = {o.name: o for o in graph.output}
+    last = list(outputs.values())[-1 if wanted in ("probabilities", "positive") else 0]
+    elem = last.type.tensor_type.elem_type
+    shape = [None]
+    if wanted == "positive":
+        graph.initializer.append(helper.make_tensor("positive_column", TensorProto.INT64, [], [1]))
+        graph.node.append(helper.make_node("Gather", [last.name, "positive_column"], ["prediction"], axis=1))
+    else:
+        graph.node.append(helper.make_node("Identity", [last.name], ["prediction"]))
+        shape = [d.dim_value or None for d in last.type.tensor_type.shape.dim] or [None]
+        shape[0] = None
+    del graph.output[:]
+    graph.output.append(helper.make_tensor_value_info("prediction", elem, shape))
+    return converted
+
+
+class Session:
+    """The ONNX model as it will be served: by ONNX Runtime, on float32."""
+
+    def __init__(self, content, inputs):
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 4
+        self.session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        self.names = [i.name for i in self.session.get_inputs()]
+        self.inputs = inputs
+
+    def predict(self, table):
+        import numpy as np
+
+        fields = self.inputs.fields
+        if self.names == ["inputs"]:
+            feed = {"inputs": table.to_numpy(dtype=np.float32)}
+        else:
+            feed = {}
+            for f in fields:
+                dtype = np.float32 if f.kind in NUMERIC else object
+                if f.name in self.names:
+                    feed[f.name] = table[f.name].to_numpy(dtype=dtype).reshape(-1, 1)
+        out = np.asarray(self.session.run(["prediction"], feed)[0])
+        return out[:, 0] if out.ndim == 2 and out.shape[1] == 1 else out
+
+
+# --- parity ----------------------------------------------------------------------
+
+
+def differences(python, onnx):
+    """|onnx - python| / max(1, |python|) for each row; infinite where only one is
+    a number, or where labels differ."""
+    import numpy as np
+
+    if python.shape != onnx.shape:
+        raise NotConvertible(f"python answers with shape {python.shape}, onnx with {onnx.shape}")
+    if python.dtype.kind in "OUS":
+        return np.where(python.astype(str) == onnx.astype(str), 0.0, np.inf)
+    p, o = python.astype(np.float64), onnx.astype(np.float64)
+    with np.errstate(invalid="ignore"):
+        d = np.abs(o - p) / np.maximum(1, np.abs(p))
+    d = np.where((p == o) | (np.isnan(p) & np.isnan(o)), 0.0, d)
+    d = np.where(np.isnan(d), np.inf, d)
+    return d.max(axis=1) if d.ndim == 2 else d
+
+
+def compare(inputs, table, python, onnx):
+    """The parity record of the two models' answers to the table."""
+    d = differences(python, onnx)
+    worst = int(d.argmax())
+    p, o = python[worst], onnx[worst]
+    if getattr(p, "ndim", 0):
+        k = int(abs(p.astype(float) - o.astype(float)).argmax())
+        p, o = p[k], o[k]
+    row = {f.name: plain(table[f.name].iloc[worst]) for f in inputs.fields}
+    parity = {"rows": len(table), "max_relative": number(d[worst]), "tolerance": TOLERANCE}
+    parity["worst"] = {"index": worst, "inputs": row, "python": number(p), "onnx": number(o)}
+    if d[worst] > TOLERANCE:
+        parity["reason"] = (
+            f"row {worst} differs: python {show(p)}, onnx {show(o)}"
+            f" (relative {d[worst]:.2g}, allowed {TOLERANCE:.0e}); {int((d > TOLERANCE).sum())} of {len(d)} rows differ"
+        )
+    return parity
+
+
+def show(value):
+    return format(value, ".9g") if isinstance(value, float) or hasattr(value, "dtype") and value.dtype.kind == "f" else repr(str(value))
+
+
+def number(value):
+    try:
+        value = float(value)
+    except (TypeError, ValueError):
+        return "NaN"  # a label
+    if math.isnan(value):
+        return "NaN"
+    if math.isinf(value):
+        return "Infinity" if value > 0 else "-Infinity"
+    return value
+
+
+def plain(value):
+    """A value of a table as JSON has it."""
+    value = value.item() if hasattr(value, "item") else value
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value if isinstance(value, (int, float, str, bool, type(None))) else str(value)
+
+
+# --- packaging -------------------------------------------------------------------
+
+
+def refuse_early(model, inputs):
+    """Raises NotConvertible for what is known without trying."""
+    if model.native is None:
+        raise NotConvertible(f"models of {model.loader} have no ONNX converter here")
+    for f in inputs.fields:
+        column = inputs.table[f.name]
+        if f.kind == "datetime":
+            raise NotConvertible(f"column {f.name!r} is a time, which the ONNX model cannot take")
+        if f.kind == "string" and not f.required:
+            raise NotConvertible(f"column {f.name!r} is text that may be missing, and ONNX text cannot be")
+        if f.kind in ("long", "integer") and column.abs().max() > EXACT_INTEGER:
+            raise NotConvertible(f"column {f.name!r} has whole numbers that float32 cannot hold (above {EXACT_INTEGER})")
+
+
+def attempts(model, inputs):
+    """Whether to give all columns as one tensor, in the order to try."""
+    if any(f.kind not in NUMERIC for f in inputs.fields):
+        return [False]
+    # Named columns matter only to estimators that choose among them by name.
+    return [True] if is_lightgbm(model.native) or inputs.tensor else [True, False]
+
+
+def to_onnx(model, inputs, table, python):
+    """(content, parity) of an ONNX model that is equal, else NotConvertible; a
+    parity that failed is its second argument."""
+    failure = None
+    for single in attempts(model, inputs):
+        try:
+            content = convert(model, inputs, single).SerializeToString(deterministic=True)
+            onnx = Session(content, inputs).predict(table)
+            parity = compare(inputs, table, python, onnx)
+        except NotConvertible as e:
+            failure = failure or e
+            continue
+        except ImportError as e:
+            raise NotConvertible(f"the ONNX converters are not installed: {describe(e)}") from e
+        except Exception as e:
+            # A converter may fail in any way on a model that it does not know.
+            traceback.print_exc()
+            failure = failure or NotConvertible(f"the conversion failed: {describe(e)}")
+            continue
+        if "reason" not in parity:
+            return content, parity
+        failure = NotConvertible(parity["reason"], parity)
+    raise failure
+
+
+def package(model_dir, out_dir, inputs_path):
+    table = read_inputs(inputs_path)
+    model = Model(model_dir)
+    inputs = Inputs(model.spec, table)
+    table, python = answer(model, inputs)
+    signature = {
+        "inputs": inputs.signature["inputs"],
+        "outputs": inputs.signature.get("outputs") or json.dumps(infer_outputs(python)),
+    }
+    result = {"signature": signature, "python": platform.python_version()}
+    try:
+        if len(table) == 0:
+            raise NotConvertible("there are no recorded inputs to compare on")
+        refuse_early(model, inputs)
+        content, result["parity"] = to_onnx(model, inputs, table, python)
+    except NotConvertible as e:
+        parity = e.args[1] if len(e.args) > 1 else {"rows": 0, "max_relative": 0, "tolerance": TOLERANCE}
+        result["parity"] = {**parity, "reason": e.args[0]}
+        shutil.copytree(model_dir, os.path.join(out_dir, "model"), ignore=shutil.ignore_patterns("__pycache__"))
+        return {**result, "engine": "python", "model": "model"}
+    with open(os.path.join(out_dir, "model.onnx"), "wb") as f:
+        f.write(content)
+    return {**result, "engine": "onnx", "model": "model.onnx", "converter": converter(model)}
+
+
+def answer(model, inputs):
+    """(rows, Python's predictions): the recorded rows, and, where the model takes
+    them, rows with each optional column missing."""
+    import numpy as np
+    import pandas as pd
+
+    if inputs.table.empty:
+        return inputs.table, np.zeros(0)
+    try:
+        python = model.predict(inputs.for_python(inputs.table))
+    except Exception as e:
+        raise ModelError(f"the model loads, but fails on the recorded inputs: {describe(e)}") from e
+    extra = inputs.with_missing()
+    if extra is None:
+        return inputs.table, python
+    try:
+        more = model.predict(inputs.for_python(extra))
+    except Exception:
+        return inputs.table, python  # optional in name only: ONNX is not asked either
+    return pd.concat([inputs.table, extra], ignore_index=True), np.concatenate([python, more])
+
+
+def converter(model):
+    from importlib.metadata import version
+
+    name = "onnxmltools" if contains_lightgbm(model.native) else "skl2onnx"
+    return f"{name} {version(name)}"
+
+
+def describe(e):
+    text = " ".join(str(e).split())
+    return f"{type(e).__name__}: {text[:500]}" if text else type(e).__name__
+
+
+def main(argv):
+    model_dir, out_dir, inputs_path, result_path = argv
+    status = 0
+    try:
+        result = package(model_dir, out_dir, inputs_path)
+    except ModelError as e:
+        traceback.print_exc()
+        result, status = {"error": str(e)}, 3
+    with open(result_path, "w", encoding="utf-8") as f:
+        json.dump(result, f)
+    return status
+
+
+if __name__ == "__main__":
+    warnings.filterwarnings("ignore")
+    sys.exit(main(sys.argv[1:]))
