@@ -16,7 +16,7 @@
 //
 //	lock           held exclusively (flock) from before the fork until the shim
 //	               is gone. It alone says that a shim lives: a pid never does
-//	spec.json      the intent, synced before the fork, once per directory; the
+//	spec.json      the intent, written before the fork, once per directory; the
 //	               command's environment, which may hold secrets, is not in it
 //	shim.json      who the shim and its child are: pid, start time and boot id
 //	exit.json      how it ended: temporary file, sync, rename, sync of the directory

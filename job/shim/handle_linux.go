@@ -66,10 +66,12 @@ const attachWithin = 5 * time.Second
 // started there; Unavailable that the shim runs and cannot be seen from here,
 // for example from another container.
 func Attach(dir string) (*Handle, error) {
-	var in intent
-	if err := readRecord(dir, specFile, &in); errors.Is(err, fs.ErrNotExist) {
+	var in intent // stays empty when a power loss damaged it: then nothing lives to be ended
+	err := readRecord(dir, specFile, &in)
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fairlead.Errorf(fairlead.NotFound, "no step was started in %s", dir)
-	} else if err != nil {
+	}
+	if fairlead.Is(err, fairlead.Unimplemented) {
 		return nil, err
 	}
 	for start := time.Now(); ; time.Sleep(time.Millisecond) {

@@ -3,7 +3,6 @@ package shim
 import (
 	"context"
 	"errors"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -62,8 +61,8 @@ func (h *Handle) signal(sig unix.Signal) {
 
 // killOrphans ends what a killed shim left behind.
 func (h *Handle) killOrphans(ctx context.Context) error {
-	var who whois
-	if err := readRecord(h.dir, shimFile, &who); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	var who whois // stays empty when the shim died before it wrote it; the cookie still finds the rest
+	if err := readRecord(h.dir, shimFile, &who); fairlead.Is(err, fairlead.Unimplemented) {
 		return err
 	}
 	entry := AttemptVar + "=" + h.intent.Cookie

@@ -35,7 +35,8 @@ type attempt struct {
 	order order
 	stop  chan os.Signal
 	exit  Exit
-	file  *os.File // exit.json to be, with room kept on the disk
+	who   *reserved // shim.json
+	end   *reserved // exit.json
 }
 
 // run is the life of a shim. It stays on one thread, since the command dies
@@ -53,7 +54,11 @@ func run(dir string) error {
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 		return err
 	}
-	if err := a.reserve(); err != nil {
+	var err error
+	if a.who, err = reserve(dir, shimFile); err != nil {
+		return err
+	}
+	if a.end, err = reserve(dir, exitFile); err != nil {
 		return err
 	}
 	a.exit.StartedMS = time.Now().UnixMilli()
@@ -61,7 +66,10 @@ func run(dir string) error {
 		return err
 	}
 	a.exit.FinishedMS = time.Now().UnixMilli()
-	return a.writeExit()
+	if err := a.end.write(ending{Protocol: Protocol, Exit: a.exit}, durable); err != nil {
+		return err
+	}
+	return syncDir(dir)
 }
 
 func (a *attempt) receive() error {
@@ -193,7 +201,8 @@ func (a *attempt) announce(pid int) error {
 	if err != nil {
 		return err
 	}
-	return replace(a.dir, shimFile, whois{Protocol: Protocol, Shim: me, Child: child.identity()})
+	who := whois{Protocol: Protocol, Shim: me, Child: child.identity()}
+	return a.who.write(who, !durable)
 }
 
 // supervise waits for the end of the command, and brings it about at the
@@ -257,39 +266,4 @@ func (a *attempt) judge(asked State, status unix.WaitStatus) {
 	if asked != "" {
 		a.exit.State = asked
 	}
-}
-
-// exitRoom is more than any exit.json takes.
-const exitRoom = 4096
-
-// reserve opens the exit file under its temporary name, with its blocks
-// allocated where the file system can: the end of a step must be writable on a
-// disk that the step has filled.
-func (a *attempt) reserve() error {
-	f, err := os.OpenFile(filepath.Join(a.dir, exitFile+".tmp"), os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return err
-	}
-	unix.Fallocate(int(f.Fd()), 0, 0, exitRoom)
-	a.file = f
-	return nil
-}
-
-// writeExit makes the end durable. Only then does the shim let go of its lock.
-func (a *attempt) writeExit() error {
-	b, err := json.Marshal(ending{Protocol: Protocol, Exit: a.exit})
-	if err != nil {
-		return err
-	}
-	if _, err := a.file.WriteAt(b, 0); err != nil {
-		return err
-	}
-	err = errors.Join(a.file.Truncate(int64(len(b))), a.file.Sync(), a.file.Close())
-	if err != nil {
-		return err
-	}
-	if err := os.Rename(a.file.Name(), filepath.Join(a.dir, exitFile)); err != nil {
-		return err
-	}
-	return syncDir(a.dir)
 }

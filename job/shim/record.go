@@ -72,7 +72,7 @@ func readRecord(dir, name string, into any) error {
 	}
 	var v struct{ Protocol int }
 	if err := json.Unmarshal(b, &v); err != nil {
-		return fmt.Errorf("read %s: %w", name, err)
+		return fmt.Errorf("%s is damaged: %w", name, err)
 	}
 	if v.Protocol < 1 || v.Protocol > Protocol {
 		return fairlead.Errorf(fairlead.Unimplemented,
@@ -92,30 +92,14 @@ func readExit(dir string) (Exit, bool, error) {
 	return e.Exit, err == nil, err
 }
 
-// createSynced writes a file that must not exist yet, and syncs it and its directory.
-func createSynced(dir, name string, v any) error {
+// create writes a file that must not exist yet. It does not sync: what an intent
+// describes ends with the machine.
+func create(dir, name string, v any) error {
 	f, err := os.OpenFile(filepath.Join(dir, name), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(json.NewEncoder(f).Encode(v), f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	return syncDir(dir)
-}
-
-// replace writes a file by rename. It does not sync: shim.json means nothing
-// after the machine went down.
-func replace(dir, name string, v any) error {
-	b, err := json.Marshal(v)
-	if err != nil {
-		return err
-	}
-	tmp := filepath.Join(dir, name+".tmp")
-	if err := os.WriteFile(tmp, b, 0o600); err != nil {
-		return err
-	}
-	return os.Rename(tmp, filepath.Join(dir, name))
+	return errors.Join(json.NewEncoder(f).Encode(v), f.Close())
 }
 
 func syncDir(dir string) error {

@@ -46,7 +46,7 @@ func Start(ctx context.Context, s Spec) (*Handle, error) {
 	}
 	defer unix.Close(lock) // the shim keeps its own copy, and with it the lock
 	o := newOrder(s)
-	if err := createSynced(s.Dir, specFile, o.intent); errors.Is(err, fs.ErrExist) {
+	if err := create(s.Dir, specFile, o.intent); errors.Is(err, fs.ErrExist) {
 		return nil, errStarted(s.Dir)
 	} else if err != nil {
 		return nil, fmt.Errorf("write the intent: %w", err)
