@@ -35,3 +35,27 @@ type Project struct {
 	K    int64
 	Name string
 }
+
+type projectKey struct{}
+
+// WithProject returns a context whose calls work in p: the edge resolves the
+// prefix of a path once, and handlers read it from here.
+func WithProject(ctx context.Context, p Project) context.Context {
+	return context.WithValue(ctx, projectKey{}, p)
+}
+
+// ProjectFrom returns the context's project. A context without one is a defect
+// of the edge, so that no handler falls back to another tenant.
+func ProjectFrom(ctx context.Context) Project {
+	p, ok := ProjectIn(ctx)
+	if !ok {
+		panic("fairlead: the context has no project")
+	}
+	return p
+}
+
+// ProjectIn returns the context's project, if it has one.
+func ProjectIn(ctx context.Context) (Project, bool) {
+	p, ok := ctx.Value(projectKey{}).(Project)
+	return p, ok
+}
