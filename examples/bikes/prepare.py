@@ -5,7 +5,8 @@ import os
 
 import pandas as pd
 
-FEATURES = ["hr", "holiday", "weekday", "workingday", "weathersit", "temp", "atemp", "hum", "windspeed"]
+FEATURES = ["hr", "holiday", "weekday", "workingday", "weathersit"]
+FEATURES += ["temp", "atemp", "hum", "windspeed"]
 
 inputs = json.loads(os.environ["FAIRLEAD_IN"])
 outputs = json.loads(os.environ["FAIRLEAD_OUT"])

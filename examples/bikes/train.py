@@ -8,7 +8,8 @@ import pandas as pd
 from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, Schema
 
-FEATURES = ["hr", "holiday", "weekday", "workingday", "weathersit", "temp", "atemp", "hum", "windspeed"]
+FEATURES = ["hr", "holiday", "weekday", "workingday", "weathersit"]
+FEATURES += ["temp", "atemp", "hum", "windspeed"]
 
 inputs = json.loads(os.environ["FAIRLEAD_IN"])
 outputs = json.loads(os.environ["FAIRLEAD_OUT"])
