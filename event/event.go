@@ -6,6 +6,16 @@ const (
 	DatasetVersionCreatedType = "datasetversion.created"
 	PipelineRunStartedType    = "pipelinerun.started"
 	PipelineRunFinishedType   = "pipelinerun.finished"
+	ExperimentCreatedType     = "experiment.created"
+	ExperimentUpdatedType     = "experiment.updated"
+	ExperimentDeletedType     = "experiment.deleted"
+	ExperimentRestoredType    = "experiment.restored"
+	LoggedModelCreatedType    = "loggedmodel.created"
+	LoggedModelFinishedType   = "loggedmodel.finished"
+	LoggedModelDeletedType    = "loggedmodel.deleted"
+	ModelCreatedType          = "model.created"
+	ModelUpdatedType          = "model.updated"
+	ModelDeletedType          = "model.deleted"
 	RunCreatedType            = "run.created"
 	RunFinishedType           = "run.finished"
 	RunDeletedType            = "run.deleted"
@@ -14,6 +24,7 @@ const (
 	ModelVersionConditionType = "modelversion.conditioned"
 	ModelVersionTaggedType    = "modelversion.tagged"
 	ModelVersionRetiredType   = "modelversion.retired"
+	ModelVersionDeletedType   = "modelversion.deleted"
 	AliasMovedType            = "alias.moved"
 	EvidenceRecordedType      = "evidence.recorded"
 	GateDecidedType           = "gate.decided"
@@ -80,6 +91,38 @@ type Run struct {
 	Run        string `json:"run"`
 	Experiment string `json:"experiment"`
 	Status     string `json:"status,omitempty"`
+}
+
+// Experiment carries the experiment events.
+type Experiment struct {
+	v1
+	Name       string `json:"-"` // the event's type
+	Experiment string `json:"experiment"`
+	Title      string `json:"title"`
+}
+
+// LoggedModel carries the logged model events.
+type LoggedModel struct {
+	v1
+	Name        string `json:"-"` // the event's type
+	LoggedModel string `json:"logged_model"`
+	Run         string `json:"run,omitempty"`
+	Status      string `json:"status,omitempty"`
+}
+
+// Model carries model.created, model.updated and model.deleted.
+type Model struct {
+	v1
+	Name    string `json:"-"` // the event's type
+	Model   string `json:"model"`
+	Renamed string `json:"renamed,omitempty"` // the name it had before
+}
+
+// ModelVersionDeleted: a version that nothing holds was removed for good.
+type ModelVersionDeleted struct {
+	v1
+	Model   string `json:"model"`
+	Version int64  `json:"version"`
 }
 
 // ModelVersionCreated: a model got a new version.
@@ -261,6 +304,10 @@ func (ProjectApplied) Type() string        { return ProjectAppliedType }
 func (DatasetVersionCreated) Type() string { return DatasetVersionCreatedType }
 func (PipelineRunStarted) Type() string    { return PipelineRunStartedType }
 func (PipelineRunFinished) Type() string   { return PipelineRunFinishedType }
+func (e Experiment) Type() string          { return e.Name }
+func (m LoggedModel) Type() string         { return m.Name }
+func (m Model) Type() string               { return m.Name }
+func (ModelVersionDeleted) Type() string   { return ModelVersionDeletedType }
 func (r Run) Type() string                 { return r.Name }
 func (ModelVersionCreated) Type() string   { return ModelVersionCreatedType }
 func (ModelVersionCondition) Type() string { return ModelVersionConditionType }
