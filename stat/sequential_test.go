@@ -236,6 +236,18 @@ func TestSequential_RefusesWhatIsNoLoss(t *testing.T) {
 	}
 }
 
+func TestSequential_RefusesToReadWhatIsNoTest(t *testing.T) {
+	var test stat.Sequential
+	for _, text := range []string{
+		`{}`, `{"worse_by":0.1,"alpha":2}`, `{"worse_by":0.1,"alpha":0.05,"blocks":[[1,-1]]}`,
+		`{"worse_by":"10%","alpha":0.05}`,
+	} {
+		if err := json.Unmarshal([]byte(text), &test); !fairlead.Is(err, fairlead.Invalid) {
+			t.Errorf("read %s: %v, want invalid", text, err)
+		}
+	}
+}
+
 func FuzzSequential_UnmarshalJSON(f *testing.F) {
 	f.Add([]byte(`{"worse_by":0.1,"alpha":0.05,"blocks":[[1.5,1],[0,0],[0,2]]}`))
 	f.Add([]byte(`{"worse_by":0,"alpha":2,"blocks":[[-1]]}`))

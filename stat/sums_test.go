@@ -87,6 +87,8 @@ func TestSums_MetricSaysWhyItIsUndefined(t *testing.T) {
 		{zeros, "r2", fairlead.Invalid},
 		{zeros, "accuracy", fairlead.Invalid},
 		{zeros, "nonsense", fairlead.Invalid},
+		{stat.NewSums(stat.Binary), "auc", fairlead.Invalid},
+		{stat.NewSums(stat.Binary), "mae", fairlead.Invalid},
 	} {
 		if v, err := c.sums.Metric(c.metric); fairlead.CodeOf(err) != c.code {
 			t.Errorf("%s = %v, %v; want %s", c.metric, v, err, c.code)

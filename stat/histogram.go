@@ -1,0 +1,159 @@
+package stat
+
+import (
+	"encoding/json"
+	"math"
+	"slices"
+
+	"github.com/fairlead-ml/fairlead"
+)
+
+// Histogram counts values in fixed bins. Bin i is [Edges[i], Edges[i+1]), the
+// last one closed on both sides. Two histograms can be merged or compared only
+// with equal edges, so a window is counted on the edges of its reference.
+// A histogram without edges, of a column that is always missing in the
+// reference, counts every value as Above.
+type Histogram struct {
+	Edges   []float64 `json:"edges"`             // ascending, [bins+1], or none
+	Counts  []uint64  `json:"counts"`            // [bins]
+	Missing uint64    `json:"missing,omitempty"` // NaN
+	Below   uint64    `json:"below,omitempty"`   // less than the first edge
+	Above   uint64    `json:"above,omitempty"`   // greater than the last edge
+}
+
+// NewHistogram returns an empty histogram on edges, as Edges makes them: none,
+// or at least two, finite and strictly ascending, where only the last may equal
+// the one before it (a bin for that value alone).
+func NewHistogram(edges []float64) (*Histogram, error) {
+	if err := checkEdges(edges); err != nil {
+		return nil, err
+	}
+	return &Histogram{
+		Edges:  slices.Clone(edges),
+		Counts: make([]uint64, max(len(edges)-1, 0)),
+	}, nil
+}
+
+func checkEdges(edges []float64) error {
+	if len(edges) == 1 {
+		return fairlead.Errorf(fairlead.Invalid, "a histogram needs two edges or none, not one")
+	}
+	for i, e := range edges {
+		rises := i == 0 || e > edges[i-1] || e == edges[i-1] && i == len(edges)-1
+		if !finite(e) || !rises {
+			return fairlead.Errorf(fairlead.Invalid,
+				"edge %d of the histogram is %v; edges must be finite and ascending", i, e)
+		}
+	}
+	return nil
+}
+
+// Add counts one value; NaN counts as missing. It does not allocate.
+func (h *Histogram) Add(v float64) {
+	last := len(h.Edges) - 1
+	switch {
+	case math.IsNaN(v):
+		h.Missing++
+	case last < 0 || v > h.Edges[last]:
+		h.Above++
+	case v < h.Edges[0]:
+		h.Below++
+	default:
+		h.Counts[binOf(h.Edges[:last], v)]++
+	}
+}
+
+// binOf returns the last i with starts[i] ≤ v, given starts[0] ≤ v. The compiler
+// turns the step into arithmetic without a branch, which a processor could not
+// predict on unordered values: 15 ns a value on 64 bins, and 67 with a branch.
+func binOf(starts []float64, v float64) int {
+	at := 0
+	for n := len(starts); n > 1; {
+		half := n / 2
+		step := 0
+		if starts[at+half] <= v {
+			step = 1
+		}
+		at += step * half
+		n -= half
+	}
+	return at
+}
+
+// Merge adds the counts of other, which must have equal edges.
+func (h *Histogram) Merge(other *Histogram) error {
+	if err := h.comparable(other); err != nil {
+		return err
+	}
+	for i, n := range other.Counts {
+		h.Counts[i] += n
+	}
+	h.Missing += other.Missing
+	h.Below += other.Below
+	h.Above += other.Above
+	return nil
+}
+
+func (h *Histogram) comparable(other *Histogram) error {
+	if !slices.Equal(h.Edges, other.Edges) {
+		return fairlead.Errorf(fairlead.Invalid,
+			"the histograms have different edges; count both on those of the reference")
+	}
+	return nil
+}
+
+// Total returns the number of values added, missing ones too.
+func (h *Histogram) Total() uint64 {
+	return sum(h.Counts) + h.Missing + h.Below + h.Above
+}
+
+// Shares are the parts of all values added; together they are 1, or all 0 when
+// nothing was added.
+type Shares struct {
+	Bins    []float64 `json:"bins"` // in range, a share per bin
+	Missing float64   `json:"missing"`
+	Below   float64   `json:"below"`
+	Above   float64   `json:"above"`
+}
+
+// Shares returns the counts as parts of Total.
+func (h *Histogram) Shares() Shares {
+	n := float64(max(h.Total(), 1))
+	s := Shares{
+		Bins:    make([]float64, len(h.Counts)),
+		Missing: float64(h.Missing) / n,
+		Below:   float64(h.Below) / n,
+		Above:   float64(h.Above) / n,
+	}
+	for i, c := range h.Counts {
+		s.Bins[i] = float64(c) / n
+	}
+	return s
+}
+
+// UnmarshalJSON reads what Marshal wrote; edges or counts that do not fit
+// together are Invalid.
+func (h *Histogram) UnmarshalJSON(b []byte) error {
+	type plain Histogram
+	var p plain
+	if err := json.Unmarshal(b, &p); err != nil {
+		return fairlead.Errorf(fairlead.Invalid, "read histogram: %w", err)
+	}
+	if err := checkEdges(p.Edges); err != nil {
+		return err
+	}
+	if want := max(len(p.Edges)-1, 0); len(p.Counts) != want {
+		return fairlead.Errorf(fairlead.Invalid,
+			"read histogram: %d edges need %d counts, not %d", len(p.Edges), want, len(p.Counts))
+	}
+	*h = Histogram(p)
+	return nil
+}
+
+func sum(counts []uint64) uint64 {
+	var n uint64
+	for _, c := range counts {
+		n += c
+	}
+	return n
+}
