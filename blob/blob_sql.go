@@ -1,0 +1,154 @@
+package blob
+
+import (
+	"errors"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/fairlead-ml/fairlead"
+	"github.com/fairlead-ml/fairlead/store"
+)
+
+func touch(tx *store.Tx, o Object, nowMS int64) error {
+	_, err := tx.Exec(`insert into blob (digest, bytes, touched_ms) values (?, ?, ?)
+		on conflict (digest) do update set touched_ms = excluded.touched_ms`,
+		o.Digest, o.Bytes, nowMS)
+	return err
+}
+
+// sqlChunk is how many rows one statement checks or inserts.
+const sqlChunk = 100
+
+// missing returns one of the digests that is not stored, "" when all are.
+func missing(tx *store.Tx, entries []Entry) (string, error) {
+	have := map[string]bool{}
+	args := make([]any, len(entries))
+	for i, e := range entries {
+		args[i] = e.Digest
+	}
+	rows, err := tx.Query("select digest from blob where digest in ("+
+		store.Placeholders(len(args))+")", args...)
+	if err != nil {
+		return "", err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var digest string
+		if err := rows.Scan(&digest); err != nil {
+			return "", err
+		}
+		have[digest] = true
+	}
+	for _, e := range entries {
+		if !have[e.Digest] {
+			return e.Digest, nil
+		}
+	}
+	return "", rows.Err()
+}
+
+func insertRefs(tx *store.Tx, p fairlead.Project, o Owner, entries []Entry) error {
+	args := make([]any, 0, 5*len(entries))
+	for _, e := range entries {
+		args = append(args, p.K, o.Kind, o.ID, e.Path, e.Digest)
+	}
+	marks := strings.Repeat("(?, ?, ?, ?, ?), ", len(entries)-1) + "(?, ?, ?, ?, ?)"
+	_, err := tx.Exec(`insert into blob_ref (project_k, owner_kind, owner_id, path, digest) values `+
+		marks+` on conflict (project_k, owner_kind, owner_id, path)
+		do update set digest = excluded.digest`, args...)
+	return err
+}
+
+// conflicting returns a stored path that is a directory on the way to path, or a
+// file below it; "" when there is none.
+func conflicting(tx *store.Tx, p fairlead.Project, o Owner, path string) (found string, err error) {
+	args := []any{p.K, o.Kind, o.ID}
+	for i := range path {
+		if path[i] == '/' {
+			args = append(args, path[:i])
+		}
+	}
+	in := store.Placeholders(len(args) - 3)
+	below := path + "/"
+	args = append(args, utf8.RuneCountInString(below), below)
+	err = tx.QueryRow(`select path from blob_ref
+		where project_k = ? and owner_kind = ? and owner_id = ?
+		and (path in (`+in+`) or substr(path, 1, ?) = ?) order by path limit 1`, args...).Scan(&found)
+	if errors.Is(err, store.ErrNoRows) {
+		return "", nil
+	}
+	return found, err
+}
+
+func deleteRef(tx *store.Tx, p fairlead.Project, o Owner, path string) (bool, error) {
+	res, err := tx.Exec(`delete from blob_ref
+		where project_k = ? and owner_kind = ? and owner_id = ? and path = ?`,
+		p.K, o.Kind, o.ID, path)
+	if err != nil {
+		return false, err
+	}
+	n, err := res.RowsAffected()
+	return n > 0, err
+}
+
+func deleteRefs(tx *store.Tx, p fairlead.Project, o Owner) error {
+	_, err := tx.Exec("delete from blob_ref where project_k = ? and owner_kind = ? and owner_id = ?",
+		p.K, o.Kind, o.ID)
+	return err
+}
+
+func readRef(tx *store.Tx, p fairlead.Project, o Owner, path string) (obj Object, err error) {
+	err = tx.QueryRow(`select r.digest, b.bytes from blob_ref r join blob b on b.digest = r.digest
+		where r.project_k = ? and r.owner_kind = ? and r.owner_id = ? and r.path = ?`,
+		p.K, o.Kind, o.ID, path).Scan(&obj.Digest, &obj.Bytes)
+	return obj, err
+}
+
+// readRefs returns the owner's files whose path begins with start, by path.
+func readRefs(tx *store.Tx, p fairlead.Project, o Owner, start string) (out []Entry, err error) {
+	rows, err := tx.Query(`select r.path, r.digest, b.bytes
+		from blob_ref r join blob b on b.digest = r.digest
+		where r.project_k = ? and r.owner_kind = ? and r.owner_id = ?
+		and substr(r.path, 1, ?) = ? order by r.path`,
+		p.K, o.Kind, o.ID, utf8.RuneCountInString(start), start)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var e Entry
+		if err := rows.Scan(&e.Path, &e.Digest, &e.Bytes); err != nil {
+			return nil, err
+		}
+		out = append(out, e)
+	}
+	return out, rows.Err()
+}
+
+// deleteGarbage deletes the rows of up to limit blobs that nothing refers to and
+// that no write has touched since cutoffMS, and returns what they were.
+func deleteGarbage(tx *store.Tx, cutoffMS int64, limit int) (out []Object, err error) {
+	rows, err := tx.Query(`delete from blob where digest in (
+			select b.digest from blob b where b.touched_ms < ? and not exists (
+				select 1 from blob_ref r where r.digest = b.digest)
+			order by b.digest limit ?)
+		returning digest, bytes`, cutoffMS, limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var o Object
+		if err := rows.Scan(&o.Digest, &o.Bytes); err != nil {
+			return nil, err
+		}
+		out = append(out, o)
+	}
+	return out, rows.Err()
+}
+
+func stored(tx *store.Tx, digest string) (bool, error) {
+	var n int
+	err := tx.QueryRow("select count(*) from blob where digest = ?", digest).Scan(&n)
+	return n > 0, err
+}

@@ -1,0 +1,248 @@
+package blob
+
+import (
+	"context"
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+
+	"github.com/fairlead-ml/fairlead"
+	"github.com/fairlead-ml/fairlead/store"
+)
+
+//go:embed migrations/*.sql
+var files embed.FS
+
+// Schema returns the tables of stored bytes and of references to them.
+func Schema() store.Schema {
+	sub, err := fs.Sub(files, "migrations")
+	if err != nil {
+		panic(err)
+	}
+	return store.Schema{Component: "blob", Files: sub}
+}
+
+// Object is stored content: its SHA-256 in lower-case hexadecimal and its size.
+type Object struct {
+	Digest string `json:"digest"`
+	Bytes  int64  `json:"bytes"`
+}
+
+// Store is a directory of content-addressed files with its references in the
+// database. It is safe for concurrent use.
+type Store struct {
+	db    *store.DB
+	dir   string
+	root  *os.Root
+	clock fairlead.Clock
+
+	// placing is held shared from looking for a file until its row is stored,
+	// and alone while rows and files are deleted, so that collection never
+	// takes a file that a concurrent Put has found in place.
+	placing sync.RWMutex
+}
+
+// Option changes how a Store works.
+type Option func(*Store)
+
+// WithClock sets the wall clock that the grace period of Collect follows.
+func WithClock(c fairlead.Clock) Option { return func(s *Store) { s.clock = c } }
+
+// tmp holds files while they are written; what a crash left there is garbage.
+const tmp = "tmp"
+
+// New opens or creates the store in dir/blobs and removes what an interrupted
+// write left behind. The database's schema must include Schema().
+func New(db *store.DB, dir string, options ...Option) (*Store, error) {
+	s := &Store{db: db, dir: filepath.Join(dir, "blobs"), clock: fairlead.WallClock{}}
+	for _, o := range options {
+		o(s)
+	}
+	if err := os.MkdirAll(s.dir, 0o700); err != nil {
+		return nil, diskError("create the blob directory", err)
+	}
+	root, err := os.OpenRoot(s.dir)
+	if err != nil {
+		return nil, diskError("open the blob directory", err)
+	}
+	s.root = root
+	if err := root.RemoveAll(tmp); err != nil {
+		return nil, diskError("clean the blob directory", err)
+	}
+	if err := root.Mkdir(tmp, 0o700); err != nil {
+		return nil, diskError("create the blob directory", err)
+	}
+	return s, nil
+}
+
+// Put stores what r yields, streaming, and returns when it is synced to disk.
+// Nothing refers to it yet: Link it within the grace period of Collect. A full
+// disk is Exhausted and leaves nothing behind; an error of r is returned wrapped.
+func (s *Store) Put(ctx context.Context, r io.Reader) (Object, error) {
+	staged, err := s.stage(ctx, r)
+	if err != nil {
+		return Object{}, err
+	}
+	if err := s.place(ctx, []staging{staged}); err != nil {
+		return Object{}, err
+	}
+	return staged.Object, nil
+}
+
+// PutFile stores the content of a file that the caller trusts.
+func (s *Store) PutFile(ctx context.Context, path string) (Object, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return Object{}, fmt.Errorf("store file: %w", err)
+	}
+	defer f.Close()
+	return s.Put(ctx, f)
+}
+
+// staging is content written under a temporary name.
+type staging struct {
+	Object
+	name string
+}
+
+func (s *Store) stage(ctx context.Context, r io.Reader) (staging, error) {
+	name := tmp + "/" + fairlead.NewHexID()
+	f, err := s.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o400)
+	if err != nil {
+		return staging{}, diskError("write a blob", err)
+	}
+	sum := sha256.New()
+	n, err := io.Copy(io.MultiWriter(f, sum), &reader{ctx, r})
+	if err == nil {
+		err = f.Chmod(0o444)
+	}
+	if e := f.Close(); err == nil {
+		err = e
+	}
+	if err != nil {
+		s.root.Remove(name)
+		return staging{}, diskError("write a blob", err)
+	}
+	return staging{Object{hex.EncodeToString(sum.Sum(nil)), n}, name}, nil
+}
+
+// reader ends a copy when its context does.
+type reader struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (r *reader) Read(b []byte) (int, error) {
+	if err := r.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return r.r.Read(b)
+}
+
+// place gives staged content its final name and its rows: first the bytes, then
+// their directory entries, then the rows, each synced before the next.
+func (s *Store) place(ctx context.Context, all []staging) (err error) {
+	defer func() {
+		for _, st := range all {
+			s.root.Remove(st.name) // what was not renamed
+		}
+	}()
+	s.placing.RLock()
+	defer s.placing.RUnlock()
+	dirs := map[string]bool{}
+	objects := make([]Object, len(all))
+	for i, st := range all {
+		if err := s.rename(st, dirs); err != nil {
+			return diskError("store a blob", err)
+		}
+		objects[i] = st.Object
+	}
+	for dir := range dirs {
+		if err := s.syncDir(dir); err != nil {
+			return diskError("store a blob", err)
+		}
+	}
+	return s.record(ctx, objects)
+}
+
+// rename moves staged content to its place unless it is there already, and notes
+// the directories that must be synced.
+func (s *Store) rename(st staging, dirs map[string]bool) error {
+	dir, dest := st.Digest[:2], place(st.Digest)
+	dirs[dir] = true
+	if info, err := s.root.Lstat(dest); err == nil && info.Size() == st.Bytes {
+		return nil
+	}
+	if err := s.syncFile(st.name); err != nil {
+		return err
+	}
+	err := s.root.Rename(st.name, dest)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err := s.root.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+			return err
+		}
+		dirs["."] = true
+		err = s.root.Rename(st.name, dest)
+	}
+	return err
+}
+
+// place is a digest's path below the store's root.
+func place(digest string) string { return digest[:2] + "/" + digest[2:] }
+
+func (s *Store) syncFile(name string) error {
+	f, err := s.root.Open(name)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return f.Sync()
+}
+
+func (s *Store) syncDir(name string) error { return s.syncFile(name) }
+
+// recordChunk bounds the rows of one write, so that others get their turn.
+const recordChunk = 500
+
+func (s *Store) record(ctx context.Context, objects []Object) error {
+	now := fairlead.MS(s.clock.Now())
+	for len(objects) > 0 {
+		n := min(len(objects), recordChunk)
+		chunk := objects[:n]
+		objects = objects[n:]
+		err := s.db.Write(ctx, store.Control, func(tx *store.Tx) error {
+			for _, o := range chunk {
+				if err := touch(tx, o, now); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return fmt.Errorf("record blobs: %w", err)
+		}
+	}
+	return nil
+}
+
+// diskError names the operation, and gives a full or read-only disk its code.
+func diskError(op string, err error) error {
+	switch {
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		return fairlead.Errorf(fairlead.Exhausted,
+			"the disk of the data directory is full; free some room and try again, nothing was kept",
+		).Because(err)
+	case errors.Is(err, syscall.EROFS), errors.Is(err, fs.ErrPermission):
+		return fairlead.Errorf(fairlead.Unavailable,
+			"the data directory is not writable; check its owner, mode and mount").Because(err)
+	}
+	return fmt.Errorf("%s: %w", op, err)
+}
