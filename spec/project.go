@@ -131,7 +131,9 @@ func (s *Projects) ensure(tx *store.Tx, sp *Spec) (fairlead.Project, error) {
 }
 
 // Current returns the project's newest revision; NotFound before the first.
-func (s *Projects) Current(tx *store.Tx, p fairlead.Project) (*Revision, error) { return current(tx, p) }
+func (s *Projects) Current(tx *store.Tx, p fairlead.Project) (*Revision, error) {
+	return current(tx, p)
+}
 
 // CurrentRevision is Current in a transaction of its own.
 func (s *Projects) CurrentRevision(ctx context.Context, p fairlead.Project) (rev *Revision, err error) {
