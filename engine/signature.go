@@ -2,6 +2,7 @@ package engine
 
 import (
 	"math"
+	"strconv"
 	"strings"
 	"time"
 
@@ -186,4 +187,16 @@ func quoteList(names []string) string {
 		names, rest = names[:shown], " and more"
 	}
 	return `"` + strings.Join(names, `", "`) + `"` + rest
+}
+
+// OutputName returns the name of the i-th of n output columns that the model
+// itself does not name: the signature's, or prediction, or prediction_i.
+func (s Signature) OutputName(i, n int) string {
+	switch {
+	case len(s.Outputs) == n:
+		return s.Outputs[i].Name
+	case n == 1:
+		return "prediction"
+	}
+	return "prediction_" + strconv.Itoa(i)
 }

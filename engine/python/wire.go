@@ -1,0 +1,234 @@
+package python
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math"
+
+	"github.com/fairlead-ml/fairlead"
+	"github.com/fairlead-ml/fairlead/engine"
+)
+
+// The protocol is described at the top of fairlead_worker.py.
+const (
+	prefixBytes = 8
+	maxHeader   = 256 << 20
+	maxBody     = 1 << 30
+
+	float64s = `"f8"`
+	int64s   = `"i8"`
+	// exactFloat is the bound up to which a float64 holds every whole number.
+	exactFloat = 1 << 53
+)
+
+// response is a message from the worker.
+type response struct {
+	Rows    int              `json:"rows"`
+	Columns []responseColumn `json:"columns"`
+	Ready   bool             `json:"ready"`
+	Error   *responseError   `json:"error"`
+	body    []byte
+}
+
+type responseColumn struct {
+	Name string          `json:"name"`
+	Kind engine.Kind     `json:"kind"`
+	Data json.RawMessage `json:"data"`
+}
+
+type responseError struct {
+	Code    fairlead.Code `json:"code"`
+	Message string        `json:"message"`
+}
+
+// encodeRequest returns the message for a batch in the signature's order.
+func encodeRequest(f *engine.Frame) ([]byte, error) {
+	header := fmt.Appendf(nil, `{"rows":%d,"columns":[`, f.Rows)
+	size := 0
+	for i := range f.Columns {
+		if i > 0 {
+			header = append(header, ',')
+		}
+		c := &f.Columns[i]
+		switch {
+		case !c.Kind.Numeric():
+			text, err := json.Marshal(values(c))
+			if err != nil {
+				return nil, fmt.Errorf("encode request: %w", err)
+			}
+			header = append(header, text...)
+		case exactInts(c):
+			header, size = append(header, int64s...), size+8*f.Rows
+		default:
+			if err := fits(c); err != nil {
+				return nil, err
+			}
+			header, size = append(header, float64s...), size+8*f.Rows
+		}
+	}
+	header = append(header, `]}`...)
+	if len(header) > maxHeader || size > maxBody {
+		return nil, fairlead.Errorf(fairlead.Invalid, "the request is too large; send fewer rows at once")
+	}
+	msg := make([]byte, 0, prefixBytes+len(header)+size)
+	msg = binary.LittleEndian.AppendUint32(msg, uint32(len(header)))
+	msg = binary.LittleEndian.AppendUint32(msg, uint32(size))
+	return appendBody(append(msg, header...), f), nil
+}
+
+func appendBody(msg []byte, f *engine.Frame) []byte {
+	for i := range f.Columns {
+		c := &f.Columns[i]
+		switch {
+		case !c.Kind.Numeric():
+		case exactInts(c):
+			for _, v := range c.Ints {
+				msg = binary.LittleEndian.AppendUint64(msg, uint64(v))
+			}
+		default:
+			for row, v := range c.Floats {
+				if c.Missing(row) {
+					v = math.NaN()
+				}
+				msg = binary.LittleEndian.AppendUint64(msg, math.Float64bits(v))
+			}
+		}
+	}
+	return msg
+}
+
+// exactInts reports whether a column can go as int64, which has no missing value.
+func exactInts(c *engine.Column) bool {
+	if c.Kind != engine.Long || c.Ints == nil {
+		return false
+	}
+	for row := range c.Ints {
+		if c.Missing(row) {
+			return false
+		}
+	}
+	return true
+}
+
+// fits refuses whole numbers that would change on their way as float64.
+func fits(c *engine.Column) error {
+	for row, v := range c.Ints {
+		if !c.Missing(row) && (v > exactFloat || v < -exactFloat) {
+			return fairlead.Errorf(fairlead.Invalid, "input %q has missing values and %d, and Python "+
+				"cannot hold both exactly", c.Name, v).With("column", c.Name)
+		}
+	}
+	return nil
+}
+
+func values(c *engine.Column) []any {
+	out := make([]any, c.Len())
+	for row := range out {
+		out[row] = c.Value(row)
+	}
+	return out
+}
+
+// roundTrip sends a message and returns the answer. After an error the connection
+// is of no more use.
+func (p *process) roundTrip(request []byte) (*response, error) {
+	if _, err := p.conn.Write(request); err != nil {
+		return nil, err
+	}
+	return p.receive()
+}
+
+func (p *process) receive() (*response, error) { return readResponse(p.conn) }
+
+func readResponse(r io.Reader) (*response, error) {
+	var prefix [prefixBytes]byte
+	if _, err := io.ReadFull(r, prefix[:]); err != nil {
+		return nil, err
+	}
+	header := binary.LittleEndian.Uint32(prefix[:4])
+	body := binary.LittleEndian.Uint32(prefix[4:])
+	if header > maxHeader || body > maxBody {
+		return nil, fmt.Errorf("worker sent a message of %d + %d bytes", header, body)
+	}
+	buf := make([]byte, int(header)+int(body))
+	if _, err := io.ReadFull(r, buf); err != nil {
+		return nil, err
+	}
+	resp := &response{body: buf[header:]}
+	if err := json.Unmarshal(buf[:header], resp); err != nil {
+		return nil, fmt.Errorf("worker sent an unreadable message: %w", err)
+	}
+	return resp, nil
+}
+
+// failure is the worker's own report that it could not predict.
+func (r *response) failure() error {
+	if r.Error == nil {
+		return nil
+	}
+	code := fairlead.Internal
+	if r.Error.Code == fairlead.Invalid {
+		code = fairlead.Invalid
+	}
+	return fairlead.Errorf(code, "the model failed on this request: %s", r.Error.Message)
+}
+
+// frame decodes an answer's columns.
+func (r *response) frame(sig engine.Signature) (*engine.Frame, error) {
+	f := &engine.Frame{Rows: r.Rows, Columns: make([]engine.Column, len(r.Columns))}
+	body := r.body
+	for i, rc := range r.Columns {
+		c := engine.Column{Name: rc.Name, Kind: rc.Kind}
+		if c.Name == "" {
+			c.Name = sig.OutputName(i, len(r.Columns))
+		}
+		var err error
+		if body, err = fill(&c, rc.Data, body, r.Rows); err != nil {
+			return nil, fmt.Errorf("worker's column %q: %w", c.Name, err)
+		}
+		f.Columns[i] = c
+	}
+	return f, nil
+}
+
+// fill fills a column from its description and the body, and returns the body's rest.
+func fill(c *engine.Column, data json.RawMessage, body []byte, rows int) ([]byte, error) {
+	text := string(data)
+	if text != float64s && text != int64s {
+		return body, decodeText(c, data)
+	}
+	if rows < 0 || len(body) < 8*rows {
+		return nil, io.ErrUnexpectedEOF
+	}
+	c.Floats = make([]float64, rows)
+	if text == int64s {
+		c.Ints = make([]int64, rows)
+	}
+	for row := range c.Floats {
+		bits := binary.LittleEndian.Uint64(body[8*row:])
+		if c.Ints == nil {
+			c.Floats[row] = math.Float64frombits(bits)
+			continue
+		}
+		c.Ints[row] = int64(bits)
+		c.Floats[row] = float64(int64(bits))
+	}
+	return body[8*rows:], nil
+}
+
+func decodeText(c *engine.Column, data json.RawMessage) error {
+	var texts []*string
+	if err := json.Unmarshal(data, &texts); err != nil {
+		return err
+	}
+	c.Strings = make([]string, len(texts))
+	c.Valid = make([]bool, len(texts))
+	for row, s := range texts {
+		if s != nil {
+			c.Strings[row], c.Valid[row] = *s, true
+		}
+	}
+	return nil
+}

@@ -1,0 +1,357 @@
+package python_test
+
+import (
+	"context"
+	"errors"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/fairlead-ml/fairlead"
+	"github.com/fairlead-ml/fairlead/engine"
+	"github.com/fairlead-ml/fairlead/engine/enginetest"
+	"github.com/fairlead-ml/fairlead/engine/python"
+)
+
+// model does what its column "what" says, on the first row.
+const model = `
+import ctypes, os, signal, sys, threading, time
+import numpy as np, pandas as pd
+
+class Model:
+    def predict(self, df):
+        what = df["what"].iloc[0]
+        if what == "raise": raise ValueError("no such flight")
+        if what == "die": os.kill(os.getpid(), signal.SIGKILL)
+        if what == "exit": os._exit(7)
+        if what == "hang": time.sleep(600)
+        if what == "print": print("x" * 100_000)
+        if what == "short": return df["x"].to_numpy()[:0]
+        if what == "series": return df["x"] * 2
+        if what == "list": return [float(v) for v in df["x"]]
+        if what == "matrix": return np.column_stack([df["x"], -df["x"]])
+        if what == "text": return df["what"].str.upper()
+        if what == "pid": return np.full(len(df), os.getpid())
+        if what == "types": return pd.DataFrame({c: [str(t)] for c, t in df.dtypes.items()})
+        if what == "echo": return df[["i", "b", "x", "at"]]
+        return df["x"].to_numpy() + 1
+
+def _load_pyfunc(path): return Model()
+`
+
+const inputs = `[{"type":"string","name":"what","required":true},` +
+	`{"type":"double","name":"x","required":false},{"type":"long","name":"i","required":false},` +
+	`{"type":"boolean","name":"b","required":false},{"type":"datetime","name":"at","required":false}]`
+
+const output = `[{"type":"double","name":"riders","required":true}]`
+
+func signature(t *testing.T, in, out string) engine.Signature {
+	t.Helper()
+	sig, err := engine.ParseSignature(in, out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sig
+}
+
+func start(t *testing.T, change func(*python.Options)) *python.Worker {
+	t.Helper()
+	env := enginetest.Env(t, enginetest.Serving)
+	opts := python.Options{
+		Python: env.Python, ModelDir: enginetest.Pyfunc(t, model, inputs, output),
+		Signature: signature(t, inputs, output), Dir: t.TempDir(), Backoff: time.Millisecond,
+	}
+	if change != nil {
+		change(&opts)
+	}
+	w, err := python.Start(t.Context(), opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { w.Close() })
+	return w
+}
+
+func ask(what string, x ...float64) *engine.Frame {
+	if len(x) == 0 {
+		x = []float64{1}
+	}
+	words := make([]string, len(x))
+	for i := range words {
+		words[i] = what
+	}
+	return engine.NewFrame(engine.Strings("what", words...), engine.Floats64("x", x...))
+}
+
+func TestPredict_ReturnsWhatAnyPyfuncReturns(t *testing.T) {
+	w := start(t, nil)
+	cases := []struct {
+		what string
+		want engine.Column
+	}{
+		{"array", engine.Floats64("riders", 2, 3.5)},
+		{"series", engine.Floats64("x", 2, 5)},
+		{"list", engine.Floats64("riders", 1, 2.5)},
+		{"matrix", engine.Floats64("prediction_0", 1, 2.5)},
+	}
+	for _, c := range cases {
+		out, err := w.Predict(t.Context(), ask(c.what, 1, 2.5))
+		if err != nil {
+			t.Errorf("%s: %v", c.what, err)
+			continue
+		}
+		got := out.Columns[0]
+		if c.what == "series" {
+			c.want.Name = "riders" // a series is one output, whatever column it came from
+		}
+		if got.Name != c.want.Name || out.Rows != 2 || got.Floats[0] != c.want.Floats[0] ||
+			got.Floats[1] != c.want.Floats[1] {
+			t.Errorf("%s: %+v", c.what, got)
+		}
+	}
+	out, err := w.Predict(t.Context(), ask("text"))
+	if err != nil || out.Columns[0].Kind != engine.String || out.Columns[0].Strings[0] != "TEXT" {
+		t.Errorf("text: %+v, %v", out, err)
+	}
+}
+
+func TestPredict_KeepsTypesAndMissingValues(t *testing.T) {
+	w := start(t, nil)
+	big := int64(1)<<62 + 1
+	in := engine.NewFrame(
+		engine.Strings("what", "echo", "echo"), engine.Floats64("x", 0.1, math.NaN()),
+		engine.Ints64("i", big, -big),
+		engine.Column{Name: "b", Kind: engine.Boolean, Floats: []float64{1, 0}},
+		engine.Column{Name: "at", Kind: engine.Datetime,
+			Strings: []string{"2011-03-01T05:00:00+02:00", ""}, Valid: []bool{true, false}},
+	)
+	out, err := w.Predict(t.Context(), in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string][2]any{"i": {big, -big}, "b": {true, false}, "x": {0.1, nil}}
+	for name, v := range want {
+		c := out.Column(name)
+		if c.Value(0) != v[0] || c.Value(1) != v[1] {
+			t.Errorf("%s: %v, %v", name, c.Value(0), c.Value(1))
+		}
+	}
+	at := out.Column("at")
+	if !strings.HasPrefix(at.Strings[0], "2011-03-01T03:00:00") || !at.Missing(1) {
+		t.Errorf("at: %+v", at)
+	}
+	types, err := w.Predict(t.Context(), ask("types"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, dtype := range map[string]string{"x": "float64", "i": "float64", "b": "object"} {
+		if got := types.Column(name).Strings[0]; got != dtype {
+			t.Errorf("missing %s has type %s", name, got)
+		}
+	}
+}
+
+func TestPredict_RefusesWhatBreaksTheSignature(t *testing.T) {
+	w := start(t, nil)
+	big := engine.Ints64("i", 1<<60+1, 0)
+	big.Valid = []bool{true, false}
+	for name, in := range map[string]*engine.Frame{
+		"missing column": engine.NewFrame(engine.Floats64("x", 1)),
+		"wrong type":     engine.NewFrame(engine.Strings("what", "a"), engine.Strings("x", "1")),
+		"inexact":        engine.NewFrame(engine.Strings("what", "a", "b"), big),
+		"no time": engine.NewFrame(engine.Strings("what", "a"),
+			engine.Column{Name: "at", Kind: engine.String, Strings: []string{"noon"}}),
+	} {
+		if _, err := w.Predict(t.Context(), in); !fairlead.Is(err, fairlead.Invalid) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestPredict_SurvivesAModelThatRaises(t *testing.T) {
+	w := start(t, nil)
+	for _, what := range []string{"raise", "short"} {
+		_, err := w.Predict(t.Context(), ask(what))
+		if !fairlead.Is(err, fairlead.Internal) || !strings.Contains(err.Error(), "ValueError") {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	if s := w.Status(); s.Restarts != 0 {
+		t.Errorf("restarted %d times", s.Restarts)
+	}
+}
+
+func TestPredict_RestartsAWorkerThatDied(t *testing.T) {
+	w := start(t, nil)
+	for _, what := range []string{"die", "exit"} {
+		if _, err := w.Predict(t.Context(), ask("array")); err != nil {
+			t.Fatal(err)
+		}
+		_, err := w.Predict(t.Context(), ask(what))
+		if !fairlead.Is(err, fairlead.Unavailable) || !strings.Contains(err.Error(), "died") {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	if out, err := w.Predict(t.Context(), ask("array")); err != nil || out.Columns[0].Floats[0] != 2 {
+		t.Errorf("after two deaths: %v", err)
+	}
+	if s := w.Status(); s.Restarts != 2 || s.PID == 0 {
+		t.Errorf("status %+v", s)
+	}
+}
+
+func TestPredict_RecyclesAWorkerThatIsTooSlow(t *testing.T) {
+	w := start(t, func(o *python.Options) { o.Timeout = 5 * time.Second })
+	before := w.Status().PID
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := w.Predict(ctx, ask("array")); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: %v", err)
+	}
+	if _, err := w.Predict(t.Context(), ask("array")); err != nil || w.Status().PID != before {
+		t.Errorf("a cancelled call ended the worker: %v", err)
+	}
+}
+
+func TestPredict_TimesOutAndRecycles(t *testing.T) {
+	w := start(t, func(o *python.Options) { o.Timeout = 300 * time.Millisecond })
+	before := w.Status().PID
+	_, err := w.Predict(t.Context(), ask("hang"))
+	if !fairlead.Is(err, fairlead.Unavailable) || !strings.Contains(err.Error(), "took longer") {
+		t.Fatalf("got %v", err)
+	}
+	if syscall.Kill(before, 0) == nil {
+		t.Error("the hanging process lives on")
+	}
+}
+
+func TestPredict_TakesCallersOneAfterAnother(t *testing.T) {
+	w := start(t, nil)
+	var wg sync.WaitGroup
+	for i := range 16 {
+		wg.Go(func() {
+			out, err := w.Predict(t.Context(), ask("array", float64(i)))
+			if err != nil || out.Columns[0].Floats[0] != float64(i+1) {
+				t.Errorf("caller %d: %v", i, err)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func TestClose_EndsTheProcess(t *testing.T) {
+	w := start(t, nil)
+	pid := w.Status().PID
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	w.Close()
+	if syscall.Kill(pid, 0) == nil {
+		t.Error("the process lives on")
+	}
+	if _, err := w.Predict(t.Context(), ask("array")); !fairlead.Is(err, fairlead.Unavailable) {
+		t.Errorf("after Close: %v", err)
+	}
+}
+
+func TestWorker_CapsItsLog(t *testing.T) {
+	const limit = 64 << 10
+	dir := t.TempDir()
+	w := start(t, func(o *python.Options) { o.LogBytes, o.Dir = limit, dir })
+	for range 5 {
+		if _, err := w.Predict(t.Context(), ask("print")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.Close()
+	total := int64(0)
+	for _, name := range []string{"worker.log", "worker.log.1"} {
+		info, err := os.Stat(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		total += info.Size()
+	}
+	if total > limit {
+		t.Errorf("logs of %d bytes", total)
+	}
+}
+
+func TestStart_SaysWhyAModelDoesNotLoad(t *testing.T) {
+	env := enginetest.Env(t, enginetest.Serving)
+	sources := map[string]string{
+		"ModuleNotFoundError: No module named 'xgboost'": "import xgboost",
+		"SystemExit": "import sys; sys.exit(1)",
+		"signal":     "import os; os.kill(os.getpid(), 9)",
+	}
+	for want, source := range sources {
+		_, err := python.Start(t.Context(), python.Options{
+			Python: env.Python, ModelDir: enginetest.Pyfunc(t, source, inputs, output), Dir: t.TempDir()})
+		if !fairlead.Is(err, fairlead.Invalid) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", want, err)
+		}
+	}
+}
+
+func TestStart_NamesAMissingInterpreter(t *testing.T) {
+	_, err := python.Start(t.Context(), python.Options{Python: "/nonexistent", Dir: t.TempDir()})
+	if !fairlead.Is(err, fairlead.Precondition) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestWorkers_RunModelsWhoseDependenciesDiffer(t *testing.T) {
+	source := `
+import numpy, pandas
+class Model:
+    def predict(self, df): return pandas.DataFrame({"pandas": [pandas.__version__], "numpy": [numpy.__version__]})
+def _load_pyfunc(path): return Model()
+`
+	in := `[{"type":"double","name":"x","required":true}]`
+	want := map[string]string{enginetest.Serving: "3.1.1 2.4.6", enginetest.Older: "2.3.3 2.2.6"}
+	for requirements, versions := range want {
+		env := enginetest.Env(t, requirements)
+		w, err := python.Start(t.Context(), python.Options{
+			Python: env.Python, ModelDir: enginetest.Pyfunc(t, source, in, ""),
+			Signature: signature(t, in, ""), Dir: t.TempDir()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer w.Close()
+		out, err := w.Predict(t.Context(), engine.NewFrame(engine.Floats64("x", 1)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := out.Column("pandas").Strings[0] + " " + out.Column("numpy").Strings[0]; got != versions {
+			t.Errorf("got %s, want %s", got, versions)
+		}
+	}
+}
+
+func BenchmarkPredict(b *testing.B) {
+	env := enginetest.Env(b, enginetest.Serving)
+	in := `[{"type":"double","name":"x","required":true}]`
+	source := "class Model:\n    def predict(self, df): return df['x'].to_numpy()\n" +
+		"def _load_pyfunc(path): return Model()\n"
+	sig, err := engine.ParseSignature(in, "")
+	if err != nil {
+		b.Fatal(err)
+	}
+	w, err := python.Start(b.Context(), python.Options{Python: env.Python,
+		ModelDir: enginetest.Pyfunc(b, source, in, ""), Signature: sig, Dir: b.TempDir()})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer w.Close()
+	f := engine.NewFrame(engine.Floats64("x", 1))
+	for b.Loop() {
+		if _, err := w.Predict(b.Context(), f); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
