@@ -338,7 +338,8 @@ func TestMaterialize_CopyCannotReachTheOriginal(t *testing.T) {
 		t.Fatal(err)
 	}
 	name := filepath.Join(dst, "w")
-	if err := errors.Join(os.Chmod(name, 0o644), os.WriteFile(name, []byte("changed"), 0)); err != nil {
+	err := errors.Join(os.Chmod(name, 0o644), os.WriteFile(name, []byte("changed"), 0))
+	if err != nil {
 		t.Fatal(err)
 	}
 	if got, _ := f.read("w"); got != "original" {

@@ -32,18 +32,12 @@ func (s *Store) PutDir(ctx context.Context, dir string) ([]Entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	staged, err := s.stageAll(ctx, root, names)
-	if err != nil {
+	b := s.NewBatch()
+	defer b.Discard()
+	if err := b.addAll(ctx, root, names); err != nil {
 		return nil, err
 	}
-	if err := s.place(ctx, staged); err != nil {
-		return nil, err
-	}
-	entries := make([]Entry, len(names))
-	for i, name := range names {
-		entries[i] = Entry{Path: name, Object: staged[i].Object}
-	}
-	return entries, nil
+	return b.Store(ctx)
 }
 
 // storable lists the files below root in path order.
@@ -77,31 +71,21 @@ func linkToFile(root *os.Root, name string, d fs.DirEntry) bool {
 	return err == nil && info.Mode().IsRegular()
 }
 
-func (s *Store) stageAll(ctx context.Context, root *os.Root, names []string) ([]staging, error) {
-	staged := make([]staging, len(names))
-	group, gctx := errgroup.WithContext(ctx)
+func (b *Batch) addAll(ctx context.Context, root *os.Root, names []string) error {
+	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(parallel)
-	for i, name := range names {
-		group.Go(func() (err error) {
+	for _, name := range names {
+		group.Go(func() error {
 			f, err := root.Open(name)
 			if err != nil {
 				return fmt.Errorf("store directory: %w", err)
 			}
 			defer f.Close()
-			staged[i], err = s.stage(gctx, f)
+			_, err = b.Add(ctx, name, f)
 			return err
 		})
 	}
-	err := group.Wait()
-	if err == nil {
-		return staged, nil
-	}
-	for _, st := range staged {
-		if st.name != "" {
-			s.root.Remove(st.name)
-		}
-	}
-	return nil, err
+	return group.Wait()
 }
 
 // Materialize writes the owner's files below prefix into dir, which is created

@@ -25,7 +25,8 @@ func TestPut_FullDiskIsExhaustedAndLeavesNothing(t *testing.T) {
 	}
 	src := t.TempDir()
 	for _, name := range []string{"a", "b", "c"} {
-		if err := os.WriteFile(filepath.Join(src, name), bytes.Repeat([]byte(name), 120<<10), 0o644); err != nil {
+		content := bytes.Repeat([]byte(name), 120<<10)
+		if err := os.WriteFile(filepath.Join(src, name), content, 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
