@@ -1,0 +1,73 @@
+package scm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/fairlead-ml/fairlead"
+	"github.com/fairlead-ml/fairlead/store"
+)
+
+// maxFile bounds what File reads at once.
+const maxFile = 16 << 20
+
+// Get returns an imported commit by its ID; NotFound when it is not imported.
+func (s *Service) Get(ctx context.Context, p fairlead.Project, id string) (c *Commit, err error) {
+	err = s.db.Read(ctx, func(tx *store.Tx) error {
+		c, err = readCommit(tx, p, id)
+		return err
+	})
+	if err != nil {
+		return nil, lookupError(id, err)
+	}
+	return c, nil
+}
+
+func lookupError(id string, err error) error {
+	if errors.Is(err, store.ErrNoRows) {
+		return fairlead.Errorf(fairlead.NotFound,
+			"commit %q is not imported; send it with `fairlead run` from its repository", id)
+	}
+	return fmt.Errorf("look up commit %.12s: %w", id, err)
+}
+
+// File returns the content of one file of the commit, at most 16 MB.
+func (s *Service) File(ctx context.Context, p fairlead.Project, id, path string) ([]byte, error) {
+	return s.blobs.ReadFile(ctx, p, owner(id), path, maxFile)
+}
+
+// Files returns the paths of the commit's files below prefix, sorted; the empty
+// prefix means all.
+func (s *Service) Files(ctx context.Context, p fairlead.Project, id,
+	prefix string) ([]string, error) {
+	entries, err := s.blobs.Files(ctx, p, owner(id), prefix)
+	if err != nil {
+		return nil, err
+	}
+	names := make([]string, len(entries))
+	for i, e := range entries {
+		names[i] = e.Path
+	}
+	return names, nil
+}
+
+// Checkout writes the commit's files into dir, which is created when absent and
+// must not hold any of them: modes 0644 and, for executables, 0755.
+func (s *Service) Checkout(ctx context.Context, p fairlead.Project, id, dir string) error {
+	var executable map[string]bool
+	err := s.db.Read(ctx, func(tx *store.Tx) (err error) {
+		executable, err = readExecutables(tx, p, id)
+		return err
+	})
+	if err != nil {
+		return lookupError(id, err)
+	}
+	return s.blobs.MaterializeAs(ctx, p, owner(id), "", dir, func(path string) fs.FileMode {
+		if executable[path] {
+			return 0o755
+		}
+		return 0o644
+	})
+}
