@@ -31,6 +31,7 @@ const (
 	RolloutStartedType        = "rollout.started"
 	RolloutSteppedType        = "rollout.stepped"
 	RolloutFinishedType       = "rollout.finished"
+	RolloutAskedType          = "rollout.asked"
 	AssignmentChangedType     = "assignment.changed"
 	AssignmentAppliedType     = "assignment.applied"
 	LabelsReceivedType        = "labels.received"
@@ -188,13 +189,15 @@ type GateDecided struct {
 	Model    string   `json:"model"`
 	Version  int64    `json:"version"`
 	Baseline int64    `json:"baseline,omitempty"` // the live version it was compared with
-	Result   string   `json:"result"`             // passed | failed
+	Result   string   `json:"result"`             // passed | failed | undecided: it could not be run
 	Failed   []string `json:"failed,omitempty"`
 	Case     string   `json:"case,omitempty"`
+	Reason   string   `json:"reason,omitempty"` // why it could not be run
 	Evidence string   `json:"evidence_digest"`
 }
 
-// Rollout carries rollout.started, rollout.stepped and rollout.finished.
+// Rollout carries rollout.started, rollout.stepped, rollout.finished and
+// rollout.asked: it waits for a human.
 type Rollout struct {
 	v1
 	Name        string  `json:"-"` // the event's type
