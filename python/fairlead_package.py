@@ -203,7 +203,21 @@ class Inputs:
                     columns[f.name] = columns[f.name].astype(np.float64)
                 except (TypeError, ValueError):
                     raise ModelError(f"the recorded inputs have values in {f.name!r} that are not {f.kind}") from None
-        return pd.DataFrame(columns, index=pd.RangeIndex(len(table)))
+        return self.servable(pd.DataFrame(columns))
+
+    def servable(self, table):
+        """The rows that a request could carry: no infinity, no missing value where
+        the signature requires one."""
+        import numpy as np
+
+        keep = np.ones(len(table), dtype=bool)
+        for f in self.fields:
+            values = table[f.name]
+            if f.kind in NUMERIC:
+                keep &= ~np.isinf(values.to_numpy())
+            if f.required:
+                keep &= values.notna().to_numpy()
+        return table[keep].reset_index(drop=True)
 
     def with_missing(self):
         """Rows of the table again, each optional numeric column missing in some."""

@@ -39,7 +39,7 @@ type Manager struct {
 // Requirements say what an environment must hold.
 type Requirements struct {
 	Text   string   // the text of a requirements file; it must not refer to other files
-	Extra  []string // further requirements, one a string
+	Extra  []string // further texts of the same form, for example one package each
 	Python string   // an interpreter's path or a version such as 3.11; empty: the manager's
 }
 
@@ -228,7 +228,8 @@ func (e *Env) Environ(base []string) []string {
 // comments, blank lines or line ends.
 func (r Requirements) normalize() (string, error) {
 	var lines []string
-	for _, line := range append(strings.Split(r.Text, "\n"), r.Extra...) {
+	text := strings.Join(append([]string{r.Text}, r.Extra...), "\n")
+	for line := range strings.Lines(text) {
 		if i := strings.Index(" "+line, " #"); i >= 0 {
 			line = line[:i]
 		}

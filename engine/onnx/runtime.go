@@ -1,0 +1,133 @@
+package onnx
+
+import (
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+
+	ort "github.com/yalue/onnxruntime_go"
+
+	"github.com/fairlead-ml/fairlead"
+)
+
+// Runtime is the opened library. There is one a process; it is never closed.
+type Runtime struct {
+	path  string
+	calls chan struct{} // a slot for each call that may run at once
+}
+
+var (
+	openMu sync.Mutex
+	opened *Runtime
+)
+
+// Open opens the library at path for the whole process. Opening the same path
+// again returns the same Runtime; another path is a Conflict. A file that is no
+// usable ONNX Runtime is Precondition.
+func Open(path string) (*Runtime, error) {
+	openMu.Lock()
+	defer openMu.Unlock()
+	if opened != nil {
+		if path != opened.path {
+			return nil, fairlead.Errorf(fairlead.Conflict,
+				"ONNX Runtime is open from %s already; restart to use %s", opened.path, path)
+		}
+		return opened, nil
+	}
+	if _, err := os.Stat(path); err != nil {
+		return nil, fairlead.Errorf(fairlead.Precondition, "ONNX Runtime is not at %s; correct the path", path)
+	}
+	ort.SetSharedLibraryPath(path)
+	if err := ort.InitializeEnvironment(ort.WithLogLevelError()); err != nil {
+		return nil, fairlead.Errorf(fairlead.Precondition,
+			"%s is not a usable ONNX Runtime (1.24 or newer is needed): %w", path, err)
+	}
+	opened = &Runtime{path: path, calls: make(chan struct{}, runtime.GOMAXPROCS(0))}
+	return opened, nil
+}
+
+// Path is where the library was opened from.
+func (r *Runtime) Path() string { return r.path }
+
+// Version is the library's own version, such as 1.31.1.
+func (r *Runtime) Version() string { return ort.GetVersion() }
+
+// Find returns the path of ONNX Runtime's library. A hint is a library's path,
+// which wins, or a directory, usually a Python environment, which is looked at
+// last. Between them come FAIRLEAD_ONNXRUNTIME (either kind), the executable's
+// directory, and .tools in the directories above it and the working directory.
+func Find(hints ...string) (string, error) {
+	dirs := []string{}
+	for _, h := range hints {
+		if isLibrary(h) {
+			return h, nil
+		}
+		dirs = append(dirs, h)
+	}
+	if named := os.Getenv("FAIRLEAD_ONNXRUNTIME"); named != "" {
+		if isLibrary(named) {
+			return named, nil
+		}
+		if path := inDir(named); path != "" {
+			return path, nil
+		}
+		return "", fairlead.Errorf(fairlead.NotFound,
+			"FAIRLEAD_ONNXRUNTIME names %s, where there is no ONNX Runtime", named)
+	}
+	for _, dir := range append(ownDirs(), dirs...) {
+		if path := inDir(dir); path != "" {
+			return path, nil
+		}
+	}
+	return "", fairlead.Errorf(fairlead.NotFound, "ONNX Runtime is not installed, so ONNX models cannot be "+
+		"served here; run `make setup`, or `pip install onnxruntime` and set FAIRLEAD_ONNXRUNTIME to the "+
+		"environment's directory")
+}
+
+func isLibrary(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular() && strings.HasPrefix(filepath.Base(path), "libonnxruntime.")
+}
+
+// inDir looks in a directory of libraries, an unpacked release or an environment.
+func inDir(dir string) string {
+	if dir == "" {
+		return ""
+	}
+	for _, sub := range []string{"", "lib", "lib/python*/site-packages/onnxruntime/capi",
+		"onnxruntime/capi"} {
+		for _, name := range []string{"libonnxruntime.so*", "libonnxruntime.*dylib"} {
+			found, _ := filepath.Glob(filepath.Join(dir, sub, name))
+			slices.Sort(found)
+			for _, path := range slices.Backward(found) {
+				if isLibrary(path) {
+					return path
+				}
+			}
+		}
+	}
+	return ""
+}
+
+// ownDirs lists the executable's directory, and the onnxruntime and any
+// environment in .tools above it and above the working directory.
+func ownDirs() []string {
+	var dirs, starts []string
+	if exe, err := os.Executable(); err == nil {
+		dirs = append(dirs, filepath.Dir(exe))
+		starts = append(starts, filepath.Dir(exe))
+	}
+	if wd, err := os.Getwd(); err == nil {
+		starts = append(starts, wd)
+	}
+	for _, d := range starts {
+		for ; d != filepath.Dir(d); d = filepath.Dir(d) {
+			tools, _ := filepath.Glob(filepath.Join(d, ".tools", "*"))
+			dirs = append(dirs, tools...)
+		}
+	}
+	return dirs
+}

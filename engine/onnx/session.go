@@ -1,0 +1,382 @@
+package onnx
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"sync"
+
+	ort "github.com/yalue/onnxruntime_go"
+
+	"github.com/fairlead-ml/fairlead"
+	"github.com/fairlead-ml/fairlead/engine"
+)
+
+// session is a loaded model. It takes one float32 tensor [rows, columns], or one
+// tensor [rows, 1] for each column, float32 or text, and answers with one output
+// [rows] or [rows, k].
+type session struct {
+	runtime *Runtime
+	sig     engine.Signature
+	onnx    *ort.DynamicAdvancedSession
+	inputs  []ort.InputOutputInfo
+	single  bool
+	width   int // of a float32 output whose shape is known; else 0
+	rank    int // of that output
+	free    chan *call
+
+	mu     sync.RWMutex // held for reading during a call, for writing by Close
+	closed bool
+}
+
+// call holds the buffers of one call in flight.
+type call struct {
+	rows    int
+	in      *ort.Tensor[float32]
+	out     *ort.Tensor[float32]
+	options *ort.RunOptions
+}
+
+// Load loads the ONNX model of a package directory into this process, with one
+// thread a call. A package for another engine, or a model that does not fit its
+// own signature, is Invalid.
+func (r *Runtime) Load(dir string, m *engine.Manifest) (engine.Predictor, error) {
+	if m.Engine != engine.EngineONNX {
+		return nil, fairlead.Errorf(fairlead.Invalid, "the package is for the %s engine, not onnx", m.Engine)
+	}
+	content, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(m.Model)))
+	if err != nil {
+		return nil, fmt.Errorf("load ONNX model: %w", err)
+	}
+	inputs, outputs, err := ort.GetInputOutputInfoWithONNXData(content)
+	if err != nil {
+		return nil, fairlead.Errorf(fairlead.Invalid, "the ONNX model does not load: %w", err)
+	}
+	s := &session{runtime: r, sig: m.Signature, inputs: inputs, free: make(chan *call, cap(r.calls))}
+	if err := s.fit(outputs); err != nil {
+		return nil, err
+	}
+	options, err := sessionOptions()
+	if err != nil {
+		return nil, err
+	}
+	defer options.Destroy()
+	s.onnx, err = ort.NewDynamicAdvancedSessionWithONNXData(content, names(inputs), names(outputs), options)
+	if err != nil {
+		return nil, fairlead.Errorf(fairlead.Invalid, "the ONNX model does not load: %w", err)
+	}
+	return s, nil
+}
+
+// fit checks the model's inputs and outputs against the signature.
+func (s *session) fit(outputs []ort.InputOutputInfo) error {
+	if len(outputs) != 1 {
+		return fairlead.Errorf(fairlead.Invalid, "the ONNX model has %d outputs, and one is served", len(outputs))
+	}
+	if s.single = s.takesOneTensor(); s.single {
+		s.rank = len(outputs[0].Dimensions)
+		if outputs[0].DataType == ort.TensorElementDataTypeFloat {
+			s.width = knownWidth(outputs[0].Dimensions)
+		}
+		return nil
+	}
+	for _, in := range s.inputs {
+		if s.field(in.Name) < 0 {
+			return fairlead.Errorf(fairlead.Invalid,
+				"the ONNX model's input %q %v is not in its signature", in.Name, in.Dimensions)
+		}
+	}
+	return nil
+}
+
+func (s *session) takesOneTensor() bool {
+	if len(s.inputs) != 1 || s.inputs[0].DataType != ort.TensorElementDataTypeFloat {
+		return false
+	}
+	shape := s.inputs[0].Dimensions
+	return len(shape) == 2 && shape[1] == int64(len(s.sig.Inputs))
+}
+
+// knownWidth is the number of values a row of an output [rows] or [rows, k], and 0
+// for any other shape.
+func knownWidth(shape ort.Shape) int {
+	switch {
+	case len(shape) == 1:
+		return 1
+	case len(shape) == 2 && shape[1] > 0:
+		return int(shape[1])
+	}
+	return 0
+}
+
+func (s *session) field(name string) int {
+	for i := range s.sig.Inputs {
+		if s.sig.Inputs[i].Name == name {
+			return i
+		}
+	}
+	return -1
+}
+
+func sessionOptions() (*ort.SessionOptions, error) {
+	o, err := ort.NewSessionOptions()
+	if err != nil {
+		return nil, fmt.Errorf("session options: %w", err)
+	}
+	for _, set := range []error{o.SetIntraOpNumThreads(1), o.SetInterOpNumThreads(1)} {
+		if set != nil {
+			o.Destroy()
+			return nil, fmt.Errorf("session options: %w", set)
+		}
+	}
+	return o, nil
+}
+
+func names(infos []ort.InputOutputInfo) []string {
+	out := make([]string, len(infos))
+	for i := range infos {
+		out[i] = infos[i].Name
+	}
+	return out
+}
+
+// Predict runs the model on the batch as float32. Cancelling ctx terminates the
+// run between two of the model's nodes.
+func (s *session) Predict(ctx context.Context, in *engine.Frame) (*engine.Frame, error) {
+	arranged, err := s.sig.Arrange(in)
+	if err != nil {
+		return nil, err
+	}
+	select {
+	case s.runtime.calls <- struct{}{}:
+		defer func() { <-s.runtime.calls }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if s.closed {
+		return nil, fairlead.Errorf(fairlead.Unavailable, "the model is being unloaded")
+	}
+	c, err := s.take()
+	if err != nil {
+		return nil, err
+	}
+	defer s.put(c)
+	if s.single && s.width > 0 {
+		return s.predictPooled(ctx, c, arranged)
+	}
+	return s.predictAny(ctx, c, arranged)
+}
+
+// predictPooled is the common case: one float32 tensor in, one out, both kept.
+func (s *session) predictPooled(ctx context.Context, c *call, f *engine.Frame) (*engine.Frame, error) {
+	if err := s.resize(c, f.Rows); err != nil {
+		return nil, err
+	}
+	fill(c.in.GetData(), f)
+	if err := s.run(ctx, c, []ort.Value{c.in}, []ort.Value{c.out}); err != nil {
+		return nil, err
+	}
+	return s.columns(c.out.GetData(), f.Rows), nil
+}
+
+// predictAny lets ONNX Runtime allocate the output: its type or shape is not known
+// before, or the inputs are a tensor for each column.
+func (s *session) predictAny(ctx context.Context, c *call, f *engine.Frame) (*engine.Frame, error) {
+	inputs, err := s.tensors(f)
+	defer destroy(inputs)
+	if err != nil {
+		return nil, err
+	}
+	outputs := []ort.Value{nil}
+	if err := s.run(ctx, c, inputs, outputs); err != nil {
+		return nil, err
+	}
+	defer destroy(outputs)
+	switch t := outputs[0].(type) {
+	case *ort.Tensor[float32]:
+		return s.columns(t.GetData(), f.Rows), nil
+	case *ort.Tensor[float64]:
+		return frameOf(s.sig, t.GetData(), f.Rows), nil
+	case *ort.Tensor[int64]:
+		return engine.NewFrame(engine.Ints64(s.sig.OutputName(0, 1), append([]int64(nil), t.GetData()...)...)), nil
+	case *ort.StringTensor:
+		texts, err := t.GetContents()
+		if err != nil {
+			return nil, fmt.Errorf("read ONNX output: %w", err)
+		}
+		return engine.NewFrame(engine.Strings(s.sig.OutputName(0, 1), texts...)), nil
+	}
+	return nil, fairlead.Errorf(fairlead.Unimplemented, "the ONNX model answers with %T, which is not served", outputs[0])
+}
+
+// run runs the model, and terminates it when ctx ends.
+func (s *session) run(ctx context.Context, c *call, in, out []ort.Value) error {
+	fired := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		c.options.Terminate()
+		close(fired)
+	})
+	err := s.onnx.RunWithOptions(in, out, c.options)
+	if !stop() {
+		<-fired
+		c.options.UnsetTerminate()
+	}
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return ctx.Err()
+	}
+	return fairlead.Errorf(fairlead.Internal, "the ONNX model failed on this request: %w", err)
+}
+
+// fill writes the columns into a row-major [rows, columns] buffer.
+func fill(dst []float32, f *engine.Frame) {
+	n := len(f.Columns)
+	for j := range f.Columns {
+		c := &f.Columns[j]
+		for i, v := range c.Floats {
+			if c.Valid != nil && !c.Valid[i] {
+				v = math.NaN()
+			}
+			dst[i*n+j] = float32(v)
+		}
+	}
+}
+
+// tensors returns the inputs that the model asks for, in its order.
+func (s *session) tensors(f *engine.Frame) ([]ort.Value, error) {
+	if s.single {
+		data := make([]float32, f.Rows*len(f.Columns))
+		fill(data, f)
+		t, err := ort.NewTensor(ort.NewShape(int64(f.Rows), int64(len(f.Columns))), data)
+		if err != nil {
+			return nil, fmt.Errorf("ONNX input: %w", err)
+		}
+		return []ort.Value{t}, nil
+	}
+	var values []ort.Value
+	for _, in := range s.inputs {
+		v, err := columnTensor(&f.Columns[s.field(in.Name)], f.Rows)
+		if err != nil {
+			return values, fmt.Errorf("ONNX input %s: %w", in.Name, err)
+		}
+		values = append(values, v)
+	}
+	return values, nil
+}
+
+func columnTensor(c *engine.Column, rows int) (ort.Value, error) {
+	shape := ort.NewShape(int64(rows), 1)
+	if c.Kind.Numeric() {
+		data := make([]float32, rows)
+		fill(data, &engine.Frame{Columns: []engine.Column{*c}, Rows: rows})
+		return ort.NewTensor(shape, data)
+	}
+	t, err := ort.NewStringTensor(shape)
+	if err != nil {
+		return nil, err
+	}
+	if err := t.SetContents(c.Strings); err != nil {
+		t.Destroy()
+		return nil, err
+	}
+	return t, nil
+}
+
+func (s *session) columns(data []float32, rows int) *engine.Frame { return frameOf(s.sig, data, rows) }
+
+// frameOf turns row-major values into columns; their number follows from data.
+func frameOf[T float32 | float64](sig engine.Signature, data []T, rows int) *engine.Frame {
+	k := len(data) / rows
+	f := &engine.Frame{Rows: rows, Columns: make([]engine.Column, k)}
+	for j := range k {
+		values := make([]float64, rows)
+		for i := range values {
+			values[i] = float64(data[i*k+j])
+		}
+		f.Columns[j] = engine.Floats64(sig.OutputName(j, k), values...)
+	}
+	return f
+}
+
+func (s *session) take() (*call, error) {
+	select {
+	case c := <-s.free:
+		return c, nil
+	default:
+	}
+	options, err := ort.NewRunOptions()
+	if err != nil {
+		return nil, fmt.Errorf("ONNX run options: %w", err)
+	}
+	return &call{options: options}, nil
+}
+
+func (s *session) put(c *call) {
+	select {
+	case s.free <- c:
+	default:
+		c.destroy()
+	}
+}
+
+// resize gives the call buffers for a number of rows; the last size is kept.
+func (s *session) resize(c *call, rows int) error {
+	if c.rows == rows {
+		return nil
+	}
+	c.release()
+	var err error
+	n := int64(rows)
+	if c.in, err = ort.NewEmptyTensor[float32](ort.NewShape(n, int64(len(s.sig.Inputs)))); err != nil {
+		return fmt.Errorf("ONNX input: %w", err)
+	}
+	shape := ort.NewShape(n, int64(s.width))
+	if c.out, err = ort.NewEmptyTensor[float32](shape[:s.rank]); err != nil {
+		return fmt.Errorf("ONNX output: %w", err)
+	}
+	c.rows = rows
+	return nil
+}
+
+func (c *call) release() {
+	if c.in != nil {
+		c.in.Destroy()
+	}
+	if c.out != nil {
+		c.out.Destroy()
+	}
+	c.in, c.out, c.rows = nil, nil, 0
+}
+
+func (c *call) destroy() {
+	c.release()
+	c.options.Destroy()
+}
+
+func destroy(values []ort.Value) {
+	for _, v := range values {
+		if v != nil {
+			v.Destroy()
+		}
+	}
+}
+
+// Close waits for the calls in flight and unloads the model. It is idempotent.
+func (s *session) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil
+	}
+	s.closed = true
+	for len(s.free) > 0 {
+		(<-s.free).destroy()
+	}
+	return s.onnx.Destroy()
+}

@@ -1,0 +1,227 @@
+package packager_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/fairlead-ml/fairlead"
+	"github.com/fairlead-ml/fairlead/engine"
+	"github.com/fairlead-ml/fairlead/engine/enginetest"
+	"github.com/fairlead-ml/fairlead/engine/packager"
+	"github.com/fairlead-ml/fairlead/engine/pyenv"
+	scripts "github.com/fairlead-ml/fairlead/python"
+)
+
+func converters(t *testing.T) *pyenv.Env {
+	return enginetest.Env(t, enginetest.Training, scripts.Converters)
+}
+
+func pack(t *testing.T, name, inputs string) (*engine.Manifest, string) {
+	t.Helper()
+	models := enginetest.Models(t)
+	out := t.TempDir()
+	m, err := packager.Package(t.Context(), packager.Options{
+		Env: converters(t), ModelDir: filepath.Join(models, name), OutDir: out,
+		Inputs: filepath.Join(models, inputs)})
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	return m, out
+}
+
+func TestPackage_ConvertsWhatIsEqual(t *testing.T) {
+	cases := []struct{ model, inputs, converter string }{
+		{"lightgbm-skops", "inputs.parquet", "onnxmltools"},
+		{"lightgbm-native", "inputs.json", "onnxmltools"},
+		{"lightgbm-classifier", "inputs.parquet", "onnxmltools"},
+		{"lightgbm-binary", "inputs.parquet", "onnxmltools"},
+		{"sklearn-lightgbm", "inputs.parquet", "onnxmltools"},
+		{"forest-skops", "inputs.parquet", "skl2onnx"},
+		{"ridge-pickle", "inputs.parquet", "skl2onnx"},
+		{"logistic-labels", "inputs.parquet", "skl2onnx"},
+		{"logistic-probabilities", "inputs.parquet", "skl2onnx"},
+		{"named-columns", "text.parquet", "skl2onnx"},
+		{"tensor", "full.parquet", "skl2onnx"},
+	}
+	for _, c := range cases {
+		t.Run(c.model, func(t *testing.T) {
+			t.Parallel()
+			m, out := pack(t, c.model, c.inputs)
+			if m.Engine != engine.EngineONNX || !strings.HasPrefix(m.Converter, c.converter) {
+				t.Fatalf("engine %s by %q: %+v", m.Engine, m.Converter, m.Parity)
+			}
+			p := m.Parity
+			if float64(p.MaxRelative) > p.Tolerance || p.Tolerance != 1e-5 || p.Reason != "" || p.Rows < 200 {
+				t.Errorf("parity %+v", p)
+			}
+			t.Logf("max relative %.2g over %d rows", float64(p.MaxRelative), p.Rows)
+			if read, err := engine.ReadManifest(out); err != nil || read.Model != "model.onnx" {
+				t.Errorf("manifest: %+v, %v", read, err)
+			}
+		})
+	}
+}
+
+func TestPackage_KeepsPythonWithTheReason(t *testing.T) {
+	cases := []struct{ model, inputs, reason string }{
+		{"histogram", "inputs.parquet", "the conversion failed"},
+		{"large-numbers", "large.parquet", "float32 cannot hold"},
+	}
+	for _, c := range cases {
+		t.Run(c.model, func(t *testing.T) {
+			t.Parallel()
+			m, out := pack(t, c.model, c.inputs)
+			if m.Engine != engine.EnginePython || !strings.Contains(m.Parity.Reason, c.reason) {
+				t.Fatalf("engine %s: %+v", m.Engine, m.Parity)
+			}
+			if _, err := os.Stat(filepath.Join(out, m.Model, "MLmodel")); err != nil {
+				t.Error(err)
+			}
+			lock, err := os.ReadFile(filepath.Join(out, m.Lock))
+			if err != nil || !strings.Contains(string(lock), "scikit-learn==1.9.1") || m.Environment == "" {
+				t.Errorf("environment %q, lock %q, %v", m.Environment, lock, err)
+			}
+		})
+	}
+}
+
+func TestPackage_ShowsTheRowThatDiffers(t *testing.T) {
+	// In float32 the scaler loses the decimals of a column around ten million.
+	m, _ := pack(t, "offset-scaler", "offset.parquet")
+	p := m.Parity
+	if m.Engine != engine.EnginePython || float64(p.MaxRelative) < p.Tolerance || p.Worst == nil {
+		t.Fatalf("engine %s: %+v", m.Engine, p)
+	}
+	python, onnx := float64(p.Worst.Python), float64(p.Worst.ONNX)
+	relative := math.Abs(onnx-python) / max(1, math.Abs(python))
+	if math.Abs(relative-float64(p.MaxRelative)) > 1e-12 || len(p.Worst.Inputs) != 1 {
+		t.Errorf("worst %+v is not %v", p.Worst, p.MaxRelative)
+	}
+	if !strings.Contains(p.Reason, fmt.Sprintf("row %d differs: python ", p.Worst.Index)) {
+		t.Errorf("reason %q", p.Reason)
+	}
+}
+
+func TestPackage_KeepsACustomPyfunc(t *testing.T) {
+	in := `[{"type":"double","name":"temp","required":true}]`
+	dir := enginetest.Pyfunc(t, "class M:\n    def predict(self, df): return df['temp'] * 2\n"+
+		"def _load_pyfunc(path): return M()\n", in, "")
+	out := t.TempDir()
+	m, err := packager.Package(t.Context(), packager.Options{Env: converters(t), ModelDir: dir,
+		OutDir: out, Inputs: filepath.Join(enginetest.Models(t), "text.parquet")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m.Engine != engine.EnginePython || len(m.Signature.Inputs) != 1 || m.Signature.Outputs[0].Name != "prediction" {
+		t.Errorf("manifest %+v", m)
+	}
+}
+
+func TestPackage_GivesTheSameBytes(t *testing.T) {
+	read := func(out string) (files [2][]byte) {
+		for i, name := range []string{"model.onnx", engine.ManifestName} {
+			b, err := os.ReadFile(filepath.Join(out, name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			files[i] = b
+		}
+		return files
+	}
+	_, a := pack(t, "lightgbm-skops", "inputs.parquet")
+	_, b := pack(t, "lightgbm-skops", "inputs.parquet")
+	first, second := read(a), read(b)
+	if !bytes.Equal(first[0], second[0]) || !bytes.Equal(first[1], second[1]) {
+		t.Error("two packages of one model differ")
+	}
+}
+
+func TestPackage_RefusesWhatCannotBeUsed(t *testing.T) {
+	models := enginetest.Models(t)
+	in := `[{"type":"double","name":"temp","required":true}]`
+	cases := []struct{ name, dir, inputs, want string }{
+		{"no import", enginetest.Pyfunc(t, "import xgboost", in, ""), "text.parquet", "does not load: ModuleNotFoundError"},
+		{"raises", enginetest.Pyfunc(t, "class M:\n    def predict(self, df): raise KeyError('carrier')\n"+
+			"def _load_pyfunc(path): return M()\n", in, ""), "text.parquet", "fails on the recorded inputs: KeyError"},
+		{"dies", enginetest.Pyfunc(t, "import os; os.abort()", in, ""), "text.parquet", "ended while it was packaged"},
+		{"not a model", t.TempDir(), "text.parquet", "no MLmodel file"},
+		{"other inputs", filepath.Join(models, "ridge-pickle"), "text.parquet", "lack the column 'hr'"},
+		{"no inputs", filepath.Join(models, "ridge-pickle"), "absent.parquet", "cannot be read"},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			out := t.TempDir()
+			_, err := packager.Package(t.Context(), packager.Options{Env: converters(t), ModelDir: c.dir,
+				OutDir: out, Inputs: filepath.Join(models, c.inputs)})
+			if !fairlead.Is(err, fairlead.Invalid) || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("got %v", err)
+			}
+			if left, _ := os.ReadDir(out); len(left) > 0 {
+				t.Errorf("left behind %v", left)
+			}
+		})
+	}
+}
+
+func TestPackage_EndsInTime(t *testing.T) {
+	in := `[{"type":"double","name":"temp","required":true}]`
+	opts := packager.Options{Env: converters(t), OutDir: t.TempDir(), Timeout: 2 * time.Second,
+		ModelDir: enginetest.Pyfunc(t, "import time; time.sleep(600)", in, ""),
+		Inputs:   filepath.Join(enginetest.Models(t), "text.parquet")}
+	if _, err := packager.Package(t.Context(), opts); !fairlead.Is(err, fairlead.Unavailable) {
+		t.Errorf("hangs: %v", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := packager.Package(ctx, opts); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: %v", err)
+	}
+}
+
+func TestPackage_RefusesADirectoryInUse(t *testing.T) {
+	out := t.TempDir()
+	if err := os.WriteFile(filepath.Join(out, "x"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	_, err := packager.Package(t.Context(), packager.Options{OutDir: out, Env: &pyenv.Env{}})
+	if !fairlead.Is(err, fairlead.Conflict) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestPackage_SaysThatConvertersAreAbsent(t *testing.T) {
+	models := enginetest.Models(t)
+	env := enginetest.Env(t, enginetest.Training)
+	m, err := packager.Package(t.Context(), packager.Options{Env: env, OutDir: t.TempDir(),
+		ModelDir: filepath.Join(models, "ridge-pickle"), Inputs: filepath.Join(models, "inputs.parquet")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m.Engine != engine.EnginePython || !strings.Contains(m.Parity.Reason, "converters are not installed") {
+		t.Errorf("manifest %+v", m.Parity)
+	}
+}
+
+func TestPrepare_KeepsPythonWhenConvertersDoNotFit(t *testing.T) {
+	enginetest.Env(t, enginetest.Serving)
+	m, err := pyenv.New(pyenv.Options{Root: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	envs, err := packager.Prepare(t.Context(), m, pyenv.Requirements{Text: "onnx==1.16.0"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if envs.Convert != envs.Serving || !strings.Contains(envs.Reason, "onnx") {
+		t.Errorf("%+v", envs)
+	}
+}
