@@ -1,0 +1,228 @@
+package tracking
+
+import (
+	"context"
+	"math"
+
+	"github.com/fairlead-ml/fairlead"
+	"github.com/fairlead-ml/fairlead/store"
+)
+
+// Metric is one point of a metric. ModelID, DatasetName and DatasetDigest are
+// optional and say which logged model was measured on what.
+type Metric struct {
+	Key           string  `json:"key"`
+	Value         float64 `json:"value"`
+	TimestampMS   int64   `json:"timestamp_ms"`
+	Step          int64   `json:"step"`
+	ModelID       string  `json:"model_id,omitempty"`
+	DatasetName   string  `json:"dataset_name,omitempty"`
+	DatasetDigest string  `json:"dataset_digest,omitempty"`
+	RunID         string  `json:"run_id,omitempty"` // in lists that span runs
+}
+
+// Batch is what one log-batch brings: at most 1000 metrics, 100 params and 100
+// tags, 1000 together.
+type Batch struct {
+	Metrics []Metric
+	Params  []Param
+	Tags    []Tag
+}
+
+// LogBatch stores the batch in a transaction of its own: all of it or nothing.
+// Batches with metrics go in the bulk lane. A param that has another value
+// already is Invalid; sending a batch again changes nothing.
+func (s *Service) LogBatch(ctx context.Context, p fairlead.Project, runID string, b Batch) error {
+	if err := b.validate(); err != nil {
+		return err
+	}
+	lane := store.Control
+	if len(b.Metrics) > 0 {
+		lane = store.Bulk
+	}
+	var learned map[string]int64
+	err := s.db.Write(ctx, lane, func(tx *store.Tx) error {
+		ring := keyring{tx: tx, cache: &s.keys}
+		if err := s.logBatch(&ring, p, runID, &b); err != nil {
+			return err
+		}
+		learned = ring.learned
+		return nil
+	})
+	if err == nil {
+		s.keys.add(learned)
+	}
+	return err
+}
+
+// LogBatchTx is LogBatch inside the caller's transaction.
+func (s *Service) LogBatchTx(tx *store.Tx, p fairlead.Project, runID string, b Batch) error {
+	if err := b.validate(); err != nil {
+		return err
+	}
+	return s.logBatch(&keyring{tx: tx, cache: &s.keys}, p, runID, &b)
+}
+
+func (s *Service) logBatch(ring *keyring, p fairlead.Project, runID string, b *Batch) error {
+	r, err := activeRun(ring.tx, p, runID)
+	if err != nil {
+		return err
+	}
+	if err := writeMetrics(ring, p, r.k, b.Metrics); err != nil {
+		return err
+	}
+	if err := writeParams(ring, r, b.Params); err != nil {
+		return err
+	}
+	return s.writeTags(ring, r, b.Tags)
+}
+
+// point is a metric as it is stored.
+type point struct {
+	key      int64
+	step, ts int64
+	value    float64
+	nan      int64
+}
+
+func newPoint(key int64, m *Metric) point {
+	if math.IsNaN(m.Value) {
+		return point{key, m.Step, m.TimestampMS, 0, 1}
+	}
+	return point{key, m.Step, m.TimestampMS, m.Value, 0}
+}
+
+func (p point) after(q point) bool {
+	if p.step != q.step {
+		return p.step > q.step
+	}
+	if p.ts != q.ts {
+		return p.ts > q.ts
+	}
+	return p.value >= q.value
+}
+
+// newest is the newest point of a key in a batch, with the range of its values.
+type newest struct {
+	point
+	low, high *float64 // nil while there are only NaNs
+}
+
+// fold keeps for each key its newest point, so that the table of latest values is
+// written once a key and batch and not once a point.
+func fold(points []point) []newest {
+	at := make(map[int64]int, 16)
+	var out []newest
+	for _, p := range points {
+		i, ok := at[p.key]
+		if !ok {
+			i = len(out)
+			at[p.key] = i
+			out = append(out, newest{point: p})
+		}
+		n := &out[i]
+		if p.after(n.point) {
+			n.point = p
+		}
+		if p.nan == 0 {
+			n.widen(p.value)
+		}
+	}
+	return out
+}
+
+func (n *newest) widen(v float64) {
+	if n.low == nil || v < *n.low {
+		n.low = &v
+	}
+	if n.high == nil || v > *n.high {
+		n.high = &v
+	}
+}
+
+func writeMetrics(ring *keyring, p fairlead.Project, runK int64, metrics []Metric) error {
+	if len(metrics) == 0 {
+		return nil
+	}
+	points := make([]point, len(metrics))
+	modelled := false
+	for i := range metrics {
+		key, err := ring.key(metrics[i].Key)
+		if err != nil {
+			return err
+		}
+		points[i] = newPoint(key, &metrics[i])
+		modelled = modelled || metrics[i].ModelID != ""
+	}
+	if err := insertHistory(ring.tx, runK, points); err != nil {
+		return err
+	}
+	if err := upsertLatest(ring.tx, runK, fold(points)); err != nil {
+		return err
+	}
+	if !modelled {
+		return nil
+	}
+	return writeModelMetrics(ring.tx, p, runK, metrics, points)
+}
+
+// LatestMetrics returns the newest value of each metric of the run.
+func (s *Service) LatestMetrics(tx *store.Tx, p fairlead.Project, runID string) (
+	map[string]float64, error) {
+	r, err := runByID(tx, p, runID)
+	if err != nil {
+		return nil, err
+	}
+	if err := loadMetrics(tx, []*Run{r}); err != nil {
+		return nil, err
+	}
+	out := make(map[string]float64, len(r.Metrics))
+	for _, m := range r.Metrics {
+		out[m.Key] = m.Value
+	}
+	return out, nil
+}
+
+// historyPage is the most points that one page of a history has.
+const historyPage = 25_000
+
+// MetricHistory returns the points of one metric by (step, timestamp, value), at
+// most limit of them (0 and anything above 25,000 mean 25,000). A metric that the
+// run does not have is an empty history.
+func (s *Service) MetricHistory(ctx context.Context, p fairlead.Project, runID, key string,
+	limit int, pageToken string) (page fairlead.Page[Metric], err error) {
+	if limit <= 0 || limit > historyPage {
+		limit = historyPage
+	}
+	bound := runID + "\x00" + key
+	after := historyCursor{Step: math.MinInt64}
+	if err := fairlead.DecodeCursor(pageToken, bound, &after); err != nil {
+		return page, err
+	}
+	err = s.db.Read(ctx, func(tx *store.Tx) error {
+		r, err := runByID(tx, p, runID)
+		if err != nil {
+			return err
+		}
+		page.Items, err = readHistory(tx, r.k, key, after, limit+1)
+		return err
+	})
+	if err == nil && len(page.Items) > limit {
+		page.Items = page.Items[:limit]
+		page.Next = fairlead.EncodeCursor(bound, cursorOf(page.Items[limit-1]))
+	}
+	return page, err
+}
+
+// historyCursor is the place after a point in its history.
+type historyCursor struct {
+	Step  int64   `json:"s"`
+	TS    int64   `json:"t"`
+	Value float64 `json:"v"`
+	NaN   int64   `json:"n"`
+}
+
+func cursorOf(m Metric) historyCursor {
+	p := newPoint(0, &m)
+	return historyCursor{p.step, p.ts, p.value, p.nan}
+}

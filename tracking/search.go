@@ -1,0 +1,309 @@
+package tracking
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"github.com/fairlead-ml/fairlead"
+	"github.com/fairlead-ml/fairlead/store"
+	"github.com/fairlead-ml/fairlead/tracking/filter"
+)
+
+// maxSearch is the most results of one page.
+const maxSearch = 50_000
+
+// Search describes a page of a list: a filter and order in the language of
+// package filter, and how many results, continued by a page's token.
+type Search struct {
+	Experiments []string // ids; runs and logged models of these alone
+	Filter      string
+	OrderBy     []string
+	View        View
+	Limit       int
+	PageToken   string
+}
+
+// runLanguage is what runs are searched by.
+var runLanguage = &filter.Language{
+	Kinds: []filter.Kind{filter.Metric, filter.Param, filter.Tag, filter.Attribute,
+		filter.Dataset},
+	Texts:   []string{"artifact_uri", "run_id", "run_name", "status", "user_id"},
+	Numbers: []string{"end_time", "start_time"},
+	Lists:   []string{"run_id", "run_name", "status", "user_id"},
+	Aliases: map[string]string{"created": "start_time", "Created": "start_time",
+		"run name": "run_name", "Run name": "run_name", "Run Name": "run_name"},
+	Null: true,
+}
+
+var experimentLanguage = &filter.Language{
+	Kinds:   []filter.Kind{filter.Tag, filter.Attribute},
+	Texts:   []string{"name", "experiment_id"},
+	Numbers: []string{"creation_time", "last_update_time"},
+	Lists:   []string{"name", "experiment_id"},
+	Null:    true,
+}
+
+var loggedModelLanguage = &filter.Language{
+	Kinds: []filter.Kind{filter.Metric, filter.Param, filter.Tag, filter.Attribute},
+	Texts: []string{"name", "model_id", "model_type", "status", "source_run_id"},
+	Numbers: []string{"creation_timestamp", "creation_time", "last_updated_timestamp",
+		"last_updated_time"},
+	Lists: []string{"name", "model_id", "model_type", "status", "source_run_id"},
+}
+
+// query is a search on its way to SQL.
+type query struct {
+	where  []string
+	args   []any
+	joins  []string
+	joined []any
+	order  []string
+}
+
+func (q *query) and(cond string, args ...any) {
+	q.where = append(q.where, cond)
+	q.args = append(q.args, args...)
+}
+
+// page reads offset and limit, and returns what binds page tokens to the search.
+func (s *Search) page(highest int) (bound string, offset, limit int, err error) {
+	limit = s.Limit
+	if limit < 0 || limit > highest {
+		return "", 0, 0, ErrValue("max_results", s.Limit,
+			fmt.Sprintf("It must be at most %d", highest))
+	}
+	if limit == 0 {
+		limit = min(1000, highest)
+	}
+	b, err := json.Marshal([]any{s.Experiments, s.Filter, s.OrderBy, s.View})
+	if err != nil {
+		return "", 0, 0, err
+	}
+	err = fairlead.DecodeCursor(s.PageToken, string(b), &offset)
+	return string(b), offset, limit, err
+}
+
+// pageOf cuts the extra result that shows whether there is a next page.
+func pageOf[T any](items []T, bound string, offset, limit int) (page fairlead.Page[T]) {
+	page.Items = items
+	if len(items) > limit {
+		page.Items = items[:limit]
+		page.Next = fairlead.EncodeCursor(bound, offset+limit)
+	}
+	return page
+}
+
+// SearchRuns returns the runs of the given experiments that match, with their
+// data; without an order, the newest first.
+func (s *Service) SearchRuns(ctx context.Context, p fairlead.Project, in Search) (
+	page fairlead.Page[*Run], err error) {
+	bound, offset, limit, err := in.page(maxSearch)
+	if err != nil {
+		return page, err
+	}
+	q, err := compileRuns(in)
+	if err != nil {
+		return page, err
+	}
+	err = s.db.Read(ctx, func(tx *store.Tx) error {
+		keys, err := experimentKeys(tx, p, in.Experiments)
+		if err != nil || len(keys) == 0 {
+			return err
+		}
+		runs, err := queryRuns(tx, q, keys, limit+1, offset)
+		if err != nil {
+			return err
+		}
+		page = pageOf(runs, bound, offset, limit)
+		return loadRuns(tx, page.Items)
+	})
+	return page, err
+}
+
+func compileRuns(in Search) (*query, error) {
+	comparisons, err := filter.Parse(in.Filter, runLanguage)
+	if err != nil {
+		return nil, err
+	}
+	q := &query{}
+	q.and(in.View.condition("r.state"))
+	for _, c := range comparisons {
+		cond, args := runCondition(c)
+		q.and(cond, args...)
+	}
+	orders, err := parseOrders(in.OrderBy, runLanguage)
+	if err != nil {
+		return nil, err
+	}
+	for i, o := range orders {
+		q.orderRuns(i, o)
+	}
+	if !ordersBy(orders, "start_time") {
+		q.order = append(q.order, "r.start_ms desc")
+	}
+	q.order = append(q.order, "r.id")
+	return q, nil
+}
+
+func parseOrders(terms []string, l *filter.Language) (out []filter.Order, err error) {
+	for _, t := range terms {
+		o, err := filter.ParseOrder(t, l)
+		if err != nil {
+			return nil, err
+		}
+		if slices.ContainsFunc(out, func(x filter.Order) bool {
+			return x.Kind == o.Kind && x.Key == o.Key
+		}) {
+			return nil, fairlead.Errorf(fairlead.Invalid, "`order_by` contains duplicate fields: %s", t)
+		}
+		out = append(out, o)
+	}
+	return out, nil
+}
+
+func ordersBy(orders []filter.Order, attribute string) bool {
+	return slices.ContainsFunc(orders, func(o filter.Order) bool {
+		return o.Kind == filter.Attribute && o.Key == attribute
+	})
+}
+
+// SearchExperiments returns the experiments that match; without an order, the
+// newest first.
+func (s *Service) SearchExperiments(ctx context.Context, p fairlead.Project, in Search) (
+	page fairlead.Page[*Experiment], err error) {
+	bound, offset, limit, err := in.page(maxSearch)
+	if err != nil {
+		return page, err
+	}
+	q, err := compileExperiments(p, in)
+	if err != nil {
+		return page, err
+	}
+	if _, err := s.createDefault(ctx, p); err != nil {
+		return page, err
+	}
+	err = s.db.Read(ctx, func(tx *store.Tx) error {
+		found, err := queryExperiments(tx, q, limit+1, offset)
+		if err != nil {
+			return err
+		}
+		page = pageOf(found, bound, offset, limit)
+		for _, e := range page.Items {
+			if e.Tags, err = experimentTags(tx, e.k); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return page, err
+}
+
+func compileExperiments(p fairlead.Project, in Search) (*query, error) {
+	comparisons, err := filter.Parse(in.Filter, experimentLanguage)
+	if err != nil {
+		return nil, err
+	}
+	q := &query{}
+	q.and("e.project_k = ?", p.K)
+	q.and(in.View.condition("e.state"))
+	for _, c := range comparisons {
+		cond, args := experimentCondition(c)
+		q.and(cond, args...)
+	}
+	orders, err := parseOrders(in.OrderBy, experimentLanguage)
+	if err != nil {
+		return nil, err
+	}
+	for _, o := range orders {
+		if o.Kind != filter.Attribute {
+			return nil, fairlead.Errorf(fairlead.Invalid, "Invalid order_by entity: %s", o.Kind)
+		}
+		q.order = append(q.order, experimentColumn[o.Key]+direction(o.Desc))
+	}
+	if len(orders) == 0 {
+		q.order = append(q.order, "e.created_ms desc")
+	}
+	if !ordersBy(orders, "experiment_id") {
+		q.order = append(q.order, "e.n desc")
+	}
+	return q, nil
+}
+
+// DatasetFilter selects metrics that were measured on a dataset; an empty Digest
+// means any.
+type DatasetFilter struct {
+	Name   string
+	Digest string
+}
+
+// ModelOrder is one term of an order of logged models: an attribute, or
+// `metrics.<name>`, on one dataset when it is given.
+type ModelOrder struct {
+	Field   string
+	Desc    bool
+	Dataset DatasetFilter
+}
+
+// maxModelSearch is the most logged models of one page.
+const maxModelSearch = 1000
+
+// SearchLoggedModels returns the active logged models of the given experiments
+// that match, with their data; without an order, the newest first.
+func (s *Service) SearchLoggedModels(ctx context.Context, p fairlead.Project, in Search,
+	datasets []DatasetFilter, orders []ModelOrder) (page fairlead.Page[*LoggedModel], err error) {
+	in.OrderBy = []string{fmt.Sprint(orders, datasets)} // binds the page tokens to them
+	bound, offset, limit, err := in.page(maxModelSearch)
+	if err != nil {
+		return page, err
+	}
+	q, err := compileModels(in, datasets, orders)
+	if err != nil {
+		return page, err
+	}
+	err = s.db.Read(ctx, func(tx *store.Tx) error {
+		keys, err := experimentKeys(tx, p, in.Experiments)
+		if err != nil || len(keys) == 0 {
+			return err
+		}
+		found, err := queryModels(tx, q, keys, limit+1, offset)
+		if err != nil {
+			return err
+		}
+		page = pageOf(found, bound, offset, limit)
+		for _, m := range page.Items {
+			if err := loadLoggedModel(tx, m); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return page, err
+}
+
+func compileModels(in Search, datasets []DatasetFilter, orders []ModelOrder) (*query, error) {
+	comparisons, err := filter.Parse(in.Filter, loggedModelLanguage)
+	if err != nil {
+		return nil, err
+	}
+	q := &query{}
+	q.and("m.state = 'active'")
+	onMetric := false
+	for _, c := range comparisons {
+		cond, args := modelCondition(c, datasets)
+		q.and(cond, args...)
+		onMetric = onMetric || c.Kind == filter.Metric
+	}
+	if len(datasets) > 0 && !onMetric {
+		on, args := onDatasets(datasets)
+		q.and("exists (select 1 from logged_model_metric x where x.model_k = m.k"+on+")", args...)
+	}
+	for i, o := range orders {
+		if err := q.orderModels(i, o); err != nil {
+			return nil, err
+		}
+	}
+	q.order = append(q.order, "m.created_ms desc", "m.id")
+	return q, nil
+}
