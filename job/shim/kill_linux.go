@@ -34,7 +34,7 @@ func (h *Handle) Kill(ctx context.Context) error {
 // killShim asks the shim to end its step, and kills a shim that does not.
 func (h *Handle) killShim(ctx context.Context) error {
 	err := os.WriteFile(filepath.Join(h.dir, killFile), nil, 0o600)
-	if err != nil && !errors.Is(err, unix.ENOSPC) { // the file is for a shim that dies before it answers
+	if err != nil && !errors.Is(err, unix.ENOSPC) { // it only matters if the shim dies now
 		return err
 	}
 	h.signal(unix.SIGTERM)

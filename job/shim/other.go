@@ -34,3 +34,6 @@ func (h *Handle) Kill(context.Context) error { return errPlatform }
 
 // Close does nothing on this platform.
 func (h *Handle) Close() error { return nil }
+
+// Void refuses: there are no shims on this platform.
+func Void(string) error { return errPlatform }

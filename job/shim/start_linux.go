@@ -167,3 +167,17 @@ func orderFile(o order) (int, error) {
 	}
 	return fd, nil
 }
+
+// Void uses up an attempt directory without starting anything, so that a server
+// which meant to start it, and sleeps, cannot. It is a Conflict when the attempt
+// was started.
+func Void(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("make the attempt directory: %w", err)
+	}
+	err := create(dir, specFile, newOrder(Spec{}).intent)
+	if errors.Is(err, fs.ErrExist) {
+		return errStarted(dir)
+	}
+	return err
+}

@@ -21,7 +21,8 @@ func TestLog_KeepsTheFirstAndTheLastPart(t *testing.T) {
 	exit := run(t, s)
 	got := output(t, s.Dir)
 
-	gap := regexp.MustCompile(`\n\[fairlead: (\d+) bytes of output dropped here\]\n`).FindStringSubmatchIndex(got)
+	notice := regexp.MustCompile(`\n\[fairlead: (\d+) bytes of output dropped here\]\n`)
+	gap := notice.FindStringSubmatchIndex(got)
 	if gap == nil {
 		t.Fatalf("no line says what was dropped, in %d bytes", len(got))
 	}

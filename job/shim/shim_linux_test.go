@@ -129,9 +129,9 @@ func TestWait_SaysHowTheCommandEnded(t *testing.T) {
 	}{
 		"success":        {[]string{"true"}, shim.Exited, 0, "", ""},
 		"failure":        {[]string{"sh", "-c", "exit 7"}, shim.Exited, 7, "", ""},
-		"signal":         {[]string{"sh", "-c", "kill -SEGV $$"}, shim.Signaled, -1, "segmentation fault", ""},
+		"signal":         {[]string{"sh", "-c", "kill -TERM $$"}, shim.Signaled, -1, "terminated", ""},
 		"own kill":       {[]string{"sh", "-c", "kill -KILL $$"}, shim.Signaled, -1, "killed", ""},
-		"not on PATH":    {[]string{"no-such-program"}, shim.StartError, -1, "", `"no-such-program" is not on the step's PATH`},
+		"not on PATH":    {[]string{"no-such-program"}, shim.StartError, -1, "", "is not on the step's PATH"},
 		"missing file":   {[]string{"./no-such-file"}, shim.StartError, -1, "", "no such file"},
 		"not executable": {[]string{"/etc/passwd"}, shim.StartError, -1, "", "permission denied"},
 	} {
@@ -466,5 +466,25 @@ func TestWait_EndsWithItsContext(t *testing.T) {
 	}
 	if !h.Alive() {
 		t.Error("giving up the wait ended the step")
+	}
+}
+
+func TestVoid_KeepsALateServerFromStarting(t *testing.T) {
+	s := sh(t, "echo late")
+	if err := shim.Void(s.Dir); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := shim.Start(t.Context(), s); !fairlead.Is(err, fairlead.Conflict) {
+		t.Errorf("start: %v", err)
+	}
+	h, err := shim.Attach(s.Dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if exit := wait(t, h); exit.State != shim.Lost {
+		t.Errorf("exit = %+v", exit)
+	}
+	if err := shim.Void(s.Dir); !fairlead.Is(err, fairlead.Conflict) {
+		t.Errorf("void what was used: %v", err)
 	}
 }

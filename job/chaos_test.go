@@ -1,0 +1,5 @@
+package job_test
+
+const chaosVar = "FAIRLEAD_TEST_CHAOS"
+
+func chaosServer(string) {}

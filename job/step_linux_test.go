@@ -1,0 +1,300 @@
+package job_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/fairlead-ml/fairlead"
+	"github.com/fairlead-ml/fairlead/job"
+	"github.com/fairlead-ml/fairlead/job/shim"
+	"github.com/fairlead-ml/fairlead/store"
+)
+
+// bench is a directory in which steps work, and a server that runs them.
+type bench struct {
+	*world
+	dir string
+	opt job.Options
+}
+
+func newBench(t *testing.T) *bench {
+	t.Helper()
+	dir := t.TempDir()
+	opt := job.Options{Exclusive: true, StepsDir: filepath.Join(dir, "steps")}
+	return &bench{open(t, dir, fairlead.WallClock{}, opt), dir, opt}
+}
+
+// restart replaces the server by another one on the same database.
+func (b *bench) restart(t *testing.T) {
+	t.Helper()
+	if err := b.Stop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	b.db.Close()
+	b.world = open(t, b.dir, fairlead.WallClock{}, b.opt)
+}
+
+// steps registers a handler whose one step is the shell script, and whose
+// effect is what that step printed.
+func (b *bench) steps(t *testing.T, script string, l job.Limits) {
+	b.Handle("step", func(ctx context.Context, r *job.Run) error {
+		a, exit, err := r.Step(ctx, "main", b.prepare(script))
+		if err != nil {
+			return err
+		}
+		if !exit.OK() {
+			return fairlead.Errorf(fairlead.Invalid, "the step ended as %s %d", exit.State, exit.Code)
+		}
+		part, err := shim.ReadLog(a.Dir, 0, 1000)
+		if err != nil {
+			return err
+		}
+		return r.Commit(ctx, store.Control, func(tx *store.Tx) error {
+			return note(tx, strings.TrimSpace(string(part.Data)))
+		})
+	}, l)
+	b.start(t)
+}
+
+func (b *bench) prepare(script string) job.PrepareFunc {
+	return func(_ context.Context, a job.Attempt) (shim.Spec, error) {
+		return shim.Spec{
+			Command: []string{"sh", "-c", script}, WorkDir: b.dir,
+			Env: []string{"PATH=/usr/bin:/bin"},
+		}, nil
+	}
+}
+
+// attempt waits until the step's newest attempt says who it is.
+func (b *bench) attempt(t *testing.T, id string, fence int64) (a job.Attempt, shimPID, childPID int) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+		var who struct{ Shim, Child struct{ PID int } }
+		a, err := b.LastAttempt(t.Context(), project.K, id, "main")
+		if err == nil && a.Fence == fence {
+			raw, err := os.ReadFile(filepath.Join(a.Dir, "shim.json"))
+			if err == nil && json.Unmarshal(raw, &who) == nil {
+				return a, who.Shim.PID, who.Child.PID
+			}
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("attempt %d was not started: %+v, %v", fence, a, err)
+		}
+	}
+}
+
+func (b *bench) touch(t *testing.T, name string) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(b.dir, name), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (b *bench) may(t *testing.T, a job.Attempt) error {
+	t.Helper()
+	return b.db.Read(t.Context(), func(tx *store.Tx) error {
+		return b.StepMay(tx, project.K, a.Job, a.Step, a.Fence)
+	})
+}
+
+func gone(pid int) bool {
+	raw, err := os.ReadFile("/proc/" + itoa(pid) + "/stat")
+	return err != nil || strings.Contains(string(raw), ") Z ")
+}
+
+// untilGo says how often the step was started, and waits for a file.
+const untilGo = `echo start >> starts; wc -l < starts; until [ -e go ]; do sleep 0.01; done`
+
+func TestStep_ANewServerAdoptsTheOneThatRuns(t *testing.T) {
+	b := newBench(t)
+	b.steps(t, untilGo, job.Limits{})
+	id := b.enqueue(t, job.Task{Kind: "step"})
+	a, _, _ := b.attempt(t, id, 1)
+	b.restart(t)
+	if err := b.may(t, a); err != nil {
+		t.Errorf("between two servers the step may report: %v", err)
+	}
+	b.steps(t, untilGo, job.Limits{})
+	b.touch(t, "go")
+	j := b.await(t, id)
+	if j.State != job.Done || j.Fence != 2 || j.Attempt != 1 {
+		t.Errorf("job = %+v", j)
+	}
+	if got := b.noted(t); len(got) != 1 || got[0] != "1" {
+		t.Errorf("effects = %v, want one of a step that was started once", got)
+	}
+	if err := b.may(t, a); !errors.Is(err, job.ErrFenced) {
+		t.Errorf("a step of a finished job may report: %v", err)
+	}
+}
+
+func TestStep_ANewServerTakesTheExitOfOneThatEnded(t *testing.T) {
+	b := newBench(t)
+	b.steps(t, untilGo, job.Limits{})
+	id := b.enqueue(t, job.Task{Kind: "step"})
+	_, shimPID, _ := b.attempt(t, id, 1)
+	b.Stop(t.Context())
+	b.touch(t, "go")
+	for !gone(shimPID) {
+		time.Sleep(time.Millisecond)
+	}
+	b.restart(t)
+	b.steps(t, untilGo, job.Limits{})
+	if j := b.await(t, id); j.State != job.Done {
+		t.Errorf("job = %+v", j)
+	}
+	if got := b.noted(t); len(got) != 1 || got[0] != "1" {
+		t.Errorf("effects = %v", got)
+	}
+}
+
+func TestStep_ALostOneRunsAgainUnderAHigherFence(t *testing.T) {
+	b := newBench(t)
+	b.steps(t, untilGo, job.Limits{})
+	id := b.enqueue(t, job.Task{Kind: "step"})
+	old, shimPID, childPID := b.attempt(t, id, 1)
+	syscall.Kill(shimPID, syscall.SIGKILL)
+	second, _, _ := b.attempt(t, id, 2)
+	if !gone(childPID) {
+		t.Error("two attempts run at once")
+	}
+	if err := b.may(t, old); !errors.Is(err, job.ErrFenced) {
+		t.Errorf("the lost attempt may still report: %v", err)
+	}
+	if err := b.may(t, second); err != nil {
+		t.Errorf("the new attempt may not report: %v", err)
+	}
+	b.touch(t, "go")
+	j := b.await(t, id)
+	if j.State != job.Done || j.Losses != 1 || j.Attempt != 1 {
+		t.Errorf("job = %+v", j)
+	}
+	if got := b.noted(t); len(got) != 1 || got[0] != "2" {
+		t.Errorf("effects = %v", got)
+	}
+}
+
+func TestStep_IsKilledWithItsJob(t *testing.T) {
+	for name, tc := range map[string]struct {
+		limits job.Limits
+		cancel bool
+		state  job.State
+	}{
+		"cancel":   {job.Limits{}, true, job.Cancelled},
+		"time-out": {job.Limits{Timeout: 100 * time.Millisecond}, false, job.Failed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			b.steps(t, untilGo, tc.limits)
+			id := b.enqueue(t, job.Task{Kind: "step"})
+			_, shimPID, childPID := b.attempt(t, id, 1)
+			if tc.cancel {
+				b.cancel(t, id)
+			}
+			if j := b.await(t, id); j.State != tc.state {
+				t.Errorf("job = %+v", j)
+			}
+			if !gone(shimPID) || !gone(childPID) {
+				t.Error("the step outlived its job")
+			}
+		})
+	}
+}
+
+func TestCancel_AlsoEndsAStepThatWaitsForAServer(t *testing.T) {
+	b := newBench(t)
+	b.steps(t, untilGo, job.Limits{})
+	id := b.enqueue(t, job.Task{Kind: "step"})
+	a, _, childPID := b.attempt(t, id, 1)
+	b.restart(t)
+	b.cancel(t, id)
+	if err := b.may(t, a); !errors.Is(err, job.ErrFenced) {
+		t.Errorf("a cancelled step may report: %v", err)
+	}
+	b.steps(t, untilGo, job.Limits{})
+	if j := b.await(t, id); j.State != job.Cancelled {
+		t.Errorf("job = %+v", j)
+	}
+	if !gone(childPID) {
+		t.Error("the step outlived its job")
+	}
+}
+
+func TestStep_ARetryStartsAfresh(t *testing.T) {
+	b := newBench(t)
+	b.steps(t, `echo start >> starts; wc -l < starts; [ $(wc -l < starts) = 3 ]`,
+		job.Limits{Retries: 5, Backoff: time.Millisecond})
+	j := b.await(t, b.enqueue(t, job.Task{Kind: "step"}))
+	if j.State != job.Done || j.Attempt != 3 || j.Losses != 0 {
+		t.Errorf("job = %+v", j)
+	}
+	if got := b.noted(t); len(got) != 1 || got[0] != "3" {
+		t.Errorf("effects = %v", got)
+	}
+}
+
+func TestStep_RefusesNamesThatAreNoDirectory(t *testing.T) {
+	b := newBench(t)
+	var errs []error
+	b.Handle("names", func(ctx context.Context, r *job.Run) error {
+		for _, name := range []string{"", "..", "a/b", ".hidden", "ü"} {
+			_, _, err := r.Step(ctx, name, b.prepare("true"))
+			errs = append(errs, err)
+		}
+		return nil
+	}, job.Limits{})
+	b.start(t)
+	b.await(t, b.enqueue(t, job.Task{Kind: "names"}))
+	for _, err := range errs {
+		if !fairlead.Is(err, fairlead.Invalid) {
+			t.Errorf("err = %v", err)
+		}
+	}
+}
+
+func BenchmarkThreeSteps(b *testing.B) {
+	dir := b.TempDir()
+	w := openBench(b, dir)
+	ended := make(chan struct{})
+	w.Handle("step", func(ctx context.Context, r *job.Run) error {
+		_, exit, err := r.Step(ctx, "main", func(context.Context, job.Attempt) (shim.Spec, error) {
+			return shim.Spec{Command: []string{"/bin/true"}, WorkDir: dir}, nil
+		})
+		if err != nil || !exit.OK() {
+			return errors.Join(err, errors.New("not ok"))
+		}
+		return r.Commit(ctx, store.Control, nil)
+	}, job.Limits{})
+	w.OnDone("step", func(_ context.Context, tx *store.Tx, j *job.Job) error {
+		var left int
+		if err := j.Decode(&left); err != nil {
+			return err
+		}
+		if left == 0 {
+			tx.AtEnd(j.ID, func(*store.Tx) error { ended <- struct{}{}; return nil })
+			return nil
+		}
+		_, _, err := w.Enqueue(tx, job.Task{Project: project, Kind: "step", Payload: left - 1})
+		return err
+	})
+	if err := w.Start(b.Context()); err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		err := w.db.Write(b.Context(), store.Control, func(tx *store.Tx) error {
+			_, _, err := w.Enqueue(tx, job.Task{Project: project, Kind: "step", Payload: 2})
+			return err
+		})
+		if err != nil {
+			b.Fatal(err)
+		}
+		<-ended
+	}
+}
