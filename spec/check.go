@@ -34,10 +34,12 @@ func check(s *Spec, d *decoder) {
 }
 
 // sound reports whether decoding found nothing wrong at or under the paths, nor
-// a key of the file that is not known and may be a part misspelt.
+// a key of the file that may be a part misspelt.
 func (c *checker) sound(paths ...string) bool {
+	parts := keysOf(specType)
 	for _, p := range c.before {
-		if !strings.Contains(p.Path, ".") && fieldsOf(specType)[p.Path].Name == "" {
+		_, misspelt := nearest(p.Path, parts)
+		if misspelt && !slices.Contains(parts, p.Path) {
 			return false
 		}
 		for _, path := range paths {

@@ -9,8 +9,9 @@ import (
 
 const (
 	stepsPath = "pipeline.steps"
-	// maxTrials bounds what a search without a seed or a limit may ask for.
-	maxTrials = 100_000
+	maxSteps  = 256
+	maxValues = 1000    // of one param of a search
+	maxTrials = 100_000 // combinations of a search
 )
 
 var specType = reflect.TypeFor[Spec]()
@@ -20,8 +21,12 @@ func (c *checker) pipeline() {
 		c.d.problem(stepsPath, "there are no steps", "add a step, such as `train: {run: …}`")
 		return
 	}
-	c.outputs()
-	if c.inputs() {
+	if n := len(c.Pipeline.Steps); n > maxSteps {
+		c.d.problem(stepsPath, fmt.Sprintf("there are %d steps", n),
+			fmt.Sprintf("use at most %d", maxSteps))
+		return
+	}
+	if c.outputs() && c.inputs() {
 		c.cycles()
 	}
 	if c.Pipeline.Search != nil {
@@ -36,8 +41,10 @@ func (c *checker) pipeline() {
 }
 
 // outputs demands that each name means one thing: one entry of data or one
-// output, also where steps see it as an environment variable (- is _ there).
-func (c *checker) outputs() {
+// output, also where steps see it as an environment variable (- is _ there). It
+// reports whether all do.
+func (c *checker) outputs() bool {
+	ok := true
 	owner := map[string]string{}
 	for _, data := range c.Data {
 		owner[variable(data.Name)] = "data." + data.Name
@@ -45,7 +52,8 @@ func (c *checker) outputs() {
 	for _, step := range c.Pipeline.Steps {
 		for i, name := range step.Out {
 			path := fmt.Sprintf("%s.%s.out[%d]", stepsPath, step.Name, i)
-			if first, ok := owner[variable(name)]; ok {
+			if first, taken := owner[variable(name)]; taken {
+				ok = false
 				c.d.problem(path, fmt.Sprintf("`%s` is already the name of %s", name, first),
 					"give the output a name of its own")
 				continue
@@ -53,6 +61,7 @@ func (c *checker) outputs() {
 			owner[variable(name)] = fmt.Sprintf("an output of step `%s`", step.Name)
 		}
 	}
+	return ok
 }
 
 func variable(name string) string { return strings.ReplaceAll(name, "-", "_") }
@@ -98,9 +107,9 @@ func (c *checker) inputHint(name string, known []string) string {
 
 // cycles reports each step that waits for itself, once for each circle.
 func (c *checker) cycles() {
-	reported := map[string]bool{}
+	graph, reported := c.Pipeline.Graph(), map[string]bool{}
 	for _, step := range c.Pipeline.Steps {
-		circle := c.Pipeline.circle(step.Name)
+		circle := route(graph, step.Name, step.Name, map[string]bool{})
 		if circle == nil || reported[step.Name] {
 			continue
 		}
@@ -122,6 +131,11 @@ func (c *checker) search(s *Search) {
 	for _, p := range s.Over {
 		path := fmt.Sprintf("pipeline.search.over.%s.%s", p.Step, p.Name)
 		c.searched(p, path)
+		if len(p.Values) > maxValues {
+			c.d.problem(path, fmt.Sprintf("there are %d values", len(p.Values)),
+				fmt.Sprintf("use at most %d", maxValues))
+			continue
+		}
 		c.uniqueValues(p.Values, path)
 		trials = min(trials*max(len(p.Values), 1), maxTrials+1)
 	}
@@ -195,8 +209,11 @@ func (c *checker) refit(r *Refit) {
 			didYouMean(r.Step, "steps", c.stepNames()))
 		return
 	}
+	if len(r.In) == 0 {
+		c.d.problem(path+".in", "there are no inputs", "name what the step is to read")
+	}
 	c.unique(r.In, path+".in")
-	known := c.readable()
+	known, graph := c.readable(), c.Pipeline.Graph()
 	for i, name := range r.In {
 		at := fmt.Sprintf("%s.in[%d]", path, i)
 		producer, made := c.Pipeline.Producer(name)
@@ -204,16 +221,19 @@ func (c *checker) refit(r *Refit) {
 		case !slices.Contains(known, name):
 			c.d.problem(at, fmt.Sprintf("there is no data or output `%s`", name),
 				c.inputHint(name, known))
-		case made && (producer.Name == step.Name || c.Pipeline.waitsFor(producer.Name, step.Name)):
+		case made && (producer.Name == step.Name ||
+			route(graph, producer.Name, step.Name, map[string]bool{}) != nil):
 			c.d.problem(at, fmt.Sprintf("`%s` is made from what step `%s` makes", name, step.Name),
 				"name data or outputs that come before the step")
 		}
 	}
 }
 
-// evaluation demands a step that the gate can run on the holdout.
+// evaluation demands a step that the gate can run on the holdout; where there is
+// an `until`, its check has done so.
 func (c *checker) evaluation() {
-	if c.Pipeline == nil || len(c.Gates) == 0 || !c.sound("data", "pipeline") {
+	if c.Pipeline == nil || c.Pipeline.Until != nil || len(c.Gates) == 0 ||
+		!c.sound("data", "pipeline") {
 		return
 	}
 	step, ok := c.EvaluateStep()

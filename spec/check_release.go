@@ -1,6 +1,9 @@
 package spec
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // environment checks that the parts fit the strategy.
 func (c *checker) environment(e Environment) {
@@ -22,11 +25,12 @@ func (c *checker) environment(e Environment) {
 }
 
 func (c *checker) canary(e Environment, path string) {
-	for key, example := range map[string]string{
-		"steps": "steps: [5%, 25%, 100%]",
-		"hold":  "hold: {labels: 500, at_most: 7d}",
-		"abort": "abort: {metric: error, worse_by: 10%}",
+	for _, example := range []string{
+		"steps: [5%, 25%, 100%]",
+		"hold: {labels: 500, at_most: 7d}",
+		"abort: {metric: error, worse_by: 10%}",
 	} {
+		key, _, _ := strings.Cut(example, ":")
 		if !c.d.given(join(path, key)) {
 			c.d.problem(path, fmt.Sprintf("a canary needs `%s`", key), "add `"+example+"`")
 		}

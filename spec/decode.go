@@ -107,17 +107,21 @@ func (d *decoder) keyedList(node ast.Node, v reflect.Value, tag reflect.StructTa
 	}
 	for _, p := range pairs {
 		element := reflect.New(v.Type().Elem())
-		if d.checkForm(tag.Get("keys"), p.key, func(message, hint string) {
-			d.problemAtKey(p.path, message, hint)
-		}) {
-			element.Interface().(keyed).setKey(p.key)
-		}
+		d.checkKey(p, tag)
+		element.Interface().(keyed).setKey(p.key)
 		if body, ok := bodyField(element.Elem()); ok {
 			d.value(p.value, body, "", p.path)
 		} else {
 			d.value(p.value, element.Elem(), "", p.path)
 		}
 		v.Set(reflect.Append(v, element.Elem()))
+	}
+}
+
+// checkKey reports a key that has not the form that the mapping's tag names.
+func (d *decoder) checkKey(p pair, tag reflect.StructTag) {
+	if message, hint := misfit(tag.Get("keys"), p.key); message != "" {
+		d.problemAtKey(p.path, message, hint)
 	}
 }
 
@@ -139,9 +143,7 @@ func (d *decoder) dictionary(node ast.Node, v reflect.Value, tag reflect.StructT
 	}
 	v.Set(reflect.MakeMapWithSize(v.Type(), len(pairs)))
 	for _, p := range pairs {
-		d.checkForm(tag.Get("keys"), p.key, func(message, hint string) {
-			d.problemAtKey(p.path, message, hint)
-		})
+		d.checkKey(p, tag)
 		element := reflect.New(v.Type().Elem()).Elem()
 		d.value(p.value, element, tag, p.path)
 		v.SetMapIndex(reflect.ValueOf(p.key), element)

@@ -21,4 +21,4 @@
 // Start reading in spec.go for the types, then parse.go for Parse.
 package spec
 
-//go:generate go test -run TestReference . -update
+//go:generate go test -run "TestReference|AsRecorded" . -update

@@ -1,6 +1,7 @@
 package spec
 
 import (
+	"fmt"
 	"regexp"
 	"strings"
 )
@@ -50,15 +51,14 @@ func compileForms(forms map[string]form) map[string]form {
 	return forms
 }
 
-// fits reports whether the text has the named form.
-func fits(name, text string) bool {
-	if !forms[name].re.MatchString(text) {
-		return false
+// misfit says what is wrong with a text that has not the named form, and what to
+// write; it returns nothing for one that has. The form "" is any text.
+func misfit(name, text string) (message, hint string) {
+	f, ok := forms[name]
+	if !ok || f.re.MatchString(text) && (name != "path" && name != "glob" || staysInside(text)) {
+		return "", ""
 	}
-	if name != "path" && name != "glob" {
-		return true
-	}
-	return staysInside(text)
+	return fmt.Sprintf("%q is not a %s", text, f.what), f.hint
 }
 
 // staysInside reports whether a path is relative and never leaves its directory.

@@ -146,60 +146,36 @@ func (p *Pipeline) Producer(output string) (Step, bool) {
 	return p.step(func(s Step) bool { return slices.Contains(s.Out, output) })
 }
 
-// Before returns the names of the steps that a step waits for directly, in the
-// order of its inputs.
-func (p *Pipeline) Before(step Step) []string {
-	var names []string
-	for _, input := range step.In {
-		if maker, ok := p.Producer(input); ok && !slices.Contains(names, maker.Name) {
-			names = append(names, maker.Name)
+// Graph maps each step to the steps that it waits for directly, in the order of
+// its inputs.
+func (p *Pipeline) Graph() map[string][]string {
+	makers := map[string]string{}
+	for _, step := range p.Steps {
+		for _, output := range step.Out {
+			makers[output] = step.Name
 		}
 	}
-	return names
-}
-
-// waitsFor reports whether a step waits for another, directly or through others.
-func (p *Pipeline) waitsFor(name, other string) bool {
-	return p.route(name, other, map[string]bool{}) != nil
-}
-
-// circle returns the way from a step through what it waits for back to itself,
-// nil if there is none.
-func (p *Pipeline) circle(name string) []string {
-	way := p.route(name, name, map[string]bool{})
-	if way == nil {
-		return nil
+	graph := make(map[string][]string, len(p.Steps))
+	for _, step := range p.Steps {
+		waits := []string{}
+		for _, input := range step.In {
+			if maker, ok := makers[input]; ok && !slices.Contains(waits, maker) {
+				waits = append(waits, maker)
+			}
+		}
+		graph[step.Name] = waits
 	}
-	return append([]string{name}, way...)
-}
-
-// route returns the steps on a way from one step to another along Before,
-// without the first; nil if there is none.
-func (p *Pipeline) route(from, to string, seen map[string]bool) []string {
-	step, _ := p.step(func(s Step) bool { return s.Name == from })
-	for _, name := range p.Before(step) {
-		if name == to {
-			return []string{name}
-		}
-		if seen[name] {
-			continue
-		}
-		seen[name] = true
-		if way := p.route(name, to, seen); way != nil {
-			return append([]string{name}, way...)
-		}
-	}
-	return nil
+	return graph
 }
 
 // Order returns the steps so that each comes after those that it waits for, and
 // otherwise in the order of the file. The pipeline has no cycles (Parse).
 func (p *Pipeline) Order() []Step {
 	var order []Step
-	done := map[string]bool{}
+	graph, done := p.Graph(), map[string]bool{}
 	waits := func(step Step) bool {
 		missing := func(name string) bool { return !done[name] }
-		return done[step.Name] || slices.ContainsFunc(p.Before(step), missing)
+		return done[step.Name] || slices.ContainsFunc(graph[step.Name], missing)
 	}
 	for {
 		i := slices.IndexFunc(p.Steps, func(step Step) bool { return !waits(step) })
@@ -208,4 +184,22 @@ func (p *Pipeline) Order() []Step {
 		}
 		order, done[p.Steps[i].Name] = append(order, p.Steps[i]), true
 	}
+}
+
+// route returns the steps on a way from one step to another along the graph,
+// with both ends; nil if there is none. seen keeps it from walking twice.
+func route(graph map[string][]string, from, to string, seen map[string]bool) []string {
+	for _, name := range graph[from] {
+		if name == to {
+			return []string{from, to}
+		}
+		if seen[name] {
+			continue
+		}
+		seen[name] = true
+		if way := route(graph, name, to, seen); way != nil {
+			return append([]string{from}, way...)
+		}
+	}
+	return nil
 }

@@ -63,8 +63,7 @@ func unreadable(src []byte) *Problem {
 		p.Message = "this is not UTF-8 text"
 		p.Hint = "save the file as UTF-8"
 	case bytes.ContainsRune(src, 0):
-		before := src[:bytes.IndexByte(src, 0)]
-		p.Line = bytes.Count(before, []byte("\n")) + 1
+		p.Line, p.Column = endOf(src[:bytes.IndexByte(src, 0)])
 		p.Message = "the file has a NUL byte"
 		p.Hint = "save the file as plain UTF-8 text"
 	default:
@@ -74,19 +73,20 @@ func unreadable(src []byte) *Problem {
 }
 
 func invalidUTF8(src []byte) (line, column int) {
-	line, column = 1, 1
-	for len(src) > 0 {
-		r, n := utf8.DecodeRune(src)
+	for i := 0; i < len(src); {
+		r, n := utf8.DecodeRune(src[i:])
 		if r == utf8.RuneError && n == 1 {
-			break
+			return endOf(src[:i])
 		}
-		column++
-		if r == '\n' {
-			line, column = line+1, 1
-		}
-		src = src[n:]
+		i += n
 	}
-	return line, column
+	return 1, 1
+}
+
+// endOf returns the place after a valid text.
+func endOf(text []byte) (line, column int) {
+	start := bytes.LastIndexByte(text, '\n') + 1
+	return bytes.Count(text, []byte("\n")) + 1, utf8.RuneCount(text[start:]) + 1
 }
 
 // parseYAML returns the document's node. Aliases, tags and the like are refused
@@ -140,12 +140,21 @@ func at(tk *token.Token) Problem {
 	return Problem{Line: max(tk.Position.Line, 1), Column: max(tk.Position.Column, 1)}
 }
 
-// maxNesting bounds brackets within brackets, and lists within lists on a line.
-const maxNesting = 32
+const (
+	// maxNesting bounds brackets within brackets, and lists within lists on a line.
+	maxNesting = 32
+	// maxTokens bounds keys, values and signs: the parser's time grows with the
+	// square of a mapping's keys.
+	maxTokens = 20_000
+)
 
 // refuseTokens refuses the parts of YAML that fairlead.yaml does without, and
 // nesting that would cost more than any real file needs.
 func refuseTokens(tokens token.Tokens) *Problem {
+	if len(tokens) > maxTokens {
+		return refusal(tokens[maxTokens], "the file has too many keys and values",
+			"keep data out of it, and name files instead")
+	}
 	brackets, entries, line := 0, 0, 0
 	for _, tk := range tokens {
 		switch tk.Type {

@@ -348,3 +348,24 @@ func marshal(t *testing.T, v any) []byte {
 	}
 	return b.Bytes()
 }
+
+// TestParse_ShowsProblemsAsRecorded keeps the whole message; -update records it.
+func TestParse_ShowsProblemsAsRecorded(t *testing.T) {
+	src, err := os.ReadFile("testdata/wrong.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = Parse(FileName, src)
+	if err == nil {
+		t.Fatal("the wrong file was read")
+	}
+	const name = "testdata/wrong.txt"
+	if *update {
+		if err := os.WriteFile(name, []byte(err.Error()+"\n"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if want, _ := os.ReadFile(name); string(want) != err.Error()+"\n" {
+		t.Errorf("got\n%s\nwant\n%s", err, want)
+	}
+}

@@ -90,9 +90,9 @@ func (d *decoder) stringValue(node ast.Node, v reflect.Value, tag reflect.Struct
 		d.checkEnum(text, values, path)
 		return
 	}
-	d.checkForm(tag.Get("form"), text, func(message, hint string) {
+	if message, hint := misfit(tag.Get("form"), text); message != "" {
 		d.problem(path, message, hint)
-	})
+	}
 }
 
 // textOf returns the text of a node; numbers count when they may stand for it.
@@ -119,16 +119,6 @@ func (d *decoder) checkEnum(text string, values []string, path string) {
 		hint += " The values are " + strings.Join(values, ", ")
 	}
 	d.problem(path, fmt.Sprintf("%q is not one of the values allowed", text), hint)
-}
-
-// checkForm reports a text that has not the named form; "" allows any.
-func (d *decoder) checkForm(name, text string, report func(message, hint string)) bool {
-	if name == "" || fits(name, text) {
-		return true
-	}
-	f := forms[name]
-	report(fmt.Sprintf("%q is not a %s", text, f.what), f.hint)
-	return false
 }
 
 func wholeNumber(node ast.Node) (int64, bool) {

@@ -63,7 +63,10 @@ func (g *schemaGenerator) mapped(typ reflect.Type) *jsonschema.Schema {
 	case specType:
 		return nil
 	}
-	if typ.Kind() == reflect.Slice && reflect.PointerTo(typ.Elem()).Implements(reflect.TypeFor[keyed]()) {
+	isKeyed := func(t reflect.Type) bool {
+		return reflect.PointerTo(t).Implements(reflect.TypeFor[keyed]())
+	}
+	if typ.Kind() == reflect.Slice && isKeyed(typ.Elem()) {
 		return &jsonschema.Schema{Type: "object", AdditionalProperties: g.reflect(typ.Elem())}
 	}
 	if typ == reflect.TypeFor[map[string]Approval]() {
