@@ -23,7 +23,7 @@ type Data struct {
 	// Label is the column with the truth (files only).
 	Label string `json:"label,omitempty" form:"text"`
 	// Environment is the environment whose requests are meant; without it the
-	// last one (`from: requests` only).
+	// last one of the release (`from: requests` only).
 	Environment string `json:"environment,omitempty" form:"name"`
 	// Labelled keeps only the requests whose ground truth is known, and adds it
 	// (`from: requests` only).

@@ -15,8 +15,10 @@
 //	number    "text" where a number may stand for its text, as in version: 3.11
 //	file      "-" for a field that the key of a mapping fills, not the body
 //
-// It never runs anything, reads no file, compiles no check (package gate does),
-// and knows no state of a project.
+// It also keeps the projects and the revisions of their files (project.go).
+//
+// It never runs anything, never opens a file of a repository, and compiles no
+// check (package gate does).
 //
 // Start reading in spec.go for the types, then parse.go for Parse.
 package spec

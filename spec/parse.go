@@ -41,14 +41,25 @@ func Parse(file string, src []byte) (*Spec, error) {
 	d := newDecoder()
 	s := &Spec{}
 	d.structure(root, reflect.ValueOf(s).Elem(), "")
-	if s.Model == "" {
-		s.Model = s.Project
-	}
+	s.fillNames()
 	check(s, d)
 	if err := problemsError(file, lines, d.problems); err != nil {
 		return nil, err
 	}
 	return s, nil
+}
+
+// fillNames sets the names whose defaults are other names of the file.
+func (s *Spec) fillNames() {
+	if s.Model == "" {
+		s.Model = s.Project
+	}
+	last, _ := s.LastEnvironment()
+	for i := range s.Data {
+		if data := &s.Data[i]; data.From == FromRequests && data.Environment == "" {
+			data.Environment = last.Name
+		}
+	}
 }
 
 // unreadable refuses what is not a text that YAML could be read from.

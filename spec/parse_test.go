@@ -125,11 +125,11 @@ func TestParse_ReadsEveryPart(t *testing.T) {
 }
 
 func TestParse_FillsDefaults(t *testing.T) {
-	s := parse(t, "project: a\nrelease: {live: {}}\n"+
+	s := parse(t, "project: a\nrelease: {live: {}}\ndata: {seen: {from: requests}}\n"+
 		"monitor: {drift: {threshold: 0.2, window: 1d}}\n")
 	live := s.Release[0]
 	for _, c := range []struct{ got, want any }{
-		{s.Model, "a"}, {s.Risk, spec.Minimal}, {live.Strategy, spec.Replace}, {live.Keep, 1},
+		{s.Model, "a"}, {s.Data[0].Environment, "live"}, {s.Risk, spec.Minimal}, {live.Strategy, spec.Replace}, {live.Keep, 1},
 		{live.Log, spec.Buffered}, {s.Monitor.Drift.Method, "psi"},
 		{s.Monitor.Drift.Red, spec.Red{N: 2, M: 3}}, {s.Monitor.Then.Performance, spec.Alert},
 		{s.Monitor.Retrain.Failures, 3},

@@ -63,8 +63,8 @@ type Step struct {
 // Cached reports whether an unchanged step may be answered from the cache.
 func (s Step) Cached() bool { return s.Cache == nil || *s.Cache }
 
-// Search tries the combinations of the values in Over, in the order that
-// Search.Trials states.
+// Search tries the combinations of the values in Over, in an order that depends
+// on nothing but the file.
 type Search struct {
 	// Over maps `step.param` to the values to try; the step declares the param.
 	Over []Param `json:"over" required:"true" keys:"search"`

@@ -183,7 +183,7 @@ func (c comments) of(typ reflect.Type, f reflect.StructField) string {
 }
 
 // meaning returns a field's comment as a sentence about the key: without the Go
-// name in front, with other Go names as keys, and with the clock of a duration.
+// name in front, and with the clock of a duration.
 func (c comments) meaning(typ reflect.Type, f reflect.StructField) string {
 	text := c.of(typ, f)
 	text = strings.TrimPrefix(text, f.Name+" ")
@@ -191,21 +191,15 @@ func (c comments) meaning(typ reflect.Type, f reflect.StructField) string {
 	if clock := f.Tag.Get("clock"); clock != "" {
 		text = strings.TrimSuffix(text, ".") + ". Measured in " + clock + " time."
 	}
-	return asKeys(typ, upper(text))
+	return upper(text)
 }
 
-// about returns a type's comment with Go names as keys.
+// about returns a type's comment with the names of fields within its sentences
+// as their keys.
 func (c comments) about(typ reflect.Type) string {
-	return asKeys(typ, c[typ.Name()])
-}
-
-var goWord = regexp.MustCompile(`(\. )?\b[A-Z][A-Za-z]*\b`)
-
-// asKeys writes the names of a type's fields within sentences as their keys.
-func asKeys(typ reflect.Type, text string) string {
-	first := true
+	text, first := c[typ.Name()], true
 	return goWord.ReplaceAllStringFunc(text, func(word string) string {
-		opens := first && strings.HasPrefix(text, word) || strings.HasPrefix(word, ". ")
+		opens := first || strings.HasPrefix(word, ". ")
 		first = false
 		f, ok := typ.FieldByName(word)
 		if opens || !ok || fileKey(f) == "" {
@@ -214,6 +208,8 @@ func asKeys(typ reflect.Type, text string) string {
 		return "`" + fileKey(f) + "`"
 	})
 }
+
+var goWord = regexp.MustCompile(`(\. )?\b[A-Z][A-Za-z]*\b`)
 
 func upper(text string) string {
 	if text == "" {
@@ -325,10 +321,22 @@ func plainWord(f reflect.StructField) string {
 		return "percentage"
 	case typ.Kind() == reflect.Struct:
 		return link(typ)
+	case f.Tag.Get("number") != "":
+		return "text"
 	}
 	return map[reflect.Kind]string{reflect.String: "text", reflect.Bool: "`true`, `false`",
 		reflect.Int: "whole number", reflect.Int64: "whole number", reflect.Float64: "number",
-		reflect.Interface: "value"}[typ.Kind()]
+		reflect.Interface: "value"}[typ.Kind()] + boundsWord(f.Tag)
+}
+
+func boundsWord(tag reflect.StructTag) string {
+	var b strings.Builder
+	for _, bound := range []struct{ tag, sign string }{{"min", "≥"}, {"above", ">"}, {"max", "≤"}} {
+		if value := tag.Get(bound.tag); value != "" {
+			b.WriteString(", " + bound.sign + " " + value)
+		}
+	}
+	return b.String()
 }
 
 func link(typ reflect.Type) string {

@@ -48,7 +48,8 @@ type Hold struct {
 // Abort is a one-sided sequential test: the canary is rolled back once it is
 // shown to be worse than the live version by more than WorseBy.
 type Abort struct {
-	// Metric is the metric that is compared, or `error` for the metric's own loss.
+	// Metric is the metric that is compared; `error` is the plain error of each
+	// prediction.
 	Metric string `json:"metric" required:"true" form:"metric"`
 	// WorseBy is the loss that is tolerated, relative to the live version's.
 	WorseBy float64 `json:"worse_by" required:"true" unit:"fraction" min:"0" max:"1000"`
