@@ -1,0 +1,91 @@
+package release
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/fairlead-ml/fairlead/spec"
+)
+
+// States of a rollout.
+const (
+	Running  = "running"       // gathers evidence
+	Waiting  = "waiting_human" // could not, for as long as it may; a human promotes or rolls back
+	Finished = "finished"
+)
+
+// Outcomes of a finished rollout.
+const (
+	Promoted   = "promoted"   // its version is live
+	RolledBack = "rolledback" // on evidence, or by somebody
+	Aborted    = "aborted"    // what it was compared with is no longer live
+)
+
+// Rollout is the way of one version into one environment.
+type Rollout struct {
+	ID          string           `json:"id"`
+	Case        string           `json:"case,omitempty"`
+	Endpoint    string           `json:"endpoint"`
+	Environment string           `json:"environment"`
+	Model       string           `json:"model"`
+	From        int64            `json:"from"` // the live version that it started from; 0: none
+	To          int64            `json:"to"`
+	Strategy    string           `json:"strategy"`       // replace | canary | shadow: what is done
+	Note        string           `json:"note,omitempty"` // why that is not what the file says
+	Plan        spec.Environment `json:"plan"`           // the file's settings when it started
+	State       string           `json:"state"`          // running | waiting_human | finished
+	Outcome     string           `json:"outcome,omitempty"`
+	Reason      string           `json:"reason,omitempty"` // for the state it is in
+	Step        int              `json:"step"`             // from 1; 0 for replace
+	Percent     float64          `json:"percent"`          // of the requests that To answers
+	StepAt      time.Time        `json:"step_at"`          // stream time when the step began
+	StepLabels  int64            `json:"step_labels"`      // labels of the evidence when the step began
+	Evidence    Paired           `json:"evidence"`         // the newest
+	Started     time.Time        `json:"started"`          // stream time
+	Changed     time.Time        `json:"changed"`          // stream time
+	Ended       time.Time        `json:"ended,omitzero"`   // stream time
+}
+
+// Paired is evidence from requests that candidate and live both scored, cumulated
+// since the rollout began.
+type Paired struct {
+	Evidence      string  `json:"evidence,omitempty"` // its id
+	Labels        int64   `json:"labels"`             // requests with ground truth
+	Blocks        int64   `json:"blocks"`             // of the sequential test
+	Wealth        float64 `json:"wealth"`             // of the bet that the candidate is worse (an e-value)
+	Rejected      bool    `json:"rejected"`           // the candidate is worse than is tolerated
+	LossCandidate float64 `json:"loss_candidate"`     // sum over the labelled requests
+	LossLive      float64 `json:"loss_live"`
+}
+
+// labels returns how many labels have come since the present step began.
+func (r *Rollout) labels() int64 { return r.Evidence.Labels - r.StepLabels }
+
+// held reports whether the present step has the evidence that it waits for.
+func (r *Rollout) held() bool {
+	return r.Plan.Hold.Labels > 0 && r.labels() >= int64(r.Plan.Hold.Labels)
+}
+
+// worse reports whether the candidate's loss so far is above what is tolerated.
+// It proves nothing, and so rolls nothing back; but nothing is promoted on it.
+func (r *Rollout) worse() bool {
+	return r.Plan.Abort != nil &&
+		r.Evidence.LossCandidate > r.Evidence.LossLive*(1+r.Plan.Abort.WorseBy)
+}
+
+// last reports whether the present step is the last one.
+func (r *Rollout) last() bool { return r.Step >= len(r.Plan.Steps) }
+
+// name returns "rollout rol_… (canary of version 4)".
+func (r *Rollout) name() string {
+	return fmt.Sprintf("rollout %s (%s of version %d)", r.ID, r.Strategy, r.To)
+}
+
+// due returns when the present step has waited as long as it may; the zero time
+// when it waits for nobody.
+func (r *Rollout) due() time.Time {
+	if r == nil || r.State != Running || r.Plan.Hold.AtMost.Duration == 0 {
+		return time.Time{}
+	}
+	return r.StepAt.Add(r.Plan.Hold.AtMost.Duration)
+}

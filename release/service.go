@@ -1,0 +1,266 @@
+package release
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"time"
+
+	"github.com/fairlead-ml/fairlead"
+	"github.com/fairlead-ml/fairlead/event"
+	"github.com/fairlead-ml/fairlead/gate"
+	"github.com/fairlead-ml/fairlead/ledger"
+	"github.com/fairlead-ml/fairlead/spec"
+	"github.com/fairlead-ml/fairlead/store"
+	"github.com/fairlead-ml/fairlead/stream"
+)
+
+//go:embed migrations/*.sql
+var files embed.FS
+
+// Schema returns the tables of environments, rollouts and assignments.
+func Schema() store.Schema {
+	sub, err := fs.Sub(files, "migrations")
+	if err != nil {
+		panic(err)
+	}
+	return store.Schema{Component: "release", Files: sub}
+}
+
+// Registry is what a release asks of the registry of models.
+type Registry interface {
+	// Packaged reports whether the version can be served, and why not.
+	Packaged(tx *store.Tx, p fairlead.Project, model string, n int64) (ok bool, reason string, err error)
+	// SetLive moves the alias `live`.
+	SetLive(ctx context.Context, tx *store.Tx, p fairlead.Project, model string, n int64) error
+	// Hold keeps a version from being retired or deleted, Unhold lets go of it.
+	Hold(ctx context.Context, tx *store.Tx, p fairlead.Project, model string, n int64, kind, id, reason string) error
+	Unhold(ctx context.Context, tx *store.Tx, p fairlead.Project, model string, n int64, kind, id string) error
+	// Held reports whether anybody holds the version.
+	Held(tx *store.Tx, p fairlead.Project, model string, n int64) (bool, error)
+	// Retire takes a version that nobody holds out of service for good.
+	Retire(ctx context.Context, tx *store.Tx, p fairlead.Project, model string, n int64, reason string) error
+}
+
+// Service keeps the rollouts and assignments of all endpoints.
+type Service struct {
+	db       *store.DB
+	led      *ledger.Ledger
+	streams  *stream.Service
+	gates    *gate.Service
+	registry Registry
+	clock    fairlead.Clock
+	log      *slog.Logger
+}
+
+// timerKind is the kind of the timers that end a step's wait for evidence.
+const timerKind = "rollout.at_most"
+
+// New returns the service over db, whose schema must include Schema(), and
+// registers it with stream time and the ledger. It is called before they start.
+func New(db *store.DB, led *ledger.Ledger, streams *stream.Service, gates *gate.Service,
+	registry Registry, clock fairlead.Clock, log *slog.Logger) *Service {
+	s := &Service{db: db, led: led, streams: streams, gates: gates, registry: registry, clock: clock, log: log}
+	streams.Handle(timerKind, s.onTimer)
+	streams.OnBegin(s.onBegin)
+	led.Subscribe(ledger.Subscription{Name: "release", Types: []string{event.EvidenceRecordedType}, Handle: s.onEvidence})
+	return s
+}
+
+// Start asks for a rollout.
+type Start struct {
+	Environment spec.Environment // as the file has it; kept for the whole rollout
+	Model       string
+	Version     int64
+	Case        string
+	// Early says that the environment is not the last of its file: rollouts to it
+	// leave the alias `live` alone.
+	Early bool
+}
+
+// EndpointName returns the name of a model's endpoint in an environment.
+func EndpointName(model, environment string) string { return model + "@" + environment }
+
+// Start begins the rollout of a packaged version and returns its id. The first
+// version of an endpoint is live at once, whatever the strategy; so is any other
+// with strategy replace. Precondition when the version is not packaged or is live
+// already, Conflict when a rollout is active on the endpoint.
+func (s *Service) Start(ctx context.Context, tx *store.Tx, p fairlead.Project, in Start) (string, error) {
+	ok, reason, err := s.registry.Packaged(tx, p, in.Model, in.Version)
+	if err != nil {
+		return "", fmt.Errorf("release %s version %d: %w", in.Model, in.Version, err)
+	}
+	if !ok {
+		return "", fairlead.Errorf(fairlead.Precondition,
+			"version %d of %s cannot be released: it is not packaged (%s)", in.Version, in.Model, reason)
+	}
+	env := environment{endpoint: EndpointName(in.Model, in.Environment.Name), model: in.Model,
+		name: in.Environment.Name, early: in.Early, settings: in.Environment}
+	now := s.clock.Now()
+	if err := putEnvironment(tx, p, &env, now); err != nil {
+		return "", fmt.Errorf("release to %s: %w", env.endpoint, err)
+	}
+	r := Rollout{ID: fairlead.NewID("rol", now), Case: in.Case, Endpoint: env.endpoint,
+		Environment: env.name, Model: in.Model, To: in.Version, Plan: in.Environment}
+	return r.ID, s.transit(ctx, tx, p, env, start{r})
+}
+
+// Rollout returns a rollout; NotFound for an id of another project.
+func (s *Service) Rollout(tx *store.Tx, p fairlead.Project, id string) (*Rollout, error) {
+	r, err := readRollout(tx, p, id)
+	if errors.Is(err, store.ErrNoRows) {
+		return nil, fairlead.Errorf(fairlead.NotFound, "there is no rollout %s", id)
+	}
+	return r, err
+}
+
+// ActiveRollout returns the endpoint's rollout that is not finished, nil when
+// there is none.
+func (s *Service) ActiveRollout(tx *store.Tx, p fairlead.Project, endpoint string) (*Rollout, error) {
+	r, err := readActive(tx, p, endpoint)
+	if errors.Is(err, store.ErrNoRows) {
+		return nil, nil
+	}
+	return r, err
+}
+
+// Rollouts returns the newest rollouts of an endpoint, or of the project when
+// endpoint is empty; at most limit, which is 100 when not positive.
+func (s *Service) Rollouts(tx *store.Tx, p fairlead.Project, endpoint string, limit int) ([]*Rollout, error) {
+	if limit <= 0 {
+		limit = 100
+	}
+	return readRollouts(tx, p, endpoint, min(limit, 1000))
+}
+
+// Promote ends a rollout with its version live, whatever the evidence: a human's
+// answer to rollout.asked.
+func (s *Service) Promote(ctx context.Context, tx *store.Tx, p fairlead.Project, id, reason string) error {
+	return s.decide(ctx, tx, p, id, promote{reason})
+}
+
+// Rollback ends a rollout without its version. Precondition when it is finished.
+func (s *Service) Rollback(ctx context.Context, tx *store.Tx, p fairlead.Project, id, reason string) error {
+	return s.decide(ctx, tx, p, id, rollback{reason})
+}
+
+func (s *Service) decide(ctx context.Context, tx *store.Tx, p fairlead.Project, id string, in input) error {
+	r, err := s.Rollout(tx, p, id)
+	if err != nil {
+		return err
+	}
+	if r.State == Finished {
+		return fairlead.Errorf(fairlead.Precondition,
+			"%s is finished: %s; roll back the endpoint %s instead", r.name(), r.Outcome, r.Endpoint)
+	}
+	return s.at(ctx, tx, p, r.Endpoint, in)
+}
+
+// RollbackEndpoint goes from the live version back to the newest standby, and
+// aborts an active rollout. The version left is no standby afterwards.
+// Precondition when there is no standby.
+func (s *Service) RollbackEndpoint(ctx context.Context, tx *store.Tx, p fairlead.Project, endpoint, reason string) error {
+	return s.at(ctx, tx, p, endpoint, restore{reason})
+}
+
+// StartShadow lets a version score every request of the endpoint and answer none,
+// until StopShadow; rollouts leave it alone. It may be the live version, or a
+// canary: it is scored once then. A version that is a shadow already stays one.
+func (s *Service) StartShadow(ctx context.Context, tx *store.Tx, p fairlead.Project, endpoint string,
+	version int64, reason string) error {
+	env, err := s.environment(tx, p, endpoint)
+	if err != nil {
+		return err
+	}
+	ok, why, err := s.registry.Packaged(tx, p, env.model, version)
+	if err != nil {
+		return fmt.Errorf("shadow version %d on %s: %w", version, endpoint, err)
+	}
+	if !ok {
+		return fairlead.Errorf(fairlead.Precondition,
+			"version %d of %s cannot be a shadow: it is not packaged (%s)", version, env.model, why)
+	}
+	return s.transit(ctx, tx, p, env, shadow{version, reason})
+}
+
+// StopShadow ends a standing shadow, and retires a version that was replaced and
+// that nothing else holds. Precondition when the version is none.
+func (s *Service) StopShadow(ctx context.Context, tx *store.Tx, p fairlead.Project, endpoint string,
+	version int64, reason string) error {
+	return s.at(ctx, tx, p, endpoint, unshadow{version, reason})
+}
+
+// Assignment returns what the endpoint should serve; NotFound for one that
+// nothing was released to.
+func (s *Service) Assignment(tx *store.Tx, p fairlead.Project, endpoint string) (*Assignment, error) {
+	a, err := readAssignment(tx, p, endpoint)
+	if errors.Is(err, store.ErrNoRows) {
+		return nil, noEndpoint(endpoint)
+	}
+	return a, err
+}
+
+// Assignments returns the assignments of all endpoints, by name.
+func (s *Service) Assignments(tx *store.Tx, p fairlead.Project) ([]*Assignment, error) {
+	return readAssignments(tx, p)
+}
+
+// Observe tells that the endpoint serves what the assignment of that generation
+// says. An older generation than the newest observed one changes nothing; one
+// that was never assigned is Invalid.
+func (s *Service) Observe(ctx context.Context, tx *store.Tx, p fairlead.Project, endpoint string, generation int64) error {
+	env, err := s.environment(tx, p, endpoint)
+	if err != nil {
+		return err
+	}
+	a, err := s.Assignment(tx, p, endpoint)
+	if err != nil || generation <= a.ObservedGeneration {
+		return err
+	}
+	if generation > a.Generation {
+		return fairlead.Errorf(fairlead.Invalid, "%s has no generation %d; the newest is %d",
+			endpoint, generation, a.Generation)
+	}
+	if err := writeObserved(tx, env.k, generation); err != nil {
+		return fmt.Errorf("observe %s: %w", endpoint, err)
+	}
+	at, err := s.now(tx, p, endpoint)
+	if err != nil {
+		return err
+	}
+	_, err = s.led.Append(ctx, tx, p, endpoint, at, event.Assignment{
+		Name: event.AssignmentAppliedType, Endpoint: endpoint, Generation: generation})
+	return err
+}
+
+// Idle reports whether every endpoint of the project serves what it should.
+func (s *Service) Idle(ctx context.Context, p fairlead.Project) (idle bool, err error) {
+	err = s.db.Read(ctx, func(tx *store.Tx) error {
+		n, err := countUnobserved(tx, p)
+		idle = n == 0
+		return err
+	})
+	return idle, err
+}
+
+func (s *Service) environment(tx *store.Tx, p fairlead.Project, endpoint string) (environment, error) {
+	env, err := readEnvironment(tx, p, endpoint)
+	if errors.Is(err, store.ErrNoRows) {
+		return env, noEndpoint(endpoint)
+	}
+	return env, err
+}
+
+func noEndpoint(endpoint string) error {
+	return fairlead.Errorf(fairlead.NotFound,
+		"there is no endpoint %q; one begins with the first release to its environment", endpoint)
+}
+
+// now returns the stream time that a transition happens at, in whole milliseconds.
+func (s *Service) now(tx *store.Tx, p fairlead.Project, endpoint string) (time.Time, error) {
+	at, err := s.streams.NowOrWall(tx, p, endpoint)
+	return at.UTC().Truncate(time.Millisecond), err
+}
