@@ -76,6 +76,16 @@ func (s *Projects) List(ctx context.Context) (out []fairlead.Project, err error)
 	return out, err
 }
 
+// Ensure returns the project that a file is about, and creates it when there is
+// none: what a first commit is imported into.
+func (s *Projects) Ensure(ctx context.Context, sp *Spec) (p fairlead.Project, err error) {
+	err = s.db.Write(ctx, store.Control, func(tx *store.Tx) error {
+		p, err = s.ensure(tx, sp)
+		return err
+	})
+	return p, err
+}
+
 // Apply makes body, read from commit, the project's current file; the project is
 // created with its first revision. The same file from the same commit again
 // changes nothing and returns the revision that stands.
