@@ -184,7 +184,7 @@ func (s *Service) execute(ctx context.Context, r *Run) {
 		s.log.Warn("job run failed", "job", r.Job.ID, "kind", r.Job.Kind, "fence", r.Fence,
 			"error", err)
 	}
-	if err != nil && cause != ErrStopping && !isLost(err) {
+	if err != nil && cause != ErrStopping {
 		err = errors.Join(err, s.endSteps(ctx, r.Job.ID))
 	}
 	s.settle(ctx, r, func(tx *store.Tx) error { return s.conclude(ctx, tx, r, err, cause) })
@@ -205,6 +205,9 @@ func (s *Service) conclude(ctx context.Context, tx *store.Tx, r *Run, err, cause
 	case cause == ErrStopping:
 		return s.requeue(tx, j, s.clock.Now())
 	case isLost(err):
+		if err := closeSteps(tx, j.ID); err != nil {
+			return err
+		}
 		return s.lose(ctx, tx, j, fairlead.MessageOf(err))
 	default:
 		return s.fail(ctx, tx, j, err)

@@ -30,6 +30,6 @@
 // in FAIRLEAD_ATTEMPT, so that a later server finds even those that called
 // setsid after their shim was killed.
 //
-// Start reading in spec.go, then start_linux.go (the server's side) and
-// main_linux.go (the shim's side).
+// Start reading in spec.go, then start_linux.go; internal/keeper is the shim's
+// own process.
 package shim

@@ -13,12 +13,13 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/fairlead-ml/fairlead"
+	"github.com/fairlead-ml/fairlead/job/shim/internal/keeper"
 )
 
 // Handle is one attempt, running or ended. It is safe for concurrent use.
 type Handle struct {
 	dir    string
-	intent intent
+	intent keeper.Intent
 	pidfd  *os.File      // of the shim; nil when it was dead already
 	done   chan struct{} // closed when the shim is dead
 	watch  sync.WaitGroup
@@ -26,7 +27,7 @@ type Handle struct {
 
 // newHandle watches a living shim. pid is set when it is our own child, which
 // then is reaped here.
-func newHandle(dir string, in intent, pidfd, pid int) (*Handle, error) {
+func newHandle(dir string, in keeper.Intent, pidfd, pid int) (*Handle, error) {
 	if err := unix.SetNonblock(pidfd, true); err != nil {
 		unix.Close(pidfd)
 		return nil, fmt.Errorf("watch the shim: %w", err)
@@ -66,8 +67,8 @@ const attachWithin = 5 * time.Second
 // started there; Unavailable that the shim runs and cannot be seen from here,
 // for example from another container.
 func Attach(dir string) (*Handle, error) {
-	var in intent // stays empty when a power loss damaged it: then nothing lives to be ended
-	err := readRecord(dir, specFile, &in)
+	var in keeper.Intent // stays empty when a power loss damaged it: then nothing lives to be ended
+	err := readRecord(dir, keeper.SpecFile, &in)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fairlead.Errorf(fairlead.NotFound, "no step was started in %s", dir)
 	}
@@ -84,8 +85,8 @@ func Attach(dir string) (*Handle, error) {
 			close(h.done)
 			return h, nil
 		}
-		var who whois
-		err = readRecord(dir, shimFile, &who)
+		var who keeper.Whois
+		err = readRecord(dir, keeper.ShimFile, &who)
 		if fairlead.Is(err, fairlead.Unimplemented) {
 			return nil, err
 		}
@@ -127,7 +128,7 @@ func (h *Handle) Wait(ctx context.Context) (Exit, error) {
 // unknown is the exit of an attempt whose shim left none.
 func (h *Handle) unknown() Exit {
 	e := Exit{State: Lost, Code: -1, StartedMS: h.intent.CreatedMS, Error: "the step's shim died"}
-	if _, err := os.Stat(filepath.Join(h.dir, killFile)); err == nil {
+	if _, err := os.Stat(filepath.Join(h.dir, keeper.KillFile)); err == nil {
 		e.State, e.Error = Killed, ""
 	}
 	return e

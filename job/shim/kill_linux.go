@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/fairlead-ml/fairlead"
+	"github.com/fairlead-ml/fairlead/job/shim/internal/keeper"
 )
 
 // killMargin is what a shim may take beyond the grace period to end its step
@@ -33,12 +34,12 @@ func (h *Handle) Kill(ctx context.Context) error {
 
 // killShim asks the shim to end its step, and kills a shim that does not.
 func (h *Handle) killShim(ctx context.Context) error {
-	err := os.WriteFile(filepath.Join(h.dir, killFile), nil, 0o600)
+	err := os.WriteFile(filepath.Join(h.dir, keeper.KillFile), nil, 0o600)
 	if err != nil && !errors.Is(err, unix.ENOSPC) { // it only matters if the shim dies now
 		return err
 	}
 	h.signal(unix.SIGTERM)
-	late := time.NewTimer(h.intent.grace() + killMargin)
+	late := time.NewTimer(h.intent.Grace() + killMargin)
 	defer late.Stop()
 	for {
 		select {
@@ -61,12 +62,12 @@ func (h *Handle) signal(sig unix.Signal) {
 
 // killOrphans ends what a killed shim left behind.
 func (h *Handle) killOrphans(ctx context.Context) error {
-	var who whois // stays empty when the shim died before it wrote it; the cookie still finds the rest
-	if err := readRecord(h.dir, shimFile, &who); fairlead.Is(err, fairlead.Unimplemented) {
+	var who keeper.Whois // empty when the shim died before it wrote it: the cookie finds the rest
+	if err := readRecord(h.dir, keeper.ShimFile, &who); fairlead.Is(err, fairlead.Unimplemented) {
 		return err
 	}
 	entry := AttemptVar + "=" + h.intent.Cookie
-	termUntil := time.Now().Add(h.intent.grace())
+	termUntil := time.Now().Add(h.intent.Grace())
 	giveUp := termUntil.Add(killMargin)
 	for sig := unix.SIGTERM; ; {
 		orphans, err := findOrphans(who.Child, entry)
@@ -101,30 +102,30 @@ func (h *Handle) killOrphans(ctx context.Context) error {
 // the child with its group, all that carry the attempt's cookie, and all
 // descendants of these. The group counts only while its leader is surely the
 // child: later its number may be another's.
-func findOrphans(child identity, entry string) ([]identity, error) {
-	all, err := processes()
+func findOrphans(child keeper.Identity, entry string) ([]keeper.Identity, error) {
+	all, err := keeper.Processes()
 	if err != nil {
 		return nil, err
 	}
 	leader := all[child.PID]
-	sure := leader.pid != 0 && leader.identity() == child
+	sure := leader.PID != 0 && leader.Identity() == child
 	found := make(map[int]bool)
 	for pid, s := range all {
-		if sure && s.group == child.PID || carries(pid, entry) {
+		if sure && s.Group == child.PID || carries(pid, entry) {
 			found[pid] = true
 		}
 	}
 	for grown := true; grown; {
 		grown = false
 		for pid, s := range all {
-			if !found[pid] && found[s.ppid] {
+			if !found[pid] && found[s.PPID] {
 				found[pid], grown = true, true
 			}
 		}
 	}
-	var list []identity
+	var list []keeper.Identity
 	for pid := range found {
-		list = append(list, all[pid].identity())
+		list = append(list, all[pid].Identity())
 	}
 	return list, nil
 }

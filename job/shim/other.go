@@ -14,9 +14,6 @@ type Handle struct{}
 var errPlatform = fairlead.Errorf(fairlead.Unimplemented,
 	"steps run on Linux only: they need pidfd, flock and a child subreaper")
 
-// Main returns at once: there are no shims on this platform.
-func Main() {}
-
 // Start refuses: there are no shims on this platform.
 func Start(context.Context, Spec) (*Handle, error) { return nil, errPlatform }
 

@@ -7,62 +7,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"time"
 
 	"github.com/fairlead-ml/fairlead"
+	"github.com/fairlead-ml/fairlead/job/shim/internal/keeper"
 )
-
-// Names of the files in an attempt directory; see the package comment.
-const (
-	lockFile  = "lock"
-	specFile  = "spec.json"
-	shimFile  = "shim.json"
-	exitFile  = "exit.json"
-	killFile  = "kill"
-	logFile   = "step.log"
-	marksFile = "marks.log"
-)
-
-// intent is spec.json: what a later server needs to end this attempt.
-type intent struct {
-	Protocol  int      `json:"protocol"`
-	Cookie    string   `json:"cookie"` // value of AttemptVar in every process
-	Command   []string `json:"command"`
-	WorkDir   string   `json:"work_dir"`
-	TimeoutMS int64    `json:"timeout_ms"`
-	GraceMS   int64    `json:"grace_ms"`
-	CreatedMS int64    `json:"created_ms"`
-}
-
-func (i intent) grace() time.Duration { return time.Duration(i.GraceMS) * time.Millisecond }
-
-// order is what the server tells the shim through memory and never on disk.
-type order struct {
-	intent
-	Env        []string `json:"env"`
-	LogLimit   int64    `json:"log_limit"`
-	MarksLimit int64    `json:"marks_limit"`
-}
-
-// identity names one process for ever: a pid alone is used again.
-type identity struct {
-	PID    int    `json:"pid"`
-	Start  uint64 `json:"start"` // clock ticks after boot, /proc/[pid]/stat field 22
-	BootID string `json:"boot_id"`
-}
-
-// whois is shim.json.
-type whois struct {
-	Protocol int      `json:"protocol"`
-	Shim     identity `json:"shim"`
-	Child    identity `json:"child"`
-}
-
-// ending is exit.json.
-type ending struct {
-	Protocol int `json:"protocol"`
-	Exit
-}
 
 // readRecord decodes one of the files above and refuses what a newer program wrote.
 func readRecord(dir, name string, into any) error {
@@ -84,8 +32,8 @@ func readRecord(dir, name string, into any) error {
 
 // readExit returns exit.json, and false when there is none yet.
 func readExit(dir string) (Exit, bool, error) {
-	var e ending
-	err := readRecord(dir, exitFile, &e)
+	var e keeper.Ending
+	err := readRecord(dir, keeper.ExitFile, &e)
 	if errors.Is(err, fs.ErrNotExist) {
 		return Exit{}, false, nil
 	}
@@ -100,12 +48,4 @@ func create(dir, name string, v any) error {
 		return err
 	}
 	return errors.Join(json.NewEncoder(f).Encode(v), f.Close())
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }

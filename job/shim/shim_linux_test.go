@@ -131,7 +131,7 @@ func TestWait_SaysHowTheCommandEnded(t *testing.T) {
 		"failure":        {[]string{"sh", "-c", "exit 7"}, shim.Exited, 7, "", ""},
 		"signal":         {[]string{"sh", "-c", "kill -TERM $$"}, shim.Signaled, -1, "terminated", ""},
 		"own kill":       {[]string{"sh", "-c", "kill -KILL $$"}, shim.Signaled, -1, "killed", ""},
-		"not on PATH":    {[]string{"no-such-program"}, shim.StartError, -1, "", "is not on the step's PATH"},
+		"not on PATH":    {[]string{"no-such-program"}, shim.StartError, -1, "", "the step's PATH"},
 		"missing file":   {[]string{"./no-such-file"}, shim.StartError, -1, "", "no such file"},
 		"not executable": {[]string{"/etc/passwd"}, shim.StartError, -1, "", "permission denied"},
 	} {

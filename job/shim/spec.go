@@ -6,14 +6,15 @@ import (
 	"time"
 
 	"github.com/fairlead-ml/fairlead"
+	"github.com/fairlead-ml/fairlead/job/shim/internal/keeper"
 )
 
 // Protocol is the version of the attempt directory that this program writes. It
 // reads this one and all before it.
-const Protocol = 1
+const Protocol = keeper.Protocol
 
 // AttemptVar is the environment variable that marks every process of an attempt.
-const AttemptVar = "FAIRLEAD_ATTEMPT"
+const AttemptVar = keeper.AttemptVar
 
 // Limits that stand where a Spec says 0.
 const (
@@ -67,38 +68,23 @@ func (s *Spec) limits() (log, marks int64) {
 	return max(log, minLogLimitBytes), marks
 }
 
-// State is how an attempt ended.
-type State string
+// Main runs the shim and never returns when this process was started as one;
+// else it returns at once. TestMain calls it first, and so does main: but a
+// program with much to initialise imports package early too.
+func Main() { keeper.Main() }
+
+// Exit says how an attempt ended.
+type Exit = keeper.Exit
+
+// State is how an attempt ended, in a word.
+type State = keeper.State
 
 // The states of an Exit.
 const (
-	Exited     State = "exited"      // by itself, with Code
-	Signaled   State = "signaled"    // by Signal, which this package did not send
-	TimedOut   State = "timeout"     // Spec.Timeout passed
-	StartError State = "start_error" // the command could not be started; Error says why
-	Killed     State = "killed"      // someone asked for it
-	Lost       State = "lost"        // the shim died or never ran; nothing is known
+	Exited     = keeper.Exited     // by itself, with Code
+	Signaled   = keeper.Signaled   // by Signal, which this package did not send
+	TimedOut   = keeper.TimedOut   // Spec.Timeout passed
+	StartError = keeper.StartError // the command could not be started; Error says why
+	Killed     = keeper.Killed     // someone asked for it
+	Lost       = keeper.Lost       // the shim died or never ran; nothing is known
 )
-
-// Exit says how an attempt ended. Times are Unix milliseconds of the wall clock.
-type Exit struct {
-	State      State  `json:"state"`
-	Code       int    `json:"code"`             // -1 when a signal ended the command
-	Signal     string `json:"signal,omitempty"` // for example "killed"
-	Error      string `json:"error,omitempty"`
-	StartedMS  int64  `json:"started_ms"`
-	FinishedMS int64  `json:"finished_ms"`
-
-	LogBytes     int64 `json:"log_bytes"`     // printed
-	LogDropped   int64 `json:"log_dropped"`   // printed and not kept
-	MarksDropped int64 `json:"marks_dropped"` // lines
-
-	// Of the command and all that it waited for; MaxRSSBytes is the largest
-	// process, and at least what the shim itself used when it forked.
-	MaxRSSBytes int64 `json:"max_rss_bytes"`
-	UserMS      int64 `json:"user_ms"`
-	SysMS       int64 `json:"sys_ms"`
-}
-
-// OK reports whether the command ended by itself with status 0.
-func (e Exit) OK() bool { return e.State == Exited && e.Code == 0 }

@@ -14,16 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/fairlead-ml/fairlead"
-)
-
-// argv0 is how a process knows that it is a shim. The second argument is the
-// attempt directory, for people who read ps.
-const argv0 = "fairlead-shim"
-
-// File descriptors that a shim starts with.
-const (
-	lockFD  = 3
-	orderFD = 4
+	"github.com/fairlead-ml/fairlead/job/shim/internal/keeper"
 )
 
 // Start writes the intent and starts the command under a shim. It returns when
@@ -46,7 +37,7 @@ func Start(ctx context.Context, s Spec) (*Handle, error) {
 	}
 	defer unix.Close(lock) // the shim keeps its own copy, and with it the lock
 	o := newOrder(s)
-	if err := create(s.Dir, specFile, o.intent); errors.Is(err, fs.ErrExist) {
+	if err := create(s.Dir, keeper.SpecFile, o.Intent); errors.Is(err, fs.ErrExist) {
 		return nil, errStarted(s.Dir)
 	} else if err != nil {
 		return nil, fmt.Errorf("write the intent: %w", err)
@@ -60,10 +51,10 @@ func errStarted(dir string) error {
 }
 
 // newOrder fills in the defaults of s and draws the attempt's cookie.
-func newOrder(s Spec) order {
+func newOrder(s Spec) keeper.Order {
 	log, marks := s.limits()
-	return order{
-		intent: intent{
+	return keeper.Order{
+		Intent: keeper.Intent{
 			Protocol: Protocol, Cookie: fairlead.NewHexID(),
 			Command: s.Command, WorkDir: s.WorkDir,
 			TimeoutMS: s.Timeout.Milliseconds(), GraceMS: s.Grace.Milliseconds(),
@@ -76,7 +67,8 @@ func newOrder(s Spec) order {
 // takeLock returns a descriptor that holds the attempt's lock. It is taken here
 // and inherited, so that there is no moment in which a running shim has none.
 func takeLock(dir string) (int, error) {
-	fd, err := unix.Open(filepath.Join(dir, lockFile), unix.O_CREAT|unix.O_RDWR|unix.O_CLOEXEC, 0o600)
+	path, flags := filepath.Join(dir, keeper.LockFile), unix.O_CREAT|unix.O_RDWR|unix.O_CLOEXEC
+	fd, err := unix.Open(path, flags, 0o600)
 	if err != nil {
 		return -1, fmt.Errorf("open the attempt's lock: %w", err)
 	}
@@ -90,7 +82,7 @@ func takeLock(dir string) (int, error) {
 // locked reports whether a process holds the attempt's lock. It asks for a
 // shared one, so that two that ask do not take each other for a shim.
 func locked(dir string) (bool, error) {
-	fd, err := unix.Open(filepath.Join(dir, lockFile), unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	fd, err := unix.Open(filepath.Join(dir, keeper.LockFile), unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}
@@ -106,7 +98,7 @@ func locked(dir string) (bool, error) {
 }
 
 // fork starts the running program, whatever has become of its file, as a shim.
-func fork(dir string, lock int, o order) (*Handle, error) {
+func fork(dir string, lock int, o keeper.Order) (*Handle, error) {
 	mem, err := orderFile(o)
 	if err != nil {
 		return nil, err
@@ -118,11 +110,12 @@ func fork(dir string, lock int, o order) (*Handle, error) {
 	}
 	defer unix.Close(null)
 	pidfd := -1
-	pid, err := syscall.ForkExec("/proc/self/exe", []string{argv0, dir}, &syscall.ProcAttr{
-		Dir:   dir,
-		Env:   shimEnv(),
-		Files: []uintptr{uintptr(null), uintptr(null), uintptr(null), uintptr(lock), uintptr(mem)},
-		Sys:   &syscall.SysProcAttr{Setsid: true, PidFD: &pidfd},
+	pid, err := syscall.ForkExec("/proc/self/exe", []string{keeper.Argv0, dir}, &syscall.ProcAttr{
+		Dir: dir,
+		Env: shimEnv(),
+		Files: []uintptr{uintptr(null), uintptr(null), uintptr(null),
+			keeper.LockFD: uintptr(lock), keeper.OrderFD: uintptr(mem)},
+		Sys: &syscall.SysProcAttr{Setsid: true, PidFD: &pidfd},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("start the shim: %w", err)
@@ -132,7 +125,7 @@ func fork(dir string, lock int, o order) (*Handle, error) {
 		unix.Wait4(pid, nil, 0, nil)
 		return nil, fairlead.Errorf(fairlead.Unimplemented, "steps need Linux 5.4 or newer (pidfd)")
 	}
-	return newHandle(dir, o.intent, pidfd, pid)
+	return newHandle(dir, o.Intent, pidfd, pid)
 }
 
 // shimEnv is what the shim itself runs with: the loader's path and Go's own
@@ -148,7 +141,7 @@ func shimEnv() []string {
 }
 
 // orderFile returns a file in memory that holds o.
-func orderFile(o order) (int, error) {
+func orderFile(o keeper.Order) (int, error) {
 	b, err := json.Marshal(o)
 	if err != nil {
 		return -1, err
@@ -175,7 +168,7 @@ func Void(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("make the attempt directory: %w", err)
 	}
-	err := create(dir, specFile, newOrder(Spec{}).intent)
+	err := create(dir, keeper.SpecFile, newOrder(Spec{}).Intent)
 	if errors.Is(err, fs.ErrExist) {
 		return errStarted(dir)
 	}

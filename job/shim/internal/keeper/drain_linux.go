@@ -1,4 +1,4 @@
-package shim
+package keeper
 
 import (
 	"os"
@@ -18,7 +18,7 @@ const drainWithin = 2 * time.Second
 func (a *attempt) drain(out *os.File, done chan<- struct{}) {
 	defer close(done)
 	log := &logWriter{dir: a.dir, limit: a.order.LogLimit}
-	marks := &markScanner{path: filepath.Join(a.dir, marksFile), limit: a.order.MarksLimit}
+	marks := &markScanner{path: filepath.Join(a.dir, MarksFile), limit: a.order.MarksLimit}
 	buf := make([]byte, drainBytes)
 	for {
 		n, err := out.Read(buf)

@@ -1,4 +1,4 @@
-package shim
+package keeper
 
 import (
 	"encoding/json"
@@ -13,14 +13,12 @@ import (
 	"strings"
 	"syscall"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // Main runs the shim and never returns when this process was started as one;
 // else it returns at once. main and TestMain call it before anything else.
 func Main() {
-	if len(os.Args) != 2 || os.Args[0] != argv0 {
+	if len(os.Args) != 2 || os.Args[0] != Argv0 {
 		return
 	}
 	if err := run(os.Args[1]); err != nil {
@@ -32,7 +30,7 @@ func Main() {
 // attempt is the shim's own state.
 type attempt struct {
 	dir   string
-	order order
+	order Order
 	stop  chan os.Signal
 	exit  Exit
 	who   *reserved // shim.json
@@ -44,21 +42,21 @@ type attempt struct {
 // is killed.
 func run(dir string) error {
 	runtime.LockOSThread()
-	syscall.CloseOnExec(lockFD)
-	syscall.CloseOnExec(orderFD)
+	syscall.CloseOnExec(LockFD)
+	syscall.CloseOnExec(OrderFD)
 	a := &attempt{dir: dir, stop: make(chan os.Signal, 8)}
-	signal.Notify(a.stop, unix.SIGTERM, unix.SIGINT, unix.SIGHUP)
+	signal.Notify(a.stop, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
 	if err := a.receive(); err != nil {
 		return err
 	}
-	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
+	if err := becomeSubreaper(); err != nil {
 		return err
 	}
 	var err error
-	if a.who, err = reserve(dir, shimFile); err != nil {
+	if a.who, err = reserve(dir, ShimFile); err != nil {
 		return err
 	}
-	if a.end, err = reserve(dir, exitFile); err != nil {
+	if a.end, err = reserve(dir, ExitFile); err != nil {
 		return err
 	}
 	a.exit.StartedMS = time.Now().UnixMilli()
@@ -66,14 +64,14 @@ func run(dir string) error {
 		return err
 	}
 	a.exit.FinishedMS = time.Now().UnixMilli()
-	if err := a.end.write(ending{Protocol: Protocol, Exit: a.exit}, durable); err != nil {
+	if err := a.end.write(Ending{Protocol: Protocol, Exit: a.exit}, durable); err != nil {
 		return err
 	}
 	return syncDir(dir)
 }
 
 func (a *attempt) receive() error {
-	f := os.NewFile(orderFD, "order")
+	f := os.NewFile(OrderFD, "order")
 	defer f.Close()
 	b, err := io.ReadAll(io.NewSectionReader(f, 0, 1<<40))
 	if err != nil {
@@ -85,7 +83,7 @@ func (a *attempt) receive() error {
 // runCommand fills in how the command ended. An error means that this is an
 // attempt that no later server could watch, which therefore does not take place.
 func (a *attempt) runCommand() error {
-	if _, err := os.Stat(filepath.Join(a.dir, killFile)); err == nil {
+	if _, err := os.Stat(filepath.Join(a.dir, KillFile)); err == nil {
 		a.exit.State, a.exit.Code = Killed, -1
 		return nil
 	}
@@ -94,7 +92,7 @@ func (a *attempt) runCommand() error {
 		return err
 	}
 	pid, err := a.fork(in)
-	unix.Close(in)
+	syscall.Close(in)
 	if err != nil {
 		a.exit.State, a.exit.Code, a.exit.Error = StartError, -1, a.startError(err)
 		return nil
@@ -119,11 +117,11 @@ func (a *attempt) runCommand() error {
 // writing end, which must block as a command expects of its stdout.
 func outputPipe() (out *os.File, in int, err error) {
 	var p [2]int
-	if err := unix.Pipe2(p[:], unix.O_CLOEXEC); err != nil {
+	if err := syscall.Pipe2(p[:], syscall.O_CLOEXEC); err != nil {
 		return nil, -1, err
 	}
-	unix.FcntlInt(uintptr(p[1]), unix.F_SETPIPE_SZ, drainBytes) // a smaller one is slower, no more
-	if err := unix.SetNonblock(p[0], true); err != nil {
+	setPipeSize(p[1], drainBytes)
+	if err := syscall.SetNonblock(p[0], true); err != nil {
 		return nil, -1, err
 	}
 	return os.NewFile(uintptr(p[0]), "output"), p[1], nil
@@ -140,16 +138,16 @@ func (a *attempt) fork(out int) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	null, err := unix.Open(os.DevNull, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	null, err := syscall.Open(os.DevNull, syscall.O_RDONLY|syscall.O_CLOEXEC, 0)
 	if err != nil {
 		return 0, err
 	}
-	defer unix.Close(null)
+	defer syscall.Close(null)
 	return syscall.ForkExec(path, a.order.Command, &syscall.ProcAttr{
 		Dir:   a.order.WorkDir,
 		Env:   append(env, AttemptVar+"="+a.order.Cookie),
 		Files: []uintptr{uintptr(null), uintptr(out), uintptr(out)},
-		Sys:   &syscall.SysProcAttr{Setpgid: true, Pdeathsig: unix.SIGKILL},
+		Sys:   &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL},
 	})
 }
 
@@ -193,15 +191,15 @@ func (a *attempt) startError(err error) string {
 
 // announce lets a later server find the shim and the child.
 func (a *attempt) announce(pid int) error {
-	me, err := self()
+	me, err := ReadStat(os.Getpid())
 	if err != nil {
 		return err
 	}
-	child, err := readStat(pid)
+	child, err := ReadStat(pid)
 	if err != nil {
 		return err
 	}
-	who := whois{Protocol: Protocol, Shim: me, Child: child.identity()}
+	who := Whois{Protocol: Protocol, Shim: me.Identity(), Child: child.Identity()}
 	return a.who.write(who, !durable)
 }
 
@@ -219,7 +217,7 @@ func (a *attempt) supervise(pid int) (asked State) {
 		case <-ended:
 			return asked
 		case sig := <-a.stop:
-			if sig != unix.SIGTERM {
+			if sig != syscall.SIGTERM {
 				continue // of a terminal: this session has none
 			}
 			if asked == "" {
@@ -230,7 +228,7 @@ func (a *attempt) supervise(pid int) (asked State) {
 				asked, kill = TimedOut, a.terminate(pid)
 			}
 		case <-kill:
-			unix.Kill(-pid, unix.SIGKILL)
+			syscall.Kill(-pid, syscall.SIGKILL)
 		}
 	}
 }
@@ -246,15 +244,15 @@ func after(ms int64) <-chan time.Time {
 // terminate begins the end of the command's group and returns when to kill it.
 func (a *attempt) terminate(pid int) <-chan time.Time {
 	if a.order.GraceMS > 0 {
-		unix.Kill(-pid, unix.SIGTERM)
+		syscall.Kill(-pid, syscall.SIGTERM)
 	}
-	return time.After(a.order.grace())
+	return time.After(a.order.Grace())
 }
 
 // judge says how the command ended, from its wait status and what was asked.
-func (a *attempt) judge(asked State, status unix.WaitStatus) {
-	var usage unix.Rusage
-	if unix.Getrusage(unix.RUSAGE_CHILDREN, &usage) == nil {
+func (a *attempt) judge(asked State, status syscall.WaitStatus) {
+	var usage syscall.Rusage
+	if syscall.Getrusage(syscall.RUSAGE_CHILDREN, &usage) == nil {
 		a.exit.MaxRSSBytes = usage.Maxrss << 10
 		a.exit.UserMS = time.Duration(usage.Utime.Nano()).Milliseconds()
 		a.exit.SysMS = time.Duration(usage.Stime.Nano()).Milliseconds()

@@ -1,13 +1,12 @@
 //go:build amd64 || arm64
 
-package shim
+package keeper
 
 import (
 	"os"
+	"syscall"
 	"time"
 	"unsafe"
-
-	"golang.org/x/sys/unix"
 )
 
 // awaitExit returns when the child pid has ended, and leaves it as a zombie, so
@@ -17,14 +16,17 @@ func awaitExit(pid int) {
 	for {
 		ended, err := peek()
 		switch {
-		case err == unix.EINTR:
+		case err == syscall.EINTR:
 		case err != nil || ended == pid:
 			return
 		default:
-			unix.Wait4(ended, nil, 0, nil)
+			syscall.Wait4(ended, nil, 0, nil)
 		}
 	}
 }
+
+// waitAny is P_ALL of waitid(2).
+const waitAny = 0
 
 // peek waits for any child to end and returns its pid without reaping it.
 func peek() (int, error) {
@@ -33,9 +35,12 @@ func peek() (int, error) {
 		pid, uid, status      int32
 		_                     [100]byte
 	}
-	err := unix.Waitid(unix.P_ALL, 0, (*unix.Siginfo)(unsafe.Pointer(&info)),
-		unix.WEXITED|unix.WNOWAIT, nil)
-	return int(info.pid), err
+	_, _, errno := syscall.Syscall6(syscall.SYS_WAITID, waitAny, 0, uintptr(unsafe.Pointer(&info)),
+		syscall.WEXITED|syscall.WNOWAIT, 0, 0)
+	if errno != 0 {
+		return 0, errno
+	}
+	return int(info.pid), nil
 }
 
 // reapWithin bounds the wait for killed processes that hang in the kernel.
@@ -44,10 +49,10 @@ const reapWithin = 10 * time.Second
 // reap kills what is left of the step and collects it: the group at once, then
 // whatever else comes to the shim as a child, until there is none. It returns
 // the wait status of the child pid, and whether something did not die.
-func reap(pid int) (status unix.WaitStatus, left bool) {
-	unix.Kill(-pid, unix.SIGKILL)
+func reap(pid int) (status syscall.WaitStatus, left bool) {
+	syscall.Kill(-pid, syscall.SIGKILL)
 	done := make(chan struct{})
-	var first unix.WaitStatus
+	var first syscall.WaitStatus
 	go func() {
 		defer close(done)
 		for reapOne(pid, &first) {
@@ -57,19 +62,19 @@ func reap(pid int) (status unix.WaitStatus, left bool) {
 	case <-done:
 		return first, false
 	case <-time.After(reapWithin):
-		return unix.WaitStatus(unix.SIGKILL), true
+		return syscall.WaitStatus(syscall.SIGKILL), true
 	}
 }
 
 // reapOne collects one child and returns false when there is none left.
-func reapOne(pid int, status *unix.WaitStatus) bool {
-	var ws unix.WaitStatus
-	got, err := unix.Wait4(-1, &ws, unix.WNOHANG, nil)
+func reapOne(pid int, status *syscall.WaitStatus) bool {
+	var ws syscall.WaitStatus
+	got, err := syscall.Wait4(-1, &ws, syscall.WNOHANG, nil)
 	if err == nil && got == 0 { // some live: they cannot change their numbers before we reap them
 		killChildren()
-		got, err = unix.Wait4(-1, &ws, 0, nil)
+		got, err = syscall.Wait4(-1, &ws, 0, nil)
 	}
-	if err == unix.EINTR {
+	if err == syscall.EINTR {
 		return true
 	}
 	if got == pid {
@@ -81,14 +86,14 @@ func reapOne(pid int, status *unix.WaitStatus) bool {
 // killChildren kills the shim's living children. Theirs become the shim's, and
 // are killed in the next round.
 func killChildren() {
-	all, err := processes()
+	all, err := Processes()
 	if err != nil {
 		return
 	}
 	me := os.Getpid()
 	for pid, s := range all {
-		if s.ppid == me {
-			unix.Kill(pid, unix.SIGKILL)
+		if s.PPID == me {
+			syscall.Kill(pid, syscall.SIGKILL)
 		}
 	}
 }

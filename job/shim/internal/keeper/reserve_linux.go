@@ -1,12 +1,11 @@
-package shim
+package keeper
 
 import (
 	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
-
-	"golang.org/x/sys/unix"
+	"syscall"
 )
 
 // recordRoom is more than any record takes.
@@ -25,7 +24,7 @@ func reserve(dir, name string) (*reserved, error) {
 	if err != nil {
 		return nil, err
 	}
-	unix.Fallocate(int(f.Fd()), 0, 0, recordRoom) // not every file system can
+	syscall.Fallocate(int(f.Fd()), 0, 0, recordRoom) // not every file system can
 	return &reserved{f}, nil
 }
 

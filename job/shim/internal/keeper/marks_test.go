@@ -1,4 +1,4 @@
-package shim
+package keeper
 
 import (
 	"bytes"
@@ -13,7 +13,7 @@ func FuzzMarks(f *testing.F) {
 	f.Add([]byte("::metric a=1\nx\n::b\r\n::"), 3)
 	f.Add([]byte(":\n::a\n:::a\n::a-b c"), 1)
 	scan := func(t *testing.T, in []byte, size int) string {
-		m := &markScanner{path: filepath.Join(t.TempDir(), marksFile), limit: 1 << 20}
+		m := &markScanner{path: filepath.Join(t.TempDir(), MarksFile), limit: 1 << 20}
 		for rest := in; len(rest) > 0; {
 			n := min(size, len(rest))
 			m.Write(rest[:n])
