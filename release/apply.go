@@ -13,6 +13,7 @@ import (
 	"github.com/fairlead-ml/fairlead/event"
 	"github.com/fairlead-ml/fairlead/gate"
 	"github.com/fairlead-ml/fairlead/ledger"
+	"github.com/fairlead-ml/fairlead/registry"
 	"github.com/fairlead-ml/fairlead/spec"
 	"github.com/fairlead-ml/fairlead/store"
 	"github.com/fairlead-ml/fairlead/stream"
@@ -153,24 +154,24 @@ func (t *transition) assign(ctx context.Context, reason string) error {
 	if err != nil {
 		return err
 	}
-	if err := t.moveHolds(ctx, t.variants, is); err != nil {
+	if err := t.moveHolds(t.variants, is); err != nil {
 		return err
 	}
 	if t.after.live == t.before.live || t.env.early {
 		return nil
 	}
-	return t.registry.SetLive(ctx, t.tx, t.project, t.env.model, t.after.live)
+	return t.models.SetLive(ctx, t.tx, t.project, t.env.model, t.after.live)
 }
 
 // moveHolds holds what has got a role and lets go of what has lost one: first
 // the former, so that nothing is without a hold in between.
-func (t *transition) moveHolds(ctx context.Context, was, is []Variant) error {
+func (t *transition) moveHolds(was, is []Variant) error {
 	for _, v := range is {
 		if has(was, v) {
 			continue
 		}
-		reason := fmt.Sprintf("%s on %s", v.Role, t.env.endpoint)
-		err := t.registry.Hold(ctx, t.tx, t.project, t.env.model, v.Version, string(v.Role), t.env.endpoint, reason)
+		err := t.models.Hold(t.tx, t.project, t.env.model, v.Version, registry.Holder{
+			Kind: string(v.Role), ID: t.env.endpoint, Reason: "by the assignment of this endpoint"})
 		if err != nil {
 			return err
 		}
@@ -179,7 +180,7 @@ func (t *transition) moveHolds(ctx context.Context, was, is []Variant) error {
 		if has(is, v) {
 			continue
 		}
-		err := t.registry.Unhold(ctx, t.tx, t.project, t.env.model, v.Version, string(v.Role), t.env.endpoint)
+		err := t.models.Unhold(t.tx, t.project, t.env.model, v.Version, string(v.Role), t.env.endpoint)
 		if err != nil {
 			return err
 		}
@@ -197,11 +198,11 @@ func (t *transition) retire(ctx context.Context, version int64) error {
 	if err != nil || !once {
 		return err
 	}
-	held, err := t.registry.Held(t.tx, t.project, t.env.model, version)
-	if err != nil || held {
+	holders, err := t.models.Holds(t.tx, t.project, t.env.model, version)
+	if err != nil || len(holders) > 0 {
 		return err
 	}
-	return t.registry.Retire(ctx, t.tx, t.project, t.env.model, version,
+	return t.models.Retire(ctx, t.tx, t.project, t.env.model, version,
 		fmt.Sprintf("replaced on %s, and no longer a standby", t.env.endpoint))
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/fairlead-ml/fairlead/event"
 	"github.com/fairlead-ml/fairlead/gate"
 	"github.com/fairlead-ml/fairlead/ledger"
+	"github.com/fairlead-ml/fairlead/registry"
 	"github.com/fairlead-ml/fairlead/spec"
 	"github.com/fairlead-ml/fairlead/store"
 	"github.com/fairlead-ml/fairlead/stream"
@@ -30,30 +31,15 @@ func Schema() store.Schema {
 	return store.Schema{Component: "release", Files: sub}
 }
 
-// Registry is what a release asks of the registry of models.
-type Registry interface {
-	// Packaged reports whether the version can be served, and why not.
-	Packaged(tx *store.Tx, p fairlead.Project, model string, n int64) (ok bool, reason string, err error)
-	// SetLive moves the alias `live`.
-	SetLive(ctx context.Context, tx *store.Tx, p fairlead.Project, model string, n int64) error
-	// Hold keeps a version from being retired or deleted, Unhold lets go of it.
-	Hold(ctx context.Context, tx *store.Tx, p fairlead.Project, model string, n int64, kind, id, reason string) error
-	Unhold(ctx context.Context, tx *store.Tx, p fairlead.Project, model string, n int64, kind, id string) error
-	// Held reports whether anybody holds the version.
-	Held(tx *store.Tx, p fairlead.Project, model string, n int64) (bool, error)
-	// Retire takes a version that nobody holds out of service for good.
-	Retire(ctx context.Context, tx *store.Tx, p fairlead.Project, model string, n int64, reason string) error
-}
-
 // Service keeps the rollouts and assignments of all endpoints.
 type Service struct {
-	db       *store.DB
-	led      *ledger.Ledger
-	streams  *stream.Service
-	gates    *gate.Service
-	registry Registry
-	clock    fairlead.Clock
-	log      *slog.Logger
+	db      *store.DB
+	led     *ledger.Ledger
+	streams *stream.Service
+	gates   *gate.Service
+	models  *registry.Service
+	clock   fairlead.Clock
+	log     *slog.Logger
 }
 
 // timerKind is the kind of the timers that end a step's wait for evidence.
@@ -62,8 +48,8 @@ const timerKind = "rollout.at_most"
 // New returns the service over db, whose schema must include Schema(), and
 // registers it with stream time and the ledger. It is called before they start.
 func New(db *store.DB, led *ledger.Ledger, streams *stream.Service, gates *gate.Service,
-	registry Registry, clock fairlead.Clock, log *slog.Logger) *Service {
-	s := &Service{db: db, led: led, streams: streams, gates: gates, registry: registry, clock: clock, log: log}
+	models *registry.Service, clock fairlead.Clock, log *slog.Logger) *Service {
+	s := &Service{db: db, led: led, streams: streams, gates: gates, models: models, clock: clock, log: log}
 	streams.Handle(timerKind, s.onTimer)
 	streams.OnBegin(s.onBegin)
 	led.Subscribe(ledger.Subscription{Name: "release", Types: []string{event.EvidenceRecordedType}, Handle: s.onEvidence})
@@ -89,7 +75,7 @@ func EndpointName(model, environment string) string { return model + "@" + envir
 // with strategy replace. Precondition when the version is not packaged or is live
 // already, Conflict when a rollout is active on the endpoint.
 func (s *Service) Start(ctx context.Context, tx *store.Tx, p fairlead.Project, in Start) (string, error) {
-	ok, reason, err := s.registry.Packaged(tx, p, in.Model, in.Version)
+	ok, reason, err := s.models.Packaged(tx, p, in.Model, in.Version)
 	if err != nil {
 		return "", fmt.Errorf("release %s version %d: %w", in.Model, in.Version, err)
 	}
@@ -175,7 +161,7 @@ func (s *Service) StartShadow(ctx context.Context, tx *store.Tx, p fairlead.Proj
 	if err != nil {
 		return err
 	}
-	ok, why, err := s.registry.Packaged(tx, p, env.model, version)
+	ok, why, err := s.models.Packaged(tx, p, env.model, version)
 	if err != nil {
 		return fmt.Errorf("shadow version %d on %s: %w", version, endpoint, err)
 	}
