@@ -1,0 +1,415 @@
+package data
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/fairlead-ml/fairlead"
+)
+
+// kinds is the set of types that all values of a column fit so far. Text always
+// fits.
+type kinds uint8
+
+const (
+	isBool kinds = 1 << iota
+	isLong
+	isDouble
+	isTime
+	anyKind = isBool | isLong | isDouble | isTime
+)
+
+// missing are the texts that stand for no value in columns that are not text.
+var missing = []string{"NA", "NaN", "nan", "null", "NULL"}
+
+func isMissing(v string) bool {
+	switch v {
+	case "NA", "NaN", "nan", "null", "NULL":
+		return true
+	}
+	return false
+}
+
+// witness is the value that ruled a kind out.
+type witness struct {
+	file  string
+	line  int
+	value string
+}
+
+// textColumn is what the rows of CSV files say about one column.
+type textColumn struct {
+	name string
+	fits kinds
+	seen bool // has any value
+	why  map[kinds]witness
+}
+
+// observe narrows the kinds by one value and notes which line did so.
+func (c *textColumn) observe(value, file string, line int) {
+	v := strings.TrimSpace(value)
+	if v == "" || isMissing(v) {
+		return
+	}
+	c.seen = true
+	if c.fits == 0 {
+		return
+	}
+	lost := c.fits &^ kindsOf(v, c.fits)
+	if lost == 0 {
+		return
+	}
+	c.fits &^= lost
+	for _, k := range []kinds{isBool, isLong, isDouble, isTime} {
+		if lost&k != 0 {
+			c.why[k] = witness{file, line, value}
+		}
+	}
+}
+
+// kindsOf returns which of the asked kinds a value fits.
+func kindsOf(v string, asked kinds) (fits kinds) {
+	switch c := v[0]; {
+	case c == 't' || c == 'T' || c == 'f' || c == 'F':
+		if strings.EqualFold(v, "true") || strings.EqualFold(v, "false") {
+			fits = isBool
+		}
+	case c >= '0' && c <= '9' || c == '-' || c == '+' || c == '.':
+		fits = numberKinds(v)
+		if fits == 0 && asked&isTime != 0 && parseable(v) {
+			fits = isTime
+		}
+	}
+	return fits & asked
+}
+
+// numberKinds: an integer has no leading zero, because 007 is a code and not a
+// number; other than that a number is what strconv takes without its extras.
+func numberKinds(v string) kinds {
+	digits := strings.TrimLeft(v[:1], "+-") + v[1:]
+	if len(digits) > 1 && digits[0] == '0' && digits[1] >= '0' && digits[1] <= '9' {
+		return 0
+	}
+	if strings.Trim(digits, "0123456789") == "" && digits != "" {
+		if _, err := strconv.ParseInt(v, 10, 64); err == nil {
+			return isLong | isDouble
+		}
+		return isDouble
+	}
+	if strings.Trim(digits, "0123456789.eE+-") != "" {
+		return 0
+	}
+	if _, err := strconv.ParseFloat(v, 64); err != nil {
+		return 0
+	}
+	return isDouble
+}
+
+// timeForm is ISO 8601 (RFC 3339, also without seconds or zone); without a zone
+// a time is UTC.
+var timeForm = regexp.MustCompile(`^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d)(?:(:\d\d)(?:\.\d{1,9})?` +
+	`(?:Z|[+-]\d\d(?::?\d\d)?)?)?)?$`)
+
+func parseable(v string) bool {
+	m := timeForm.FindStringSubmatch(v)
+	if m == nil {
+		return false
+	}
+	_, err := time.Parse("2006-01-02 15:04:05", m[1]+" "+or(m[2], "00:00")+or(m[3], ":00"))
+	return err == nil
+}
+
+func or(s, otherwise string) string {
+	if s == "" {
+		return otherwise
+	}
+	return s
+}
+
+// kind is the column's type: the narrowest that all values fit.
+func (c *textColumn) kind() string {
+	switch {
+	case !c.seen:
+		return String
+	case c.fits&isBool != 0:
+		return Boolean
+	case c.fits&isLong != 0:
+		return Long
+	case c.fits&isDouble != 0:
+		return Double
+	case c.fits&isTime != 0:
+		return Datetime
+	}
+	return String
+}
+
+// maxRecord bounds one line of a CSV file in bytes, so that an unclosed quote does
+// not read the rest of the file into memory.
+const maxRecord = 1 << 20
+
+// bounded fails when one record takes more than maxRecord bytes.
+type bounded struct {
+	r    io.Reader
+	left int
+}
+
+var errRecordTooLong = errors.New("record too long")
+
+func (b *bounded) Read(p []byte) (int, error) {
+	if b.left <= 0 {
+		return 0, errRecordTooLong
+	}
+	n, err := b.r.Read(p[:min(len(p), b.left)])
+	b.left -= n
+	return n, err
+}
+
+// csvFile is one file while its rows are looked at.
+type csvFile struct {
+	path, name string
+	comma      rune
+	header     []string
+	rows       int64
+	line       int // where the last whole record began
+}
+
+// scanCSV reads the whole file once: it checks its form, and narrows the types of
+// its columns in set, to which it adds new ones in order.
+func scanCSV(path, name string, set *columnSet) (*csvFile, error) {
+	raw, err := openText(path, name)
+	if err != nil {
+		return nil, err
+	}
+	defer raw.Close()
+	limit := &bounded{raw, maxRecord}
+	in := bufio.NewReaderSize(limit, 1<<16)
+	f := &csvFile{path: path, name: name}
+	if f.comma, err = sniffComma(in, name); err != nil {
+		return nil, err
+	}
+	r := csv.NewReader(in)
+	r.Comma, r.ReuseRecord = f.comma, true
+	first, err := r.Read()
+	if err != nil {
+		return nil, f.readError(err)
+	}
+	if f.header, err = checkHeader(name, first); err != nil {
+		return nil, err
+	}
+	columns := set.add(f.header)
+	for {
+		limit.left = maxRecord
+		record, err := r.Read()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return nil, f.readError(err)
+		}
+		f.rows++
+		if err := f.observe(r, record, columns); err != nil {
+			return nil, err
+		}
+	}
+	return f, f.checkRows(columns)
+}
+
+func (f *csvFile) observe(r *csv.Reader, record []string, columns []*textColumn) error {
+	f.line, _ = r.FieldPos(0)
+	for i, v := range record {
+		if !utf8.ValidString(v) || strings.IndexByte(v, 0) >= 0 {
+			return fairlead.Errorf(fairlead.Invalid,
+				"%s line %d, column %q: the text is not UTF-8; save the file as UTF-8", f.name, f.line,
+				columns[i].name)
+		}
+		columns[i].observe(v, f.name, f.line)
+	}
+	return nil
+}
+
+// checkRows refuses a file without rows, and one whose first line looks like all
+// the others: then nothing names the columns.
+func (f *csvFile) checkRows(columns []*textColumn) error {
+	if f.rows == 0 {
+		return fairlead.Errorf(fairlead.Invalid, "%s has a header and no rows", f.name)
+	}
+	values := false
+	for i, c := range columns {
+		fits := kinds(0)
+		if h := strings.TrimSpace(f.header[i]); h != "" {
+			fits = kindsOf(h, anyKind)
+		}
+		if c.seen && c.fits != 0 && c.fits&fits == 0 {
+			return nil
+		}
+		values = values || fits != 0
+	}
+	if !values {
+		return nil
+	}
+	return noHeader(f.name, f.header)
+}
+
+func noHeader(name string, first []string) error {
+	return fairlead.Errorf(fairlead.Invalid,
+		"%s has no header: its first line (%.60s) holds values; add a line that names the columns",
+		name, strings.Join(first, ","))
+}
+
+func (f *csvFile) readError(err error) error {
+	var e *csv.ParseError
+	switch {
+	case errors.Is(err, errRecordTooLong):
+		return fairlead.Errorf(fairlead.Invalid,
+			"%s: the record after line %d is longer than %d MB; is a quote not closed?",
+			f.name, f.line, maxRecord>>20)
+	case errors.As(err, &e) && errors.Is(e.Err, csv.ErrFieldCount):
+		return fairlead.Errorf(fairlead.Invalid,
+			"%s line %d does not have the %d values that the header names; correct the line, or quote "+
+				"values that hold a %q", f.name, e.Line, len(f.header), f.comma)
+	case errors.As(err, &e):
+		return fairlead.Errorf(fairlead.Invalid,
+			"%s line %d, byte %d: %w; write a quote within a quoted value twice",
+			f.name, e.Line, e.Column, e.Err)
+	case errors.Is(err, io.EOF):
+		return emptyFile(f.name)
+	}
+	return fairlead.Errorf(fairlead.Invalid, "%s cannot be read: %w", f.name, err)
+}
+
+func emptyFile(name string) error {
+	return fairlead.Errorf(fairlead.Invalid, "%s is empty; it needs a header and rows", name)
+}
+
+// byteOrderMark begins files that some spreadsheets write.
+var byteOrderMark = []byte{0xEF, 0xBB, 0xBF}
+
+// sniffComma finds the separator: the commonest of the candidates in the first
+// line, outside quotes. It leaves in at the first character of the header.
+func sniffComma(in *bufio.Reader, name string) (rune, error) {
+	head, err := in.Peek(1 << 15)
+	if len(head) == 0 {
+		if err != nil && !errors.Is(err, io.EOF) {
+			return 0, fairlead.Errorf(fairlead.Invalid, "%s cannot be read: %w", name, err)
+		}
+		return 0, emptyFile(name)
+	}
+	if bytes.HasPrefix(head, byteOrderMark) {
+		head = head[len(byteOrderMark):]
+		if _, err := in.Discard(len(byteOrderMark)); err != nil {
+			return 0, fmt.Errorf("read %s: %w", name, err)
+		}
+	}
+	line, _, _ := bytes.Cut(head, []byte("\n"))
+	if len(bytes.TrimSpace(line)) == 0 {
+		return 0, fairlead.Errorf(fairlead.Invalid,
+			"the first line of %s is empty; it must name the columns", name)
+	}
+	return commonest(line), nil
+}
+
+func commonest(line []byte) rune {
+	counts := map[byte]int{}
+	quoted := false
+	for _, b := range line {
+		if b == '"' {
+			quoted = !quoted
+		}
+		if !quoted {
+			counts[b]++
+		}
+	}
+	best := byte(',')
+	for _, c := range []byte(";\t|") {
+		if counts[c] > counts[best] {
+			best = c
+		}
+	}
+	return rune(best)
+}
+
+// maxColumnName is the longest name of a column in bytes.
+const maxColumnName = 256
+
+// checkHeader returns the trimmed names of the columns.
+func checkHeader(file string, record []string) ([]string, error) {
+	names := make([]string, len(record))
+	for i, v := range record {
+		names[i] = strings.TrimSpace(v)
+	}
+	return names, checkColumns(file, names)
+}
+
+// checkColumns refuses names that cannot be told apart: DuckDB's names are blind
+// to case.
+func checkColumns(file string, names []string) error {
+	seen := map[string]string{}
+	for i, name := range names {
+		bad := !utf8.ValidString(name) || strings.ContainsFunc(name, func(r rune) bool { return r < ' ' })
+		switch {
+		case name == "":
+			return fairlead.Errorf(fairlead.Invalid, "column %d of %s has no name", i+1, file)
+		case bad || len(name) > maxColumnName:
+			return fairlead.Errorf(fairlead.Invalid,
+				"the name of column %d of %s (%.40q) is not plain text of at most %d bytes; is this a "+
+					"text file?", i+1, file, name, maxColumnName)
+		}
+		if other, taken := seen[strings.ToLower(name)]; taken {
+			return fairlead.Errorf(fairlead.Invalid,
+				"%s has the columns %q and %q, which must differ in more than case", file, other, name)
+		}
+		seen[strings.ToLower(name)] = name
+	}
+	return nil
+}
+
+// openText opens a file, through gzip when its name says so.
+func openText(path, name string) (io.ReadCloser, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", name, err)
+	}
+	if !strings.HasSuffix(path, ".gz") {
+		return f, nil
+	}
+	z, err := gzip.NewReader(f)
+	if err != nil {
+		f.Close()
+		return nil, fairlead.Errorf(fairlead.Invalid, "%s is not a gzip file: %w", name, err)
+	}
+	return struct {
+		io.Reader
+		io.Closer
+	}{z, f}, nil
+}
+
+// columnSet is the union of the columns of several files, in order of appearance.
+type columnSet struct {
+	order  []*textColumn
+	byName map[string]*textColumn
+}
+
+func (s *columnSet) add(names []string) []*textColumn {
+	out := make([]*textColumn, len(names))
+	for i, name := range names {
+		c := s.byName[name]
+		if c == nil {
+			c = &textColumn{name: name, fits: anyKind, why: map[kinds]witness{}}
+			s.byName[name] = c
+			s.order = append(s.order, c)
+		}
+		out[i] = c
+	}
+	return out
+}

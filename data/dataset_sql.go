@@ -1,0 +1,144 @@
+package data
+
+import (
+	"encoding/json"
+
+	"github.com/fairlead-ml/fairlead"
+	"github.com/fairlead-ml/fairlead/store"
+)
+
+func ensureDataset(tx *store.Tx, p fairlead.Project, name string, nowMS int64) (k int64, err error) {
+	if _, err := tx.Exec(`insert into dataset (project_k, name, created_ms) values (?, ?, ?)
+		on conflict (project_k, name) do nothing`, p.K, name, nowMS); err != nil {
+		return 0, err
+	}
+	err = tx.QueryRow("select k from dataset where project_k = ? and name = ?", p.K, name).Scan(&k)
+	return k, err
+}
+
+// sameContent returns the oldest version with the content and time column of v.
+func sameContent(tx *store.Tx, p fairlead.Project, v *Version) (n int64, err error) {
+	err = tx.QueryRow(`select v.n from dataset_version v join dataset d on d.k = v.dataset_k
+		where d.project_k = ? and d.name = ? and v.digest = ? and v.time_column = ?
+		order by v.n limit 1`, p.K, v.Dataset, v.Digest, v.Time).Scan(&n)
+	return n, err
+}
+
+func insertVersion(tx *store.Tx, p fairlead.Project, v *Version) (n int64, err error) {
+	columns, err := json.Marshal(v.Columns)
+	if err != nil {
+		return 0, err
+	}
+	profile, err := json.Marshal(v.Profile)
+	if err != nil {
+		return 0, err
+	}
+	parents, err := json.Marshal(v.Parents)
+	if err != nil {
+		return 0, err
+	}
+	created := fairlead.MS(v.CreatedAt)
+	k, err := ensureDataset(tx, p, v.Dataset, created)
+	if err != nil {
+		return 0, err
+	}
+	err = tx.QueryRow("select coalesce(max(n), 0) + 1 from dataset_version where dataset_k = ?",
+		k).Scan(&n)
+	if err != nil {
+		return 0, err
+	}
+	_, err = tx.Exec(`insert into dataset_version (dataset_k, n, digest, bytes, row_count,
+		columns_json, profile_json, source, time_column, parents_json, commit_id, from_ms, to_ms,
+		created_ms) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		k, n, v.Digest, v.Bytes, v.Rows, string(columns), string(profile), v.Source, v.Time,
+		string(parents), v.Commit, fairlead.MS(v.FromAt), fairlead.MS(v.ToAt), created)
+	return n, err
+}
+
+const versionColumns = `d.name, v.n, v.digest, v.bytes, v.row_count, v.columns_json, v.source,
+	v.time_column, v.parents_json, v.commit_id, v.from_ms, v.to_ms, v.created_ms`
+
+// scanVersion reads versionColumns and what follows them.
+func scanVersion(scan func(dest ...any) error, more ...any) (*Version, error) {
+	v := &Version{}
+	var columns, parents string
+	var from, to, created int64
+	err := scan(append([]any{&v.Dataset, &v.N, &v.Digest, &v.Bytes, &v.Rows, &columns, &v.Source,
+		&v.Time, &parents, &v.Commit, &from, &to, &created}, more...)...)
+	if err != nil {
+		return nil, err
+	}
+	v.FromAt, v.ToAt, v.CreatedAt = fairlead.FromMS(from), fairlead.FromMS(to), fairlead.FromMS(created)
+	if err := json.Unmarshal([]byte(columns), &v.Columns); err != nil {
+		return nil, err
+	}
+	return v, json.Unmarshal([]byte(parents), &v.Parents)
+}
+
+func readVersion(tx *store.Tx, p fairlead.Project, ref Ref) (*Version, error) {
+	var profile string
+	v, err := scanVersion(tx.QueryRow("select "+versionColumns+`, v.profile_json
+		from dataset_version v join dataset d on d.k = v.dataset_k
+		where d.project_k = ? and d.name = ? and v.n = ?`, p.K, ref.Dataset, ref.N).Scan, &profile)
+	if err != nil {
+		return nil, err
+	}
+	return v, json.Unmarshal([]byte(profile), &v.Profile)
+}
+
+func newest(tx *store.Tx, p fairlead.Project, dataset string) (n int64, err error) {
+	err = tx.QueryRow(`select v.n from dataset_version v join dataset d on d.k = v.dataset_k
+		where d.project_k = ? and d.name = ? order by v.n desc limit 1`, p.K, dataset).Scan(&n)
+	return n, err
+}
+
+func listVersions(tx *store.Tx, p fairlead.Project, dataset string) (out []*Version, err error) {
+	rows, err := tx.Query("select "+versionColumns+` from dataset_version v
+		join dataset d on d.k = v.dataset_k
+		where d.project_k = ? and (? = '' or d.name = ?) order by d.name, v.n desc`,
+		p.K, dataset, dataset)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		v, err := scanVersion(rows.Scan)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, v)
+	}
+	return out, rows.Err()
+}
+
+func versionKey(tx *store.Tx, p fairlead.Project, ref Ref) (k int64, err error) {
+	err = tx.QueryRow(`select v.k from dataset_version v join dataset d on d.k = v.dataset_k
+		where d.project_k = ? and d.name = ? and v.n = ?`, p.K, ref.Dataset, ref.N).Scan(&k)
+	return k, err
+}
+
+func insertRead(tx *store.Tx, k int64, r HoldoutRead) error {
+	_, err := tx.Exec(`insert into holdout_read (version_k, model, model_version, purpose, actor,
+		read_ms) values (?, ?, ?, ?, ?, ?)`,
+		k, r.Model, r.Version, r.Purpose, r.Actor, fairlead.MS(r.At))
+	return err
+}
+
+func listReads(tx *store.Tx, k int64) (out []HoldoutRead, err error) {
+	rows, err := tx.Query(`select model, model_version, purpose, actor, read_ms
+		from holdout_read where version_k = ? order by k`, k)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var r HoldoutRead
+		var ms int64
+		if err := rows.Scan(&r.Model, &r.Version, &r.Purpose, &r.Actor, &ms); err != nil {
+			return nil, err
+		}
+		r.At = fairlead.FromMS(ms)
+		out = append(out, r)
+	}
+	return out, rows.Err()
+}

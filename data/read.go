@@ -1,0 +1,201 @@
+package data
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"time"
+
+	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/format"
+
+	"github.com/fairlead-ml/fairlead"
+)
+
+// ReadTable reads columns of a canonical file (see Path) into memory, in the
+// given order; nil means all. Invalid when a column is not there.
+func (s *Service) ReadTable(ctx context.Context, path string, columns []string) (*Table, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("read table: %w", err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("read table: %w", err)
+	}
+	file, err := parquet.OpenFile(f, info.Size(), parquet.SkipBloomFilters(true),
+		parquet.SkipPageIndex(true))
+	if err != nil {
+		return nil, fmt.Errorf("read table: %w", err)
+	}
+	r := &reader{ctx: ctx, file: file, rows: int(file.NumRows())}
+	return r.table(columns)
+}
+
+// reader reads one file column by column.
+type reader struct {
+	ctx  context.Context
+	file *parquet.File
+	rows int
+}
+
+func (r *reader) table(columns []string) (*Table, error) {
+	var have []string
+	at := map[string]int{}
+	for i, field := range r.file.Schema().Fields() {
+		have = append(have, field.Name())
+		at[field.Name()] = i
+	}
+	if columns == nil {
+		columns = have
+	}
+	t := &Table{}
+	for _, name := range columns {
+		i, ok := at[name]
+		if !ok {
+			return nil, missingColumn("the dataset version", "column", name, have)
+		}
+		c, err := r.column(i, name)
+		if err != nil {
+			return nil, fmt.Errorf("read column %q: %w", name, err)
+		}
+		t.Columns = append(t.Columns, *c)
+	}
+	return t, nil
+}
+
+func (r *reader) column(i int, name string) (*TableColumn, error) {
+	kind, err := kindOf(r.file.Schema().Fields()[i].Type())
+	if err != nil {
+		return nil, err
+	}
+	c := newColumn(name, kind, r.rows)
+	buf := make([]parquet.Value, 1024)
+	for _, group := range r.file.RowGroups() {
+		pages := group.ColumnChunks()[i].Pages()
+		err := r.pages(pages, c, buf)
+		if e := pages.Close(); err == nil {
+			err = e
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return c, nil
+}
+
+func (r *reader) pages(pages parquet.Pages, c *TableColumn, buf []parquet.Value) error {
+	for {
+		if err := r.ctx.Err(); err != nil {
+			return err
+		}
+		page, err := pages.ReadPage()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		err = values(page.Values(), c, buf)
+		parquet.Release(page)
+		if err != nil {
+			return err
+		}
+	}
+}
+
+func values(in parquet.ValueReader, c *TableColumn, buf []parquet.Value) error {
+	for {
+		n, err := in.ReadValues(buf)
+		for _, v := range buf[:n] {
+			c.append(v)
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// kindOf maps a canonical file's types to ours.
+func kindOf(t parquet.Type) (string, error) {
+	switch t.Kind() {
+	case parquet.Double:
+		return Double, nil
+	case parquet.Boolean:
+		return Boolean, nil
+	case parquet.ByteArray:
+		return String, nil
+	case parquet.Int64:
+		if l := t.LogicalType(); l != nil {
+			if _, ok := l.Value.(*format.TimestampType); ok {
+				return Datetime, nil
+			}
+		}
+		return Long, nil
+	}
+	return "", fairlead.Errorf(fairlead.Invalid, "the type %s is none of a dataset version's", t)
+}
+
+func newColumn(name, kind string, rows int) *TableColumn {
+	c := &TableColumn{Name: name, Type: kind}
+	switch kind {
+	case Double, Boolean:
+		c.Floats = make([]float64, 0, rows)
+	case Long:
+		c.Floats, c.Ints = make([]float64, 0, rows), make([]int64, 0, rows)
+		c.Valid = make([]bool, 0, rows)
+	case String:
+		c.Strings, c.Valid = make([]string, 0, rows), make([]bool, 0, rows)
+	case Datetime:
+		c.Strings, c.Times = make([]string, 0, rows), make([]time.Time, 0, rows)
+	}
+	return c
+}
+
+// append adds one value, or the column's form of a missing one.
+func (c *TableColumn) append(v parquet.Value) {
+	null := v.IsNull()
+	switch c.Type {
+	case Double:
+		c.Floats = append(c.Floats, floatOr(null, v.Double))
+	case Boolean:
+		c.Floats = append(c.Floats, floatOr(null, func() float64 {
+			if v.Boolean() {
+				return 1
+			}
+			return 0
+		}))
+	case Long:
+		c.Valid = append(c.Valid, !null)
+		c.Ints = append(c.Ints, v.Int64())
+		c.Floats = append(c.Floats, floatOr(null, func() float64 { return float64(v.Int64()) }))
+	case String:
+		c.Valid = append(c.Valid, !null)
+		c.Strings = append(c.Strings, string(v.ByteArray()))
+	case Datetime:
+		c.appendTime(null, v.Int64())
+	}
+}
+
+func floatOr(null bool, f func() float64) float64 {
+	if null {
+		return math.NaN()
+	}
+	return f()
+}
+
+func (c *TableColumn) appendTime(null bool, us int64) {
+	if null {
+		c.Times, c.Strings = append(c.Times, time.Time{}), append(c.Strings, "")
+		return
+	}
+	t := time.UnixMicro(us).UTC()
+	c.Times, c.Strings = append(c.Times, t), append(c.Strings, t.Format(time.RFC3339Nano))
+}
