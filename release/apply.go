@@ -44,6 +44,11 @@ func (s *Service) transit(ctx context.Context, tx *store.Tx, p fairlead.Project,
 		return err
 	}
 	t.after = after
+	if env.changed {
+		if err := putEnvironment(tx, p, &t.env, s.Clock.Now()); err != nil {
+			return fmt.Errorf("%s: %w", env.endpoint, err)
+		}
+	}
 	if err := t.apply(ctx, effects); err != nil {
 		return fmt.Errorf("%s: %w", env.endpoint, err)
 	}
@@ -76,11 +81,11 @@ func (t *transition) read() (e endpoint, err error) {
 	}
 	for _, v := range t.variants {
 		switch {
-		case v.Role == Live:
+		case v.Role == RoleLive:
 			e.live = v.Version
-		case v.Role == Standby:
+		case v.Role == RoleStandby:
 			e.standby = append(e.standby, v.Version)
-		case v.Role == Shadow && v.Version != own:
+		case v.Role == RoleShadow && v.Version != own:
 			e.shadows = append(e.shadows, v.Version)
 		}
 	}
@@ -124,19 +129,19 @@ func (t *transition) setTimer() error {
 	}
 	due := is.due()
 	if due.IsZero() {
-		return t.streams.Cancel(t.tx, t.project, t.env.endpoint, timerKind, is.ID)
+		return t.Stream.Cancel(t.tx, t.project, t.env.endpoint, timerKind, is.ID)
 	}
 	payload, err := json.Marshal(is.Step)
 	if err != nil {
 		return err
 	}
-	return t.streams.Set(t.tx, t.project, stream.Timer{
+	return t.Stream.Set(t.tx, t.project, stream.Timer{
 		Stream: t.env.endpoint, Kind: timerKind, Key: is.ID, Due: due, Payload: payload})
 }
 
 func (t *transition) tell(ctx context.Context, name string) error {
 	r := t.after.rollout
-	_, err := t.led.Append(ctx, t.tx, t.project, t.env.endpoint, t.at, event.Rollout{
+	_, err := t.Ledger.Append(ctx, t.tx, t.project, t.env.endpoint, t.at, event.Rollout{
 		Name: name, Rollout: r.ID, Environment: r.Environment, Endpoint: r.Endpoint, Model: r.Model,
 		From: r.From, To: r.To, Strategy: r.Strategy, Step: r.Step, Percent: r.Percent,
 		Outcome: r.Outcome, Reason: r.Reason, Case: r.Case})
@@ -149,7 +154,7 @@ func (t *transition) assign(ctx context.Context, reason string) error {
 	if err := writeVariants(t.tx, t.env.k, t.gen+1, is, reason, t.at); err != nil {
 		return err
 	}
-	_, err := t.led.Append(ctx, t.tx, t.project, t.env.endpoint, t.at, event.Assignment{
+	_, err := t.Ledger.Append(ctx, t.tx, t.project, t.env.endpoint, t.at, event.Assignment{
 		Name: event.AssignmentChangedType, Endpoint: t.env.endpoint, Generation: t.gen + 1, Reason: reason})
 	if err != nil {
 		return err
@@ -160,7 +165,7 @@ func (t *transition) assign(ctx context.Context, reason string) error {
 	if t.after.live == t.before.live || t.env.early {
 		return nil
 	}
-	return t.models.SetLive(ctx, t.tx, t.project, t.env.model, t.after.live)
+	return t.Registry.SetLive(ctx, t.tx, t.project, t.env.model, t.after.live)
 }
 
 // moveHolds holds what has got a role and lets go of what has lost one: first
@@ -170,8 +175,8 @@ func (t *transition) moveHolds(was, is []Variant) error {
 		if has(was, v) {
 			continue
 		}
-		err := t.models.Hold(t.tx, t.project, t.env.model, v.Version, registry.Holder{
-			Kind: string(v.Role), ID: t.env.endpoint, Reason: "by the assignment of this endpoint"})
+		err := t.Registry.Hold(t.tx, t.project, t.env.model, v.Version, registry.Holder{
+			Kind: v.Role, ID: t.env.endpoint, Reason: "by the assignment of this endpoint"})
 		if err != nil {
 			return err
 		}
@@ -180,7 +185,7 @@ func (t *transition) moveHolds(was, is []Variant) error {
 		if has(is, v) {
 			continue
 		}
-		err := t.models.Unhold(t.tx, t.project, t.env.model, v.Version, string(v.Role), t.env.endpoint)
+		err := t.Registry.Unhold(t.tx, t.project, t.env.model, v.Version, v.Role, t.env.endpoint)
 		if err != nil {
 			return err
 		}
@@ -198,11 +203,11 @@ func (t *transition) retire(ctx context.Context, version int64) error {
 	if err != nil || !once {
 		return err
 	}
-	holders, err := t.models.Holds(t.tx, t.project, t.env.model, version)
+	holders, err := t.Registry.Holds(t.tx, t.project, t.env.model, version)
 	if err != nil || len(holders) > 0 {
 		return err
 	}
-	return t.models.Retire(ctx, t.tx, t.project, t.env.model, version,
+	return t.Registry.Retire(ctx, t.tx, t.project, t.env.model, version,
 		fmt.Sprintf("replaced on %s, and no longer a standby", t.env.endpoint))
 }
 
@@ -239,19 +244,19 @@ func (s *Service) onEvidence(ctx context.Context, tx *store.Tx, rec *ledger.Reco
 	}
 	p := rec.ProjectRef()
 	r, err := s.Rollout(tx, p, told.Rollout)
-	if fairlead.Is(err, fairlead.NotFound) || err == nil && r.State == Finished {
+	if fairlead.Is(err, fairlead.NotFound) || err == nil && !r.Active() {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	e, err := s.gates.Evidence(tx, p, told.Evidence)
+	e, err := s.Gate.Evidence(tx, p, told.Evidence)
 	if err != nil {
 		return err
 	}
 	paired, ok := readPaired(e)
 	if !ok {
-		s.log.Warn("evidence lacks facts that a rollout needs", "evidence", e.ID, "rollout", r.ID)
+		s.Log.Warn("evidence lacks facts that a rollout needs", "evidence", e.ID, "rollout", r.ID)
 		return nil
 	}
 	return s.at(ctx, tx, p, r.Endpoint, observed{paired})

@@ -7,15 +7,12 @@ import (
 	"github.com/fairlead-ml/fairlead/spec"
 )
 
-// Role is what a version does at an endpoint.
-type Role string
-
-// The roles.
+// Roles: what a version does at an endpoint.
 const (
-	Live    Role = "live"    // answers its share, scores all
-	Canary  Role = "canary"  // answers its share, scores all
-	Shadow  Role = "shadow"  // answers none, scores all
-	Standby Role = "standby" // neither; kept ready for a rollback
+	RoleLive    = "live"    // answers its share, scores all
+	RoleCanary  = "canary"  // answers its share, scores all
+	RoleShadow  = "shadow"  // answers none, scores all
+	RoleStandby = "standby" // neither; kept ready for a rollback
 )
 
 // Variant is one version in one role. A version may have several: a standing
@@ -23,7 +20,7 @@ const (
 // scores a request with it once; the one prediction stands for all its roles.
 type Variant struct {
 	Version int64   `json:"version"`
-	Role    Role    `json:"role"`
+	Role    string  `json:"role"`    // live | canary | shadow | standby
 	Percent float64 `json:"percent"` // of the requests it answers, 0 to 100
 }
 
@@ -40,9 +37,9 @@ type Assignment struct {
 }
 
 // Version returns the version in a role that only one can have, 0 for none.
-func (a *Assignment) Version(role Role) int64 { return versionIn(a.Variants, role) }
+func (a *Assignment) Version(role string) int64 { return versionIn(a.Variants, role) }
 
-func versionIn(all []Variant, role Role) int64 {
+func versionIn(all []Variant, role string) int64 {
 	for _, v := range all {
 		if v.Role == role {
 			return v.Version
@@ -55,7 +52,7 @@ func versionIn(all []Variant, role Role) int64 {
 func (a *Assignment) Scoring() []int64 {
 	var out []int64
 	for _, v := range a.Variants {
-		if v.Role != Standby {
+		if v.Role != RoleStandby {
 			out = append(out, v.Version)
 		}
 	}
@@ -71,7 +68,7 @@ type endpoint struct {
 	rollout *Rollout // the active one; after a transition also the one that it ended
 }
 
-func (e endpoint) active() bool { return e.rollout != nil && e.rollout.State != Finished }
+func (e endpoint) active() bool { return e.rollout != nil && e.rollout.Active() }
 
 // variants writes the endpoint as an assignment has it.
 func (e endpoint) variants() []Variant {
@@ -79,10 +76,10 @@ func (e endpoint) variants() []Variant {
 	var out []Variant
 	if e.active() && e.rollout.Strategy == spec.Canary {
 		share = e.rollout.Percent
-		out = append(out, Variant{e.rollout.To, Canary, share})
+		out = append(out, Variant{e.rollout.To, RoleCanary, share})
 	}
 	if e.live != 0 {
-		out = slices.Insert(out, 0, Variant{e.live, Live, 100 - share})
+		out = slices.Insert(out, 0, Variant{e.live, RoleLive, 100 - share})
 	}
 	shadows := slices.Clone(e.shadows)
 	if e.active() && e.rollout.Strategy == spec.Shadow {
@@ -90,10 +87,10 @@ func (e endpoint) variants() []Variant {
 	}
 	slices.SortFunc(shadows, cmp.Compare)
 	for _, v := range slices.Compact(shadows) {
-		out = append(out, Variant{v, Shadow, 0})
+		out = append(out, Variant{v, RoleShadow, 0})
 	}
 	for _, v := range e.standby {
-		out = append(out, Variant{v, Standby, 0})
+		out = append(out, Variant{v, RoleStandby, 0})
 	}
 	return out
 }

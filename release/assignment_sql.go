@@ -18,6 +18,7 @@ type environment struct {
 	name     string
 	early    bool // not the last of its file: leaves the alias `live` alone
 	settings spec.Environment
+	changed  bool // and is to be stored
 }
 
 const environmentColumns = "k, endpoint, model, name, early, settings from environment "

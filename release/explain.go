@@ -23,7 +23,7 @@ type Explanation struct {
 // Explain tells what a rollout does, on which evidence, and what comes next.
 func (s *Service) Explain(ctx context.Context, p fairlead.Project, id string) (*Explanation, error) {
 	var r *Rollout
-	err := s.db.Read(ctx, func(tx *store.Tx) (err error) {
+	err := s.DB.Read(ctx, func(tx *store.Tx) (err error) {
 		r, err = s.Rollout(tx, p, id)
 		return err
 	})

@@ -58,6 +58,9 @@ type Paired struct {
 	LossLive      float64 `json:"loss_live"`
 }
 
+// Active reports whether the rollout is not finished.
+func (r *Rollout) Active() bool { return r.State != Finished }
+
 // labels returns how many labels have come since the present step began.
 func (r *Rollout) labels() int64 { return r.Evidence.Labels - r.StepLabels }
 

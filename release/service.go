@@ -31,28 +31,32 @@ func Schema() store.Schema {
 	return store.Schema{Component: "release", Files: sub}
 }
 
-// Service keeps the rollouts and assignments of all endpoints.
-type Service struct {
-	db      *store.DB
-	led     *ledger.Ledger
-	streams *stream.Service
-	gates   *gate.Service
-	models  *registry.Service
-	clock   fairlead.Clock
-	log     *slog.Logger
+// Deps is what releases stand on.
+type Deps struct {
+	DB       *store.DB // its schema must include Schema()
+	Ledger   *ledger.Ledger
+	Stream   *stream.Service
+	Projects *spec.Projects
+	Registry *registry.Service
+	Gate     *gate.Service
+	Clock    fairlead.Clock // wall time
+	Log      *slog.Logger
 }
+
+// Service keeps the rollouts and assignments of all endpoints.
+type Service struct{ Deps }
 
 // timerKind is the kind of the timers that end a step's wait for evidence.
 const timerKind = "rollout.at_most"
 
-// New returns the service over db, whose schema must include Schema(), and
-// registers it with stream time and the ledger. It is called before they start.
-func New(db *store.DB, led *ledger.Ledger, streams *stream.Service, gates *gate.Service,
-	models *registry.Service, clock fairlead.Clock, log *slog.Logger) *Service {
-	s := &Service{db: db, led: led, streams: streams, gates: gates, models: models, clock: clock, log: log}
-	streams.Handle(timerKind, s.onTimer)
-	streams.OnBegin(s.onBegin)
-	led.Subscribe(ledger.Subscription{Name: "release", Types: []string{event.EvidenceRecordedType}, Handle: s.onEvidence})
+// New registers the service with stream time and the ledger. It is called before
+// they start.
+func New(d Deps) *Service {
+	s := &Service{d}
+	d.Stream.Handle(timerKind, s.onTimer)
+	d.Stream.OnBegin(s.onBegin)
+	d.Ledger.Subscribe(ledger.Subscription{
+		Name: "release", Types: []string{event.EvidenceRecordedType}, Handle: s.onEvidence})
 	return s
 }
 
@@ -62,9 +66,6 @@ type Start struct {
 	Model       string
 	Version     int64
 	Case        string
-	// Early says that the environment is not the last of its file: rollouts to it
-	// leave the alias `live` alone.
-	Early bool
 }
 
 // EndpointName returns the name of a model's endpoint in an environment.
@@ -73,25 +74,60 @@ func EndpointName(model, environment string) string { return model + "@" + envir
 // Start begins the rollout of a packaged version and returns its id. The first
 // version of an endpoint is live at once, whatever the strategy; so is any other
 // with strategy replace. Precondition when the version is not packaged or is live
-// already, Conflict when a rollout is active on the endpoint.
-func (s *Service) Start(ctx context.Context, tx *store.Tx, p fairlead.Project, in Start) (string, error) {
-	ok, reason, err := s.models.Packaged(tx, p, in.Model, in.Version)
-	if err != nil {
-		return "", fmt.Errorf("release %s version %d: %w", in.Model, in.Version, err)
+// already, Gone when it is retired, Conflict when a rollout is active on the
+// endpoint; nothing was changed then.
+func (s *Service) Start(ctx context.Context, tx *store.Tx, p fairlead.Project, in Start) (
+	id string, err error) {
+	if err := s.servable(tx, p, in.Model, in.Version); err != nil {
+		return "", err
 	}
-	if !ok {
-		return "", fairlead.Errorf(fairlead.Precondition,
-			"version %d of %s cannot be released: it is not packaged (%s)", in.Version, in.Model, reason)
+	env, err := readEnvironment(tx, p, EndpointName(in.Model, in.Environment.Name))
+	if err != nil && !errors.Is(err, store.ErrNoRows) {
+		return "", err
 	}
-	env := environment{endpoint: EndpointName(in.Model, in.Environment.Name), model: in.Model,
-		name: in.Environment.Name, early: in.Early, settings: in.Environment}
-	now := s.clock.Now()
-	if err := putEnvironment(tx, p, &env, now); err != nil {
-		return "", fmt.Errorf("release to %s: %w", env.endpoint, err)
+	env.endpoint, env.model = EndpointName(in.Model, in.Environment.Name), in.Model
+	env.name, env.settings, env.changed = in.Environment.Name, in.Environment, true
+	if env.early, err = s.early(tx, p, env.name); err != nil {
+		return "", err
 	}
-	r := Rollout{ID: fairlead.NewID("rol", now), Case: in.Case, Endpoint: env.endpoint,
+	r := Rollout{ID: fairlead.NewID("rol", s.Clock.Now()), Case: in.Case, Endpoint: env.endpoint,
 		Environment: env.name, Model: in.Model, To: in.Version, Plan: in.Environment}
 	return r.ID, s.transit(ctx, tx, p, env, start{r})
+}
+
+// servable is nil for a version that is packaged and not retired.
+func (s *Service) servable(tx *store.Tx, p fairlead.Project, model string, n int64) error {
+	v, err := s.Registry.Version(tx, p, model, n)
+	if err != nil {
+		return err
+	}
+	if v.State == registry.Retired {
+		return fairlead.Errorf(fairlead.Gone, "version %d of %s is retired (%s); release another one",
+			n, model, v.Reason)
+	}
+	ok, reason, err := s.Registry.Packaged(tx, p, model, n)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return fairlead.Errorf(fairlead.Precondition,
+			"version %d of %s cannot be served: it is not packaged (%s)", n, model, reason)
+	}
+	return nil
+}
+
+// early reports whether the project's file has an environment after this one:
+// releases to it leave the alias `live` alone.
+func (s *Service) early(tx *store.Tx, p fairlead.Project, name string) (bool, error) {
+	rev, err := s.Projects.Current(tx, p)
+	if fairlead.Is(err, fairlead.NotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	last, ok := rev.Spec.LastEnvironment()
+	return ok && last.Name != name, nil
 }
 
 // Rollout returns a rollout; NotFound for an id of another project.
@@ -138,7 +174,7 @@ func (s *Service) decide(ctx context.Context, tx *store.Tx, p fairlead.Project, 
 	if err != nil {
 		return err
 	}
-	if r.State == Finished {
+	if !r.Active() {
 		return fairlead.Errorf(fairlead.Precondition,
 			"%s is finished: %s; roll back the endpoint %s instead", r.name(), r.Outcome, r.Endpoint)
 	}
@@ -161,13 +197,8 @@ func (s *Service) StartShadow(ctx context.Context, tx *store.Tx, p fairlead.Proj
 	if err != nil {
 		return err
 	}
-	ok, why, err := s.models.Packaged(tx, p, env.model, version)
-	if err != nil {
-		return fmt.Errorf("shadow version %d on %s: %w", version, endpoint, err)
-	}
-	if !ok {
-		return fairlead.Errorf(fairlead.Precondition,
-			"version %d of %s cannot be a shadow: it is not packaged (%s)", version, env.model, why)
+	if err := s.servable(tx, p, env.model, version); err != nil {
+		return err
 	}
 	return s.transit(ctx, tx, p, env, shadow{version, reason})
 }
@@ -217,14 +248,14 @@ func (s *Service) Observe(ctx context.Context, tx *store.Tx, p fairlead.Project,
 	if err != nil {
 		return err
 	}
-	_, err = s.led.Append(ctx, tx, p, endpoint, at, event.Assignment{
+	_, err = s.Ledger.Append(ctx, tx, p, endpoint, at, event.Assignment{
 		Name: event.AssignmentAppliedType, Endpoint: endpoint, Generation: generation})
 	return err
 }
 
 // Idle reports whether every endpoint of the project serves what it should.
 func (s *Service) Idle(ctx context.Context, p fairlead.Project) (idle bool, err error) {
-	err = s.db.Read(ctx, func(tx *store.Tx) error {
+	err = s.DB.Read(ctx, func(tx *store.Tx) error {
 		n, err := countUnobserved(tx, p)
 		idle = n == 0
 		return err
@@ -247,6 +278,6 @@ func noEndpoint(endpoint string) error {
 
 // now returns the stream time that a transition happens at, in whole milliseconds.
 func (s *Service) now(tx *store.Tx, p fairlead.Project, endpoint string) (time.Time, error) {
-	at, err := s.streams.NowOrWall(tx, p, endpoint)
+	at, err := s.Stream.NowOrWall(tx, p, endpoint)
 	return at.UTC().Truncate(time.Millisecond), err
 }

@@ -45,14 +45,15 @@ func env(strategy string) spec.Environment {
 
 // world is the release stage over a real database, with stream time and ledger.
 type world struct {
-	t       *testing.T
-	path    string
-	db      *store.DB
-	led     *ledger.Ledger
-	streams *stream.Service
-	gates   *gate.Service
-	models  *registry.Service
-	release *release.Service
+	t        *testing.T
+	path     string
+	db       *store.DB
+	led      *ledger.Ledger
+	streams  *stream.Service
+	gates    *gate.Service
+	models   *registry.Service
+	projects *spec.Projects
+	release  *release.Service
 }
 
 func newWorld(t *testing.T) *world {
@@ -78,13 +79,15 @@ func (w *world) open() {
 	w.led = ledger.New(w.db, clock, log)
 	w.streams = stream.New(w.db, clock, log)
 	jobs := job.New(w.db, w.led, clock, log, job.Options{})
-	w.gates = gate.New(w.db, w.led, jobs, clock, log, spec.NewProjects(w.db, w.led, clock), gate.Sources{})
+	w.projects = spec.NewProjects(w.db, w.led, clock)
+	w.gates = gate.New(w.db, w.led, jobs, clock, log, w.projects, gate.Sources{})
 	blobs, err := blob.New(w.db, filepath.Dir(w.path))
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	w.models = registry.New(w.db, w.led, blobs, tracking.New(w.db, w.led, blobs, clock), clock)
-	w.release = release.New(w.db, w.led, w.streams, w.gates, w.models, clock, log)
+	w.release = release.New(release.Deps{DB: w.db, Ledger: w.led, Stream: w.streams, Projects: w.projects,
+		Registry: w.models, Gate: w.gates, Clock: clock, Log: log})
 	w.streams.Settles(func(ctx context.Context, _ fairlead.Project) (bool, error) { return w.led.Idle(ctx) })
 	if err := w.led.Start(w.t.Context()); err != nil {
 		w.t.Fatal(err)
@@ -249,11 +252,14 @@ func TestStart_FirstReleaseIsLiveAtOnceWhateverTheStrategy(t *testing.T) {
 func TestStart_RefusesWhatCannotBeReleased(t *testing.T) {
 	w := newWorld(t)
 	w.mustStart(1, env(spec.Replace))
-	if _, err := w.start(1, env(spec.Replace)); !fairlead.Is(err, fairlead.Precondition) {
-		t.Errorf("the live version again: %v", err)
-	}
-	if _, err := w.start(unpackaged, env(spec.Replace)); !fairlead.Is(err, fairlead.Precondition) {
-		t.Errorf("a version without a package: %v", err)
+	w.do(func(tx *store.Tx) error {
+		return w.models.Retire(t.Context(), tx, project, "bikes", 5, "too old")
+	})
+	for version, want := range map[int64]fairlead.Code{1: fairlead.Precondition, 5: fairlead.Gone,
+		unpackaged: fairlead.Precondition, 77: fairlead.NotFound} {
+		if _, err := w.start(version, env(spec.Replace)); !fairlead.Is(err, want) {
+			t.Errorf("version %d: %v, want %s", version, err, want)
+		}
 	}
 	id := w.mustStart(2, env(spec.Canary))
 	_, err := w.start(3, env(spec.Replace))
@@ -261,16 +267,22 @@ func TestStart_RefusesWhatCannotBeReleased(t *testing.T) {
 		t.Errorf("a second rollout: %v", err)
 	}
 	w.wantServing("live=1 canary=2")
+	if a := w.assignment(); a.Settings.Strategy != spec.Canary {
+		t.Errorf("the refused rollout changed the settings to %s", a.Settings.Strategy)
+	}
 }
 
 func TestStart_ToAnEarlierEnvironmentLeavesTheAliasAlone(t *testing.T) {
 	w := newWorld(t)
-	w.do(func(tx *store.Tx) error {
-		_, err := w.release.Start(t.Context(), tx, project, release.Start{
-			Environment: spec.Environment{Name: "staging", Strategy: spec.Replace}, Model: "bikes", Version: 1, Early: true})
-		return err
-	})
+	_, err := w.projects.Apply(t.Context(), []byte("project: default\nmodel: bikes\nrelease:\n"+
+		"  staging: {strategy: replace}\n  production: {strategy: replace}\n"), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.mustStart(1, spec.Environment{Name: "staging", Strategy: spec.Replace})
 	w.wantRegistry("live=0 held=1:live")
+	w.mustStart(2, env(spec.Replace))
+	w.wantRegistry("live=2 held=1:live,2:live")
 }
 
 func TestCanary_IsPromotedByEvidenceInStreamTime(t *testing.T) {
@@ -294,7 +306,7 @@ func TestCanary_IsPromotedByEvidenceInStreamTime(t *testing.T) {
 		body.Outcome != release.Promoted || body.Case != "case_3" || body.From != 2 {
 		t.Errorf("event %+v", body)
 	}
-	if a := w.assignment(); a.Generation != 6 || a.Settings.Log != spec.Durable || a.Version(release.Live) != 3 {
+	if a := w.assignment(); a.Generation != 6 || a.Settings.Log != spec.Durable || a.Version(release.RoleLive) != 3 {
 		t.Errorf("assignment %+v", a)
 	}
 	w.noTimers()
