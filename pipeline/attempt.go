@@ -1,0 +1,375 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/fairlead-ml/fairlead"
+	"github.com/fairlead-ml/fairlead/blob"
+	"github.com/fairlead-ml/fairlead/job"
+	"github.com/fairlead-ml/fairlead/job/shim"
+	"github.com/fairlead-ml/fairlead/store"
+)
+
+const (
+	// maxFence is above all fences.
+	maxFence = math.MaxInt64
+	// tokenLife bounds the token of a step without a time-out.
+	tokenLife = 30 * 24 * time.Hour
+	// stepGrace is what a step has to clean up when it is ended.
+	stepGrace = 5 * time.Second
+)
+
+// tokenSubject is who a step's token stands for.
+func tokenSubject(r *Run, s *Step) string {
+	return r.ID + "/" + strconv.Itoa(s.Try) + "/" + s.Name
+}
+
+// runStep brings a step to its end: from the cache, by adopting what an earlier
+// driver started, or by running it, with as many retries as it may have. A row in
+// the state failed is a result; an error is that of the infrastructure, or the
+// context's cause.
+func (d *driver) runStep(ctx context.Context, t *task) (*Step, error) {
+	if t.row == nil {
+		row, err := d.newStep(t)
+		if err != nil {
+			return nil, err
+		}
+		t.row = row
+		if hit, err := d.fromCache(ctx, t); hit || err != nil {
+			return row, err
+		}
+	}
+	d.progress(t, "running")
+	for {
+		t.row.jobStep = jobStep(t)
+		a, exit, err := d.job.Step(ctx, t.row.jobStep,
+			func(ctx context.Context, a job.Attempt) (shim.Spec, error) {
+				return d.prepare(ctx, t, a)
+			})
+		if err != nil {
+			return nil, err
+		}
+		if err := d.settle(ctx, t, a, exit); err != nil {
+			return nil, err
+		}
+		if t.row.State.Final() {
+			return t.row, nil
+		}
+	}
+}
+
+// jobStep names an attempt series in the job: a failed attempt is adopted under
+// its own name, so a retry needs another one.
+func jobStep(t *task) string {
+	part := "try" + strconv.Itoa(t.part.N)
+	switch t.part.N {
+	case Shared:
+		part = "shared"
+	case Refit:
+		part = "refit"
+	}
+	return fmt.Sprintf("%s.%s.%d", part, t.spec.Name, t.row.Fails+1)
+}
+
+// newStep returns the row of a step that begins, with its key.
+func (d *driver) newStep(t *task) (*Step, error) {
+	parts := keyParts{
+		Format: keyFormat, Step: t.spec.Name, Command: t.spec.Run, Env: t.spec.Env,
+		Outputs: t.spec.Out, Inputs: map[string]string{}, Params: t.params,
+		Code: treeDigest(d.code), Lock: d.lock, Platform: platform(),
+	}
+	for _, in := range t.inputs {
+		parts.Inputs[in.name] = in.digest
+	}
+	key, err := parts.key()
+	if err != nil {
+		return nil, fmt.Errorf("key of step %s: %w", t.spec.Name, err)
+	}
+	now := d.Clock.Now()
+	return &Step{ID: fairlead.NewID("st", now), Try: t.part.N, Name: t.spec.Name, State: Running,
+		Key: key, Started: now, runK: d.run.k, parts: parts}, nil
+}
+
+// fromCache answers a step with the outputs and metrics of an earlier one that
+// has the same key.
+func (d *driver) fromCache(ctx context.Context, t *task) (hit bool, err error) {
+	if !t.spec.Cached() {
+		return false, nil
+	}
+	var old *Step
+	err = d.DB.Read(ctx, func(tx *store.Tx) error {
+		old, err = cachedStep(tx, d.p, t.row.Key)
+		return err
+	})
+	if errors.Is(err, store.ErrNoRows) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	outputs, err := d.Blobs.Files(ctx, d.p, owner(old.ID), "")
+	if err != nil || !complete(old, outputs) {
+		return false, err
+	}
+	row := t.row
+	row.State, row.Outputs, row.Points, row.Exit = Cached, old.Outputs, old.Points, old.Exit
+	row.From, row.Finished = old.ID, row.Started
+	if old.From != "" {
+		row.From = old.From
+	}
+	return true, d.commit(ctx, t, outputs)
+}
+
+// complete reports whether all that a step left is still stored.
+func complete(s *Step, files []blob.Entry) bool {
+	n := 0
+	for _, o := range s.Outputs {
+		n += o.Files
+	}
+	return n == len(files)
+}
+
+// commit stores a step's good end: its outputs, its metrics in tracking, and its
+// place in the cache.
+func (d *driver) commit(ctx context.Context, t *task, outputs []blob.Entry) error {
+	return d.job.Write(ctx, store.Control, func(tx *store.Tx) error {
+		if err := saveStep(tx, t.row); err != nil {
+			return err
+		}
+		if err := d.Tokens.RevokeBelow(tx, tokenSubject(d.run, t.row), maxFence); err != nil {
+			return err
+		}
+		if err := d.Blobs.LinkAll(tx, d.p, owner(t.row.ID), "", outputs); err != nil {
+			return err
+		}
+		if err := saveCache(tx, d.p, t.row.Key, t.row.ID); err != nil {
+			return err
+		}
+		return d.recordPoints(tx, t)
+	})
+}
+
+// prepare makes the private directories of an attempt and its token.
+func (d *driver) prepare(ctx context.Context, t *task, a job.Attempt) (shim.Spec, error) {
+	dirs := d.scratch(a)
+	if err := d.furnish(ctx, t, dirs); err != nil {
+		return shim.Spec{}, err
+	}
+	var token string
+	err := d.job.Write(ctx, store.Control, func(tx *store.Tx) (err error) {
+		if err := saveStep(tx, t.row); err != nil {
+			return err
+		}
+		who := tokenSubject(d.run, t.row)
+		if err := d.Tokens.RevokeBelow(tx, who, a.Fence); err != nil {
+			return err
+		}
+		life := tokenLife
+		if t.spec.Timeout.Duration > 0 {
+			life = t.spec.Timeout.Duration + time.Minute
+		}
+		token, err = d.Tokens.IssueStep(tx, d.p, who, a.Fence, d.Clock.Now().Add(life))
+		return err
+	})
+	if err != nil {
+		return shim.Spec{}, err
+	}
+	env := stepEnv{dirs: dirs, step: t.spec, inputs: t.paths(dirs), params: t.params, env: d.env}
+	if d.URL != nil && d.URL() != "" {
+		env.tracking = &trackingEnv{url: d.URL(), project: d.p.Name, token: token,
+			run: t.part.Run, experiment: d.run.Model}
+	}
+	return shim.Spec{
+		Command: []string{"/bin/sh", "-c", t.spec.Run}, WorkDir: dirs.cwd, Env: env.list(),
+		Timeout: t.spec.Timeout.Duration, Grace: stepGrace,
+	}, nil
+}
+
+// scratch is where one attempt works. It is removed when the attempt is settled.
+type scratch struct{ root, cwd, in, out, tmp string }
+
+func (d *driver) scratch(a job.Attempt) scratch {
+	return newScratch(filepath.Join(d.workDir(), a.Step+"."+strconv.FormatInt(a.Fence, 10)))
+}
+
+func newScratch(root string) scratch {
+	return scratch{root: root, cwd: filepath.Join(root, "cwd"), in: filepath.Join(root, "in"),
+		out: filepath.Join(root, "out"), tmp: filepath.Join(root, "tmp")}
+}
+
+func (s scratch) make() error {
+	if err := os.RemoveAll(s.root); err != nil {
+		return err
+	}
+	for _, dir := range []string{s.cwd, s.in, s.out, s.tmp} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// outPath is where a step writes an output.
+func (s scratch) outPath(name string) string { return filepath.Join(s.out, name) }
+
+// workDir is where the run keeps its working files.
+func (d *driver) workDir() string { return filepath.Join(d.dir, d.run.ID) }
+
+// furnish fills an attempt's directories: a private copy of the code, and of the
+// inputs, so that no step can change what another one reads.
+func (d *driver) furnish(ctx context.Context, t *task, dirs scratch) error {
+	if err := dirs.make(); err != nil {
+		return err
+	}
+	code, err := d.checkout(ctx)
+	if err != nil {
+		return err
+	}
+	if err := copyTree(ctx, code, dirs.cwd); err != nil {
+		return fmt.Errorf("copy the code: %w", err)
+	}
+	paths := t.paths(dirs)
+	for _, in := range t.inputs {
+		if err := d.place(ctx, in, paths[in.name]); err != nil {
+			return fmt.Errorf("input %s: %w", in.name, err)
+		}
+	}
+	return nil
+}
+
+// paths are where an attempt finds its inputs.
+func (t *task) paths(dirs scratch) map[string]string {
+	paths := make(map[string]string, len(t.inputs))
+	for _, in := range t.inputs {
+		name := in.name
+		if in.step == "" {
+			name += ".parquet"
+		}
+		paths[in.name] = filepath.Join(dirs.in, name)
+	}
+	return paths
+}
+
+// place copies an input to where the step finds it.
+func (d *driver) place(ctx context.Context, in input, to string) error {
+	if in.step == "" {
+		from, err := d.Data.Path(ctx, d.p, in.ref)
+		if err != nil {
+			return err
+		}
+		return copyFile(from, to, 0o444)
+	}
+	if in.dir {
+		return d.Blobs.Materialize(ctx, d.p, owner(in.step), in.name, to)
+	}
+	from, _, err := d.Blobs.Path(ctx, d.p, owner(in.step), in.name)
+	if err != nil {
+		return err
+	}
+	return copyFile(from, to, 0o444)
+}
+
+// settle stores how an attempt ended. The row is then final, or the step may be
+// tried again.
+func (d *driver) settle(ctx context.Context, t *task, a job.Attempt, exit shim.Exit) error {
+	dirs := d.scratch(a)
+	row := t.row
+	row.Exit, row.Finished = &exit, d.Clock.Now()
+	points, err := readPoints(a.Dir)
+	if err != nil {
+		return err
+	}
+	row.Points = points
+	if why := badNames(t.spec.Name, points); why != "" && exit.OK() {
+		return d.failed(ctx, t, a, why)
+	}
+	if !exit.OK() {
+		return d.failed(ctx, t, a, failure(t.spec.Name, a.Dir, exit))
+	}
+	outputs, entries, err := d.collect(ctx, t.spec, dirs)
+	if fairlead.Is(err, fairlead.Invalid) {
+		return d.failed(ctx, t, a, fairlead.MessageOf(err))
+	}
+	if err != nil {
+		return err
+	}
+	row.State, row.Outputs, row.Error = Succeeded, outputs, ""
+	if err := d.commit(ctx, t, entries); err != nil {
+		return err
+	}
+	return os.RemoveAll(dirs.root)
+}
+
+// failed counts an attempt that failed by itself.
+func (d *driver) failed(ctx context.Context, t *task, a job.Attempt, why string) error {
+	row := t.row
+	row.Fails++
+	row.Error = why
+	if row.Fails > t.spec.Retries {
+		row.State = Failed
+	}
+	err := d.job.Write(ctx, store.Control, func(tx *store.Tx) error {
+		if err := d.Tokens.RevokeBelow(tx, tokenSubject(d.run, row), maxFence); err != nil {
+			return err
+		}
+		return saveStep(tx, row)
+	})
+	if err != nil {
+		return err
+	}
+	return os.RemoveAll(d.scratch(a).root)
+}
+
+// Limits of the part of a log that a failure shows.
+const (
+	tailBytes = 4 << 10
+	tailLines = 15
+)
+
+// failure says in words how a step ended that did not end well, with the last
+// lines of what it printed.
+func failure(step, dir string, exit shim.Exit) string {
+	text := fmt.Sprintf("step %s %s", step, ending(exit))
+	part, err := shim.Tail(dir, tailBytes)
+	if err != nil || len(part.Data) == 0 {
+		return text
+	}
+	lines := strings.Split(strings.TrimRight(strings.ToValidUTF8(string(part.Data), "\uFFFD"), "\n"), "\n")
+	lines = lines[max(0, len(lines)-tailLines):]
+	return text + "; the end of its log:\n  " + strings.Join(lines, "\n  ")
+}
+
+func ending(e shim.Exit) string {
+	switch e.State {
+	case shim.Exited:
+		return fmt.Sprintf("failed with exit status %d", e.Code)
+	case shim.Signaled:
+		return "was ended by the signal " + e.Signal
+	case shim.TimedOut:
+		ran := time.Duration(e.FinishedMS-e.StartedMS) * time.Millisecond
+		return fmt.Sprintf("took longer than its timeout and was ended after %s",
+			ran.Round(100*time.Millisecond))
+	case shim.StartError:
+		return "could not be started: " + e.Error
+	}
+	return "was killed"
+}
+
+// sortedKeys is for texts that must not depend on the order of a map.
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}

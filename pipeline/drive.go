@@ -1,0 +1,505 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"sync"
+
+	"github.com/fairlead-ml/fairlead"
+	"github.com/fairlead-ml/fairlead/blob"
+	"github.com/fairlead-ml/fairlead/data"
+	"github.com/fairlead-ml/fairlead/engine/pyenv"
+	"github.com/fairlead-ml/fairlead/job"
+	"github.com/fairlead-ml/fairlead/spec"
+	"github.com/fairlead-ml/fairlead/store"
+)
+
+// driver drives one run, from whatever its rows say to its end. Only its own
+// goroutine (loop) touches its fields after it was loaded; the goroutines that
+// perform steps get what they need in a task, and send back what came of it.
+type driver struct {
+	*Service
+	job   *job.Run
+	p     fairlead.Project
+	run   *Run
+	plan  *plan
+	code  []blob.Entry
+	env   *pyenv.Env // nil without `python:`
+	lock  string     // digest of the environment's lock, "" without one
+	parts map[int]*part
+	limit int
+	// digests of the data that steps read, by name
+	digests map[string]string
+
+	results chan result
+	active  int
+	changed bool // a part has ended since advance looked
+
+	pristine sync.Mutex
+	codeDir  string // the code that steps see; "" before the first that runs
+}
+
+// part is a try, the shared steps before the tries, or the refit after them.
+type part struct {
+	Try
+	steps  map[string]*Step // begun
+	busy   map[string]bool  // being performed
+	closed bool             // its run in tracking has ended
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+}
+
+// task is one step of one part, ready to be performed.
+type task struct {
+	part   *part
+	spec   spec.Step
+	row    *Step // nil when it has not begun
+	params map[string]any
+	inputs []input
+}
+
+// input is one resolved input of a task.
+type input struct {
+	name   string
+	digest string
+	ref    data.Ref // of data
+	step   string   // id of the step whose output it is; "" for data
+	dir    bool
+}
+
+type result struct {
+	task *task
+	row  *Step
+	err  error
+}
+
+// errNotNeeded ends the steps of tries that can no longer matter.
+var errNotNeeded = errors.New("the search has ended before this try")
+
+// drive is the handler of a run's job.
+func (s *Service) drive(ctx context.Context, r *job.Run) error {
+	var pl payload
+	if err := r.Job.Decode(&pl); err != nil {
+		return err
+	}
+	d, err := s.load(ctx, r, pl.Run)
+	if err != nil {
+		return err
+	}
+	// A driver that gives up leaves its steps to the next one, as a server that
+	// stops does.
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	if err := d.begin(ctx); err != nil {
+		return err
+	}
+	if err := d.loop(ctx); err != nil {
+		stop(job.ErrStopping)
+		d.drain()
+		return err
+	}
+	d.dismiss(math.MinInt)
+	d.drain()
+	return d.finish(context.WithoutCancel(ctx))
+}
+
+// load reads where the run stands.
+func (s *Service) load(ctx context.Context, r *job.Run, id string) (*driver, error) {
+	d := &driver{Service: s, job: r, p: r.Job.Project, parts: map[int]*part{},
+		results: make(chan result), digests: map[string]string{}}
+	var rev *spec.Revision
+	var tries []Try
+	var steps []*Step
+	err := s.DB.Read(ctx, func(tx *store.Tx) (err error) {
+		if d.run, err = readRun(tx, d.p, id); err != nil {
+			return err
+		}
+		if rev, err = s.Projects.Revision(tx, d.p, d.run.SpecRev); err != nil {
+			return err
+		}
+		if tries, err = listTries(tx, d.run.k); err != nil {
+			return err
+		}
+		steps, err = listSteps(tx, d.run.k)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if d.plan, err = newPlan(rev.Spec, d.run.Fixed); err != nil {
+		return nil, err
+	}
+	if d.limit = rev.Spec.Pipeline.Concurrency; d.limit == 0 {
+		d.limit = defaultConcurrency
+	}
+	for _, t := range tries {
+		d.parts[t.N] = &part{Try: t, steps: map[string]*Step{}, busy: map[string]bool{},
+			closed: t.State.Final()}
+	}
+	for _, step := range steps {
+		d.parts[step.Try].steps[step.Name] = step
+	}
+	return d, nil
+}
+
+// begin prepares what all steps need: the list of the commit's files and the
+// environment; and says that the run has begun.
+func (d *driver) begin(ctx context.Context) error {
+	if d.run.State == Queued {
+		d.run.State, d.run.Started = Running, d.Clock.Now()
+		if err := d.open(ctx, Shared); err != nil {
+			return err
+		}
+	}
+	all, err := d.Blobs.Files(ctx, d.p, commitOwner(d.run.Commit), "")
+	if err != nil {
+		return err
+	}
+	d.code = codeFiles(d.plan.spec, all)
+	for _, part := range d.parts {
+		if part.ctx == nil {
+			part.ctx, part.cancel = context.WithCancelCause(ctx)
+		}
+	}
+	if d.env, err = d.environment(ctx, d.p, d.plan.spec, d.run.Commit, d.job.Progress); err != nil {
+		return err
+	}
+	d.lock = lockDigest(d.env)
+	return nil
+}
+
+// environment returns the Python environment that the file asks for at a commit,
+// and builds it first if need be; nil when the file has no `python:`.
+func (s *Service) environment(ctx context.Context, p fairlead.Project, sp *spec.Spec,
+	commit string, progress func(string)) (*pyenv.Env, error) {
+	python := sp.Pipeline.Python
+	if python == nil {
+		return nil, nil
+	}
+	text, err := s.Source.File(ctx, p, commit, python.Requirements)
+	if err != nil {
+		return nil, fmt.Errorf("pipeline.python.requirements: %w", err)
+	}
+	return s.Envs.Ensure(ctx, pyenv.Requirements{Text: string(text), Python: python.Version},
+		func(line string) { progress("building the Python environment: " + line) })
+}
+
+func lockDigest(env *pyenv.Env) string {
+	if env == nil {
+		return ""
+	}
+	return digest([]byte(env.Version + "\n" + env.Lock))
+}
+
+// loop performs steps until the outcome of the run is known.
+func (d *driver) loop(ctx context.Context) error {
+	for {
+		done, err := d.advance(ctx)
+		if done || err != nil {
+			return err
+		}
+		if d.active == 0 {
+			return fairlead.Errorf(fairlead.Internal,
+				"pipeline run %s has nothing left to do and no outcome", d.run.ID)
+		}
+		select {
+		case r := <-d.results:
+			err = d.received(ctx, r)
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// drain waits for the goroutines that perform steps.
+func (d *driver) drain() {
+	for ; d.active > 0; d.active-- {
+		<-d.results
+	}
+}
+
+// advance starts all that can start now, and reports whether the run's outcome is
+// known.
+func (d *driver) advance(ctx context.Context) (done bool, err error) {
+	for d.changed = true; d.changed && !done && err == nil; {
+		d.changed = false
+		done, err = d.look(ctx)
+	}
+	return done, err
+}
+
+func (d *driver) look(ctx context.Context) (done bool, err error) {
+	if d.parts[Shared].State == Failed {
+		return true, nil
+	}
+	v := d.verdict()
+	if v.decided {
+		d.run.Winner = v.winner
+		if v.winner == 0 || len(d.plan.refit()) == 0 {
+			return d.settled(), nil
+		}
+		if err := d.schedule(ctx, Refit); err != nil {
+			return false, err
+		}
+		refit, ok := d.parts[Refit]
+		return d.settled() && ok && refit.State.Final(), nil
+	}
+	d.dismiss(v.needed)
+	for n := Shared; n <= v.needed && d.active < d.limit; n++ {
+		if err := d.schedule(ctx, n); err != nil {
+			return false, err
+		}
+	}
+	return false, nil
+}
+
+// settled reports whether the shared steps, on which perhaps no try waits, have
+// ended too.
+func (d *driver) settled() bool { return d.parts[Shared].State.Final() }
+
+func (d *driver) verdict() verdict {
+	outcomes := make([]outcome, len(d.plan.tries))
+	for i := range outcomes {
+		part, ok := d.parts[i+1]
+		if !ok {
+			continue
+		}
+		o := outcome{started: true, ended: part.State.Final(), failed: part.State == Failed}
+		if part.Value != nil {
+			o.value, o.has = *part.Value, true
+		}
+		outcomes[i] = o
+	}
+	return judge(d.plan.goal, outcomes, d.late())
+}
+
+// late reports whether the wall time that the tries may take is over.
+func (d *driver) late() bool {
+	u := d.plan.goal.until
+	return u != nil && u.Within.Duration > 0 &&
+		d.Clock.Now().Sub(d.run.Started) >= u.Within.Duration
+}
+
+// dismiss ends the steps of tries that can no longer matter.
+func (d *driver) dismiss(needed int) {
+	for n, part := range d.parts {
+		if n > needed {
+			part.cancel(errNotNeeded)
+		}
+	}
+}
+
+// schedule starts the steps of a part whose inputs are there, within the limit.
+func (d *driver) schedule(ctx context.Context, n int) error {
+	if err := d.completed(ctx, n); err != nil {
+		return err
+	}
+	if part, ok := d.parts[n]; ok && part.State.Final() {
+		return nil
+	}
+	for _, step := range d.plan.steps(n) {
+		if d.active >= d.limit {
+			return nil
+		}
+		if !d.ready(step, n) {
+			continue
+		}
+		if err := d.perform(ctx, step, n); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ready reports whether the step is not begun here, and all that it reads exists.
+func (d *driver) ready(step spec.Step, n int) bool {
+	if part, ok := d.parts[n]; ok {
+		row := part.steps[step.Name]
+		if part.busy[step.Name] || row != nil && row.State.Final() {
+			return false
+		}
+	}
+	return !slices.ContainsFunc(step.In, func(name string) bool {
+		maker, home, ok := d.plan.home(name, n, d.run.Winner)
+		return ok && !d.made(maker, home)
+	})
+}
+
+func (d *driver) made(step string, n int) bool {
+	part, ok := d.parts[n]
+	if !ok {
+		return false
+	}
+	row := part.steps[step]
+	return row != nil && (row.State == Succeeded || row.State == Cached)
+}
+
+// perform runs one step in a goroutine of its own.
+func (d *driver) perform(ctx context.Context, step spec.Step, n int) error {
+	if err := d.open(ctx, n); err != nil {
+		return err
+	}
+	part := d.parts[n]
+	t := &task{part: part, spec: step, row: part.steps[step.Name], params: d.params(n)[step.Name]}
+	if err := d.resolve(ctx, t); err != nil {
+		return err
+	}
+	part.busy[step.Name] = true
+	d.active++
+	go func() {
+		row, err := d.runStep(part.ctx, t)
+		d.results <- result{t, row, err}
+	}()
+	return nil
+}
+
+// params returns the params of all steps in a part.
+func (d *driver) params(n int) Params {
+	switch n {
+	case Refit:
+		n = d.run.Winner
+	case Shared:
+		n = 1 // the tries agree on them
+	}
+	return d.plan.tries[n-1]
+}
+
+// resolve finds the content that each input of a task has.
+func (d *driver) resolve(ctx context.Context, t *task) error {
+	for _, name := range t.spec.In {
+		in := input{name: name}
+		maker, home, made := d.plan.home(name, t.part.N, d.run.Winner)
+		if made {
+			row := d.parts[home].steps[maker]
+			out, _ := row.output(name)
+			in.step, in.digest, in.dir = row.ID, out.Digest, out.Dir
+		} else {
+			in.ref = d.run.Inputs[name]
+			var err error
+			if in.digest, err = d.dataDigest(ctx, name, in.ref); err != nil {
+				return fmt.Errorf("input %s: %w", name, err)
+			}
+		}
+		t.inputs = append(t.inputs, in)
+	}
+	return nil
+}
+
+// dataDigest returns the content digest of an entry of `data`.
+func (d *driver) dataDigest(ctx context.Context, name string, ref data.Ref) (string, error) {
+	if digest, ok := d.digests[name]; ok {
+		return digest, nil
+	}
+	v, err := d.Data.Get(ctx, d.p, ref)
+	if err != nil {
+		return "", err
+	}
+	d.digests[name] = v.Digest
+	return v.Digest, nil
+}
+
+// received takes what came of a step.
+func (d *driver) received(ctx context.Context, r result) error {
+	d.active--
+	part := r.task.part
+	delete(part.busy, r.task.spec.Name)
+	switch {
+	case errors.Is(r.err, errNotNeeded):
+		return nil
+	case r.err != nil:
+		return r.err
+	}
+	part.steps[r.task.spec.Name] = r.row
+	return d.completed(ctx, part.N)
+}
+
+// completed closes a part of which a step has failed or all have succeeded.
+func (d *driver) completed(ctx context.Context, n int) error {
+	part, ok := d.parts[n]
+	if !ok || part.State.Final() {
+		return nil
+	}
+	steps := d.plan.steps(n)
+	for _, step := range steps {
+		if row := part.steps[step.Name]; row != nil && row.State == Failed {
+			return d.conclude(ctx, part, Failed, row.Error)
+		}
+	}
+	for _, step := range steps {
+		if !d.made(step.Name, n) {
+			return nil
+		}
+	}
+	if n == Shared || n == Refit {
+		return d.conclude(ctx, part, Succeeded, "")
+	}
+	return d.measured(ctx, part)
+}
+
+// measured closes a try with the value of the metric that decides. A try that
+// does not have it, though `until` asks for it, has failed.
+func (d *driver) measured(ctx context.Context, part *part) error {
+	goal := d.plan.goal
+	if !goal.known {
+		return d.conclude(ctx, part, Succeeded, "")
+	}
+	evaluate, _ := d.plan.spec.EvaluateStep()
+	points := last(part.steps[evaluate.Name].Points)
+	v, ok := points[goal.name]
+	if !ok {
+		v, ok = points[goal.String()]
+	}
+	if ok && !math.IsNaN(v) {
+		part.Value = &v
+		return d.conclude(ctx, part, Succeeded, "")
+	}
+	if goal.until == nil && len(d.plan.tries) == 1 {
+		return d.conclude(ctx, part, Succeeded, "")
+	}
+	why := fmt.Sprintf("step %s printed no `%s`; print a line `::metric %s=<value>`",
+		evaluate.Name, goal.name, goal.name)
+	if ok {
+		why = fmt.Sprintf("step %s printed %s=NaN, which cannot be compared", evaluate.Name, goal.name)
+	}
+	return d.conclude(ctx, part, Failed, why)
+}
+
+// conclude stores the end of a part, and ends what still runs of a failed one.
+func (d *driver) conclude(ctx context.Context, part *part, state State, why string) error {
+	if part.State.Final() {
+		return nil
+	}
+	part.State, part.Reason, d.changed = state, why, true
+	if state == Failed {
+		part.cancel(errNotNeeded)
+	}
+	if part.N == Shared {
+		return nil // its run in tracking is the parent of the others: close ends it
+	}
+	part.closed = true
+	return d.job.Write(ctx, store.Control, func(tx *store.Tx) error {
+		err := d.Tracking.FinishRun(ctx, tx, d.p, part.Run, trackingStatus(state), 0)
+		if err != nil {
+			return err
+		}
+		return saveTry(tx, d.run.k, part.Try)
+	})
+}
+
+// progress says what the run is doing now.
+func (d *driver) progress(t *task, doing string) {
+	where := ""
+	switch {
+	case t.part.N == Refit:
+		where = "refit: "
+	case t.part.N != Shared && len(d.plan.tries) > 1:
+		where = fmt.Sprintf("try %d of %d: ", t.part.N, len(d.plan.tries))
+	}
+	d.job.Progress(where + doing + " " + t.spec.Name)
+}

@@ -1,0 +1,124 @@
+package pipeline
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+
+	"github.com/fairlead-ml/fairlead"
+	"github.com/fairlead-ml/fairlead/job/shim"
+	"github.com/fairlead-ml/fairlead/tracking"
+)
+
+// Point is one value that a step printed: `::metric wape=0.31 step=2`.
+type Point struct {
+	Name  string
+	Value float64
+	Step  int64
+}
+
+type pointJSON struct {
+	Name  string `json:"name"`
+	Value any    `json:"value"` // a text where JSON has no number: NaN, +Inf, -Inf
+	Step  int64  `json:"step,omitempty"`
+}
+
+// MarshalJSON writes a value that JSON has no number for as text.
+func (p Point) MarshalJSON() ([]byte, error) {
+	out := pointJSON{p.Name, p.Value, p.Step}
+	if math.IsNaN(p.Value) || math.IsInf(p.Value, 0) {
+		out.Value = strconv.FormatFloat(p.Value, 'g', -1, 64)
+	}
+	return json.Marshal(out)
+}
+
+// UnmarshalJSON reads what MarshalJSON writes.
+func (p *Point) UnmarshalJSON(b []byte) error {
+	var in pointJSON
+	if err := json.Unmarshal(b, &in); err != nil {
+		return err
+	}
+	p.Name, p.Step = in.Name, in.Step
+	switch v := in.Value.(type) {
+	case float64:
+		p.Value = v
+	case string:
+		var err error
+		p.Value, err = strconv.ParseFloat(v, 64)
+		return err
+	}
+	return nil
+}
+
+// maxPoints bounds what is kept of one step beside tracking: the newest ones.
+const maxPoints = 5000
+
+const metricMark = "::metric "
+
+// parseMark returns the points of a line `::metric name=value … [step=n]`; none
+// for other lines and for what is not a number. Step counts for the whole line.
+func parseMark(line string) (points []Point) {
+	rest, ok := strings.CutPrefix(line, metricMark)
+	if !ok {
+		return nil
+	}
+	var step int64
+	for field := range strings.FieldsSeq(rest) {
+		name, text, ok := strings.Cut(field, "=")
+		if !ok || name == "" {
+			continue
+		}
+		if name == "step" {
+			if n, err := strconv.ParseInt(text, 10, 64); err == nil {
+				step = n
+			}
+			continue
+		}
+		if v, err := strconv.ParseFloat(text, 64); err == nil {
+			points = append(points, Point{Name: name, Value: v})
+		}
+	}
+	for i := range points {
+		points[i].Step = step
+	}
+	return points
+}
+
+// readPoints returns what the step of an attempt printed.
+func readPoints(dir string) (points []Point, err error) {
+	for offset := int64(0); ; {
+		lines, next, err := shim.ReadMarks(dir, offset)
+		if err != nil || next == offset {
+			return points[max(0, len(points)-maxPoints):], err
+		}
+		for _, line := range lines {
+			points = append(points, parseMark(line)...)
+		}
+		offset = next
+	}
+}
+
+// badNames says which metric's name tracking would refuse, "" for none.
+func badNames(step string, points []Point) string {
+	for _, p := range points {
+		if err := tracking.ValidateName("metric", p.Name); err != nil {
+			return fmt.Sprintf("step %s printed a metric with a name that cannot be stored: %s",
+				step, fairlead.MessageOf(err))
+		}
+	}
+	return ""
+}
+
+// last returns the newest value of each name: that of the highest step, of equal
+// steps the one printed last.
+func last(points []Point) map[string]float64 {
+	out, steps := map[string]float64{}, map[string]int64{}
+	for _, p := range points {
+		if step, ok := steps[p.Name]; !ok || p.Step >= step {
+			out[p.Name], steps[p.Name] = p.Value, p.Step
+		}
+	}
+	return out
+}

@@ -1,0 +1,137 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/fairlead-ml/fairlead"
+	"github.com/fairlead-ml/fairlead/blob"
+	"github.com/fairlead-ml/fairlead/spec"
+)
+
+// collect stores the outputs that a step declares, and returns them with the
+// entries to link. Invalid when one is missing or empty.
+func (s *Service) collect(ctx context.Context, step spec.Step, dirs scratch) (
+	outputs []Output, entries []blob.Entry, err error) {
+	for _, name := range step.Out {
+		out, files, err := s.collectOne(ctx, name, dirs.outPath(name))
+		if errors.Is(err, fs.ErrNotExist) || err == nil && out.Files == 0 {
+			return nil, nil, fairlead.Errorf(fairlead.Invalid,
+				"step %s ended well, but left no output %q; write it to the path in "+
+					"FAIRLEAD_OUT_%s, or remove it from `out`", step.Name, name, variable(name))
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+		outputs, entries = append(outputs, out), append(entries, files...)
+	}
+	return outputs, entries, nil
+}
+
+func (s *Service) collectOne(ctx context.Context, name, path string) (Output, []blob.Entry,
+	error) {
+	info, err := os.Lstat(path)
+	if err != nil {
+		return Output{}, nil, err
+	}
+	switch {
+	case info.Mode().IsRegular():
+		obj, err := s.Blobs.PutFile(ctx, path)
+		out := Output{Name: name, Digest: obj.Digest, Files: 1, Bytes: obj.Bytes}
+		return out, []blob.Entry{{Path: name, Object: obj}}, err
+	case !info.IsDir():
+		return Output{}, nil, fairlead.Errorf(fairlead.Invalid,
+			"the output %q is neither a file nor a directory; write the content itself", name)
+	}
+	files, err := s.Blobs.PutDir(ctx, path)
+	if err != nil {
+		return Output{}, nil, err
+	}
+	out := Output{Name: name, Dir: true, Digest: treeDigest(files), Files: len(files)}
+	for i := range files {
+		out.Bytes += files[i].Bytes
+		files[i].Path = name + "/" + files[i].Path
+	}
+	return out, files, nil
+}
+
+// checkout returns a pristine copy of the code that steps see, written once for
+// each driver.
+func (d *driver) checkout(ctx context.Context) (string, error) {
+	d.pristine.Lock()
+	defer d.pristine.Unlock()
+	if d.codeDir != "" {
+		return d.codeDir, nil
+	}
+	dir := filepath.Join(d.workDir(), "code")
+	if err := d.writeCode(ctx, d.p, d.plan.spec, d.run.Commit, dir); err != nil {
+		return "", err
+	}
+	d.codeDir = dir
+	return dir, nil
+}
+
+// writeCode writes the files of a commit that steps see into dir.
+func (s *Service) writeCode(ctx context.Context, p fairlead.Project, sp *spec.Spec, commit,
+	dir string) error {
+	if err := os.RemoveAll(dir); err != nil {
+		return err
+	}
+	if err := s.Source.Checkout(ctx, p, commit, dir); err != nil {
+		return err
+	}
+	return filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			return err
+		}
+		rel, err := filepath.Rel(dir, path)
+		if err == nil && withheld(sp, filepath.ToSlash(rel)) {
+			err = os.Remove(path)
+		}
+		return err
+	})
+}
+
+// copyTree copies the files below from into the directory to.
+func copyTree(ctx context.Context, from, to string) error {
+	return filepath.WalkDir(from, func(path string, e fs.DirEntry, err error) error {
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(from, path)
+		if err != nil {
+			return err
+		}
+		dest := filepath.Join(to, rel)
+		if e.IsDir() {
+			return os.MkdirAll(dest, 0o755)
+		}
+		info, err := e.Info()
+		if err != nil {
+			return err
+		}
+		return copyFile(path, dest, info.Mode().Perm())
+	})
+}
+
+// copyFile copies a file; the kernel shares extents where the file system can.
+func copyFile(from, to string, mode fs.FileMode) error {
+	src, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer src.Close()
+	dst, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(dst, src)
+	return errors.Join(err, dst.Close())
+}

@@ -1,0 +1,402 @@
+package pipeline
+
+import (
+	"context"
+	"embed"
+	"io/fs"
+	"log/slog"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/fairlead-ml/fairlead"
+	"github.com/fairlead-ml/fairlead/auth"
+	"github.com/fairlead-ml/fairlead/blob"
+	"github.com/fairlead-ml/fairlead/data"
+	"github.com/fairlead-ml/fairlead/engine/pyenv"
+	"github.com/fairlead-ml/fairlead/event"
+	"github.com/fairlead-ml/fairlead/job"
+	"github.com/fairlead-ml/fairlead/job/shim"
+	"github.com/fairlead-ml/fairlead/ledger"
+	"github.com/fairlead-ml/fairlead/registry"
+	"github.com/fairlead-ml/fairlead/scm"
+	"github.com/fairlead-ml/fairlead/spec"
+	"github.com/fairlead-ml/fairlead/store"
+	"github.com/fairlead-ml/fairlead/tracking"
+)
+
+//go:embed migrations/*.sql
+var files embed.FS
+
+// Schema returns the tables of pipeline runs, tries, steps and the cache.
+func Schema() store.Schema {
+	sub, err := fs.Sub(files, "migrations")
+	if err != nil {
+		panic(err)
+	}
+	return store.Schema{Component: "pipeline", Files: sub}
+}
+
+// Kind is the kind of the jobs that drive runs.
+const Kind = "pipeline"
+
+// defaultConcurrency is how many steps of a run go at once unless the file says.
+const defaultConcurrency = 2
+
+// Datasets is what the pipeline asks of the data stage.
+type Datasets interface {
+	Get(ctx context.Context, p fairlead.Project, ref data.Ref) (*data.Version, error)
+	// Path returns a local Parquet file with the version's rows.
+	Path(ctx context.Context, p fairlead.Project, ref data.Ref) (string, error)
+}
+
+// Deps are what the stage stands on.
+type Deps struct {
+	DB       *store.DB
+	Ledger   *ledger.Ledger
+	Clock    fairlead.Clock
+	Log      *slog.Logger
+	Jobs     *job.Service
+	Blobs    *blob.Store
+	Source   *scm.Service
+	Projects *spec.Projects
+	Tokens   *auth.Tokens
+	Envs     *pyenv.Manager
+	Data     Datasets
+	Tracking *tracking.Service
+	Registry *registry.Service
+	// URL returns the server's own address, such as http://127.0.0.1:4747, under
+	// which steps reach tracking; empty when no server listens.
+	URL func() string
+}
+
+// Service runs pipelines. It is safe for concurrent use.
+type Service struct {
+	Deps
+	dir string // where runs keep their working files
+}
+
+// New returns the stage, whose working files live in dir/work, and registers its
+// jobs. The database's schema must include Schema().
+func New(deps Deps, dir string) (*Service, error) {
+	dir, err := filepath.Abs(filepath.Join(dir, "work"))
+	if err != nil {
+		return nil, err
+	}
+	s := &Service{Deps: deps, dir: dir}
+	s.Jobs.Handle(Kind, s.drive, job.Limits{})
+	s.Jobs.OnDone(Kind, s.concluded)
+	return s, nil
+}
+
+// State is where a run, a try or a step stands.
+type State string
+
+// The states. Cached steps were answered from the cache; ignored tries came after
+// the one that ended the search.
+const (
+	Queued    State = "queued"
+	Running   State = "running"
+	Succeeded State = "succeeded"
+	Cached    State = "cached"
+	Failed    State = "failed"
+	Cancelled State = "cancelled"
+	Ignored   State = "ignored"
+)
+
+// Final reports whether nothing in this state will change.
+func (s State) Final() bool { return s != Queued && s != Running }
+
+// Run is one run of a pipeline. Times are wall time.
+type Run struct {
+	ID         string              `json:"id"`
+	Model      string              `json:"model"`
+	SpecRev    int64               `json:"spec_revision"`
+	Commit     string              `json:"commit"`
+	Case       string              `json:"case,omitempty"`
+	Cause      string              `json:"cause"`
+	Inputs     map[string]data.Ref `json:"inputs"`
+	Holdout    data.Ref            `json:"holdout"`
+	Fixed      Params              `json:"fixed,omitempty"`
+	Job        string              `json:"job"`
+	State      State               `json:"state"`
+	Reason     string              `json:"reason,omitempty"` // why it ended so
+	Experiment string              `json:"experiment_id,omitempty"`
+	Winner     int                 `json:"winner,omitempty"` // number of the try, from 1
+	Version    int64               `json:"version,omitempty"`
+	Created    time.Time           `json:"created_at"`
+	Started    time.Time           `json:"started_at,omitzero"`
+	Finished   time.Time           `json:"finished_at,omitzero"`
+	Tries      []Try               `json:"tries,omitempty"` // in order; only Get fills it
+
+	k int64
+}
+
+// Try is one combination of params, and its run in tracking. N is Shared or Refit
+// for the two parts of a run that are no tries.
+type Try struct {
+	N      int      `json:"n"`
+	State  State    `json:"state"`
+	Params Params   `json:"params,omitempty"`
+	Run    string   `json:"run_id"`          // in tracking
+	Value  *float64 `json:"value,omitempty"` // of the metric that decides
+	Reason string   `json:"reason,omitempty"`
+}
+
+// Step is one step of one try.
+type Step struct {
+	ID       string     `json:"id"`
+	Try      int        `json:"try"` // a Try's N
+	Name     string     `json:"name"`
+	State    State      `json:"state"`
+	Fails    int        `json:"fails,omitempty"` // attempts that failed by themselves
+	Key      string     `json:"key"`
+	From     string     `json:"from,omitempty"` // the step whose outputs a cached one has
+	Outputs  []Output   `json:"outputs,omitempty"`
+	Points   []Point    `json:"metrics,omitempty"`
+	Exit     *shim.Exit `json:"exit,omitempty"` // of the last attempt
+	Error    string     `json:"error,omitempty"`
+	Started  time.Time  `json:"started_at"`
+	Finished time.Time  `json:"finished_at,omitzero"`
+
+	k       int64
+	runK    int64
+	parts   keyParts
+	jobStep string // the step's name in the job; a retry has another one
+}
+
+// Output is one declared output: a file or a directory of files.
+type Output struct {
+	Name   string `json:"name"`
+	Dir    bool   `json:"dir,omitempty"`
+	Digest string `json:"digest"` // of a directory: over paths and contents
+	Files  int    `json:"files"`
+	Bytes  int64  `json:"bytes"`
+}
+
+// output returns one of the step's outputs.
+func (s *Step) output(name string) (Output, bool) {
+	i := slices.IndexFunc(s.Outputs, func(o Output) bool { return o.Name == name })
+	if i < 0 {
+		return Output{}, false
+	}
+	return s.Outputs[i], true
+}
+
+// owner refers to the outputs of a step, each below its name.
+func owner(stepID string) blob.Owner { return blob.Owner{Kind: "step", ID: stepID} }
+
+// Start says what to run. Each input of the file's `data` that a step reads needs
+// a version. Fixed are the params to keep, by step, of a retraining; a file that
+// wants a search each time (`when: always`) gets one nevertheless.
+type Start struct {
+	Case    string
+	SpecRev int64
+	Commit  string
+	Inputs  map[string]data.Ref
+	Holdout data.Ref // kept from the steps; recorded for the version's lineage
+	Fixed   Params
+	Cause   string // user | schedule | case
+}
+
+// Start stores a run in the caller's transaction; it begins when that commits.
+// Precondition when the file has no pipeline, Invalid when an input is missing.
+func (s *Service) Start(ctx context.Context, tx *store.Tx, p fairlead.Project, st Start) (
+	id string, err error) {
+	rev, err := s.Projects.Revision(tx, p, st.SpecRev)
+	if err != nil {
+		return "", err
+	}
+	pl, err := newPlan(rev.Spec, st.Fixed)
+	if err != nil {
+		return "", err
+	}
+	for _, name := range pl.data() {
+		if _, ok := st.Inputs[name]; !ok {
+			return "", fairlead.Errorf(fairlead.Invalid,
+				"the pipeline reads %q, and no version of it was given", name)
+		}
+	}
+	now := s.Clock.Now()
+	r := &Run{ID: fairlead.NewID("pr", now), Model: rev.Spec.Model, SpecRev: st.SpecRev,
+		Commit: st.Commit, Case: st.Case, Cause: st.Cause, Inputs: st.Inputs, Holdout: st.Holdout,
+		Fixed: st.Fixed, State: Queued, Created: now}
+	r.Job, _, err = s.Jobs.Enqueue(tx, job.Task{Project: p, Kind: Kind, Key: r.ID,
+		Payload: payload{Run: r.ID}})
+	if err != nil {
+		return "", err
+	}
+	if err := insertRun(tx, p, r); err != nil {
+		return "", err
+	}
+	_, err = s.Ledger.Append(ctx, tx, p, subject(r), time.Time{}, event.PipelineRunStarted{
+		Pipeline: r.ID, Commit: r.Commit, Cause: r.Cause, Case: r.Case})
+	return r.ID, err
+}
+
+// payload is what the job of a run carries.
+type payload struct {
+	Run string `json:"run"`
+}
+
+func subject(r *Run) string { return "pipelinerun/" + r.ID }
+
+// Cancel ends a run that has not ended: its steps are killed, and nothing of it
+// is registered.
+func (s *Service) Cancel(ctx context.Context, p fairlead.Project, id string) error {
+	return s.DB.Write(ctx, store.Control, func(tx *store.Tx) error {
+		r, err := readRun(tx, p, id)
+		if err != nil || r.State.Final() {
+			return err
+		}
+		return s.Jobs.Cancel(ctx, tx, p.K, r.Job)
+	})
+}
+
+// concluded closes a run whose job ended without the driver saying how: it was
+// cancelled, or the driver failed.
+func (s *Service) concluded(ctx context.Context, tx *store.Tx, j *job.Job) error {
+	var pl payload
+	if err := j.Decode(&pl); err != nil {
+		return err
+	}
+	r, err := readRun(tx, j.Project, pl.Run)
+	if err != nil || r.State.Final() {
+		return err
+	}
+	r.State, r.Reason = Failed, j.Error
+	if j.State == job.Cancelled {
+		r.State, r.Reason = Cancelled, "cancelled"
+	}
+	return s.close(ctx, tx, j.Project, r)
+}
+
+// close stores the end of a run: nothing of it is left open, no token of its
+// steps is good any more.
+func (s *Service) close(ctx context.Context, tx *store.Tx, p fairlead.Project, r *Run) error {
+	r.Finished = s.Clock.Now()
+	if err := s.closeSteps(tx, r); err != nil {
+		return err
+	}
+	if err := s.closeTries(ctx, tx, p, r); err != nil {
+		return err
+	}
+	if err := updateRun(tx, r); err != nil {
+		return err
+	}
+	_, err := s.Ledger.Append(ctx, tx, p, subject(r), time.Time{}, event.PipelineRunFinished{
+		Pipeline: r.ID, State: string(r.State), Reason: r.Reason, Model: r.Model,
+		Version: r.Version, Case: r.Case})
+	return err
+}
+
+func (s *Service) closeSteps(tx *store.Tx, r *Run) error {
+	steps, err := listSteps(tx, r.k)
+	if err != nil {
+		return err
+	}
+	for _, step := range steps {
+		if step.State.Final() {
+			continue
+		}
+		if err := s.Tokens.RevokeBelow(tx, tokenSubject(r, step), maxFence); err != nil {
+			return err
+		}
+		step.State, step.Finished = Cancelled, r.Finished
+		if err := saveStep(tx, step); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// closeTries ends what is open, in tracking too. Tries beyond the one that ended
+// the search do not count, even if they had ended.
+func (s *Service) closeTries(ctx context.Context, tx *store.Tx, p fairlead.Project,
+	r *Run) error {
+	tries, err := listTries(tx, r.k)
+	if err != nil {
+		return err
+	}
+	for i := range tries {
+		if err := s.closeTry(ctx, tx, p, r, &tries[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Service) closeTry(ctx context.Context, tx *store.Tx, p fairlead.Project, r *Run,
+	t *Try) error {
+	if t.State != Running {
+		return nil
+	}
+	t.State = Cancelled
+	if t.N == Shared {
+		t.State = r.State
+	}
+	if err := s.Tracking.FinishRun(ctx, tx, p, t.Run, trackingStatus(t.State), 0); err != nil {
+		return err
+	}
+	return saveTry(tx, r.k, *t)
+}
+
+func trackingStatus(s State) string {
+	switch s {
+	case Succeeded, Cached:
+		return tracking.Finished
+	case Cancelled:
+		return tracking.Killed
+	}
+	return tracking.Failed
+}
+
+// Get returns a run with its tries.
+func (s *Service) Get(ctx context.Context, p fairlead.Project, id string) (r *Run, err error) {
+	err = s.DB.Read(ctx, func(tx *store.Tx) error {
+		if r, err = readRun(tx, p, id); err != nil {
+			return err
+		}
+		r.Tries, err = listTries(tx, r.k)
+		return err
+	})
+	return r, err
+}
+
+// List returns a page of the project's runs, newest first; a limit of 0 is 100,
+// and at most 1000 are returned.
+func (s *Service) List(ctx context.Context, p fairlead.Project, token string, limit int) (
+	page fairlead.Page[*Run], err error) {
+	if limit <= 0 {
+		limit = 100
+	}
+	limit = min(limit, 1000)
+	before := int64(1 << 62)
+	if err := fairlead.DecodeCursor(token, "pipeline runs", &before); err != nil {
+		return page, err
+	}
+	err = s.DB.Read(ctx, func(tx *store.Tx) error {
+		page.Items, err = listRuns(tx, p, before, limit+1)
+		return err
+	})
+	if len(page.Items) > limit {
+		page.Items = page.Items[:limit]
+		page.Next = fairlead.EncodeCursor("pipeline runs", page.Items[limit-1].k)
+	}
+	return page, err
+}
+
+// Steps returns the steps of a run that have begun, in the order of their
+// beginning.
+func (s *Service) Steps(ctx context.Context, p fairlead.Project, id string) (out []*Step,
+	err error) {
+	err = s.DB.Read(ctx, func(tx *store.Tx) error {
+		r, err := readRun(tx, p, id)
+		if err != nil {
+			return err
+		}
+		out, err = listSteps(tx, r.k)
+		return err
+	})
+	return out, err
+}

@@ -1,0 +1,217 @@
+package pipeline
+
+import (
+	"bytes"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/fairlead-ml/fairlead"
+	"github.com/fairlead-ml/fairlead/store"
+)
+
+type scanner interface{ Scan(dest ...any) error }
+
+// text returns v as JSON. What is stored here always has a JSON form.
+func text(v any) string {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic("pipeline: " + err.Error())
+	}
+	return string(b)
+}
+
+// fromText decodes what text wrote. Numbers keep their spelling, so that a param
+// that went through the database gives the same key.
+func fromText(s string, v any) error {
+	d := json.NewDecoder(bytes.NewReader([]byte(s)))
+	d.UseNumber()
+	return d.Decode(v)
+}
+
+const runColumns = `k, id, model, spec_rev, commit_sha, case_id, cause, inputs, holdout, fixed,
+	job_id, state, reason, experiment, winner, version, created_ms, started_ms, finished_ms`
+
+func scanRun(row scanner) (*Run, error) {
+	var r Run
+	var inputs, holdout, fixed string
+	var created, started, finished int64
+	err := row.Scan(&r.k, &r.ID, &r.Model, &r.SpecRev, &r.Commit, &r.Case, &r.Cause, &inputs,
+		&holdout, &fixed, &r.Job, &r.State, &r.Reason, &r.Experiment, &r.Winner, &r.Version,
+		&created, &started, &finished)
+	if err != nil {
+		return nil, err
+	}
+	r.Created, r.Started = fairlead.FromMS(created), fairlead.FromMS(started)
+	r.Finished = fairlead.FromMS(finished)
+	return &r, errors.Join(fromText(inputs, &r.Inputs), fromText(holdout, &r.Holdout),
+		fromText(fixed, &r.Fixed))
+}
+
+func insertRun(tx *store.Tx, p fairlead.Project, r *Run) error {
+	return tx.QueryRow(`insert into pipeline_run (id, project_k, model, spec_rev, commit_sha,
+		case_id, cause, inputs, holdout, fixed, job_id, state, reason, experiment, winner, version,
+		created_ms, started_ms, finished_ms)
+		values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', '', 0, 0, ?, 0, 0) returning k`,
+		r.ID, p.K, r.Model, r.SpecRev, r.Commit, r.Case, r.Cause, text(r.Inputs), text(r.Holdout),
+		text(r.Fixed), r.Job, r.State, fairlead.MS(r.Created)).Scan(&r.k)
+}
+
+func updateRun(tx *store.Tx, r *Run) error {
+	_, err := tx.Exec(`update pipeline_run set state = ?, reason = ?, experiment = ?, winner = ?,
+		version = ?, started_ms = ?, finished_ms = ? where k = ?`, r.State, r.Reason, r.Experiment,
+		r.Winner, r.Version, fairlead.MS(r.Started), fairlead.MS(r.Finished), r.k)
+	return err
+}
+
+func readRun(tx *store.Tx, p fairlead.Project, id string) (*Run, error) {
+	r, err := scanRun(tx.QueryRow("select "+runColumns+
+		" from pipeline_run where project_k = ? and id = ?", p.K, id))
+	if errors.Is(err, store.ErrNoRows) {
+		return nil, fairlead.Errorf(fairlead.NotFound, "there is no pipeline run %q", id)
+	}
+	return r, err
+}
+
+func listRuns(tx *store.Tx, p fairlead.Project, before int64, limit int) ([]*Run, error) {
+	return scanAll(scanRun)(tx.Query("select "+runColumns+
+		" from pipeline_run where project_k = ? and k < ? order by k desc limit ?",
+		p.K, before, limit))
+}
+
+// scanAll reads all rows of a query with scan.
+func scanAll[T any](scan func(scanner) (T, error)) func(*sql.Rows, error) ([]T, error) {
+	return func(rows *sql.Rows, err error) ([]T, error) {
+		if err != nil {
+			return nil, err
+		}
+		defer rows.Close()
+		var out []T
+		for rows.Next() {
+			v, err := scan(rows)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, v)
+		}
+		return out, rows.Err()
+	}
+}
+
+func scanTry(row scanner) (Try, error) {
+	var t Try
+	var params string
+	var value sql.NullFloat64
+	err := row.Scan(&t.N, &t.State, &params, &t.Run, &value, &t.Reason)
+	if err != nil {
+		return t, err
+	}
+	if value.Valid {
+		t.Value = &value.Float64
+	}
+	return t, fromText(params, &t.Params)
+}
+
+func saveTry(tx *store.Tx, runK int64, t Try) error {
+	_, err := tx.Exec(`insert into pipeline_try (run_k, n, state, params, tracking_run, value, reason)
+		values (?, ?, ?, ?, ?, ?, ?) on conflict (run_k, n) do update set state = excluded.state,
+		value = excluded.value, reason = excluded.reason`, runK, t.N, t.State, text(t.Params), t.Run,
+		t.Value, t.Reason)
+	return err
+}
+
+func listTries(tx *store.Tx, runK int64) ([]Try, error) {
+	return scanAll(scanTry)(tx.Query(`select n, state, params, tracking_run, value, reason
+		from pipeline_try where run_k = ? order by n`, runK))
+}
+
+const stepColumns = `k, id, run_k, n, name, state, fails, cache_key, parts, outputs, points,
+	from_id, job_step, ended, error, started_ms, finished_ms`
+
+func scanStep(row scanner) (*Step, error) {
+	var s Step
+	var parts, outputs, points, ended string
+	var started, finished int64
+	err := row.Scan(&s.k, &s.ID, &s.runK, &s.Try, &s.Name, &s.State, &s.Fails, &s.Key, &parts,
+		&outputs, &points, &s.From, &s.jobStep, &ended, &s.Error, &started, &finished)
+	if err != nil {
+		return nil, err
+	}
+	s.Started, s.Finished = fairlead.FromMS(started), fairlead.FromMS(finished)
+	return &s, errors.Join(fromText(parts, &s.parts), fromText(outputs, &s.Outputs),
+		fromText(points, &s.Points), fromText(ended, &s.Exit))
+}
+
+func saveStep(tx *store.Tx, s *Step) error {
+	return tx.QueryRow(`insert into pipeline_step (id, run_k, n, name, state, fails, cache_key,
+		parts, outputs, points, from_id, job_step, ended, error, started_ms, finished_ms)
+		values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+		on conflict (run_k, n, name) do update set state = excluded.state, fails = excluded.fails,
+			outputs = excluded.outputs, points = excluded.points, job_step = excluded.job_step,
+			ended = excluded.ended, error = excluded.error, finished_ms = excluded.finished_ms
+		returning k`, s.ID, s.runK, s.Try, s.Name, s.State, s.Fails, s.Key, text(s.parts),
+		text(s.Outputs), text(s.Points), s.From, s.jobStep, text(s.Exit), s.Error,
+		fairlead.MS(s.Started), fairlead.MS(s.Finished)).Scan(&s.k)
+}
+
+func listSteps(tx *store.Tx, runK int64) ([]*Step, error) {
+	return scanAll(scanStep)(tx.Query("select "+stepColumns+
+		" from pipeline_step where run_k = ? order by k", runK))
+}
+
+// stepByID returns a step of a project, ErrNoRows when there is none.
+func stepByID(tx *store.Tx, p fairlead.Project, id string) (*Step, error) {
+	return scanStep(tx.QueryRow("select "+stepColumns+` from pipeline_step s where id = ? and exists
+		(select 1 from pipeline_run r where r.k = s.run_k and r.project_k = ?)`, id, p.K))
+}
+
+// cachedStep returns the step that a key was last computed by.
+func cachedStep(tx *store.Tx, p fairlead.Project, key string) (*Step, error) {
+	var id string
+	err := tx.QueryRow("select step_id from pipeline_cache where project_k = ? and cache_key = ?",
+		p.K, key).Scan(&id)
+	if err != nil {
+		return nil, err
+	}
+	return stepByID(tx, p, id)
+}
+
+func saveCache(tx *store.Tx, p fairlead.Project, key, stepID string) error {
+	_, err := tx.Exec(`insert into pipeline_cache (project_k, cache_key, step_id) values (?, ?, ?)
+		on conflict (project_k, cache_key) do update set step_id = excluded.step_id`,
+		p.K, key, stepID)
+	return err
+}
+
+// stepBefore returns the newest step of that name of an earlier run of the model,
+// of the same try if that had it.
+func stepBefore(tx *store.Tx, p fairlead.Project, r *Run, step *Step) (*Step, error) {
+	return scanStep(tx.QueryRow("select "+stepColumns+` from pipeline_step where name = ?
+		and run_k in (select k from pipeline_run where project_k = ? and model = ? and k < ?)
+		order by run_k desc, case when n = ? then 0 else 1 end, k limit 1`,
+		step.Name, p.K, r.Model, r.k, step.Try))
+}
+
+func runByK(tx *store.Tx, p fairlead.Project, k int64) (*Run, error) {
+	return scanRun(tx.QueryRow("select "+runColumns+
+		" from pipeline_run where project_k = ? and k = ?", p.K, k))
+}
+
+func readEvaluation(tx *store.Tx, p fairlead.Project, key string) (points []Point, err error) {
+	var s string
+	err = tx.QueryRow("select points from pipeline_evaluation where project_k = ? and cache_key = ?",
+		p.K, key).Scan(&s)
+	if err != nil {
+		return nil, err
+	}
+	return points, fromText(s, &points)
+}
+
+func saveEvaluation(tx *store.Tx, p fairlead.Project, key string, points []Point,
+	now time.Time) error {
+	_, err := tx.Exec(`insert into pipeline_evaluation (project_k, cache_key, points, created_ms)
+		values (?, ?, ?, ?) on conflict (project_k, cache_key) do nothing`,
+		p.K, key, text(points), fairlead.MS(now))
+	return err
+}
