@@ -3,8 +3,8 @@
     fairlead_package.py MODEL_DIR OUT_DIR INPUTS RESULT
 
 INPUTS is a Parquet file, or a JSON list of row objects, with recorded inputs. The
-model is converted to ONNX, and both are given the same float32 values; they are
-equal when |onnx - python| / max(1, |python|) is at most TOLERANCE in every row.
+model is converted to ONNX, and both forms answer them; they are equal when
+|onnx - python| / max(1, |python|) is at most TOLERANCE in every row.
 
 Writes OUT_DIR/model.onnx or OUT_DIR/model/ and RESULT, a JSON object: the fields
 of the package's manifest, with the signature in MLflow's own form, or `error`
@@ -27,12 +27,11 @@ import warnings
 TOLERANCE = 1e-5
 MAX_ROWS = 20_000  # recorded rows that are compared
 MISSING_ROWS = 4  # rows tried for each optional column with that column missing
-SPLIT = 10  # trees summed in float32 before the sums are added in double
 OPSET = 18
 OPSET_LIGHTGBM = 15  # the newest that onnxmltools knows for its trees
-EXACT_INTEGER = 1 << 24  # float32 holds every whole number up to here
 
-NUMERIC = {"double", "float", "long", "integer", "boolean"}
+NUMPY = {"double": "float64", "float": "float32", "long": "int64", "integer": "int32", "boolean": "bool"}
+NUMERIC = set(NUMPY)
 TENSOR_KINDS = {
     "float64": "double", "float32": "float", "float16": "float",
     "int64": "long", "uint32": "long", "uint64": "long",
@@ -231,21 +230,18 @@ class Inputs:
         return pd.concat(rows, ignore_index=True) if rows else None
 
     def for_python(self, table):
-        """What the Python model takes: float32 values in the signature's types."""
+        """What the Python model takes: the table in the signature's types."""
         import numpy as np
 
         out = {}
         for f in self.fields:
             values = table[f.name].to_numpy()
-            if f.kind not in NUMERIC:
-                out[f.name] = values
-                continue
-            values = values.astype(np.float32).astype(np.float64)
-            dtype = {"double": "float64", "float": "float32", "long": "int64",
-                     "integer": "int32", "boolean": "bool"}[f.kind]  # fmt: skip
-            if dtype[0] != "f" and not np.isfinite(values).all():
-                dtype = "float64"
-            out[f.name] = values.astype(dtype)
+            if f.kind in NUMERIC:
+                dtype = NUMPY[f.kind]
+                if dtype[0] != "f" and np.isnan(values).any():
+                    dtype = "float64"
+                values = values.astype(dtype)
+            out[f.name] = values
         if self.tensor:
             return np.column_stack(list(out.values())).astype(self.tensor)
         import pandas as pd
@@ -309,45 +305,6 @@ def is_lightgbm(obj):
     return type(obj).__module__.split(".")[0] == "lightgbm"
 
 
-def floor_thresholds(booster):
-    """The booster with each threshold rounded down to float32.
-
-    x <= t for a float32 x holds exactly when x <= the largest float32 that is not
-    above t. Rounding to nearest may round up, and sends values on the split the
-    other way.
-    """
-    import lightgbm
-    import numpy as np
-
-    lines = []
-    for line in booster.model_to_string(num_iteration=booster.best_iteration or -1).split("\n"):
-        if line.startswith("tree_sizes="):
-            continue  # an index of byte positions, which no longer hold
-        if line.startswith("threshold="):
-            exact = np.array(line[len("threshold=") :].split(), dtype=np.float64)
-            near = exact.astype(np.float32)
-            down = np.where(near > exact, np.nextafter(near, np.float32(-np.inf)), near)
-            line = "threshold=" + " ".join(repr(float(v)) for v in down)
-        lines.append(line)
-    return lightgbm.Booster(model_str="\n".join(lines))
-
-
-def floored(estimator):
-    """A copy of a model in which every LightGBM part has floored thresholds."""
-    import copy
-
-    if type(estimator).__name__ == "Booster":
-        return floor_thresholds(estimator)
-    if is_lightgbm(estimator):
-        estimator = copy.copy(estimator)
-        estimator._Booster = floor_thresholds(estimator.booster_)
-        return estimator
-    if hasattr(estimator, "steps"):
-        estimator = copy.copy(estimator)
-        estimator.steps = [(name, floored(step)) for name, step in estimator.steps]
-    return estimator
-
-
 def contains_lightgbm(estimator):
     if is_lightgbm(estimator):
         return True
@@ -376,53 +333,110 @@ def wanted_output(model):
     return "label" if hasattr(last, "classes_") else "value"
 
 
-def onnx_inputs(inputs, single):
-    """Initial types: one float tensor of all columns, or a tensor for each."""
-    from skl2onnx.common.data_types import FloatTensorType, StringTensorType
+class ExactTrees:
+    """A converter's container that keeps tree ensembles in double.
 
-    if single:
-        return [("inputs", FloatTensorType([None, len(inputs.fields)]))]
+    As float32, thresholds and leaves are rounded: a value on a split may go the
+    other way, and a sum of hundreds of leaves loses its last digits. ONNX keeps
+    both exactly in tensor attributes, for inputs of type double, and ONNX Runtime
+    then sums in double: equal to LightGBM, and faster than sums of groups.
+    """
+
+    EXACT = ("nodes_values", "target_weights", "class_weights")
+
+    def __init__(self, scope, container, cast):
+        self.scope, self.container, self.cast = scope, container, cast
+
+    def __getattr__(self, name):
+        return getattr(self.container, name)
+
+    def add_node(self, op_type, inputs, outputs, **attrs):
+        if op_type.startswith("TreeEnsemble"):
+            inputs = self.as_double(inputs)
+            self.keep_exact(attrs)
+        self.container.add_node(op_type, inputs, outputs, **attrs)
+
+    def as_double(self, inputs):
+        from onnx import TensorProto
+
+        if not self.cast:
+            return inputs
+        name = self.scope.get_unique_variable_name("double_inputs")
+        node = self.scope.get_unique_operator_name("double_inputs")
+        self.container.add_node("Cast", inputs, name, to=TensorProto.DOUBLE, name=node, op_version=9)
+        return [name]
+
+    def keep_exact(self, attrs):
+        from onnx import TensorProto, helper
+
+        attrs.pop("nodes_hitrates", None)  # only a hint, and float32
+        attrs["op_version"] = 3
+        for key in self.EXACT:
+            if key in attrs:
+                values = [float(v) for v in attrs.pop(key)]
+                attrs[key + "_as_tensor"] = helper.make_tensor(key, TensorProto.DOUBLE, [len(values)], values)
+
+
+def convert(model, inputs, form):
+    """The ONNX model, with one output that is called prediction."""
+    if is_lightgbm(model.native):
+        converted = convert_lightgbm(model.native, len(inputs.fields))
+    else:
+        converted = convert_sklearn(model.native, initial_types(inputs, form))
+    return select_output(converted, wanted_output(model))
+
+
+def convert_lightgbm(estimator, features):
+    """A LightGBM model on its own, for inputs of type double."""
+    from onnx import TensorProto
+    from onnxmltools.convert.common._registration import register_converter
+    from onnxmltools.convert.common.data_types import FloatTensorType
+    from onnxmltools.convert.lightgbm.convert import convert as convert_model
+    from onnxmltools.convert.lightgbm.operator_converters import LightGbm
+
+    def exact(scope, operator, container):
+        LightGbm.convert_lightgbm(scope, operator, ExactTrees(scope, container, cast=False))
+
+    for operator in ("LgbmRegressor", "LgbmClassifier", "LgbmRanker"):
+        register_converter(operator, exact, overwrite=True)
+    converted = convert_model(
+        estimator,
+        name="model",
+        # Declared as float, because the converter knows no other; it is double.
+        initial_types=[("inputs", FloatTensorType([None, features]))],
+        target_opset=OPSET_LIGHTGBM,
+        zipmap=False,
+    )
+    converted.graph.input[0].type.tensor_type.elem_type = TensorProto.DOUBLE
+    return converted
+
+
+def initial_types(inputs, form):
+    """One tensor of all columns, or a tensor for each, of float or double."""
+    from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType, StringTensorType
+
+    layout, precision = form
+    number = DoubleTensorType if precision == "double" else FloatTensorType
+    if layout == "tensor":
+        return [("inputs", number([None, len(inputs.fields)]))]
     return [
-        (f.name, (FloatTensorType if f.kind in NUMERIC else StringTensorType)([None, 1]))
+        (f.name, (number if f.kind in NUMERIC else StringTensorType)([None, 1]))
         for f in inputs.fields
     ]
 
 
-def convert(model, inputs, single):
-    """The ONNX model, with one output that is called prediction."""
-    estimator = floored(model.native)
-    if is_lightgbm(estimator):
-        from onnxmltools.convert.lightgbm.convert import convert as convert_lightgbm
-        from onnxmltools.convert.common.data_types import FloatTensorType
-
-        converted = convert_lightgbm(
-            estimator,
-            name="model",
-            initial_types=[("inputs", FloatTensorType([None, len(inputs.fields)]))],
-            target_opset=OPSET_LIGHTGBM,
-            zipmap=False,
-            split=SPLIT,
-        )
-    else:
-        converted = convert_sklearn(estimator, onnx_inputs(inputs, single))
-    return select_output(converted, wanted_output(model))
-
-
-def convert_sklearn(estimator, initial_types):
+def convert_sklearn(estimator, types):
     import skl2onnx
 
-    options = {}
-    if hasattr(final(estimator), "classes_"):
-        options = {id(final(estimator)): {"zipmap": False}}
     if contains_lightgbm(estimator):
         register_lightgbm()
-        last = final(estimator)
-        if is_lightgbm(last) and not hasattr(last, "classes_"):
-            options = {id(last): {"split": SPLIT}}
+    last, options = final(estimator), {}
+    if hasattr(last, "classes_"):
+        options = {id(last): {"zipmap": False}}
     return skl2onnx.convert_sklearn(
         estimator,
         name="model",
-        initial_types=initial_types,
+        initial_types=types,
         options=options,
         target_opset={"": OPSET, "ai.onnx.ml": 3},
     )
@@ -431,21 +445,31 @@ def convert_sklearn(estimator, initial_types):
 def register_lightgbm():
     """Teaches skl2onnx the LightGBM estimators, for those inside a pipeline."""
     import lightgbm
-    from onnxmltools.convert.lightgbm.operator_converters.LightGbm import convert_lightgbm
+    from onnxmltools.convert.lightgbm.operator_converters import LightGbm
     from skl2onnx import update_registered_converter
+    from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType
     from skl2onnx.common.shape_calculator import (
         calculate_linear_classifier_output_shapes,
         calculate_linear_regressor_output_shapes,
     )
 
+    def exact(scope, operator, container):
+        double = isinstance(operator.inputs[0].type, DoubleTensorType)
+        LightGbm.convert_lightgbm(scope, operator, ExactTrees(scope, container, cast=not double))
+
+    def regressor_shapes(operator):
+        calculate_linear_regressor_output_shapes(operator)
+        operator.outputs[0].type = FloatTensorType(operator.outputs[0].type.shape)
+
+    def classifier_shapes(operator):
+        calculate_linear_classifier_output_shapes(operator)
+        operator.outputs[1].type = FloatTensorType(operator.outputs[1].type.shape)
+
     update_registered_converter(
-        lightgbm.LGBMRegressor, "FairleadLGBMRegressor",
-        calculate_linear_regressor_output_shapes, convert_lightgbm,
-        options={"split": None},
-    )  # fmt: skip
+        lightgbm.LGBMRegressor, "FairleadLGBMRegressor", regressor_shapes, exact
+    )
     update_registered_converter(
-        lightgbm.LGBMClassifier, "FairleadLGBMClassifier",
-        calculate_linear_classifier_output_shapes, convert_lightgbm,
+        lightgbm.LGBMClassifier, "FairleadLGBMClassifier", classifier_shapes, exact,
         options={"nocl": [True, False], "zipmap": [True, False, "columns"]},
     )  # fmt: skip
 
@@ -472,7 +496,9 @@ def select_output(converted, wanted):
 
 
 class Session:
-    """The ONNX model as it will be served: by ONNX Runtime, on float32."""
+    """The ONNX model as it will be served, by ONNX Runtime."""
+
+    TYPES = {"tensor(float)": "float32", "tensor(double)": "float64"}
 
     def __init__(self, content, inputs):
         import onnxruntime
@@ -482,21 +508,19 @@ class Session:
         options.inter_op_num_threads = 1
         options.log_severity_level = 4
         self.session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-        self.names = [i.name for i in self.session.get_inputs()]
-        self.inputs = inputs
+        self.wanted = self.session.get_inputs()
+        self.fields = inputs.fields
 
     def predict(self, table):
         import numpy as np
 
-        fields = self.inputs.fields
-        if self.names == ["inputs"]:
-            feed = {"inputs": table.to_numpy(dtype=np.float32)}
-        else:
-            feed = {}
-            for f in fields:
-                dtype = np.float32 if f.kind in NUMERIC else object
-                if f.name in self.names:
-                    feed[f.name] = table[f.name].to_numpy(dtype=dtype).reshape(-1, 1)
+        feed = {}
+        for i in self.wanted:
+            dtype = self.TYPES.get(i.type, "object")
+            if len(self.wanted) == 1 and i.name == "inputs":
+                feed[i.name] = table.to_numpy(dtype=dtype)
+            else:
+                feed[i.name] = table[i.name].to_numpy(dtype=dtype).reshape(-1, 1)
         out = np.asarray(self.session.run(["prediction"], feed)[0])
         return out[:, 0] if out.ndim == 2 and out.shape[1] == 1 else out
 
@@ -572,46 +596,50 @@ def refuse_early(model, inputs):
     if model.native is None:
         raise NotConvertible(f"models of {model.loader} have no ONNX converter here")
     for f in inputs.fields:
-        column = inputs.table[f.name]
         if f.kind == "datetime":
             raise NotConvertible(f"column {f.name!r} is a time, which the ONNX model cannot take")
         if f.kind == "string" and not f.required:
             raise NotConvertible(f"column {f.name!r} is text that may be missing, and ONNX text cannot be")
-        if f.kind in ("long", "integer") and column.abs().max() > EXACT_INTEGER:
-            raise NotConvertible(f"column {f.name!r} has whole numbers that float32 cannot hold (above {EXACT_INTEGER})")
 
 
 def attempts(model, inputs):
-    """Whether to give all columns as one tensor, in the order to try."""
+    """The forms of the ONNX model's input, in the order to try."""
     if any(f.kind not in NUMERIC for f in inputs.fields):
-        return [False]
-    # Named columns matter only to estimators that choose among them by name.
-    return [True] if is_lightgbm(model.native) or inputs.tensor else [True, False]
+        return [("columns", "float"), ("columns", "double")]
+    if is_lightgbm(model.native):
+        return [("tensor", "double")]
+    forms = [("tensor", "float"), ("tensor", "double")]
+    if contains_lightgbm(model.native):
+        forms.reverse()
+    if not inputs.tensor:
+        forms.append(("columns", "float"))  # for estimators that choose columns by name
+    return forms
 
 
 def to_onnx(model, inputs, table, python):
-    """(content, parity) of an ONNX model that is equal, else NotConvertible; a
-    parity that failed is its second argument."""
-    failure = None
-    for single in attempts(model, inputs):
+    """(content, parity) of the first ONNX model that is equal, else NotConvertible;
+    the closest one's parity is its second argument."""
+    failures = []
+    for form in attempts(model, inputs):
         try:
-            content = convert(model, inputs, single).SerializeToString(deterministic=True)
+            content = convert(model, inputs, form).SerializeToString(deterministic=True)
             onnx = Session(content, inputs).predict(table)
             parity = compare(inputs, table, python, onnx)
-        except NotConvertible as e:
-            failure = failure or e
-            continue
         except ImportError as e:
             raise NotConvertible(f"the ONNX converters are not installed: {describe(e)}") from e
+        except NotConvertible as e:
+            failures.append((math.inf, e))
+            continue
         except Exception as e:
             # A converter may fail in any way on a model that it does not know.
             traceback.print_exc()
-            failure = failure or NotConvertible(f"the conversion failed: {describe(e)}")
+            failures.append((math.inf, NotConvertible(f"the conversion failed: {describe(e)}")))
             continue
         if "reason" not in parity:
             return content, parity
-        failure = NotConvertible(parity["reason"], parity)
-    raise failure
+        distance = float(parity["max_relative"])
+        failures.append((min(distance, sys.float_info.max), NotConvertible(parity["reason"], parity)))
+    raise min(failures, key=lambda f: f[0])[1]
 
 
 def package(model_dir, out_dir, inputs_path):
@@ -670,7 +698,7 @@ def converter(model):
 
 def describe(e):
     text = " ".join(str(e).split())
-    return f"{type(e).__name__}: {text[:500]}" if text else type(e).__name__
+    return f"{type(e).__name__}: {text[:300]}" if text else type(e).__name__
 
 
 def main(argv):

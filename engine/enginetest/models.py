@@ -119,6 +119,9 @@ def main():
     sklearn("logistic-labels", logistic, columns=required, output="str")
     sklearn("logistic-probabilities", logistic, columns=required, predict_fn="predict_proba")
     sklearn("histogram", HistGradientBoostingRegressor(max_iter=20).fit(X, y))
+    averaged = lightgbm.LGBMRegressor(boosting_type="rf", n_estimators=20, bagging_freq=1, bagging_fraction=0.5,
+                                      verbose=-1).fit(X, y)  # fmt: skip
+    lgbm("lightgbm-averaged", averaged)  # the converter takes 100 trees for granted
     sklearn("large-numbers", Ridge().fit(full[["hr"]] + 2**25, y), columns=[required[0]])
 
     offset = full[["hr"]] + 10_000_000

@@ -93,6 +93,9 @@ func load(t testing.TB, name, inputs string) engine.Predictor {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if m.Parity.Reason != "" || float64(m.Parity.MaxRelative) > 1e-6 {
+		t.Errorf("%s: parity %+v", name, m.Parity)
+	}
 	t.Cleanup(func() { p.Close() })
 	return p
 }
@@ -143,7 +146,7 @@ func TestPredict_EqualsLightGBM(t *testing.T) {
 			t.Fatalf("output %+v", out)
 		}
 		for i, got := range out.Columns[0].Floats {
-			if d := math.Abs(got-want[i]) / max(1, math.Abs(want[i])); d > 1e-5 {
+			if d := math.Abs(got-want[i]) / max(1, math.Abs(want[i])); d > 1e-7 {
 				t.Errorf("row %d: %v, LightGBM says %v", i, got, want[i])
 			}
 		}
@@ -203,6 +206,14 @@ func predict(t *testing.T, name, inputs string, in *engine.Frame) *engine.Frame 
 		t.Fatalf("%s: %v", name, err)
 	}
 	return out
+}
+
+func TestPredict_TakesDoubles(t *testing.T) {
+	in := engine.NewFrame(engine.Ints64("hr", 10_000_000, 10_000_012))
+	out := predict(t, "offset-scaler", "offset.parquet", in)
+	if a, b := out.Columns[0].Floats[0], out.Columns[0].Floats[1]; out.Rows != 2 || math.Abs(a-b) < 0.1 {
+		t.Errorf("output %v and %v", a, b)
+	}
 }
 
 func TestPredict_TakesATextColumn(t *testing.T) {

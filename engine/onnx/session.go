@@ -3,7 +3,6 @@ package onnx
 import (
 	"context"
 	"fmt"
-	"math"
 	"os"
 	"path/filepath"
 	"sync"
@@ -14,9 +13,9 @@ import (
 	"github.com/fairlead-ml/fairlead/engine"
 )
 
-// session is a loaded model. It takes one float32 tensor [rows, columns], or one
-// tensor [rows, 1] for each column, float32 or text, and answers with one output
-// [rows] or [rows, k].
+// session is a loaded model. It takes one tensor [rows, columns] of float32 or
+// float64, or one tensor [rows, 1] for each column, of numbers or text, and answers
+// with one output [rows] or [rows, k].
 type session struct {
 	runtime *Runtime
 	sig     engine.Signature
@@ -34,7 +33,7 @@ type session struct {
 // call holds the buffers of one call in flight.
 type call struct {
 	rows    int
-	in      *ort.Tensor[float32]
+	in      numbers
 	out     *ort.Tensor[float32]
 	options *ort.RunOptions
 }
@@ -92,7 +91,7 @@ func (s *session) fit(outputs []ort.InputOutputInfo) error {
 }
 
 func (s *session) takesOneTensor() bool {
-	if len(s.inputs) != 1 || s.inputs[0].DataType != ort.TensorElementDataTypeFloat {
+	if len(s.inputs) != 1 || s.inputs[0].DataType == ort.TensorElementDataTypeString {
 		return false
 	}
 	shape := s.inputs[0].Dimensions
@@ -142,8 +141,8 @@ func names(infos []ort.InputOutputInfo) []string {
 	return out
 }
 
-// Predict runs the model on the batch as float32. Cancelling ctx terminates the
-// run between two of the model's nodes.
+// Predict runs the model on the batch, as the model's own type of number.
+// Cancelling ctx terminates the run between two of the model's nodes.
 func (s *session) Predict(ctx context.Context, in *engine.Frame) (*engine.Frame, error) {
 	arranged, err := s.sig.Arrange(in)
 	if err != nil {
@@ -171,12 +170,12 @@ func (s *session) Predict(ctx context.Context, in *engine.Frame) (*engine.Frame,
 	return s.predictAny(ctx, c, arranged)
 }
 
-// predictPooled is the common case: one float32 tensor in, one out, both kept.
+// predictPooled is the common case: one tensor in, one of float32 out, both kept.
 func (s *session) predictPooled(ctx context.Context, c *call, f *engine.Frame) (*engine.Frame, error) {
 	if err := s.resize(c, f.Rows); err != nil {
 		return nil, err
 	}
-	fill(c.in.GetData(), f)
+	c.in.fill(f)
 	if err := s.run(ctx, c, []ort.Value{c.in}, []ort.Value{c.out}); err != nil {
 		return nil, err
 	}
@@ -234,34 +233,19 @@ func (s *session) run(ctx context.Context, c *call, in, out []ort.Value) error {
 	return fairlead.Errorf(fairlead.Internal, "the ONNX model failed on this request: %w", err)
 }
 
-// fill writes the columns into a row-major [rows, columns] buffer.
-func fill(dst []float32, f *engine.Frame) {
-	n := len(f.Columns)
-	for j := range f.Columns {
-		c := &f.Columns[j]
-		for i, v := range c.Floats {
-			if c.Valid != nil && !c.Valid[i] {
-				v = math.NaN()
-			}
-			dst[i*n+j] = float32(v)
-		}
-	}
-}
-
 // tensors returns the inputs that the model asks for, in its order.
 func (s *session) tensors(f *engine.Frame) ([]ort.Value, error) {
 	if s.single {
-		data := make([]float32, f.Rows*len(f.Columns))
-		fill(data, f)
-		t, err := ort.NewTensor(ort.NewShape(int64(f.Rows), int64(len(f.Columns))), data)
+		t, err := newNumbers(s.inputs[0].DataType, f.Rows, len(f.Columns))
 		if err != nil {
-			return nil, fmt.Errorf("ONNX input: %w", err)
+			return nil, err
 		}
+		t.fill(f)
 		return []ort.Value{t}, nil
 	}
 	var values []ort.Value
 	for _, in := range s.inputs {
-		v, err := columnTensor(&f.Columns[s.field(in.Name)], f.Rows)
+		v, err := columnTensor(in.DataType, &f.Columns[s.field(in.Name)], f.Rows)
 		if err != nil {
 			return values, fmt.Errorf("ONNX input %s: %w", in.Name, err)
 		}
@@ -270,14 +254,16 @@ func (s *session) tensors(f *engine.Frame) ([]ort.Value, error) {
 	return values, nil
 }
 
-func columnTensor(c *engine.Column, rows int) (ort.Value, error) {
-	shape := ort.NewShape(int64(rows), 1)
-	if c.Kind.Numeric() {
-		data := make([]float32, rows)
-		fill(data, &engine.Frame{Columns: []engine.Column{*c}, Rows: rows})
-		return ort.NewTensor(shape, data)
+func columnTensor(kind ort.TensorElementDataType, c *engine.Column, rows int) (ort.Value, error) {
+	if kind != ort.TensorElementDataTypeString {
+		t, err := newNumbers(kind, rows, 1)
+		if err != nil {
+			return nil, err
+		}
+		t.fill(&engine.Frame{Columns: []engine.Column{*c}, Rows: rows})
+		return t, nil
 	}
-	t, err := ort.NewStringTensor(shape)
+	t, err := ort.NewStringTensor(ort.NewShape(int64(rows), 1))
 	if err != nil {
 		return nil, err
 	}
@@ -332,11 +318,10 @@ func (s *session) resize(c *call, rows int) error {
 	}
 	c.release()
 	var err error
-	n := int64(rows)
-	if c.in, err = ort.NewEmptyTensor[float32](ort.NewShape(n, int64(len(s.sig.Inputs)))); err != nil {
-		return fmt.Errorf("ONNX input: %w", err)
+	if c.in, err = newNumbers(s.inputs[0].DataType, rows, len(s.sig.Inputs)); err != nil {
+		return err
 	}
-	shape := ort.NewShape(n, int64(s.width))
+	shape := ort.NewShape(int64(rows), int64(s.width))
 	if c.out, err = ort.NewEmptyTensor[float32](shape[:s.rank]); err != nil {
 		return fmt.Errorf("ONNX output: %w", err)
 	}
