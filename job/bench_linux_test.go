@@ -30,6 +30,40 @@ func openBench(b *testing.B, dir string) *world {
 	return w
 }
 
+// BenchmarkManyJobs is one of many jobs that wait together and have an effect each.
+func BenchmarkManyJobs(b *testing.B) {
+	w := openBench(b, b.TempDir())
+	w.Handle("a", effect, job.Limits{})
+	err := w.db.Write(b.Context(), store.Control, func(tx *store.Tx) error {
+		for range b.N {
+			if _, _, err := w.Enqueue(tx, job.Task{Project: project, Kind: "a"}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ResetTimer()
+	if err := w.Start(b.Context()); err != nil {
+		b.Fatal(err)
+	}
+	for idle := false; !idle; {
+		changed := w.db.Changed()
+		err := w.db.Read(b.Context(), func(tx *store.Tx) (err error) {
+			idle, err = w.Idle(tx, project.K)
+			return err
+		})
+		if err != nil {
+			b.Fatal(err)
+		}
+		if !idle {
+			<-changed
+		}
+	}
+}
+
 // BenchmarkJob is one job that does nothing, from enqueuing to done, with
 // nothing else to share its commits.
 func BenchmarkJob(b *testing.B) {

@@ -92,7 +92,8 @@ func chaosHandler(dir string) job.Handler {
 			return err
 		}
 		if !exit.OK() { // the test killed the step itself
-			return job.Lost(errors.New("the step was killed"))
+			killed := errors.New("the step was killed")
+			return job.Lost(errors.Join(killed, r.Forget(ctx, a.Step)))
 		}
 		part, err := shim.ReadLog(a.Dir, 0, 100)
 		if err != nil {

@@ -91,7 +91,8 @@ type lostError struct{ error }
 func (e lostError) Unwrap() error { return e.error }
 
 // Lost marks an error of a handler as the fault of the infrastructure: the job
-// runs again at once, with a higher fence and new steps, and no attempt is counted.
+// runs again at once, with a higher fence, and no attempt is counted. It adopts
+// its steps, ended ones with their exits; Run.Forget makes it start one again.
 func Lost(err error) error { return lostError{err} }
 
 type finalError struct{ error }

@@ -222,6 +222,10 @@ func TestRun_CarriesPayloadAndResult(t *testing.T) {
 
 func TestRun_FailuresAreRetriedAndCounted(t *testing.T) {
 	bad := fairlead.Errorf(fairlead.Invalid, "bad input")
+	failed := func() error { return bad }
+	permanent := func() error { return job.Permanent(bad) }
+	internal := func() error { return errors.New("secret") }
+	lost := func() error { return job.Lost(bad) }
 	for name, tc := range map[string]struct {
 		failures int // before it succeeds
 		err      func() error
@@ -231,14 +235,16 @@ func TestRun_FailuresAreRetriedAndCounted(t *testing.T) {
 		message  string
 		wait     time.Duration // at least
 	}{
-		"none":            {0, nil, job.Done, 1, 0, "", 0},
-		"within retries":  {2, func() error { return bad }, job.Done, 3, 0, "", 3 * time.Second},
-		"beyond retries":  {9, func() error { return bad }, job.Failed, 3, 0, "bad input", 3 * time.Second},
-		"permanent":       {9, func() error { return job.Permanent(bad) }, job.Failed, 1, 0, "bad input", 0},
-		"internal":        {9, func() error { return errors.New("secret") }, job.Failed, 3, 0, "internal error; the server's log has the cause", 0},
-		"panic":           {1, func() error { panic("oops") }, job.Done, 2, 0, "", time.Second},
-		"lost":            {5, func() error { return job.Lost(bad) }, job.Done, 1, 5, "", 0},
-		"lost every time": {99, func() error { return job.Lost(bad) }, job.Failed, 1, 8, "the job was lost 8 times; the last time: bad input", 0},
+		"none":           {0, nil, job.Done, 1, 0, "", 0},
+		"within retries": {2, failed, job.Done, 3, 0, "", 3 * time.Second},
+		"beyond retries": {9, failed, job.Failed, 3, 0, "bad input", 3 * time.Second},
+		"permanent":      {9, permanent, job.Failed, 1, 0, "bad input", 0},
+		"internal": {9, internal, job.Failed, 3, 0,
+			"internal error; the server's log has the cause", 3 * time.Second},
+		"panic": {1, func() error { panic("oops") }, job.Done, 2, 0, "", time.Second},
+		"lost":  {5, lost, job.Done, 1, 5, "", 0},
+		"lost every time": {99, lost, job.Failed, 1, 8,
+			"the job was lost 8 times; the last time: bad input", 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -253,7 +259,8 @@ func TestRun_FailuresAreRetriedAndCounted(t *testing.T) {
 				w.start(t)
 				begin := time.Now()
 				j := w.await(t, w.enqueue(t, job.Task{Kind: "a"}))
-				if j.State != tc.state || j.Attempt != tc.attempts || j.Losses != tc.losses || j.Error != tc.message {
+				if j.State != tc.state || j.Attempt != tc.attempts || j.Losses != tc.losses ||
+					j.Error != tc.message {
 					t.Errorf("%s after %d attempts and %d losses: %q", j.State, j.Attempt, j.Losses, j.Error)
 				}
 				if took := time.Since(begin); took < tc.wait || took > tc.wait+5*time.Second {
@@ -558,7 +565,8 @@ func TestList_PagesNewestFirstWithinAProject(t *testing.T) {
 		if token = p.Next; token == "" {
 			break
 		}
-		if _, err := w.List(t.Context(), project.K, job.Filter{}, token, 2); !fairlead.Is(err, fairlead.Invalid) {
+		_, err = w.List(t.Context(), project.K, job.Filter{}, token, 2)
+		if !fairlead.Is(err, fairlead.Invalid) {
 			t.Errorf("a token of another filter: %v", err)
 		}
 	}
@@ -568,7 +576,8 @@ func TestList_PagesNewestFirstWithinAProject(t *testing.T) {
 	if _, err := w.Get(t.Context(), project.K+1, want[0]); !fairlead.Is(err, fairlead.NotFound) {
 		t.Errorf("another project's job: %v", err)
 	}
-	if p, err := w.List(t.Context(), project.K+1, job.Filter{}, "", 0); err != nil || len(p.Items) != 0 {
+	p, err := w.List(t.Context(), project.K+1, job.Filter{}, "", 0)
+	if err != nil || len(p.Items) != 0 {
 		t.Errorf("another project's list: %v, %v", p, err)
 	}
 }

@@ -132,7 +132,7 @@ func running(tx *store.Tx) ([]*Job, error) {
 // toCancel returns the jobs of an owner that somebody asked to cancel.
 func toCancel(tx *store.Tx, owner string) ([]*Job, error) {
 	return scanJobs(tx.Query("select "+columns+` from job where state = 'running'
-		and owner = ? and cancel_ms > 0 order by k`, owner))
+		and owner = ? and cancel_ms > 0 order by lease_until_ms, k`, owner))
 }
 
 // renew extends a lease and stores the progress; it reports whether the run

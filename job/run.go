@@ -172,10 +172,13 @@ func (s *Service) execute(ctx context.Context, r *Run) {
 	defer s.forget(r)
 	defer r.cancel(nil)
 	err := s.call(ctx, r)
+	ctx, cause := context.WithoutCancel(ctx), context.Cause(ctx)
 	if r.isCommitted() {
+		if err := s.endSteps(ctx, r.Job.ID); err != nil {
+			s.log.Error("steps of a finished job cannot be ended", "job", r.Job.ID, "error", err)
+		}
 		return
 	}
-	ctx, cause := context.WithoutCancel(ctx), context.Cause(ctx)
 	if cause == ErrFenced || errors.Is(err, ErrFenced) {
 		s.log.Warn("job run was fenced off", "job", r.Job.ID, "kind", r.Job.Kind, "fence", r.Fence)
 		return
@@ -184,7 +187,7 @@ func (s *Service) execute(ctx context.Context, r *Run) {
 		s.log.Warn("job run failed", "job", r.Job.ID, "kind", r.Job.Kind, "fence", r.Fence,
 			"error", err)
 	}
-	if err != nil && cause != ErrStopping {
+	if err != nil && cause != ErrStopping && !isLost(err) {
 		err = errors.Join(err, s.endSteps(ctx, r.Job.ID))
 	}
 	s.settle(ctx, r, func(tx *store.Tx) error { return s.conclude(ctx, tx, r, err, cause) })
@@ -205,9 +208,6 @@ func (s *Service) conclude(ctx context.Context, tx *store.Tx, r *Run, err, cause
 	case cause == ErrStopping:
 		return s.requeue(tx, j, s.clock.Now())
 	case isLost(err):
-		if err := closeSteps(tx, j.ID); err != nil {
-			return err
-		}
 		return s.lose(ctx, tx, j, fairlead.MessageOf(err))
 	default:
 		return s.fail(ctx, tx, j, err)

@@ -104,7 +104,7 @@ func TestParseTiming_RefusesNonsense(t *testing.T) {
 }
 
 func FuzzParseTiming(f *testing.F) {
-	for _, text := range []string{"every 1h", "*/5 1-3,7 * jan-mar 0", "0 0 29 2 1", "x", "1/2/3 * * * *"} {
+	for _, text := range []string{"every 1h", "*/5 1-3,7 * jan-mar 0", "0 0 29 2 1", "1/2/3 * * * *"} {
 		f.Add(text, int64(1_800_000_000))
 	}
 	f.Fuzz(func(t *testing.T, text string, unix int64) {

@@ -57,6 +57,22 @@ func (r *Run) Step(ctx context.Context, name string, prepare PrepareFunc) (
 	return a, exit, err
 }
 
+// Forget lets a later run start the step again instead of taking the exit that
+// this one got. The attempt is ended if it still lives, and what it reports is
+// refused from now on.
+func (r *Run) Forget(ctx context.Context, name string) error {
+	last, err := r.lastStep(ctx, name)
+	if err != nil || !last.open {
+		return err
+	}
+	if err := endAttempt(ctx, r.service.attempt(r.Job.ID, name, last.fence)); err != nil {
+		return err
+	}
+	return r.Write(ctx, store.Control, func(tx *store.Tx) error {
+		return closeStep(tx, r.Job.ID, name)
+	})
+}
+
 var errLost = Lost(fairlead.Errorf(fairlead.Unavailable,
 	"the process that watched the step died; the step is run again"))
 

@@ -73,7 +73,8 @@ func (b *bench) prepare(script string) job.PrepareFunc {
 }
 
 // attempt waits until the step's newest attempt says who it is.
-func (b *bench) attempt(t *testing.T, id string, fence int64) (a job.Attempt, shimPID, childPID int) {
+func (b *bench) attempt(t *testing.T, id string, fence int64) (
+	a job.Attempt, shimPID, childPID int) {
 	t.Helper()
 	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
 		var who struct{ Shim, Child struct{ PID int } }
@@ -95,6 +96,11 @@ func (b *bench) touch(t *testing.T, name string) {
 	if err := os.WriteFile(filepath.Join(b.dir, name), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
+}
+
+func (b *bench) read(name string) string {
+	raw, _ := os.ReadFile(filepath.Join(b.dir, name))
+	return string(raw)
 }
 
 func (b *bench) may(t *testing.T, a job.Attempt) error {
@@ -160,6 +166,9 @@ func TestStep_ALostOneRunsAgainUnderAHigherFence(t *testing.T) {
 	b.steps(t, untilGo, job.Limits{})
 	id := b.enqueue(t, job.Task{Kind: "step"})
 	old, shimPID, childPID := b.attempt(t, id, 1)
+	for b.read("starts") == "" {
+		time.Sleep(time.Millisecond)
+	}
 	syscall.Kill(shimPID, syscall.SIGKILL)
 	second, _, _ := b.attempt(t, id, 2)
 	if !gone(childPID) {
@@ -237,6 +246,63 @@ func TestStep_ARetryStartsAfresh(t *testing.T) {
 	}
 	if got := b.noted(t); len(got) != 1 || got[0] != "3" {
 		t.Errorf("effects = %v", got)
+	}
+}
+
+func TestStep_TheLossOfOneLeavesTheOthers(t *testing.T) {
+	b := newBench(t)
+	b.Handle("pair", func(ctx context.Context, r *job.Run) error {
+		results := make(chan error, 2)
+		for _, name := range []string{"main", "other"} {
+			go func() {
+				_, _, err := r.Step(ctx, name, b.prepare(
+					`echo `+name+` >> starts; until [ -e go ]; do sleep 0.01; done`))
+				results <- err
+			}()
+		}
+		if err := errors.Join(<-results); err != nil {
+			return err
+		}
+		return <-results
+	}, job.Limits{})
+	b.start(t)
+	id := b.enqueue(t, job.Task{Kind: "pair"})
+	_, shimPID, _ := b.attempt(t, id, 1)
+	for strings.Count(b.read("starts"), "\n") < 2 {
+		time.Sleep(time.Millisecond)
+	}
+	syscall.Kill(shimPID, syscall.SIGKILL)
+	b.attempt(t, id, 2)
+	b.touch(t, "go")
+	if j := b.await(t, id); j.State != job.Done || j.Losses != 1 {
+		t.Errorf("job = %+v", j)
+	}
+	if n := strings.Count(b.read("starts"), "other"); n != 1 {
+		t.Errorf("the step that was not lost was started %d times", n)
+	}
+}
+
+func TestCommit_EndsStepsThatAreStillRunning(t *testing.T) {
+	b := newBench(t)
+	b.Handle("hasty", func(ctx context.Context, r *job.Run) error {
+		ctx, stop := context.WithCancelCause(ctx)
+		returned := make(chan struct{})
+		go func() {
+			defer close(returned)
+			r.Step(ctx, "main", b.prepare(untilGo))
+		}()
+		b.attempt(t, r.Job.ID, 1)
+		stop(job.ErrStopping) // leaves the step alone
+		<-returned
+		return r.Commit(context.WithoutCancel(ctx), store.Control, nil)
+	}, job.Limits{})
+	b.start(t)
+	id := b.enqueue(t, job.Task{Kind: "hasty"})
+	b.await(t, id)
+	_, shimPID, childPID := b.attempt(t, id, 1)
+	b.Stop(t.Context())
+	if !gone(shimPID) || !gone(childPID) {
+		t.Error("the step outlived its job")
 	}
 }
 

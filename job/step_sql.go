@@ -34,6 +34,11 @@ func writeStep(tx *store.Tx, jobID, name string, fence int64) error {
 	return err
 }
 
+func closeStep(tx *store.Tx, jobID, name string) error {
+	_, err := tx.Exec("update job_step set open = 0 where job_id = ? and name = ?", jobID, name)
+	return err
+}
+
 func closeSteps(tx *store.Tx, jobID string) error {
 	_, err := tx.Exec("update job_step set open = 0 where job_id = ?", jobID)
 	return err

@@ -27,6 +27,7 @@ create table job (
 );
 create index job_queued on job (kind, run_at_ms, k) where state = 'queued';
 create index job_running on job (lease_until_ms, k) where state = 'running';
+create index job_project on job (project_k, k);
 create index job_open on job (project_k) where state in ('queued', 'running');
 create table job_step (
 	job_id text not null,
