@@ -40,9 +40,9 @@ type Manifest struct {
 }
 
 // Parity is the comparison of the ONNX model with the Python model on recorded
-// inputs, both given the same float32 values. The difference of a row is
-// |onnx - python| / max(1, |python|); the models are equal when no row is above
-// Tolerance. Reason says in one sentence why the package is a python one.
+// inputs. The difference of a row is |onnx - python| / max(1, |python|); the models
+// are equal when no row is above Tolerance. Rows is 0 when there was no ONNX model
+// to compare. Reason says in one sentence why the package is a python one.
 type Parity struct {
 	Rows        int        `json:"rows"`
 	MaxRelative Number     `json:"max_relative"`
@@ -116,24 +116,28 @@ func ReadManifest(dir string) (*Manifest, error) {
 func ParseManifest(b []byte) (*Manifest, error) {
 	var m Manifest
 	if err := json.Unmarshal(b, &m); err != nil {
-		return nil, fairlead.Errorf(fairlead.Invalid, "%s is not readable: %w", ManifestName, err)
+		return nil, refused("is not readable: %w", err)
 	}
 	if m.Version != ManifestVersion {
-		return nil, fairlead.Errorf(fairlead.Invalid,
-			"%s has version %d, and this program reads version %d", ManifestName, m.Version, ManifestVersion)
+		return nil, refused("has version %d, and this program reads version %d",
+			m.Version, ManifestVersion)
 	}
 	if m.Engine != EngineONNX && m.Engine != EnginePython {
-		return nil, fairlead.Errorf(fairlead.Invalid, "%s names the unknown engine %q", ManifestName, m.Engine)
+		return nil, refused("names the unknown engine %q", m.Engine)
 	}
 	for _, p := range []string{m.Model, m.Lock} {
 		if p != "" && !filepath.IsLocal(filepath.FromSlash(p)) {
-			return nil, fairlead.Errorf(fairlead.Invalid, "%s names %q, which is outside the package", ManifestName, p)
+			return nil, refused("names %q, which is outside the package", p)
 		}
 	}
 	if m.Model == "" {
-		return nil, fairlead.Errorf(fairlead.Invalid, "%s names no model", ManifestName)
+		return nil, refused("names no model")
 	}
 	return &m, m.Signature.check()
+}
+
+func refused(format string, args ...any) error {
+	return fairlead.Errorf(fairlead.Invalid, ManifestName+" "+format, args...)
 }
 
 // Write stores the manifest in a package directory, by a temporary file and a

@@ -94,7 +94,8 @@ func (c mlflowColumn) required() bool {
 func (c mlflowColumn) expand(prefix string) (fields []Field, wide bool, err error) {
 	var t mlflowTensor
 	if err := json.Unmarshal(c.Tensor, &t); err != nil {
-		return nil, false, fairlead.Errorf(fairlead.Invalid, "tensor %q has no readable tensor-spec", c.Name)
+		return nil, false, fairlead.Errorf(fairlead.Invalid,
+			"tensor %q has no readable tensor-spec", c.Name)
 	}
 	kind, ok := tensorKinds[t.DType]
 	if !ok {
@@ -134,7 +135,8 @@ func (s Signature) check() error {
 		seen := make(map[string]bool, len(side))
 		for _, f := range side {
 			if f.Name == "" || seen[f.Name] {
-				return fairlead.Errorf(fairlead.Invalid, "the signature names the column %q twice or not at all", f.Name)
+				return fairlead.Errorf(fairlead.Invalid,
+					"the signature names the column %q twice or not at all", f.Name)
 			}
 			if !f.Kind.known() {
 				return unsupported(f.Name, string(f.Kind))

@@ -97,12 +97,12 @@ func (s Signature) Arrange(f *Frame) (*Frame, error) {
 }
 
 func (s Signature) absent(field Field, f *Frame) error {
-	msg := "the required input %q (%s) is missing"
+	instead := ""
 	if extra := s.Extra(f); len(extra) > 0 {
-		return fairlead.Errorf(fairlead.Invalid, msg+"; the request has %s, which the model does not know",
-			field.Name, field.Kind, quoteList(extra)).With("column", field.Name)
+		instead = "; the request has " + quoteList(extra) + ", which the model does not know"
 	}
-	return fairlead.Errorf(fairlead.Invalid, msg, field.Name, field.Kind).With("column", field.Name)
+	return fairlead.Errorf(fairlead.Invalid, "the required input %q (%s) is missing%s",
+		field.Name, field.Kind, instead).With("column", field.Name)
 }
 
 // accepts checks type and nulls of one column against the field.
@@ -113,8 +113,9 @@ func (fd Field) accepts(c *Column) error {
 	}
 	if fd.Required {
 		if row := c.firstMissing(); row >= 0 {
-			return fairlead.Errorf(fairlead.Invalid, "input %q is null in row %d, and the model requires it",
-				fd.Name, row).With("column", fd.Name).With("row", row)
+			return fairlead.Errorf(fairlead.Invalid,
+				"input %q is null in row %d, and the model requires it", fd.Name, row).
+				With("column", fd.Name).With("row", row)
 		}
 	}
 	return fd.checkValues(c)

@@ -30,7 +30,13 @@ MISSING_ROWS = 4  # rows tried for each optional column with that column missing
 OPSET = 18
 OPSET_LIGHTGBM = 15  # the newest that onnxmltools knows for its trees
 
-NUMPY = {"double": "float64", "float": "float32", "long": "int64", "integer": "int32", "boolean": "bool"}
+NUMPY = {
+    "double": "float64",
+    "float": "float32",
+    "long": "int64",
+    "integer": "int32",
+    "boolean": "bool",
+}
 NUMERIC = set(NUMPY)
 TENSOR_KINDS = {
     "float64": "double", "float32": "float", "float16": "float",
@@ -61,7 +67,9 @@ class Model:
         self.flavors = self.spec.get("flavors") or {}
         self.pyfunc = self.flavors.get("python_function")
         if self.pyfunc is None:
-            raise ModelError("the model has no python_function flavor, so MLflow cannot predict with it")
+            raise ModelError(
+                "the model has no python_function flavor, so MLflow cannot predict with it"
+            )
         self.loader = self.pyfunc.get("loader_module", "")
         self.native = None  # the scikit-learn or LightGBM object
         self.call = None  # frame -> predictions
@@ -116,7 +124,12 @@ class Model:
 
 
 def read_mlmodel(directory):
-    import yaml
+    try:
+        import yaml
+    except ImportError:
+        raise ModelError(
+            "the model's environment lacks mlflow; add it to the requirements"
+        ) from None
 
     path = os.path.join(directory, "MLmodel")
     try:
@@ -194,14 +207,18 @@ class Inputs:
             if f.name in table.columns:
                 columns[f.name] = table[f.name].to_numpy()
             elif f.required:
-                raise ModelError(f"the recorded inputs lack the column {f.name!r}, which the model requires")
+                raise ModelError(
+                    f"the recorded inputs lack the column {f.name!r}, which the model requires"
+                )
             else:
                 columns[f.name] = np.full(len(table), np.nan if f.kind in NUMERIC else None)
             if f.kind in NUMERIC:
                 try:
                     columns[f.name] = columns[f.name].astype(np.float64)
                 except (TypeError, ValueError):
-                    raise ModelError(f"the recorded inputs have values in {f.name!r} that are not {f.kind}") from None
+                    raise ModelError(
+                        f"the recorded inputs have values in {f.name!r} that are not {f.kind}"
+                    ) from None
         return self.servable(pd.DataFrame(columns))
 
     def servable(self, table):
@@ -363,7 +380,9 @@ class ExactTrees:
             return inputs
         name = self.scope.get_unique_variable_name("double_inputs")
         node = self.scope.get_unique_operator_name("double_inputs")
-        self.container.add_node("Cast", inputs, name, to=TensorProto.DOUBLE, name=node, op_version=9)
+        self.container.add_node(
+            "Cast", inputs, name, to=TensorProto.DOUBLE, name=node, op_version=9
+        )
         return [name]
 
     def keep_exact(self, attrs):
@@ -374,7 +393,9 @@ class ExactTrees:
         for key in self.EXACT:
             if key in attrs:
                 values = [float(v) for v in attrs.pop(key)]
-                attrs[key + "_as_tensor"] = helper.make_tensor(key, TensorProto.DOUBLE, [len(values)], values)
+                attrs[key + "_as_tensor"] = helper.make_tensor(
+                    key, TensorProto.DOUBLE, [len(values)], values
+                )
 
 
 def convert(model, inputs, form):
@@ -485,7 +506,9 @@ def select_output(converted, wanted):
     shape = [None]
     if wanted == "positive":
         graph.initializer.append(helper.make_tensor("positive_column", TensorProto.INT64, [], [1]))
-        graph.node.append(helper.make_node("Gather", [last.name, "positive_column"], ["prediction"], axis=1))
+        graph.node.append(
+            helper.make_node("Gather", [last.name, "positive_column"], ["prediction"], axis=1)
+        )
     else:
         graph.node.append(helper.make_node("Identity", [last.name], ["prediction"]))
         shape = [d.dim_value or None for d in last.type.tensor_type.shape.dim] or [None]
@@ -507,7 +530,9 @@ class Session:
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
         options.log_severity_level = 4
-        self.session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        self.session = onnxruntime.InferenceSession(
+            content, options, providers=["CPUExecutionProvider"]
+        )
         self.wanted = self.session.get_inputs()
         self.fields = inputs.fields
 
@@ -565,7 +590,11 @@ def compare(inputs, table, python, onnx):
 
 
 def show(value):
-    return format(value, ".9g") if isinstance(value, float) or hasattr(value, "dtype") and value.dtype.kind == "f" else repr(str(value))
+    return (
+        format(value, ".9g")
+        if isinstance(value, float) or hasattr(value, "dtype") and value.dtype.kind == "f"
+        else repr(str(value))
+    )
 
 
 def number(value):
@@ -599,7 +628,9 @@ def refuse_early(model, inputs):
         if f.kind == "datetime":
             raise NotConvertible(f"column {f.name!r} is a time, which the ONNX model cannot take")
         if f.kind == "string" and not f.required:
-            raise NotConvertible(f"column {f.name!r} is text that may be missing, and ONNX text cannot be")
+            raise NotConvertible(
+                f"column {f.name!r} is text that may be missing, and ONNX text cannot be"
+            )
 
 
 def attempts(model, inputs):
@@ -638,7 +669,9 @@ def to_onnx(model, inputs, table, python):
         if "reason" not in parity:
             return content, parity
         distance = float(parity["max_relative"])
-        failures.append((min(distance, sys.float_info.max), NotConvertible(parity["reason"], parity)))
+        failures.append(
+            (min(distance, sys.float_info.max), NotConvertible(parity["reason"], parity))
+        )
     raise min(failures, key=lambda f: f[0])[1]
 
 
@@ -658,9 +691,13 @@ def package(model_dir, out_dir, inputs_path):
         refuse_early(model, inputs)
         content, result["parity"] = to_onnx(model, inputs, table, python)
     except NotConvertible as e:
-        parity = e.args[1] if len(e.args) > 1 else {"rows": 0, "max_relative": 0, "tolerance": TOLERANCE}
+        parity = (
+            e.args[1] if len(e.args) > 1 else {"rows": 0, "max_relative": 0, "tolerance": TOLERANCE}
+        )
         result["parity"] = {**parity, "reason": e.args[0]}
-        shutil.copytree(model_dir, os.path.join(out_dir, "model"), ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(
+            model_dir, os.path.join(out_dir, "model"), ignore=shutil.ignore_patterns("__pycache__")
+        )
         return {**result, "engine": "python", "model": "model"}
     with open(os.path.join(out_dir, "model.onnx"), "wb") as f:
         f.write(content)

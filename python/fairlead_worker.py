@@ -28,7 +28,13 @@ import time
 import traceback
 
 LENGTHS = struct.Struct("<II")
-NUMPY = {"double": "float64", "float": "float32", "long": "int64", "integer": "int32", "boolean": "bool"}
+NUMPY = {
+    "double": "float64",
+    "float": "float32",
+    "long": "int64",
+    "integer": "int32",
+    "boolean": "bool",
+}
 
 
 class Channel:
@@ -86,7 +92,8 @@ class Model:
         column that the signature declares optional. Params need it for defaults.
         """
         meta = self.model.metadata
-        if meta.signature is not None and meta.get_params_schema() is None:
+        params = getattr(meta, "get_params_schema", lambda: None)()
+        if meta.signature is not None and params is None:
             meta.signature = None
 
     def answer(self, header, body):
@@ -126,7 +133,13 @@ class Model:
             if len(values) != rows:
                 raise ValueError(f"the model answered {len(values)} rows to {rows}")
             kind, data = self.column(values)
-            columns.append({"name": name, "kind": kind, "data": data if isinstance(data, list) else data.dtype.str[1:]})
+            columns.append(
+                {
+                    "name": name,
+                    "kind": kind,
+                    "data": data if isinstance(data, list) else data.dtype.str[1:],
+                }
+            )
             if not isinstance(data, list):
                 body.append(data.tobytes())
         return {"rows": rows, "columns": columns}, body
@@ -145,7 +158,9 @@ class Model:
         if out.ndim == 2:
             return [("", out[:, i]) for i in range(out.shape[1])]
         if out.ndim != 1:
-            raise ValueError(f"the model answered with shape {out.shape}; only one value a row and column is served")
+            raise ValueError(
+                f"the model answered with shape {out.shape}; only one value a row and column is served"
+            )
         return [("", out)]
 
     def column(self, values):
@@ -158,10 +173,16 @@ class Model:
         if kind == "f":
             return "double", values.astype("<f8")
         if kind == "M":
-            return "datetime", [None if s == "NaT" else s + "Z" for s in self.np.datetime_as_string(values)]
+            return "datetime", [
+                None if s == "NaT" else s + "Z" for s in self.np.datetime_as_string(values)
+            ]
         values = list(values)
-        if all(v is None or isinstance(v, (int, float)) and not isinstance(v, bool) for v in values):
-            return "double", self.np.array([float("nan") if v is None else v for v in values], dtype="<f8")
+        if all(
+            v is None or isinstance(v, (int, float)) and not isinstance(v, bool) for v in values
+        ):
+            return "double", self.np.array(
+                [float("nan") if v is None else v for v in values], dtype="<f8"
+            )
         return "string", [None if v is None or v != v else str(v) for v in values]
 
 
@@ -193,7 +214,9 @@ def main(argv):
     except BaseException as e:  # also SystemExit: a model may call sys.exit as it loads
         channel.send(failure(e))
         return 3
-    channel.send({"ready": True, "python": platform.python_version(), "seconds": time.monotonic() - started})
+    channel.send(
+        {"ready": True, "python": platform.python_version(), "seconds": time.monotonic() - started}
+    )
     while (message := channel.receive()) is not None:
         try:
             header, body = model.answer(*message)

@@ -38,7 +38,9 @@ def table(rows=1400):
     })  # fmt: skip
     t.loc[rng.random(rows) < 0.1, "windspeed"] = np.nan
     wind = t["windspeed"].fillna(0.2)
-    y = 150 * np.sin(t["hr"] / 24 * np.pi) ** 2 * (0.5 + t["temp"]) * (1 - wind / 2) + rng.poisson(20, rows)
+    y = 150 * np.sin(t["hr"] / 24 * np.pi) ** 2 * (0.5 + t["temp"]) * (1 - wind / 2) + rng.poisson(
+        20, rows
+    )
     return t, y.to_numpy()
 
 
@@ -56,7 +58,10 @@ def write(name, flavor, conf, pyfunc, content, columns=BIKES, output="float64"):
     os.makedirs(directory)
     inputs, outputs = spec(columns, output)
     mlmodel = {
-        "flavors": {flavor: conf, "python_function": {"loader_module": f"mlflow.{flavor}", **pyfunc}},
+        "flavors": {
+            flavor: conf,
+            "python_function": {"loader_module": f"mlflow.{flavor}", **pyfunc},
+        },
         "mlflow_version": "3.17.2",
         "model_uuid": "0" * 32,
         "signature": {"inputs": inputs, "outputs": outputs, "params": None},
@@ -86,7 +91,12 @@ def lgbm(name, model, native=False, **kw):
     trusted = ["lightgbm.sklearn.LGBMRegressor", "lightgbm.basic.Booster", "collections.OrderedDict",
                "lightgbm.sklearn.LGBMClassifier"]  # fmt: skip
     kind = "lightgbm.basic.Booster" if native else f"lightgbm.sklearn.{type(model).__name__}"
-    conf = {"data": file, "model_class": kind, "serialization_format": "skops", "skops_trusted_types": trusted}
+    conf = {
+        "data": file,
+        "model_class": kind,
+        "serialization_format": "skops",
+        "skops_trusted_types": trusted,
+    }
 
     def content(directory):
         path = os.path.join(directory, file)
@@ -114,8 +124,15 @@ def main():
     required = [{**c, "required": True} for c in BIKES]
     forest = RandomForestRegressor(20, random_state=0, max_depth=8).fit(full, y)
     sklearn("forest-skops", forest, "skops", ["sklearn.tree._tree.Tree"], columns=required)
-    sklearn("ridge-pickle", make_pipeline(StandardScaler(), Ridge()).fit(full, y), "pickle", columns=required)
-    logistic = make_pipeline(StandardScaler(), LogisticRegression()).fit(full, np.where(many, "busy", "calm"))
+    sklearn(
+        "ridge-pickle",
+        make_pipeline(StandardScaler(), Ridge()).fit(full, y),
+        "pickle",
+        columns=required,
+    )
+    logistic = make_pipeline(StandardScaler(), LogisticRegression()).fit(
+        full, np.where(many, "busy", "calm")
+    )
     sklearn("logistic-labels", logistic, columns=required, output="str")
     sklearn("logistic-probabilities", logistic, columns=required, predict_fn="predict_proba")
     sklearn("histogram", HistGradientBoostingRegressor(max_iter=20).fit(X, y))
@@ -125,11 +142,19 @@ def main():
     sklearn("large-numbers", Ridge().fit(full[["hr"]] + 2**25, y), columns=[required[0]])
 
     offset = full[["hr"]] + 10_000_000
-    sklearn("offset-scaler", make_pipeline(StandardScaler(), Ridge()).fit(offset, y), columns=[required[0]])
+    sklearn(
+        "offset-scaler",
+        make_pipeline(StandardScaler(), Ridge()).fit(offset, y),
+        columns=[required[0]],
+    )
     offset.to_parquet(os.path.join(OUT, "offset.parquet"))
 
-    text = pd.DataFrame({"weather": np.array(["clear", "mist", "rain"])[X["weathersit"] - 1], "temp": X["temp"]})
-    chooser = ColumnTransformer([("w", OneHotEncoder(), ["weather"]), ("t", StandardScaler(), ["temp"])])
+    text = pd.DataFrame(
+        {"weather": np.array(["clear", "mist", "rain"])[X["weathersit"] - 1], "temp": X["temp"]}
+    )
+    chooser = ColumnTransformer(
+        [("w", OneHotEncoder(), ["weather"]), ("t", StandardScaler(), ["temp"])]
+    )
     sklearn("named-columns", make_pipeline(chooser, Ridge()).fit(text, y), columns=[
         {"type": "string", "name": "weather", "required": True},
         {"type": "double", "name": "temp", "required": True}])  # fmt: skip

@@ -40,7 +40,8 @@ func newNumbers(kind ort.TensorElementDataType, rows, columns int) (numbers, err
 	case ort.TensorElementDataTypeDouble:
 		return newTensor[float64](rows, columns)
 	}
-	return nil, fairlead.Errorf(fairlead.Unimplemented, "the ONNX model asks for %v, which is not served", kind)
+	return nil, fairlead.Errorf(fairlead.Unimplemented,
+		"the ONNX model asks for %v, which is not served", kind)
 }
 
 func newTensor[T float32 | float64](rows, columns int) (numbers, error) {

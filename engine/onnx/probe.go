@@ -50,13 +50,16 @@ func Probe(ctx context.Context, exe, library, dir string) error {
 	case err == nil:
 		return nil
 	case ctx.Err() == context.DeadlineExceeded:
-		return fairlead.Errorf(fairlead.Unavailable, "the ONNX model did not answer in time when it was tried")
+		return fairlead.Errorf(fairlead.Unavailable,
+			"the ONNX model did not answer in time when it was tried")
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case cmd.ProcessState != nil && cmd.ProcessState.ExitCode() == exitRefused:
-		return fairlead.Errorf(fairlead.Invalid, "the ONNX model was refused when it was tried: %s", said)
+		return fairlead.Errorf(fairlead.Invalid,
+			"the ONNX model was refused when it was tried: %s", said)
 	case cmd.ProcessState != nil:
-		return fairlead.Errorf(fairlead.Invalid, "the ONNX model ended its process when it was tried (%s)", err)
+		return fairlead.Errorf(fairlead.Invalid,
+			"the ONNX model ended its process when it was tried (%s)", err)
 	}
 	return fmt.Errorf("probe: %w", err)
 }

@@ -38,7 +38,8 @@ func Open(path string) (*Runtime, error) {
 		return opened, nil
 	}
 	if _, err := os.Stat(path); err != nil {
-		return nil, fairlead.Errorf(fairlead.Precondition, "ONNX Runtime is not at %s; correct the path", path)
+		return nil, fairlead.Errorf(fairlead.Precondition,
+			"ONNX Runtime is not at %s; correct the path", path)
 	}
 	ort.SetSharedLibraryPath(path)
 	if err := ort.InitializeEnvironment(ort.WithLogLevelError()); err != nil {
@@ -82,14 +83,15 @@ func Find(hints ...string) (string, error) {
 			return path, nil
 		}
 	}
-	return "", fairlead.Errorf(fairlead.NotFound, "ONNX Runtime is not installed, so ONNX models cannot be "+
-		"served here; run `make setup`, or `pip install onnxruntime` and set FAIRLEAD_ONNXRUNTIME to the "+
-		"environment's directory")
+	return "", fairlead.Errorf(fairlead.NotFound, "ONNX Runtime is not installed, so ONNX models "+
+		"cannot be served here; run `make setup`, or `pip install onnxruntime` and set "+
+		"FAIRLEAD_ONNXRUNTIME to the environment's directory")
 }
 
 func isLibrary(path string) bool {
 	info, err := os.Stat(path)
-	return err == nil && info.Mode().IsRegular() && strings.HasPrefix(filepath.Base(path), "libonnxruntime.")
+	return err == nil && info.Mode().IsRegular() &&
+		strings.HasPrefix(filepath.Base(path), "libonnxruntime.")
 }
 
 // inDir looks in a directory of libraries, an unpacked release or an environment.

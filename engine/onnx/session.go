@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 
 	ort "github.com/yalue/onnxruntime_go"
@@ -43,7 +44,8 @@ type call struct {
 // own signature, is Invalid.
 func (r *Runtime) Load(dir string, m *engine.Manifest) (engine.Predictor, error) {
 	if m.Engine != engine.EngineONNX {
-		return nil, fairlead.Errorf(fairlead.Invalid, "the package is for the %s engine, not onnx", m.Engine)
+		return nil, fairlead.Errorf(fairlead.Invalid,
+			"the package is for the %s engine, not onnx", m.Engine)
 	}
 	content, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(m.Model)))
 	if err != nil {
@@ -53,7 +55,9 @@ func (r *Runtime) Load(dir string, m *engine.Manifest) (engine.Predictor, error)
 	if err != nil {
 		return nil, fairlead.Errorf(fairlead.Invalid, "the ONNX model does not load: %w", err)
 	}
-	s := &session{runtime: r, sig: m.Signature, inputs: inputs, free: make(chan *call, cap(r.calls))}
+	s := &session{
+		runtime: r, sig: m.Signature, inputs: inputs, free: make(chan *call, cap(r.calls)),
+	}
 	if err := s.fit(outputs); err != nil {
 		return nil, err
 	}
@@ -62,7 +66,8 @@ func (r *Runtime) Load(dir string, m *engine.Manifest) (engine.Predictor, error)
 		return nil, err
 	}
 	defer options.Destroy()
-	s.onnx, err = ort.NewDynamicAdvancedSessionWithONNXData(content, names(inputs), names(outputs), options)
+	s.onnx, err = ort.NewDynamicAdvancedSessionWithONNXData(
+		content, names(inputs), names(outputs), options)
 	if err != nil {
 		return nil, fairlead.Errorf(fairlead.Invalid, "the ONNX model does not load: %w", err)
 	}
@@ -72,7 +77,8 @@ func (r *Runtime) Load(dir string, m *engine.Manifest) (engine.Predictor, error)
 // fit checks the model's inputs and outputs against the signature.
 func (s *session) fit(outputs []ort.InputOutputInfo) error {
 	if len(outputs) != 1 {
-		return fairlead.Errorf(fairlead.Invalid, "the ONNX model has %d outputs, and one is served", len(outputs))
+		return fairlead.Errorf(fairlead.Invalid,
+			"the ONNX model has %d outputs, and one is served", len(outputs))
 	}
 	if s.single = s.takesOneTensor(); s.single {
 		s.rank = len(outputs[0].Dimensions)
@@ -171,7 +177,9 @@ func (s *session) Predict(ctx context.Context, in *engine.Frame) (*engine.Frame,
 }
 
 // predictPooled is the common case: one tensor in, one of float32 out, both kept.
-func (s *session) predictPooled(ctx context.Context, c *call, f *engine.Frame) (*engine.Frame, error) {
+func (s *session) predictPooled(
+	ctx context.Context, c *call, f *engine.Frame,
+) (*engine.Frame, error) {
 	if err := s.resize(c, f.Rows); err != nil {
 		return nil, err
 	}
@@ -179,12 +187,14 @@ func (s *session) predictPooled(ctx context.Context, c *call, f *engine.Frame) (
 	if err := s.run(ctx, c, []ort.Value{c.in}, []ort.Value{c.out}); err != nil {
 		return nil, err
 	}
-	return s.columns(c.out.GetData(), f.Rows), nil
+	return frameOf(s.sig, c.out.GetData(), f.Rows), nil
 }
 
 // predictAny lets ONNX Runtime allocate the output: its type or shape is not known
 // before, or the inputs are a tensor for each column.
-func (s *session) predictAny(ctx context.Context, c *call, f *engine.Frame) (*engine.Frame, error) {
+func (s *session) predictAny(
+	ctx context.Context, c *call, f *engine.Frame,
+) (*engine.Frame, error) {
 	inputs, err := s.tensors(f)
 	defer destroy(inputs)
 	if err != nil {
@@ -197,11 +207,11 @@ func (s *session) predictAny(ctx context.Context, c *call, f *engine.Frame) (*en
 	defer destroy(outputs)
 	switch t := outputs[0].(type) {
 	case *ort.Tensor[float32]:
-		return s.columns(t.GetData(), f.Rows), nil
+		return frameOf(s.sig, t.GetData(), f.Rows), nil
 	case *ort.Tensor[float64]:
 		return frameOf(s.sig, t.GetData(), f.Rows), nil
 	case *ort.Tensor[int64]:
-		return engine.NewFrame(engine.Ints64(s.sig.OutputName(0, 1), append([]int64(nil), t.GetData()...)...)), nil
+		return engine.NewFrame(engine.Ints64(s.sig.OutputName(0, 1), slices.Clone(t.GetData())...)), nil
 	case *ort.StringTensor:
 		texts, err := t.GetContents()
 		if err != nil {
@@ -209,7 +219,8 @@ func (s *session) predictAny(ctx context.Context, c *call, f *engine.Frame) (*en
 		}
 		return engine.NewFrame(engine.Strings(s.sig.OutputName(0, 1), texts...)), nil
 	}
-	return nil, fairlead.Errorf(fairlead.Unimplemented, "the ONNX model answers with %T, which is not served", outputs[0])
+	return nil, fairlead.Errorf(fairlead.Unimplemented,
+		"the ONNX model answers with %T, which is not served", outputs[0])
 }
 
 // run runs the model, and terminates it when ctx ends.
@@ -273,8 +284,6 @@ func columnTensor(kind ort.TensorElementDataType, c *engine.Column, rows int) (o
 	}
 	return t, nil
 }
-
-func (s *session) columns(data []float32, rows int) *engine.Frame { return frameOf(s.sig, data, rows) }
 
 // frameOf turns row-major values into columns; their number follows from data.
 func frameOf[T float32 | float64](sig engine.Signature, data []T, rows int) *engine.Frame {

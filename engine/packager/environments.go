@@ -47,7 +47,8 @@ func ModelRequirements(modelDir string) (pyenv.Requirements, error) {
 	b, err := os.ReadFile(filepath.Join(modelDir, "requirements.txt"))
 	if os.IsNotExist(err) {
 		return pyenv.Requirements{}, fairlead.Errorf(fairlead.Invalid,
-			"the model has no requirements.txt, so its environment is not known; log it with pip_requirements")
+			"the model has no requirements.txt, so its environment is not known; "+
+				"log it with pip_requirements")
 	}
 	if err != nil {
 		return pyenv.Requirements{}, fmt.Errorf("model requirements: %w", err)

@@ -122,7 +122,8 @@ func (o Options) runScript(ctx context.Context) (*result, error) {
 		return nil, fmt.Errorf("package model: %w", err)
 	}
 	args := []string{script}
-	for _, p := range []string{o.ModelDir, o.OutDir, o.Inputs, filepath.Join(scratch, "result.json")} {
+	report := filepath.Join(scratch, "result.json")
+	for _, p := range []string{o.ModelDir, o.OutDir, o.Inputs, report} {
 		abs, err := filepath.Abs(p)
 		if err != nil {
 			return nil, fmt.Errorf("package model: %w", err)
@@ -133,14 +134,14 @@ func (o Options) runScript(ctx context.Context) (*result, error) {
 	if errors.Is(runErr, context.Canceled) || fairlead.Is(runErr, fairlead.Unavailable) {
 		return nil, runErr
 	}
-	return readResult(filepath.Join(scratch, "result.json"), said, runErr)
+	return readResult(report, said, runErr)
 }
 
 func readResult(path, said string, runErr error) (*result, error) {
 	b, err := os.ReadFile(path)
 	if err != nil {
-		return nil, fairlead.Errorf(fairlead.Invalid, "the model's Python ended while it was packaged (%v): %s",
-			runErr, said)
+		return nil, fairlead.Errorf(fairlead.Invalid,
+			"the model's Python ended while it was packaged (%v): %s", runErr, said)
 	}
 	var res result
 	if err := json.Unmarshal(b, &res); err != nil {
@@ -172,14 +173,17 @@ func (o Options) run(ctx context.Context, dir string, args []string) (string, er
 	case ctx.Err() != nil:
 		return "", ctx.Err()
 	case limited.Err() != nil:
-		return "", fairlead.Errorf(fairlead.Unavailable, "the model was not packaged within %v", o.Timeout)
+		return "", fairlead.Errorf(fairlead.Unavailable,
+			"the model was not packaged within %v", o.Timeout)
 	}
 	return strings.TrimSpace(out.buf.String()), err
 }
 
 // withoutOwn drops the server's own variables, which are none of a model's business.
 func withoutOwn(environ []string) []string {
-	return slices.DeleteFunc(environ, func(kv string) bool { return strings.HasPrefix(kv, "FAIRLEAD_") })
+	return slices.DeleteFunc(environ, func(kv string) bool {
+		return strings.HasPrefix(kv, "FAIRLEAD_")
+	})
 }
 
 // tail keeps the last limit bytes that are written to it.

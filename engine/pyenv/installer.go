@@ -78,8 +78,8 @@ func (t uvTool) install(
 	if err != nil {
 		return "", fmt.Errorf("create environment: %w", err)
 	}
-	_, err = run(ctx, command{path: t.path, env: uvEnv(), stdin: p.options + p.lock, progress: progress,
-		args: []string{"pip", "install", "--no-config", "--no-deps",
+	_, err = run(ctx, command{path: t.path, env: uvEnv(), stdin: p.options + p.lock,
+		progress: progress, args: []string{"pip", "install", "--no-config", "--no-deps",
 			"--python", interpreter(p.dir), "-r", "-"}})
 	if err != nil {
 		return "", unresolved(err)
@@ -168,7 +168,8 @@ func unresolved(err error) error {
 	if !errors.As(err, &failed) {
 		return err
 	}
-	return fairlead.Errorf(fairlead.Invalid, "the requirements cannot be installed: %s", failed.message())
+	return fairlead.Errorf(fairlead.Invalid,
+		"the requirements cannot be installed: %s", failed.message())
 }
 
 type command struct {

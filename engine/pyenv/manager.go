@@ -258,7 +258,9 @@ func optionLines(text string) string {
 }
 
 func refersToFile(line string) bool {
-	for _, p := range []string{"-r", "-c", "-e", "--requirement", "--constraint", "--editable", ".", "/"} {
+	for _, p := range []string{
+		"-r", "-c", "-e", "--requirement", "--constraint", "--editable", ".", "/",
+	} {
 		if strings.HasPrefix(line, p) {
 			return true
 		}

@@ -106,6 +106,10 @@ func TestEnsure_SharesWhatResolvesToTheSame(t *testing.T) {
 	if a.Key != b.Key || a.Key == c.Key {
 		t.Errorf("keys %s, %s and %s", a.Key, b.Key, c.Key)
 	}
+	// A package carries only the lock: it leads to the same environment.
+	if d, err := m.Ensure(t.Context(), pyenv.Requirements{Text: c.Lock}, nil); err != nil || d.Key != c.Key {
+		t.Errorf("from the lock: %v, %v", d, err)
+	}
 }
 
 func TestEnsure_BuildsOnceForConcurrentCallers(t *testing.T) {

@@ -78,7 +78,8 @@ func Start(ctx context.Context, opts Options) (*Worker, error) {
 // Load starts a worker for a Python package directory.
 func Load(ctx context.Context, dir string, m *engine.Manifest, opts Options) (*Worker, error) {
 	if m.Engine != engine.EnginePython {
-		return nil, fairlead.Errorf(fairlead.Invalid, "the package is for the %s engine, not python", m.Engine)
+		return nil, fairlead.Errorf(fairlead.Invalid,
+			"the package is for the %s engine, not python", m.Engine)
 	}
 	opts.ModelDir = filepath.Join(dir, filepath.FromSlash(m.Model))
 	opts.Signature = m.Signature
@@ -209,7 +210,8 @@ func (w *Worker) current(ctx context.Context) (*process, error) {
 		case <-w.closed:
 			return nil, errClosed
 		case <-timeout:
-			return nil, fairlead.Errorf(fairlead.Unavailable, "the model's worker is still starting; try again")
+			return nil, fairlead.Errorf(fairlead.Unavailable,
+				"the model's worker is still starting; try again")
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}

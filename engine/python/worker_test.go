@@ -30,6 +30,7 @@ class Model:
         if what == "die": os.kill(os.getpid(), signal.SIGKILL)
         if what == "exit": os._exit(7)
         if what == "hang": time.sleep(600)
+        if what.startswith("/"): open(what).read()
         if what == "print": print("x" * 100_000)
         if what == "short": return df["x"].to_numpy()[:0]
         if what == "series": return df["x"] * 2
@@ -89,13 +90,14 @@ func ask(what string, x ...float64) *engine.Frame {
 }
 
 func TestPredict_ReturnsWhatAnyPyfuncReturns(t *testing.T) {
+	t.Parallel()
 	w := start(t, nil)
 	cases := []struct {
 		what string
 		want engine.Column
 	}{
 		{"array", engine.Floats64("riders", 2, 3.5)},
-		{"series", engine.Floats64("x", 2, 5)},
+		{"series", engine.Floats64("riders", 2, 5)}, // one output, whatever column it came from
 		{"list", engine.Floats64("riders", 1, 2.5)},
 		{"matrix", engine.Floats64("prediction_0", 1, 2.5)},
 	}
@@ -106,9 +108,6 @@ func TestPredict_ReturnsWhatAnyPyfuncReturns(t *testing.T) {
 			continue
 		}
 		got := out.Columns[0]
-		if c.what == "series" {
-			c.want.Name = "riders" // a series is one output, whatever column it came from
-		}
 		if got.Name != c.want.Name || out.Rows != 2 || got.Floats[0] != c.want.Floats[0] ||
 			got.Floats[1] != c.want.Floats[1] {
 			t.Errorf("%s: %+v", c.what, got)
@@ -121,6 +120,7 @@ func TestPredict_ReturnsWhatAnyPyfuncReturns(t *testing.T) {
 }
 
 func TestPredict_KeepsTypesAndMissingValues(t *testing.T) {
+	t.Parallel()
 	w := start(t, nil)
 	big := int64(1)<<62 + 1
 	in := engine.NewFrame(
@@ -157,6 +157,7 @@ func TestPredict_KeepsTypesAndMissingValues(t *testing.T) {
 }
 
 func TestPredict_RefusesWhatBreaksTheSignature(t *testing.T) {
+	t.Parallel()
 	w := start(t, nil)
 	big := engine.Ints64("i", 1<<60+1, 0)
 	big.Valid = []bool{true, false}
@@ -174,6 +175,7 @@ func TestPredict_RefusesWhatBreaksTheSignature(t *testing.T) {
 }
 
 func TestPredict_SurvivesAModelThatRaises(t *testing.T) {
+	t.Parallel()
 	w := start(t, nil)
 	for _, what := range []string{"raise", "short"} {
 		_, err := w.Predict(t.Context(), ask(what))
@@ -187,6 +189,7 @@ func TestPredict_SurvivesAModelThatRaises(t *testing.T) {
 }
 
 func TestPredict_RestartsAWorkerThatDied(t *testing.T) {
+	t.Parallel()
 	w := start(t, nil)
 	for _, what := range []string{"die", "exit"} {
 		if _, err := w.Predict(t.Context(), ask("array")); err != nil {
@@ -205,20 +208,43 @@ func TestPredict_RestartsAWorkerThatDied(t *testing.T) {
 	}
 }
 
-func TestPredict_RecyclesAWorkerThatIsTooSlow(t *testing.T) {
-	w := start(t, func(o *python.Options) { o.Timeout = 5 * time.Second })
+func TestPredict_KeepsTheWorkerOfACallThatWasGivenUp(t *testing.T) {
+	t.Parallel()
+	fifo := makeFIFO(t)
+	w := start(t, nil)
 	before := w.Status().PID
 	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if _, err := w.Predict(ctx, ask("array")); !errors.Is(err, context.Canceled) {
-		t.Errorf("cancelled: %v", err)
+	given := make(chan error)
+	go func() {
+		_, err := w.Predict(ctx, ask(fifo))
+		given <- err
+	}()
+	// Opening the other end succeeds when the model is inside the call.
+	release, err := os.OpenFile(fifo, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
 	}
+	cancel()
+	if err := <-given; !errors.Is(err, context.Canceled) {
+		t.Errorf("given up: %v", err)
+	}
+	release.Close()
 	if _, err := w.Predict(t.Context(), ask("array")); err != nil || w.Status().PID != before {
-		t.Errorf("a cancelled call ended the worker: %v", err)
+		t.Errorf("the next call: %v", err)
 	}
 }
 
-func TestPredict_TimesOutAndRecycles(t *testing.T) {
+func makeFIFO(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "fifo")
+	if err := syscall.Mkfifo(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestPredict_RecyclesAWorkerThatIsTooSlow(t *testing.T) {
+	t.Parallel()
 	w := start(t, func(o *python.Options) { o.Timeout = 300 * time.Millisecond })
 	before := w.Status().PID
 	_, err := w.Predict(t.Context(), ask("hang"))
@@ -231,6 +257,7 @@ func TestPredict_TimesOutAndRecycles(t *testing.T) {
 }
 
 func TestPredict_TakesCallersOneAfterAnother(t *testing.T) {
+	t.Parallel()
 	w := start(t, nil)
 	var wg sync.WaitGroup
 	for i := range 16 {
@@ -245,6 +272,7 @@ func TestPredict_TakesCallersOneAfterAnother(t *testing.T) {
 }
 
 func TestClose_EndsTheProcess(t *testing.T) {
+	t.Parallel()
 	w := start(t, nil)
 	pid := w.Status().PID
 	if err := w.Close(); err != nil {
@@ -260,6 +288,7 @@ func TestClose_EndsTheProcess(t *testing.T) {
 }
 
 func TestWorker_CapsItsLog(t *testing.T) {
+	t.Parallel()
 	const limit = 64 << 10
 	dir := t.TempDir()
 	w := start(t, func(o *python.Options) { o.LogBytes, o.Dir = limit, dir })
@@ -283,6 +312,7 @@ func TestWorker_CapsItsLog(t *testing.T) {
 }
 
 func TestStart_SaysWhyAModelDoesNotLoad(t *testing.T) {
+	t.Parallel()
 	env := enginetest.Env(t, enginetest.Serving)
 	sources := map[string]string{
 		"ModuleNotFoundError: No module named 'xgboost'": "import xgboost",
@@ -291,7 +321,8 @@ func TestStart_SaysWhyAModelDoesNotLoad(t *testing.T) {
 	}
 	for want, source := range sources {
 		_, err := python.Start(t.Context(), python.Options{
-			Python: env.Python, ModelDir: enginetest.Pyfunc(t, source, inputs, output), Dir: t.TempDir()})
+			Python: env.Python, ModelDir: enginetest.Pyfunc(t, source, inputs, output),
+			Dir: t.TempDir()})
 		if !fairlead.Is(err, fairlead.Invalid) || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", want, err)
 		}
@@ -299,6 +330,7 @@ func TestStart_SaysWhyAModelDoesNotLoad(t *testing.T) {
 }
 
 func TestStart_NamesAMissingInterpreter(t *testing.T) {
+	t.Parallel()
 	_, err := python.Start(t.Context(), python.Options{Python: "/nonexistent", Dir: t.TempDir()})
 	if !fairlead.Is(err, fairlead.Precondition) {
 		t.Errorf("got %v", err)
@@ -306,10 +338,12 @@ func TestStart_NamesAMissingInterpreter(t *testing.T) {
 }
 
 func TestWorkers_RunModelsWhoseDependenciesDiffer(t *testing.T) {
+	t.Parallel()
 	source := `
 import numpy, pandas
 class Model:
-    def predict(self, df): return pandas.DataFrame({"pandas": [pandas.__version__], "numpy": [numpy.__version__]})
+    def predict(self, df):
+        return pandas.DataFrame({"pandas": [pandas.__version__], "numpy": [numpy.__version__]})
 def _load_pyfunc(path): return Model()
 `
 	in := `[{"type":"double","name":"x","required":true}]`
