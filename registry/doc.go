@@ -1,0 +1,17 @@
+// Package registry keeps models and their versions: what each version was made
+// from and by, its aliases, its conditions, and who depends on it.
+//
+// Invariants: versions are numbered from 1 and a number is never given twice while
+// the model exists; a version's source and lineage never change; an alias points
+// at one version, each move has a revision and an event; the alias `live` moves by
+// releases alone (SetLive); a version that is live or held can be neither retired
+// nor deleted.
+//
+// A condition is a fact that another stage found out about a version (packaged,
+// scanned, reference, …); releases wait for conditions. A hold is a dependency
+// that its holder writes in its own transaction. Setting the alias `candidate`
+// appends alias.moved, to which the loop reacts; the registry itself starts
+// nothing.
+//
+// Start reading in registry.go, then version.go and alias.go.
+package registry

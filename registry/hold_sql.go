@@ -1,0 +1,32 @@
+package registry
+
+import "github.com/fairlead-ml/fairlead/store"
+
+func insertHold(tx *store.Tx, v *Version, h Holder, nowMS int64) error {
+	_, err := tx.Exec(`insert into version_hold (model_k, n, holder_kind, holder_id, reason,
+		created_ms) values (?, ?, ?, ?, ?, ?)
+		on conflict (model_k, n, holder_kind, holder_id) do update set reason = excluded.reason`,
+		v.modelK, v.N, h.Kind, h.ID, h.Reason, nowMS)
+	return err
+}
+
+func deleteHold(tx *store.Tx, v *Version, kind, id string) error {
+	_, err := tx.Exec(`delete from version_hold where model_k = ? and n = ? and holder_kind = ?
+		and holder_id = ?`, v.modelK, v.N, kind, id)
+	return err
+}
+
+// readHolds returns the holders of a version, of all versions for n = 0.
+func readHolds(tx *store.Tx, modelK, n int64) (out []Holder, err error) {
+	rows, err := tx.Query(`select holder_kind, holder_id, reason from version_hold
+		where model_k = ? and (n = ? or ? = 0) order by n, holder_kind, holder_id`, modelK, n, n)
+	if err != nil {
+		return nil, err
+	}
+	err = scanEach(rows, func() error {
+		var h Holder
+		defer func() { out = append(out, h) }()
+		return rows.Scan(&h.Kind, &h.ID, &h.Reason)
+	})
+	return out, err
+}

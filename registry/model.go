@@ -1,0 +1,192 @@
+package registry
+
+import (
+	"context"
+	"errors"
+
+	"github.com/fairlead-ml/fairlead"
+	"github.com/fairlead-ml/fairlead/event"
+	"github.com/fairlead-ml/fairlead/store"
+)
+
+// Model is a registered model: a name under which versions are kept.
+type Model struct {
+	Name        string           `json:"name"`
+	Description string           `json:"description,omitempty"`
+	CreatedMS   int64            `json:"created_ms"`
+	UpdatedMS   int64            `json:"updated_ms"`
+	Tags        []Tag            `json:"tags"`
+	Aliases     map[string]int64 `json:"aliases"`
+	Latest      []*Version       `json:"latest"` // the newest version of each stage, without lineage
+
+	k int64
+}
+
+// EnsureModel returns the model of that name, and creates it when there is none.
+func (s *Service) EnsureModel(ctx context.Context, tx *store.Tx, p fairlead.Project,
+	name string) (*Model, error) {
+	m, err := modelByName(tx, p, name)
+	if !fairlead.Is(err, fairlead.NotFound) {
+		return m, err
+	}
+	return s.CreateModel(ctx, tx, p, name, "", nil)
+}
+
+// CreateModel adds a model. A taken name is Conflict, with detail "exists".
+func (s *Service) CreateModel(ctx context.Context, tx *store.Tx, p fairlead.Project,
+	name, description string, tags []Tag) (*Model, error) {
+	if err := validateModelName(name); err != nil {
+		return nil, err
+	}
+	if err := validateTags(tags); err != nil {
+		return nil, err
+	}
+	now := s.nowMS()
+	m := &Model{Name: name, Description: description, CreatedMS: now, UpdatedMS: now, Tags: tags}
+	err := insertModel(tx, p, m)
+	if store.IsUnique(err) {
+		return nil, errTaken(name)
+	}
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range tags {
+		if err := upsertModelTag(tx, m.k, t); err != nil {
+			return nil, err
+		}
+	}
+	return m, s.emitModel(ctx, tx, p, event.Model{Name: event.ModelCreatedType, Model: name})
+}
+
+func errTaken(name string) error {
+	return fairlead.Errorf(fairlead.Conflict,
+		"Registered Model (name=%s) already exists.", name).With("exists", true)
+}
+
+func (s *Service) emitModel(ctx context.Context, tx *store.Tx, p fairlead.Project,
+	e event.Model) error {
+	_, err := s.emit(ctx, tx, p, modelSubject(e.Model), e)
+	return err
+}
+
+// Model returns the model with tags, aliases and latest versions.
+func (s *Service) Model(tx *store.Tx, p fairlead.Project, name string) (*Model, error) {
+	m, err := modelByName(tx, p, name)
+	if err != nil {
+		return nil, err
+	}
+	return m, loadModels(tx, []*Model{m})
+}
+
+// loadModels fills tags, aliases and latest versions.
+func loadModels(tx *store.Tx, models []*Model) error {
+	for _, load := range []func(*store.Tx, []*Model) error{loadModelTags, loadModelAliases,
+		loadLatest} {
+		if err := load(tx, models); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// DescribeModel changes the model's description.
+func (s *Service) DescribeModel(ctx context.Context, tx *store.Tx, p fairlead.Project,
+	name, description string) error {
+	m, err := modelByName(tx, p, name)
+	if err != nil {
+		return err
+	}
+	m.Description = description
+	if err := updateModel(tx, m, s.nowMS()); err != nil {
+		return err
+	}
+	return s.emitModel(ctx, tx, p, event.Model{Name: event.ModelUpdatedType, Model: name})
+}
+
+// RenameModel gives the model another name. Precondition when a version is live,
+// held or packaged, because endpoints and packages carry the name.
+func (s *Service) RenameModel(ctx context.Context, tx *store.Tx, p fairlead.Project,
+	name, to string) error {
+	if err := validateModelName(to); err != nil {
+		return err
+	}
+	m, err := modelByName(tx, p, name)
+	if err != nil {
+		return err
+	}
+	if err := requireFree(tx, m, 0); err != nil {
+		return err
+	}
+	if bound, err := anyPackaged(tx, m.k); err != nil || bound {
+		return errors.Join(err, fairlead.Errorf(fairlead.Precondition,
+			"the model %q has packaged versions, which carry its name; register under %q instead",
+			name, to))
+	}
+	m.Name = to
+	err = updateModel(tx, m, s.nowMS())
+	if store.IsUnique(err) {
+		return errTaken(to)
+	}
+	if err != nil {
+		return err
+	}
+	return s.emitModel(ctx, tx, p,
+		event.Model{Name: event.ModelUpdatedType, Model: to, Renamed: name})
+}
+
+// DeleteModel removes the model with all versions; Precondition when one of them
+// is live or held.
+func (s *Service) DeleteModel(ctx context.Context, tx *store.Tx, p fairlead.Project,
+	name string) error {
+	m, err := modelByName(tx, p, name)
+	if err != nil {
+		return err
+	}
+	if err := requireFree(tx, m, 0); err != nil {
+		return err
+	}
+	versions, err := versionNumbers(tx, m.k)
+	if err != nil {
+		return err
+	}
+	for _, n := range versions {
+		if err := s.blobs.UnlinkAll(tx, p, PackageOwner(name, n)); err != nil {
+			return err
+		}
+	}
+	if err := deleteModel(tx, m.k); err != nil {
+		return err
+	}
+	return s.emitModel(ctx, tx, p, event.Model{Name: event.ModelDeletedType, Model: name})
+}
+
+// SetModelTag sets a tag of the model.
+func (s *Service) SetModelTag(ctx context.Context, tx *store.Tx, p fairlead.Project,
+	name string, t Tag) error {
+	if err := validateTags([]Tag{t}); err != nil {
+		return err
+	}
+	return s.changeModel(ctx, tx, p, name, func(m *Model) error {
+		return upsertModelTag(tx, m.k, t)
+	})
+}
+
+// DeleteModelTag removes a tag of the model; one that is not there is fine.
+func (s *Service) DeleteModelTag(ctx context.Context, tx *store.Tx, p fairlead.Project,
+	name, key string) error {
+	return s.changeModel(ctx, tx, p, name, func(m *Model) error {
+		return deleteModelTag(tx, m.k, key)
+	})
+}
+
+func (s *Service) changeModel(ctx context.Context, tx *store.Tx, p fairlead.Project, name string,
+	change func(*Model) error) error {
+	m, err := modelByName(tx, p, name)
+	if err != nil {
+		return err
+	}
+	if err := change(m); err != nil {
+		return err
+	}
+	return s.emitModel(ctx, tx, p, event.Model{Name: event.ModelUpdatedType, Model: name})
+}

@@ -1,0 +1,204 @@
+package registry
+
+import (
+	"context"
+	"net/url"
+	"path"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/fairlead-ml/fairlead"
+	"github.com/fairlead-ml/fairlead/store"
+	"github.com/fairlead-ml/fairlead/tracking"
+)
+
+// promptTag marks prompts, which MLflow keeps as models without files.
+const promptTag = "mlflow.prompt.is_prompt"
+
+var loggedModelID = regexp.MustCompile(`^m-[0-9a-f]{32}$`)
+
+// resolveSource returns where the files of a new version are, and completes run
+// and logged model from the source. A source that this project's runs and logged
+// models do not vouch for is Invalid, so that nobody registers what others own.
+func (s *Service) resolveSource(tx *store.Tx, p fairlead.Project, n *NewVersion) (string, error) {
+	if isPrompt(n.Tags) {
+		return "", nil
+	}
+	if n.Source == "" {
+		if n.LoggedModelID == "" {
+			return "", fairlead.Errorf(fairlead.Invalid, "Missing value for required parameter 'source'.")
+		}
+		n.Source = "models:/" + n.LoggedModelID
+	}
+	scheme, rest, ok := strings.Cut(n.Source, ":")
+	switch {
+	case !ok || scheme == "file" || len(scheme) == 1:
+		return "", fairlead.Errorf(fairlead.Invalid, "Invalid model version source: '%s'. "+
+			"The server's local files cannot be registered; log the model to a run first.", n.Source)
+	case hasDotDot(rest):
+		return "", badSource(n.Source, "it has .. in it")
+	case scheme == "models":
+		return s.modelSource(tx, p, n, strings.TrimLeft(rest, "/"))
+	case scheme == "runs":
+		return s.runSource(tx, p, n, strings.TrimLeft(rest, "/"))
+	case scheme == "mlflow-artifacts":
+		return n.Source, s.artifactSource(tx, p, n)
+	}
+	return n.Source, s.vouch(tx, p, n) // elsewhere, such as s3://
+}
+
+func badSource(source, why string) error {
+	return fairlead.Errorf(fairlead.Invalid, "Invalid model version source: '%s': %s.", source, why)
+}
+
+func hasDotDot(s string) bool {
+	for range 4 {
+		for part := range strings.SplitSeq(s, "/") {
+			if part == ".." {
+				return true
+			}
+		}
+		decoded, err := url.PathUnescape(s)
+		if err != nil || decoded == s {
+			return false
+		}
+		s = decoded
+	}
+	return true
+}
+
+func isPrompt(tags []Tag) bool {
+	prompt := false
+	for _, t := range tags {
+		if t.Key == promptTag {
+			prompt = strings.EqualFold(t.Value, "true")
+		}
+	}
+	return prompt
+}
+
+// vouch checks that the named run and logged model are the project's.
+func (s *Service) vouch(tx *store.Tx, p fairlead.Project, n *NewVersion) error {
+	if n.LoggedModelID != "" {
+		m, err := s.tracking.LoggedModelTx(tx, p, n.LoggedModelID)
+		if err != nil {
+			return err
+		}
+		if n.RunID == "" {
+			n.RunID = m.RunID
+		}
+	}
+	if n.RunID != "" {
+		if _, err := s.tracking.RunArtifacts(tx, p, n.RunID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// modelSource reads m-<id>, <model>/<version> or <model>@<alias>.
+func (s *Service) modelSource(tx *store.Tx, p fairlead.Project, n *NewVersion, ref string) (string,
+	error) {
+	if loggedModelID.MatchString(ref) {
+		if n.LoggedModelID != "" && n.LoggedModelID != ref {
+			return "", badSource(n.Source, "it is not the logged model "+n.LoggedModelID)
+		}
+		n.LoggedModelID = ref
+		m, err := s.tracking.LoggedModelTx(tx, p, ref)
+		if err != nil {
+			return "", err
+		}
+		return m.ArtifactURI(), s.vouch(tx, p, n)
+	}
+	v, err := s.referenced(tx, p, n.Source, ref)
+	if err != nil {
+		return "", err
+	}
+	if n.RunID == "" {
+		n.RunID = v.RunID
+	}
+	if n.LoggedModelID == "" {
+		n.LoggedModelID = v.LoggedModelID
+	}
+	return v.Storage, nil
+}
+
+// referenced returns the version that <model>/<version> or <model>@<alias> names.
+func (s *Service) referenced(tx *store.Tx, p fairlead.Project, source, ref string) (*Version,
+	error) {
+	if model, alias, ok := strings.Cut(ref, "@"); ok {
+		n, err := s.Alias(tx, p, model, alias)
+		if err != nil {
+			return nil, err
+		}
+		return versionOf(tx, p, model, n)
+	}
+	model, number, ok := strings.Cut(ref, "/")
+	n, err := strconv.ParseInt(number, 10, 64)
+	if !ok || err != nil {
+		return nil, badSource(source, "expected models:/m-<id>, models:/<name>/<version> or "+
+			"models:/<name>@<alias>")
+	}
+	return versionOf(tx, p, model, n)
+}
+
+// runSource reads <run id>/<path>.
+func (s *Service) runSource(tx *store.Tx, p fairlead.Project, n *NewVersion, ref string) (string,
+	error) {
+	id, rest, _ := strings.Cut(ref, "/")
+	if n.RunID != "" && n.RunID != id {
+		return "", badSource(n.Source, "it is not below the run "+n.RunID)
+	}
+	n.RunID = id
+	root, err := s.tracking.RunArtifacts(tx, p, id)
+	if err != nil {
+		return "", err
+	}
+	if rest = path.Clean(rest); rest == "." {
+		return root, s.vouch(tx, p, n)
+	}
+	return root + "/" + rest, s.vouch(tx, p, n)
+}
+
+// artifactSource checks a URI of our own artifact store.
+func (s *Service) artifactSource(tx *store.Tx, p fairlead.Project, n *NewVersion) error {
+	at, ok := tracking.ParseURI(n.Source)
+	if !ok {
+		return badSource(n.Source, "it names no artifact of this server")
+	}
+	named := &n.RunID
+	switch at.Owner.Kind {
+	case "run":
+	case "logged_model":
+		named = &n.LoggedModelID
+	default:
+		return badSource(n.Source, "it is below neither a run nor a logged model")
+	}
+	if *named != "" && *named != at.Owner.ID {
+		return badSource(n.Source, "it is not below "+*named)
+	}
+	*named = at.Owner.ID
+	return s.vouch(tx, p, n)
+}
+
+// ModelDir writes the version's MLflow model directory into dir, which must be
+// absent or empty: the logged model's files, or the run's below the source's path.
+// Precondition when the files are not in this server.
+func (s *Service) ModelDir(ctx context.Context, p fairlead.Project, model string, n int64,
+	dir string) error {
+	var v *Version
+	err := s.db.Read(ctx, func(tx *store.Tx) (err error) {
+		v, err = versionOf(tx, p, model, n)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	at, ok := tracking.ParseURI(v.Storage)
+	if !ok {
+		return fairlead.Errorf(fairlead.Precondition, "the files of version %d of %q are at %q, "+
+			"outside of this server; log the model here and register that", n, model, v.Source)
+	}
+	return s.blobs.Materialize(ctx, p, at.Owner, at.Path, dir)
+}

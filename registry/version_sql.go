@@ -1,0 +1,196 @@
+package registry
+
+import (
+	"database/sql"
+	"encoding/json"
+	"fmt"
+
+	"github.com/fairlead-ml/fairlead"
+	"github.com/fairlead-ml/fairlead/store"
+)
+
+const versionColumns = `v.model_k, m.name, v.n, v.source, v.storage, v.run_id, v.logged_id,
+	v.run_link, v.description, v.user_name, v.stage, v.state, v.reason, v.produced_by,
+	v.created_ms, v.updated_ms`
+
+func scanVersion(row scanner) (*Version, error) {
+	var v Version
+	var lineage string
+	err := row.Scan(&v.modelK, &v.Model, &v.N, &v.Source, &v.Storage, &v.RunID, &v.LoggedModelID,
+		&v.RunLink, &v.Description, &v.User, &v.Stage, &v.State, &v.Reason, &lineage,
+		&v.CreatedMS, &v.UpdatedMS)
+	if err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal([]byte(lineage), &v.ProducedBy); err != nil {
+		return nil, fmt.Errorf("lineage of %s version %d: %w", v.Model, v.N, err)
+	}
+	return &v, nil
+}
+
+func versionOf(tx *store.Tx, p fairlead.Project, model string, n int64) (*Version, error) {
+	v, err := scanVersion(tx.QueryRow("select "+versionColumns+` from version v
+		join model m on m.k = v.model_k where m.project_k = ? and m.name = ? and v.n = ?`,
+		p.K, model, n))
+	if err != nil {
+		return nil, found(err, "Model Version (name=%s, version=%d) not found", model, n)
+	}
+	return v, nil
+}
+
+func scanVersions(rows *sql.Rows, err error) ([]*Version, error) {
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var out []*Version
+	for rows.Next() {
+		v, err := scanVersion(rows)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, v)
+	}
+	return out, rows.Err()
+}
+
+func versionsOf(tx *store.Tx, modelK int64) ([]*Version, error) {
+	return scanVersions(tx.Query("select "+versionColumns+` from version v
+		join model m on m.k = v.model_k where v.model_k = ? order by v.n`, modelK))
+}
+
+// insertVersion gives the version the model's next number. The highest number is
+// kept in last_n, so that a deleted version's is not given again.
+func insertVersion(tx *store.Tx, v *Version) error {
+	lineage, err := json.Marshal(v.ProducedBy)
+	if err != nil {
+		return fmt.Errorf("lineage of a version of %s: %w", v.Model, err)
+	}
+	err = tx.QueryRow("update model set last_n = last_n + 1, updated_ms = ? where k = ? returning last_n",
+		v.CreatedMS, v.modelK).Scan(&v.N)
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec(`insert into version (model_k, n, source, storage, run_id, logged_id, run_link,
+		description, user_name, stage, state, reason, produced_by, created_ms, updated_ms)
+		values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		v.modelK, v.N, v.Source, v.Storage, v.RunID, v.LoggedModelID, v.RunLink, v.Description,
+		v.User, v.Stage, v.State, v.Reason, string(lineage), v.CreatedMS, v.UpdatedMS)
+	return err
+}
+
+func updateVersion(tx *store.Tx, v *Version, nowMS int64) error {
+	v.UpdatedMS = nowMS
+	_, err := tx.Exec(`update version set description = ?, stage = ?, state = ?, reason = ?,
+		updated_ms = ? where model_k = ? and n = ?`,
+		v.Description, v.Stage, v.State, v.Reason, v.UpdatedMS, v.modelK, v.N)
+	return err
+}
+
+func archiveOthers(tx *store.Tx, v *Version, stage string, nowMS int64) error {
+	_, err := tx.Exec(`update version set stage = 'Archived', updated_ms = ?
+		where model_k = ? and n <> ? and stage = ?`, nowMS, v.modelK, v.N, stage)
+	return err
+}
+
+func deleteVersion(tx *store.Tx, v *Version, nowMS int64) error {
+	for _, table := range []string{"condition", "version_tag", "version"} {
+		_, err := tx.Exec("delete from "+table+" where model_k = ? and n = ?", v.modelK, v.N)
+		if err != nil {
+			return err
+		}
+	}
+	return touchModel(tx, v.modelK, nowMS)
+}
+
+func versionNumbers(tx *store.Tx, modelK int64) (out []int64, err error) {
+	rows, err := tx.Query("select n from version where model_k = ? order by n", modelK)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var n int64
+		if err := rows.Scan(&n); err != nil {
+			return nil, err
+		}
+		out = append(out, n)
+	}
+	return out, rows.Err()
+}
+
+func upsertVersionTag(tx *store.Tx, v *Version, t Tag) error {
+	_, err := tx.Exec(`insert into version_tag (model_k, n, key, value) values (?, ?, ?, ?)
+		on conflict (model_k, n, key) do update set value = excluded.value`,
+		v.modelK, v.N, t.Key, t.Value)
+	return err
+}
+
+func deleteVersionTag(tx *store.Tx, v *Version, key string) error {
+	_, err := tx.Exec("delete from version_tag where model_k = ? and n = ? and key = ?",
+		v.modelK, v.N, key)
+	return err
+}
+
+// loadVersions fills tags and aliases.
+func loadVersions(tx *store.Tx, versions []*Version) error {
+	for _, v := range versions {
+		if err := loadVersion(tx, v); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func loadVersion(tx *store.Tx, v *Version) error {
+	rows, err := tx.Query(`select key, value from version_tag where model_k = ? and n = ?
+		order by key`, v.modelK, v.N)
+	if err != nil {
+		return err
+	}
+	v.Tags = nil
+	err = scanEach(rows, func() error {
+		var t Tag
+		defer func() { v.Tags = append(v.Tags, t) }()
+		return rows.Scan(&t.Key, &t.Value)
+	})
+	if err != nil {
+		return err
+	}
+	rows, err = tx.Query("select name from alias where model_k = ? and n = ? order by name",
+		v.modelK, v.N)
+	if err != nil {
+		return err
+	}
+	v.Aliases = nil
+	return scanEach(rows, func() error {
+		var name string
+		defer func() { v.Aliases = append(v.Aliases, name) }()
+		return rows.Scan(&name)
+	})
+}
+
+// scanEach calls scan for each row and closes the rows.
+func scanEach(rows *sql.Rows, scan func() error) error {
+	defer rows.Close()
+	for rows.Next() {
+		if err := scan(); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// lastPipelineVersion returns the newest version that a pipeline made, nil for none.
+func lastPipelineVersion(tx *store.Tx, modelK int64) (*Version, error) {
+	all, err := versionsOf(tx, modelK)
+	if err != nil {
+		return nil, err
+	}
+	for i := len(all) - 1; i >= 0; i-- {
+		if all[i].ProducedBy.PipelineRun != "" {
+			return all[i], nil
+		}
+	}
+	return nil, nil
+}
