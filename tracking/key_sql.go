@@ -2,6 +2,7 @@ package tracking
 
 import (
 	"errors"
+	"strings"
 	"sync"
 
 	"github.com/fairlead-ml/fairlead/store"
@@ -34,7 +35,7 @@ func (c *keyCache) add(learned map[string]int64) {
 		c.keys = map[string]int64{}
 	}
 	for name, k := range learned {
-		c.keys[name] = k
+		c.keys[strings.Clone(name)] = k // a name may share its request's whole body
 	}
 }
 

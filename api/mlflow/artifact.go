@@ -1,0 +1,146 @@
+package mlflow
+
+import (
+	"fmt"
+	"mime"
+	"net/http"
+	"path"
+	"strconv"
+	"strings"
+
+	"github.com/fairlead-ml/fairlead"
+	"github.com/fairlead-ml/fairlead/blob"
+	"github.com/fairlead-ml/fairlead/tracking"
+)
+
+// wireFile is one entry of a listing.
+type wireFile struct {
+	Path  string `json:"path"`
+	IsDir bool   `json:"is_dir"`
+	Bytes *int64 `json:"file_size,omitempty"`
+}
+
+// wireFiles gives each entry the name that it has in the listing.
+func wireFiles(entries []blob.Entry, name func(path string) string) []wireFile {
+	out := make([]wireFile, len(entries))
+	for i, e := range entries {
+		out[i] = wireFile{Path: name(e.Path), IsDir: e.IsDir}
+		if !e.IsDir {
+			out[i].Bytes = &entries[i].Bytes
+		}
+	}
+	return out
+}
+
+func full(path string) string { return path }
+
+// listRunArtifacts lists a directory of a run, with paths below the run's root.
+func (a *API) listRunArtifacts(c *call) error {
+	id, dir := c.runID(), c.str("path")
+	if c.err != nil {
+		return c.err
+	}
+	r, err := a.tracking.Run(c.ctx(), c.p, id)
+	if err != nil {
+		return err
+	}
+	return a.replyDir(c, r.ArtifactURI(), tracking.Place{Owner: tracking.RunOwner(id), Path: dir})
+}
+
+func (a *API) listLoggedModelArtifacts(c *call) error {
+	id, dir := c.r.PathValue("model_id"), c.str("artifact_directory_path")
+	if c.err != nil {
+		return c.err
+	}
+	m, err := a.tracking.LoggedModel(c.ctx(), c.p, id)
+	if err != nil {
+		return err
+	}
+	return a.replyDir(c, m.ArtifactURI(),
+		tracking.Place{Owner: tracking.LoggedModelOwner(id), Path: dir})
+}
+
+func (a *API) replyDir(c *call, root string, at tracking.Place) error {
+	entries, err := a.tracking.ListArtifacts(c.ctx(), c.p, at)
+	if err != nil {
+		return err
+	}
+	return c.reply(map[string]any{"root_uri": root, "files": wireFiles(entries, full)})
+}
+
+// listArtifacts lists a directory of the proxy, with names below that directory.
+func (a *API) listArtifacts(c *call) error {
+	dir := c.str("path")
+	if c.err != nil {
+		return c.err
+	}
+	if dir == "" {
+		return c.reply(map[string]any{"files": []wireFile{}})
+	}
+	at, err := tracking.ParsePath(dir)
+	if err != nil {
+		return err
+	}
+	entries, err := a.tracking.ListArtifacts(c.ctx(), c.p, at)
+	if err != nil {
+		return err
+	}
+	return c.reply(map[string]any{"files": wireFiles(entries, path.Base)})
+}
+
+// place reads the artifact that the path names; it must be a file's.
+func (c *call) place() (tracking.Place, error) {
+	at, err := tracking.ParsePath(c.r.PathValue("path"))
+	if err == nil && at.Path == "" {
+		err = fairlead.Errorf(fairlead.Invalid, "the path %q names no file", c.r.PathValue("path"))
+	}
+	return at, err
+}
+
+// getArtifact streams a file. Browsers must neither run nor guess it: artifacts
+// are what users uploaded.
+func (a *API) getArtifact(c *call) error {
+	at, err := c.place()
+	if err != nil {
+		return err
+	}
+	f, obj, err := a.tracking.OpenArtifact(c.ctx(), c.p, at)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	h := c.w.Header()
+	h.Set("Content-Type", contentType(at.Path))
+	h.Set("Content-Length", strconv.FormatInt(obj.Bytes, 10))
+	h.Set("Content-Disposition", mime.FormatMediaType("attachment",
+		map[string]string{"filename": path.Base(at.Path)}))
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Content-Security-Policy", "sandbox")
+	h.Set("ETag", fmt.Sprintf("%q", obj.Digest))
+	http.ServeContent(c.w, c.r, "", fairlead.FromMS(0), f)
+	return nil
+}
+
+func contentType(name string) string {
+	if t := mime.TypeByExtension(strings.ToLower(path.Ext(name))); t != "" {
+		return t
+	}
+	return "application/octet-stream"
+}
+
+// putArtifact streams a file in.
+func (a *API) putArtifact(c *call) error {
+	at, err := c.place()
+	if err != nil {
+		return err
+	}
+	return c.done(a.tracking.PutArtifact(c.ctx(), c.p, at, c.r.Body))
+}
+
+func (a *API) deleteArtifact(c *call) error {
+	at, err := c.place()
+	if err != nil {
+		return err
+	}
+	return c.done(a.tracking.DeleteArtifacts(c.ctx(), c.p, at))
+}

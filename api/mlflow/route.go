@@ -1,0 +1,171 @@
+package mlflow
+
+import (
+	"net/http"
+
+	"github.com/fairlead-ml/fairlead"
+	"github.com/fairlead-ml/fairlead/auth"
+)
+
+// Limits of request bodies, in bytes.
+const (
+	point = 64 << 10 // log-metric
+	small = 1 << 20  // one entity; a tag has at most 100,000 characters
+	batch = 16 << 20 // log-batch
+	large = 32 << 20 // datasets with schema and profile
+)
+
+// handler answers one call; an error is written by Fail.
+type handler func(c *call) error
+
+// entry is one line of the route table. Path is below /api and /ajax-api.
+type entry struct {
+	method, path string
+	permission   auth.Permission
+	limit        int64
+	handle       handler
+}
+
+// unread reports whether the handler reads the body itself: streams and the hot
+// paths do.
+func (e *entry) unread() bool {
+	return e.limit == auth.Unlimited || e.limit == batch || e.limit == point
+}
+
+// entries is the route table.
+func (a *API) entries() []entry {
+	const (
+		exp    = "/2.0/mlflow/experiments/"
+		run    = "/2.0/mlflow/runs/"
+		logged = "/2.0/mlflow/logged-models"
+		one    = logged + "/{model_id}"
+		model  = "/2.0/mlflow/registered-models/"
+		vers   = "/2.0/mlflow/model-versions/"
+		proxy  = "/2.0/mlflow-artifacts/artifacts"
+		file   = proxy + "/{path...}"
+	)
+	return []entry{
+		{"GET", "/3.0/mlflow/server-info", auth.Public, 0, a.serverInfo},
+
+		{"POST", exp + "create", auth.Track, small, a.createExperiment},
+		{"GET", exp + "get", auth.Read, 0, a.getExperiment},
+		{"GET", exp + "get-by-name", auth.Read, 0, a.getExperimentByName},
+		{"GET", exp + "search", auth.Read, 0, a.searchExperiments},
+		{"POST", exp + "search", auth.Read, small, a.searchExperiments},
+		{"POST", exp + "update", auth.Track, small, a.updateExperiment},
+		{"POST", exp + "delete", auth.Track, small, a.deleteExperiment},
+		{"POST", exp + "restore", auth.Track, small, a.restoreExperiment},
+		{"POST", exp + "set-experiment-tag", auth.Track, small, a.setExperimentTag},
+		{"POST", exp + "delete-experiment-tag", auth.Track, small, a.deleteExperimentTag},
+
+		{"POST", run + "create", auth.Track, small, a.createRun},
+		{"GET", run + "get", auth.Read, 0, a.getRun},
+		{"POST", run + "update", auth.Track, small, a.updateRun},
+		{"POST", run + "delete", auth.Track, small, a.deleteRun},
+		{"POST", run + "restore", auth.Track, small, a.restoreRun},
+		{"POST", run + "search", auth.Read, small, a.searchRuns},
+		{"POST", run + "log-metric", auth.Track, point, a.logMetric},
+		{"POST", run + "log-parameter", auth.Track, small, a.logParameter},
+		{"POST", run + "log-batch", auth.Track, batch, a.logBatch},
+		{"POST", run + "log-inputs", auth.Track, large, a.logInputs},
+		{"POST", run + "outputs", auth.Track, small, a.logOutputs},
+		{"POST", run + "set-tag", auth.Track, small, a.setTag},
+		{"POST", run + "delete-tag", auth.Track, small, a.deleteTag},
+		{"GET", "/2.0/mlflow/metrics/get-history", auth.Read, 0, a.getHistory},
+
+		{"GET", "/2.0/mlflow/artifacts/list", auth.Read, 0, a.listRunArtifacts},
+		{"GET", proxy, auth.Read, 0, a.listArtifacts},
+		{"GET", file, auth.Read, 0, a.getArtifact},
+		{"PUT", file, auth.Track, auth.Unlimited, a.putArtifact},
+		{"DELETE", file, auth.Track, small, a.deleteArtifact},
+
+		{"POST", logged, auth.Track, small, a.createLoggedModel},
+		{"POST", logged + "/search", auth.Read, small, a.searchLoggedModels},
+		{"GET", one, auth.Read, 0, a.getLoggedModel},
+		{"PATCH", one, auth.Track, small, a.finalizeLoggedModel},
+		{"DELETE", one, auth.Track, small, a.deleteLoggedModel},
+		{"PATCH", one + "/tags", auth.Track, small, a.setLoggedModelTags},
+		{"DELETE", one + "/tags/{tag_key}", auth.Track, small, a.deleteLoggedModelTag},
+		{"POST", one + "/params", auth.Track, small, a.logLoggedModelParams},
+		{"GET", one + "/artifacts/directories", auth.Read, 0, a.listLoggedModelArtifacts},
+
+		{"POST", model + "create", auth.Track, small, a.createModel},
+		{"GET", model + "get", auth.Read, 0, a.getModel},
+		{"GET", model + "search", auth.Read, 0, a.searchModels},
+		{"PATCH", model + "update", auth.Track, small, a.updateModel},
+		{"POST", model + "rename", auth.Track, small, a.renameModel},
+		{"DELETE", model + "delete", auth.Track, small, a.deleteModel},
+		{"POST", model + "set-tag", auth.Track, small, a.setModelTag},
+		{"DELETE", model + "delete-tag", auth.Track, small, a.deleteModelTag},
+		{"GET", model + "alias", auth.Read, 0, a.getByAlias},
+		{"POST", model + "alias", auth.Track, small, a.setAlias},
+		{"DELETE", model + "alias", auth.Track, small, a.deleteAlias},
+		{"GET", model + "get-latest-versions", auth.Read, 0, a.getLatestVersions},
+		{"POST", model + "get-latest-versions", auth.Read, small, a.getLatestVersions},
+
+		{"POST", vers + "create", auth.Track, small, a.createVersion},
+		{"GET", vers + "get", auth.Read, 0, a.getVersion},
+		{"GET", vers + "search", auth.Read, 0, a.searchVersions},
+		{"PATCH", vers + "update", auth.Track, small, a.updateVersion},
+		{"DELETE", vers + "delete", auth.Track, small, a.deleteVersion},
+		{"POST", vers + "set-tag", auth.Track, small, a.setVersionTag},
+		{"DELETE", vers + "delete-tag", auth.Track, small, a.deleteVersionTag},
+		{"GET", vers + "get-download-uri", auth.Read, 0, a.getDownloadURI},
+		{"POST", vers + "transition-stage", auth.Track, small, a.transitionStage},
+	}
+}
+
+// Routes lists all routes, each under /api and, for MLflow's own pages and older
+// tools, under /ajax-api. Errors are in MLflow's form.
+func (a *API) Routes() []auth.Route {
+	routes := []auth.Route{
+		{Method: "GET", Path: "/health", Permission: auth.Public, Handle: health, Fail: a.fail},
+		{Method: "GET", Path: "/version", Permission: auth.Public, Handle: version, Fail: a.fail},
+	}
+	for _, e := range a.entries() {
+		for _, prefix := range []string{"/api", "/ajax-api"} {
+			routes = append(routes, auth.Route{Method: e.method, Path: prefix + e.path,
+				Permission: e.permission, BodyLimit: e.limit, Handle: a.serve(e), Fail: a.fail})
+		}
+	}
+	return routes
+}
+
+// serve turns an entry into the route's function.
+func (a *API) serve(e entry) func(http.ResponseWriter, *http.Request) error {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		c := &call{w: w, r: r}
+		if e.permission != auth.Public {
+			c.p = fairlead.ProjectFrom(r.Context())
+			if c.p.K == 0 {
+				return fairlead.Errorf(fairlead.NotFound, "there is no project %q; "+
+					"apply its fairlead.yaml, or leave /p/%s out of the address", c.p.Name, c.p.Name)
+			}
+		}
+		if !e.unread() {
+			if err := c.parse(); err != nil {
+				return err
+			}
+		}
+		return e.handle(c)
+	}
+}
+
+func health(w http.ResponseWriter, _ *http.Request) error {
+	_, err := w.Write([]byte("OK"))
+	return err
+}
+
+func version(w http.ResponseWriter, _ *http.Request) error {
+	_, err := w.Write([]byte(Version))
+	return err
+}
+
+// serverInfo tells the client what it may use: no multipart transfers, because
+// streaming through this server is one request, and no workspaces.
+func (a *API) serverInfo(c *call) error {
+	return c.reply(map[string]any{
+		"store_type": "SqlStore", "workspaces_enabled": false, "trace_archival_enabled": false,
+		"multipart_uploads_enabled": false, "multipart_downloads_enabled": false,
+	})
+}
