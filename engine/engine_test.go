@@ -22,22 +22,29 @@ func TestParseSignature_ReadsMLflowsForms(t *testing.T) {
 		name, in, out string
 		want          engine.Signature
 	}{
-		{"columns", `[{"type":"long","name":"hr","required":true},{"type":"double","name":"hum","required":false}]`,
+		{"columns", `[{"type":"long","name":"hr","required":true},` +
+			`{"type":"double","name":"hum","required":false}]`,
 			`[{"type":"double","name":"riders","required":true}]`,
-			engine.Signature{Inputs: []engine.Field{field("hr", "long", true), field("hum", "double", false)},
+			engine.Signature{
+				Inputs:  []engine.Field{field("hr", "long", true), field("hum", "double", false)},
 				Outputs: []engine.Field{field("riders", "double", true)}}},
-		{"older optional", `[{"type":"string","name":"a","optional":true},{"type":"string","name":"b"}]`, "",
-			engine.Signature{Inputs: []engine.Field{field("a", "string", false), field("b", "string", true)}}},
+		{"older optional",
+			`[{"type":"string","name":"a","optional":true},{"type":"string","name":"b"}]`, "",
+			engine.Signature{
+				Inputs: []engine.Field{field("a", "string", false), field("b", "string", true)}}},
 		{"unnamed tensors", `[{"type":"tensor","tensor-spec":{"dtype":"float32","shape":[-1,2]}}]`,
 			`[{"type":"tensor","tensor-spec":{"dtype":"int64","shape":[-1]}}]`,
-			engine.Signature{Inputs: []engine.Field{field("x0", "float", false), field("x1", "float", false)},
+			engine.Signature{
+				Inputs:  []engine.Field{field("x0", "float", false), field("x1", "float", false)},
 				Outputs: []engine.Field{field("prediction", "long", true)}, Tensor: "input"}},
-		{"a named tensor", `[{"type":"tensor","name":"pixels","tensor-spec":{"dtype":"uint8","shape":[-1,2]}}]`,
+		{"a named tensor",
+			`[{"type":"tensor","name":"pixels","tensor-spec":{"dtype":"uint8","shape":[-1,2]}}]`,
 			`[{"type":"tensor","tensor-spec":{"dtype":"float64","shape":[-1,2]}}]`,
 			engine.Signature{
-				Inputs:  []engine.Field{field("pixels_0", "integer", true), field("pixels_1", "integer", true)},
-				Outputs: []engine.Field{field("prediction_0", "double", false), field("prediction_1", "double", false)},
-				Tensor:  "pixels"}},
+				Inputs: []engine.Field{field("pixels_0", "integer", true), field("pixels_1", "integer", true)},
+				Outputs: []engine.Field{
+					field("prediction_0", "double", false), field("prediction_1", "double", false)},
+				Tensor: "pixels"}},
 		{"nothing", "", "null", engine.Signature{}},
 	}
 	for _, c := range cases {
@@ -55,7 +62,8 @@ func TestParseSignature_RefusesWhatCannotBeServed(t *testing.T) {
 	}{
 		{`{`, fairlead.Invalid},
 		{`[{"type":"array","name":"a"}]`, fairlead.Unimplemented},
-		{`[{"type":"tensor","tensor-spec":{"dtype":"float32","shape":[-1,28,28]}}]`, fairlead.Unimplemented},
+		{`[{"type":"tensor","tensor-spec":{"dtype":"float32","shape":[-1,28,28]}}]`,
+			fairlead.Unimplemented},
 		{`[{"type":"tensor","tensor-spec":{"dtype":"float32","shape":[-1,-1]}}]`, fairlead.Unimplemented},
 		{`[{"type":"tensor","tensor-spec":{"dtype":"complex64","shape":[-1]}}]`, fairlead.Unimplemented},
 		{`[{"type":"tensor","name":"a"}]`, fairlead.Invalid},
@@ -96,6 +104,10 @@ func valid() []engine.Column {
 		engine.Floats64("temp", 0.5, 0.25), engine.Ints64("hr", 3, 4), engine.Floats64("holiday", 0, 1)}
 }
 
+func with(columns []engine.Column, more engine.Column) *engine.Frame {
+	return engine.NewFrame(append(columns, more)...)
+}
+
 func TestValidate_NamesWhatBreaksTheSignature(t *testing.T) {
 	nan := math.NaN()
 	cases := []struct {
@@ -104,22 +116,23 @@ func TestValidate_NamesWhatBreaksTheSignature(t *testing.T) {
 		want  string
 	}{
 		{"absent", engine.NewFrame(valid()[:2]...), `required input "holiday" (boolean) is missing`},
-		{"misspelt", engine.NewFrame(append(valid()[:2], engine.Floats64("holliday", 0, 0))...), `"holliday"`},
-		{"null", engine.NewFrame(engine.Floats64("temp", 1, nan), valid()[1], valid()[2]), `"temp" is null in row 1`},
+		{"misspelt", with(valid()[:2], engine.Floats64("holliday", 0, 0)), `"holliday"`},
+		{"null", engine.NewFrame(engine.Floats64("temp", 1, nan), valid()[1], valid()[2]),
+			`"temp" is null in row 1`},
 		{"fraction", engine.NewFrame(valid()[0], engine.Floats64("hr", 3, 3.5), valid()[2]),
 			`"hr" must be long, and row 1 has 3.5`},
 		{"text", engine.NewFrame(engine.Strings("temp", "a", "b"), valid()[1], valid()[2]),
 			`"temp" must be double, not string`},
-		{"number for text", engine.NewFrame(append(valid(), engine.Floats64("carrier", 1, 2))...),
+		{"number for text", with(valid(), engine.Floats64("carrier", 1, 2)),
 			`"carrier" must be string, not double`},
-		{"two for a boolean", engine.NewFrame(valid()[0], valid()[1], engine.Floats64("holiday", 0, 2)), `row 1 has 2`},
+		{"two for a boolean", with(valid()[:2], engine.Floats64("holiday", 0, 2)), `row 1 has 2`},
 		{"a boolean for a number", engine.NewFrame(valid()[1], valid()[2],
 			engine.Column{Name: "temp", Kind: engine.Boolean, Floats: []float64{0, 1}}), `not boolean`},
-		{"beyond 32 bits", engine.NewFrame(append(valid(), engine.Floats64("day", 1, 1<<31))...), `must be integer`},
-		{"no time", engine.NewFrame(append(valid(), engine.Strings("at", "2011-03-01", "noon"))...), `row 1 has noon`},
+		{"beyond 32 bits", with(valid(), engine.Floats64("day", 1, 1<<31)), `must be integer`},
+		{"no time", with(valid(), engine.Strings("at", "2011-03-01", "noon")), `row 1 has noon`},
 		{"empty", engine.NewFrame(), "no rows"},
-		{"ragged", engine.NewFrame(append(valid(), engine.Floats64("hum", 1))...), `"hum" has 1 rows`},
-		{"twice", engine.NewFrame(append(valid(), engine.Floats64("temp", 1, 1))...), "given twice"},
+		{"ragged", with(valid(), engine.Floats64("hum", 1)), `"hum" has 1 rows`},
+		{"twice", with(valid(), engine.Floats64("temp", 1, 1)), "given twice"},
 		{"unknown kind", engine.NewFrame(engine.Column{Name: "x", Kind: "blob", Strings: []string{"a"}}),
 			`unknown type`},
 	}
@@ -163,7 +176,8 @@ func TestColumn_KeepsLargeIntegers(t *testing.T) {
 }
 
 func manifest() *engine.Manifest {
-	return &engine.Manifest{Version: engine.ManifestVersion, Engine: engine.EngineONNX, Model: "model.onnx",
+	return &engine.Manifest{
+		Version: engine.ManifestVersion, Engine: engine.EngineONNX, Model: "model.onnx",
 		Signature: bikes, Lock: "requirements.lock", Python: "3.11.7", Converter: "skl2onnx 1.20.0",
 		Parity: &engine.Parity{Rows: 3, Tolerance: 1e-5, MaxRelative: engine.Number(math.Inf(1)),
 			Worst: &engine.ParityRow{Index: 1, Inputs: map[string]any{"hr": 3.0, "hum": nil},
@@ -183,7 +197,8 @@ func TestManifest_ComesBackAsItWasWritten(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !math.IsNaN(float64(got.Parity.Worst.Python)) || !math.IsInf(float64(got.Parity.MaxRelative), 1) {
+	python, relative := float64(got.Parity.Worst.Python), float64(got.Parity.MaxRelative)
+	if !math.IsNaN(python) || !math.IsInf(relative, 1) {
 		t.Errorf("parity %+v", got.Parity)
 	}
 	got.Parity.Worst.Python, want.Parity.Worst.Python = 0, 0
@@ -204,7 +219,9 @@ func TestReadManifest_RefusesWhatIsNoPackage(t *testing.T) {
 		"absolute lock":  func(m *engine.Manifest) { m.Lock = "/etc/passwd" },
 		"no model":       func(m *engine.Manifest) { m.Model = "" },
 		"absent model":   func(m *engine.Manifest) { m.Model = "other.onnx" },
-		"the same name":  func(m *engine.Manifest) { m.Signature.Outputs = append(bikes.Inputs[:1:1], bikes.Inputs[0]) },
+		"the same name": func(m *engine.Manifest) {
+			m.Signature.Outputs = append(bikes.Inputs[:1:1], bikes.Inputs[0])
+		},
 	}
 	for name, change := range changes {
 		m := manifest()

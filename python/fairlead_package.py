@@ -584,7 +584,8 @@ def compare(inputs, table, python, onnx):
     if d[worst] > TOLERANCE:
         parity["reason"] = (
             f"row {worst} differs: python {show(p)}, onnx {show(o)}"
-            f" (relative {d[worst]:.2g}, allowed {TOLERANCE:.0e}); {int((d > TOLERANCE).sum())} of {len(d)} rows differ"
+            f" (relative {d[worst]:.2g}, allowed {TOLERANCE:.0e});"
+            f" {int((d > TOLERANCE).sum())} of {len(d)} rows differ"
         )
     return parity
 

@@ -159,7 +159,7 @@ class Model:
             return [("", out[:, i]) for i in range(out.shape[1])]
         if out.ndim != 1:
             raise ValueError(
-                f"the model answered with shape {out.shape}; only one value a row and column is served"
+                f"the model answered with shape {out.shape}; one value a row and column is served"
             )
         return [("", out)]
 

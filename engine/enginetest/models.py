@@ -22,20 +22,35 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 warnings.simplefilter("ignore")
 OUT = sys.argv[1]
-COLUMNS = {"hr": "long", "holiday": "long", "weekday": "long", "workingday": "long", "weathersit": "long",
-           "temp": "double", "atemp": "double", "hum": "double", "windspeed": "double"}  # fmt: skip
+COLUMNS = {
+    "hr": "long",
+    "holiday": "long",
+    "weekday": "long",
+    "workingday": "long",
+    "weathersit": "long",
+    "temp": "double",
+    "atemp": "double",
+    "hum": "double",
+    "windspeed": "double",
+}
 OPTIONAL = {"hum", "windspeed"}
 
 
 def table(rows=1400):
     rng = np.random.default_rng(0)
-    t = pd.DataFrame({
-        "hr": rng.integers(0, 24, rows), "holiday": rng.integers(0, 2, rows),
-        "weekday": rng.integers(0, 7, rows), "workingday": rng.integers(0, 2, rows),
-        "weathersit": rng.integers(1, 4, rows), "temp": np.round(rng.random(rows), 2),
-        "atemp": np.round(rng.random(rows), 4), "hum": np.round(rng.random(rows), 2),
-        "windspeed": np.round(rng.random(rows), 4),
-    })  # fmt: skip
+    t = pd.DataFrame(
+        {
+            "hr": rng.integers(0, 24, rows),
+            "holiday": rng.integers(0, 2, rows),
+            "weekday": rng.integers(0, 7, rows),
+            "workingday": rng.integers(0, 2, rows),
+            "weathersit": rng.integers(1, 4, rows),
+            "temp": np.round(rng.random(rows), 2),
+            "atemp": np.round(rng.random(rows), 4),
+            "hum": np.round(rng.random(rows), 2),
+            "windspeed": np.round(rng.random(rows), 4),
+        }
+    )
     t.loc[rng.random(rows) < 0.1, "windspeed"] = np.nan
     wind = t["windspeed"].fillna(0.2)
     y = 150 * np.sin(t["hr"] / 24 * np.pi) ** 2 * (0.5 + t["temp"]) * (1 - wind / 2) + rng.poisson(
@@ -88,8 +103,12 @@ def sklearn(name, model, fmt="cloudpickle", trusted=None, predict_fn="predict", 
 
 def lgbm(name, model, native=False, **kw):
     file = "model.lgb" if native else "model.skops"
-    trusted = ["lightgbm.sklearn.LGBMRegressor", "lightgbm.basic.Booster", "collections.OrderedDict",
-               "lightgbm.sklearn.LGBMClassifier"]  # fmt: skip
+    trusted = [
+        "lightgbm.sklearn.LGBMRegressor",
+        "lightgbm.basic.Booster",
+        "collections.OrderedDict",
+        "lightgbm.sklearn.LGBMClassifier",
+    ]
     kind = "lightgbm.basic.Booster" if native else f"lightgbm.sklearn.{type(model).__name__}"
     conf = {
         "data": file,
@@ -112,8 +131,9 @@ def main():
     full.to_parquet(os.path.join(OUT, "full.parquet"))
     X.head(200).to_json(os.path.join(OUT, "inputs.json"), orient="records")
 
-    boosted = lightgbm.LGBMRegressor(n_estimators=200, learning_rate=0.05, num_leaves=31, min_child_samples=20,
-                                     verbose=-1).fit(X, y)  # fmt: skip
+    boosted = lightgbm.LGBMRegressor(
+        n_estimators=200, learning_rate=0.05, num_leaves=31, min_child_samples=20, verbose=-1
+    ).fit(X, y)
     lgbm("lightgbm-skops", boosted)
     lgbm("lightgbm-native", boosted, native=True)
     classes = lightgbm.LGBMClassifier(n_estimators=20, verbose=-1).fit(X, many)
@@ -136,8 +156,9 @@ def main():
     sklearn("logistic-labels", logistic, columns=required, output="str")
     sklearn("logistic-probabilities", logistic, columns=required, predict_fn="predict_proba")
     sklearn("histogram", HistGradientBoostingRegressor(max_iter=20).fit(X, y))
-    averaged = lightgbm.LGBMRegressor(boosting_type="rf", n_estimators=20, bagging_freq=1, bagging_fraction=0.5,
-                                      verbose=-1).fit(X, y)  # fmt: skip
+    averaged = lightgbm.LGBMRegressor(
+        boosting_type="rf", n_estimators=20, bagging_freq=1, bagging_fraction=0.5, verbose=-1
+    ).fit(X, y)
     lgbm("lightgbm-averaged", averaged)  # the converter takes 100 trees for granted
     sklearn("large-numbers", Ridge().fit(full[["hr"]] + 2**25, y), columns=[required[0]])
 
@@ -155,9 +176,14 @@ def main():
     chooser = ColumnTransformer(
         [("w", OneHotEncoder(), ["weather"]), ("t", StandardScaler(), ["temp"])]
     )
-    sklearn("named-columns", make_pipeline(chooser, Ridge()).fit(text, y), columns=[
-        {"type": "string", "name": "weather", "required": True},
-        {"type": "double", "name": "temp", "required": True}])  # fmt: skip
+    sklearn(
+        "named-columns",
+        make_pipeline(chooser, Ridge()).fit(text, y),
+        columns=[
+            {"type": "string", "name": "weather", "required": True},
+            {"type": "double", "name": "temp", "required": True},
+        ],
+    )
     text.to_parquet(os.path.join(OUT, "text.parquet"))
     (X[["hr"]] + 2**25).to_parquet(os.path.join(OUT, "large.parquet"))
 

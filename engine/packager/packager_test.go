@@ -56,7 +56,8 @@ func TestPackage_ConvertsWhatIsEqual(t *testing.T) {
 				t.Fatalf("engine %s by %q: %+v", m.Engine, m.Converter, m.Parity)
 			}
 			p := m.Parity
-			if float64(p.MaxRelative) > p.Tolerance || p.Tolerance != 1e-5 || p.Reason != "" || p.Rows < 200 {
+			if float64(p.MaxRelative) > p.Tolerance || p.Tolerance != 1e-5 ||
+				p.Reason != "" || p.Rows < 200 {
 				t.Errorf("parity %+v", p)
 			}
 			t.Logf("max relative %.2g over %d rows", float64(p.MaxRelative), p.Rows)
@@ -116,7 +117,8 @@ func TestPackage_KeepsACustomPyfunc(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if m.Engine != engine.EnginePython || len(m.Signature.Inputs) != 1 || m.Signature.Outputs[0].Name != "prediction" {
+	if m.Engine != engine.EnginePython || len(m.Signature.Inputs) != 1 ||
+		m.Signature.Outputs[0].Name != "prediction" {
 		t.Errorf("manifest %+v", m)
 	}
 }
@@ -140,14 +142,22 @@ func TestPackage_GivesTheSameBytes(t *testing.T) {
 	}
 }
 
+const raises = `
+class Model:
+    def predict(self, df): raise KeyError("carrier")
+def _load_pyfunc(path): return Model()
+`
+
 func TestPackage_RefusesWhatCannotBeUsed(t *testing.T) {
 	models := enginetest.Models(t)
 	in := `[{"type":"double","name":"temp","required":true}]`
 	cases := []struct{ name, dir, inputs, want string }{
-		{"no import", enginetest.Pyfunc(t, "import xgboost", in, ""), "text.parquet", "does not load: ModuleNotFoundError"},
-		{"raises", enginetest.Pyfunc(t, "class M:\n    def predict(self, df): raise KeyError('carrier')\n"+
-			"def _load_pyfunc(path): return M()\n", in, ""), "text.parquet", "fails on the recorded inputs: KeyError"},
-		{"dies", enginetest.Pyfunc(t, "import os; os.abort()", in, ""), "text.parquet", "ended while it was packaged"},
+		{"no import", enginetest.Pyfunc(t, "import xgboost", in, ""), "text.parquet",
+			"does not load: ModuleNotFoundError"},
+		{"raises", enginetest.Pyfunc(t, raises, in, ""), "text.parquet",
+			"fails on the recorded inputs: KeyError"},
+		{"dies", enginetest.Pyfunc(t, "import os; os.abort()", in, ""), "text.parquet",
+			"ended while it was packaged"},
 		{"not a model", t.TempDir(), "text.parquet", "no MLmodel file"},
 		{"other inputs", filepath.Join(models, "ridge-pickle"), "text.parquet", "lack the column 'hr'"},
 		{"no inputs", filepath.Join(models, "ridge-pickle"), "absent.parquet", "cannot be read"},
@@ -202,7 +212,8 @@ func TestPackage_SaysThatConvertersAreAbsent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if m.Engine != engine.EnginePython || !strings.Contains(m.Parity.Reason, "converters are not installed") {
+	reason := "converters are not installed"
+	if m.Engine != engine.EnginePython || !strings.Contains(m.Parity.Reason, reason) {
 		t.Errorf("manifest %+v", m.Parity)
 	}
 }

@@ -250,7 +250,8 @@ func (w *lineWriter) Write(p []byte) (int, error) {
 		if i < 0 {
 			return len(p), nil
 		}
-		if text := strings.TrimSpace(string(w.buf.Next(i + 1))); text != "" {
+		text := strings.TrimSpace(string(w.buf.Next(i + 1)))
+		if text != "" && !strings.HasPrefix(text, "+ ") { // uv's list of all packages
 			w.line(text)
 		}
 	}

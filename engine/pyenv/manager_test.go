@@ -95,7 +95,8 @@ func TestEnsure_SharesWhatResolvesToTheSame(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := m.Ensure(t.Context(), pyenv.Requirements{Text: "six<1.17", Extra: []string{"six>=1.16"}}, nil)
+	ranges := pyenv.Requirements{Text: "six<1.17", Extra: []string{"six>=1.16"}}
+	b, err := m.Ensure(t.Context(), ranges, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,7 +108,8 @@ func TestEnsure_SharesWhatResolvesToTheSame(t *testing.T) {
 		t.Errorf("keys %s, %s and %s", a.Key, b.Key, c.Key)
 	}
 	// A package carries only the lock: it leads to the same environment.
-	if d, err := m.Ensure(t.Context(), pyenv.Requirements{Text: c.Lock}, nil); err != nil || d.Key != c.Key {
+	d, err := m.Ensure(t.Context(), pyenv.Requirements{Text: c.Lock}, nil)
+	if err != nil || d.Key != c.Key {
 		t.Errorf("from the lock: %v, %v", d, err)
 	}
 }
@@ -250,7 +252,8 @@ func TestLookup_RefusesWhatIsNotAKey(t *testing.T) {
 
 func TestEnviron_ActivatesAndLetsBytecodeBeWritten(t *testing.T) {
 	env := &pyenv.Env{Dir: "/e", Python: "/e/bin/python"}
-	got := env.Environ([]string{"PATH=/usr/bin", "PYTHONDONTWRITEBYTECODE=1", "PYTHONPATH=/x", "HOME=/h"})
+	got := env.Environ([]string{
+		"PATH=/usr/bin", "PYTHONDONTWRITEBYTECODE=1", "PYTHONPATH=/x", "HOME=/h"})
 	want := "HOME=/h PATH=/e/bin:/usr/bin VIRTUAL_ENV=/e"
 	if strings.Join(got, " ") != want {
 		t.Errorf("got %v", got)

@@ -361,7 +361,8 @@ def _load_pyfunc(path): return Model()
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := out.Column("pandas").Strings[0] + " " + out.Column("numpy").Strings[0]; got != versions {
+		got := out.Column("pandas").Strings[0] + " " + out.Column("numpy").Strings[0]
+		if got != versions {
 			t.Errorf("got %s, want %s", got, versions)
 		}
 	}
