@@ -56,9 +56,12 @@ type textColumn struct {
 	why  map[kinds]witness
 }
 
+// trim drops the blanks around a value; castText does the same.
+func trim(v string) string { return strings.Trim(v, " \t") }
+
 // observe narrows the kinds by one value and notes which line did so.
 func (c *textColumn) observe(value, file string, line int) {
-	v := strings.TrimSpace(value)
+	v := trim(value)
 	if v == "" || isMissing(v) {
 		return
 	}
@@ -217,7 +220,9 @@ func scanCSV(path, name string, set *columnSet) (*csvFile, error) {
 		if err != nil {
 			return nil, f.readError(err)
 		}
-		f.rows++
+		if len(record) > 1 || record[0] != "" {
+			f.rows++
+		}
 		if err := f.observe(r, record, columns); err != nil {
 			return nil, err
 		}
@@ -228,10 +233,16 @@ func scanCSV(path, name string, set *columnSet) (*csvFile, error) {
 func (f *csvFile) observe(r *csv.Reader, record []string, columns []*textColumn) error {
 	f.line, _ = r.FieldPos(0)
 	for i, v := range record {
-		if !utf8.ValidString(v) || strings.IndexByte(v, 0) >= 0 {
-			return fairlead.Errorf(fairlead.Invalid,
-				"%s line %d, column %q: the text is not UTF-8; save the file as UTF-8", f.name, f.line,
-				columns[i].name)
+		reason := ""
+		switch {
+		case !utf8.ValidString(v) || strings.IndexByte(v, 0) >= 0:
+			reason = "the text is not UTF-8; save the file as UTF-8"
+		case strings.IndexByte(v, '\r') >= 0: // readers disagree whether it ends a line
+			reason = "there is a carriage return without a line feed; end lines with a line feed"
+		}
+		if reason != "" {
+			return fairlead.Errorf(fairlead.Invalid, "%s line %d, column %q: %s", f.name, f.line,
+				columns[i].name, reason)
 		}
 		columns[i].observe(v, f.name, f.line)
 	}
@@ -247,7 +258,7 @@ func (f *csvFile) checkRows(columns []*textColumn) error {
 	values := false
 	for i, c := range columns {
 		fits := kinds(0)
-		if h := strings.TrimSpace(f.header[i]); h != "" {
+		if h := trim(f.header[i]); h != "" {
 			fits = kindsOf(h, anyKind)
 		}
 		if c.seen && c.fits != 0 && c.fits&fits == 0 {

@@ -80,7 +80,7 @@ type Version struct {
 	Time      string          `json:"time,omitempty"`    // the column with a row's time
 	Parents   []Ref           `json:"parents,omitempty"`
 	Commit    string          `json:"commit,omitempty"`
-	FromAt    time.Time       `json:"from_at,omitzero"` // the oldest row
+	FromAt    time.Time       `json:"from_at,omitzero"` // the oldest row; of a holdout, the cutoff
 	ToAt      time.Time       `json:"to_at,omitzero"`   // the newest row
 	CreatedAt time.Time       `json:"created_at"`
 }

@@ -38,7 +38,7 @@ type Ingest struct {
 // that is not there is NotFound.
 //
 // CSV files (.csv, .tsv, .txt; also .gz) have a header; the separator is comma,
-// semicolon, tab or bar. A column is boolean (true, false), long, double, datetime
+// semicolon, tab or bar. Empty lines are no rows. A column is boolean (true, false), long, double, datetime
 // (ISO 8601, UTC without a zone) or else string, judged on all its values; the
 // empty text is a missing value, and so are NA, NaN and null except in text.
 func (s *Service) Ingest(ctx context.Context, p fairlead.Project, in Ingest) (*Version, error) {
@@ -60,6 +60,9 @@ func (s *Service) Ingest(ctx context.Context, p fairlead.Project, in Ingest) (*V
 	if err := s.write(ctx, d, src.query(), src.names); err != nil {
 		return nil, err
 	}
+	if err := s.checkRows(ctx, d, src); err != nil {
+		return nil, err
+	}
 	if err := s.keepLast(ctx, d, in.Last); err != nil {
 		return nil, err
 	}
@@ -75,7 +78,7 @@ type source struct {
 	columns []Column
 	parts   []string          // one select per file, each with all columns
 	names   map[string]string // path → what the user calls it
-	text    map[string]*textColumn
+	rows    int64             // counted in CSV files; 0: not counted
 }
 
 func (src *source) query() string { return strings.Join(src.parts, " union all ") }
@@ -164,6 +167,7 @@ func (src *source) inspectCSV(in *Ingest) error {
 			return err
 		}
 		files = append(files, f)
+		src.rows += f.rows
 	}
 	wanted := in.wantedTypes()
 	exprs := make(map[string]string, len(set.order))
@@ -183,7 +187,6 @@ func (src *source) inspectCSV(in *Ingest) error {
 	for _, f := range files {
 		src.parts = append(src.parts, src.selectFrom(f.reader(), f.header, exprs))
 	}
-	src.text = set.byName
 	return nil
 }
 
@@ -196,7 +199,7 @@ func castText(name, kind string) string {
 	for i, m := range missing {
 		marks[i] = literal(m)
 	}
-	v := "trim(" + ident(name) + ")"
+	v := "trim(" + ident(name) + ", ' ' || chr(9))"
 	return fmt.Sprintf("case when %s = '' or %s in (%s) then null else cast(%s as %s) end",
 		v, v, strings.Join(marks, ", "), v, sqlTypes[kind])
 }
@@ -221,9 +224,14 @@ func (f *csvFile) reader() string {
 	for _, h := range f.header {
 		columns = append(columns, literal(h)+": 'VARCHAR'")
 	}
-	return fmt.Sprintf("read_csv(%s, columns = {%s}, auto_detect = false, header = true, delim = %s, "+
+	reader := fmt.Sprintf("read_csv(%s, columns = {%s}, auto_detect = false, header = true, delim = %s, "+
 		`quote = '"', escape = '"', nullstr = '', strict_mode = false, hive_partitioning = false)`,
 		literal(f.path), strings.Join(columns, ", "), literal(string(f.comma)))
+	if len(f.header) == 1 {
+		// An empty line is no row; DuckDB takes it for one with a missing value.
+		reader += " where " + ident(f.header[0]) + " is not null"
+	}
+	return reader
 }
 
 // inspectTables describes Parquet or JSON lines files.
@@ -373,6 +381,25 @@ func (s *Service) write(ctx context.Context, d *draft, query string,
 	names map[string]string) error {
 	d.path = filepath.Join(s.dir, fairlead.NewHexID()+".parquet")
 	return s.duck.copyTo(ctx, query, d.path, names)
+}
+
+// checkRows makes sure that no row was lost between two readers of the same text.
+func (s *Service) checkRows(ctx context.Context, d *draft, src *source) error {
+	if src.rows == 0 {
+		return nil
+	}
+	return s.duck.query(ctx, "select count(*) from "+fromParquet(d.path), nil,
+		func(rows *sql.Rows) error {
+			var n int64
+			if err := rows.Scan(&n); err != nil {
+				return err
+			}
+			if n != src.rows {
+				return fairlead.Errorf(fairlead.Invalid, "%s has %d records, of which %d can be read as rows; "+
+					"save it as plain CSV (RFC 4180) or as Parquet", src.name, src.rows, n)
+			}
+			return nil
+		})
 }
 
 // keepLast drops the rows that are older than the newest minus last.

@@ -23,7 +23,7 @@ type draft struct {
 	at       time.Time
 	columns  []Column
 	path     string    // the canonical file
-	from, to time.Time // from the time column when that is set
+	from, to time.Time // when zero, those of the time column
 }
 
 func (s *Service) discard(d *draft) {
@@ -45,7 +45,7 @@ func (s *Service) publish(ctx context.Context, p fairlead.Project, d *draft) (*V
 	}
 	for i, cp := range profile {
 		v.Columns[i].Nulls = cp.Nulls
-		if cp.Name == d.time && cp.Times != nil {
+		if cp.Name == d.time && cp.Times != nil && d.to.IsZero() {
 			v.FromAt, v.ToAt = cp.Times.Min, cp.Times.Max
 		}
 	}

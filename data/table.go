@@ -146,7 +146,10 @@ func (s *Service) Create(ctx context.Context, p fairlead.Project, c Create) (*Ve
 	}
 	d := &draft{
 		dataset: c.Dataset, source: or(c.Source, SourceUpload), time: c.Time, commit: c.Commit,
-		parents: c.Parents, at: c.At, from: c.FromAt, to: c.ToAt,
+		parents: c.Parents, at: c.At,
+	}
+	if c.Time == "" || c.Table.Rows() == 0 {
+		d.from, d.to = c.FromAt, c.ToAt
 	}
 	for i := range c.Table.Columns {
 		d.columns = append(d.columns, Column{Name: c.Table.Columns[i].Name, Type: c.Table.Columns[i].Type})
