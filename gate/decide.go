@@ -150,6 +150,9 @@ func why(r read, f Facts) string {
 	if _, live := f["live.version"]; root == liveRoot && !live {
 		return "there is no live version; write `when: live` to skip the check for a first release"
 	}
+	if _, holdout := f["holdout.dataset"]; !holdout && !documentedExactly(r.name()) {
+		return "there is no holdout to evaluate on; add `holdout:` to the file"
+	}
 	if documentedExactly(r.name()) || root != candidateRoot && root != liveRoot {
 		return "it was not known when the gate ran"
 	}

@@ -14,14 +14,14 @@ import (
 
 // Kinds of evidence.
 const (
-	Evaluation = "evaluation" // candidate and live on the holdout: what Decide reads
-	Paired     = "paired"     // candidate and live on the same live requests, cumulated
+	KindEvaluation = "evaluation" // candidate and live on the holdout: what Decide reads
+	KindPaired     = "paired"     // candidate and live on the same requests, cumulated
 )
 
 // Evidence is a snapshot of facts about a subject. It never changes.
 type Evidence struct {
 	ID      string    `json:"id"`
-	Subject string    `json:"subject"` // "bikes/7" or "bikes@production"
+	Subject string    `json:"subject"` // "model/bikes/7" or "bikes@production"
 	Kind    string    `json:"kind"`    // evaluation | paired
 	Facts   Facts     `json:"facts"`
 	Digest  string    `json:"digest"`            // SHA-256 of the facts' canonical JSON, hex
@@ -34,11 +34,11 @@ type Evidence struct {
 
 // PutEvidence stores facts and announces them with evidence.recorded, at the
 // stream time e.To. It sets the id, the digest and the time of creation.
-func (s *Service) PutEvidence(ctx context.Context, tx *store.Tx, p fairlead.Project, e Evidence) (string, error) {
+func (s *Service) PutEvidence(ctx context.Context, tx *store.Tx, p fairlead.Project,
+	e Evidence) (id string, err error) {
 	if e.Subject == "" || e.Kind == "" {
 		return "", fairlead.Errorf(fairlead.Invalid, "evidence needs a subject and a kind")
 	}
-	var err error
 	if e.Facts, err = NewFacts(e.Facts); err != nil {
 		return "", err
 	}
@@ -46,12 +46,12 @@ func (s *Service) PutEvidence(ctx context.Context, tx *store.Tx, p fairlead.Proj
 	if err != nil {
 		return "", fmt.Errorf("put evidence: %w", err)
 	}
-	now := s.clock.Now()
+	now := s.Clock.Now()
 	e.ID, e.Digest, e.Created = fairlead.NewID("evd", now), digest(text), now
 	if err := insertEvidence(tx, p, e, string(text)); err != nil {
 		return "", fmt.Errorf("put evidence: %w", err)
 	}
-	_, err = s.led.Append(ctx, tx, p, e.Subject, e.To, event.EvidenceRecorded{
+	_, err = s.Ledger.Append(ctx, tx, p, e.Subject, e.To, event.EvidenceRecorded{
 		Evidence: e.ID, Kind: e.Kind, Digest: e.Digest, Rollout: e.Rollout})
 	return e.ID, err
 }

@@ -19,9 +19,9 @@ func readEvidence(tx *store.Tx, p fairlead.Project, id string) (*Evidence, error
 	e := &Evidence{ID: id}
 	var facts string
 	var from, to, created int64
-	err := tx.QueryRow(`select subject, kind, facts, digest, rollout, from_ms, to_ms, source, created_ms
-		from evidence where project_k = ? and id = ?`, p.K, id).Scan(&e.Subject, &e.Kind, &facts,
-		&e.Digest, &e.Rollout, &from, &to, &e.Source, &created)
+	err := tx.QueryRow(`select subject, kind, facts, digest, rollout, from_ms, to_ms, source,
+		created_ms from evidence where project_k = ? and id = ?`, p.K, id).Scan(
+		&e.Subject, &e.Kind, &facts, &e.Digest, &e.Rollout, &from, &to, &e.Source, &created)
 	if err != nil {
 		return nil, err
 	}

@@ -19,7 +19,8 @@ type Explanation struct {
 
 // Explain tells which checks a decision had, what each needed, what it got and
 // by how much it missed.
-func (s *Service) Explain(ctx context.Context, p fairlead.Project, id string) (*Explanation, error) {
+func (s *Service) Explain(ctx context.Context, p fairlead.Project, id string) (*Explanation,
+	error) {
 	r, err := s.Decision(ctx, p, id)
 	if err != nil {
 		return nil, err

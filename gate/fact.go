@@ -36,7 +36,8 @@ var table = []FactDoc{
 		"absent before the first release"},
 	{"live.version", "int", "the live version's number; absent before the first release"},
 	{"live.error", "string", "why `evaluate` failed for the live version; absent when it did not"},
-	{"holdout.dataset", "string", "the dataset that both were evaluated on"},
+	{"holdout.dataset", "string", "the dataset that both were evaluated on; " +
+		"absent when there is none"},
 	{"holdout.version", "int", "and its version"},
 	{"holdout.rows", "int", "how many rows it has"},
 	{"holdout.reads", "int", "how often earlier decisions have read it"},

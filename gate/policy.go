@@ -53,7 +53,8 @@ type CompileError struct {
 }
 
 func (e CompileError) Error() string {
-	return fmt.Sprintf("gate %s, line %d, column %d of its check: %s", e.Gate, e.Line, e.Column, e.Message)
+	return fmt.Sprintf("gate %s, line %d, column %d of its check: %s",
+		e.Gate, e.Line, e.Column, e.Message)
 }
 
 // Compile reads the gates. What is wrong with any of them is one Invalid error,
@@ -105,14 +106,11 @@ func (p *Policy) Text() string { return p.text }
 // Digest returns the SHA-256 of Text, in hex.
 func (p *Policy) Digest() string { return digest([]byte(p.text)) }
 
-// NeedsLive reports whether any gate compares with the live version.
-func (p *Policy) NeedsLive() bool {
-	for i, c := range p.checks {
-		if p.gates[i].When == spec.WhenLive {
-			return true
-		}
+// measures reports whether a check reads what evaluate prints for candidate or live.
+func (p *Policy) measures(root string) bool {
+	for _, c := range p.checks {
 		for _, r := range c.reads {
-			if r.path[0] == liveRoot {
+			if r.path[0] == root && !documentedExactly(r.name()) {
 				return true
 			}
 		}
@@ -166,7 +164,8 @@ func compile(env *cel.Env, g spec.Gate) (check, []CompileError) {
 func explainIssues(g spec.Gate, issues []*common.Error) []CompileError {
 	var out []CompileError
 	for _, i := range issues {
-		out = append(out, CompileError{g.Name, i.Location.Line(), i.Location.Column() + 1, reword(i.Message)})
+		out = append(out, CompileError{g.Name, i.Location.Line(), i.Location.Column() + 1,
+			reword(i.Message)})
 	}
 	return out
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/fairlead-ml/fairlead"
 	"github.com/fairlead-ml/fairlead/event"
+	"github.com/fairlead-ml/fairlead/registry"
 	"github.com/fairlead-ml/fairlead/store"
 )
 
@@ -18,7 +19,7 @@ type Record struct {
 	Case           string    `json:"case,omitempty"`
 	Model          string    `json:"model"`
 	Version        int64     `json:"version"`
-	Baseline       int64     `json:"baseline,omitempty"` // the live version it was compared with; 0: none
+	Baseline       int64     `json:"baseline,omitempty"` // the live version then; 0: none
 	SpecRev        int64     `json:"spec_revision"`      // of the file that held the policy
 	Commit         string    `json:"commit,omitempty"`   // whose `evaluate` was run
 	Policy         string    `json:"policy"`             // its text, as ReadPolicy reads it
@@ -30,29 +31,27 @@ type Record struct {
 	Decision
 }
 
-// Subject names a model version, as events and evidence do.
-func Subject(model string, version int64) string { return fmt.Sprintf("%s/%d", model, version) }
-
 // store stores a decision on evidence, and announces it with gate.decided.
 func (s *Service) store(ctx context.Context, tx *store.Tx, p fairlead.Project, r *Record) error {
 	body, err := json.Marshal(r.Decision)
 	if err != nil {
 		return fmt.Errorf("store decision: %w", err)
 	}
-	r.Created = s.clock.Now()
+	r.Created = s.Clock.Now()
 	r.ID = fairlead.NewID("dec", r.Created)
 	if err := insertDecision(tx, p, r, string(body)); err != nil {
 		return fmt.Errorf("store decision: %w", err)
 	}
-	_, err = s.led.Append(ctx, tx, p, Subject(r.Model, r.Version), r.At, event.GateDecided{
+	_, err = s.Ledger.Append(ctx, tx, p, registry.Subject(r.Model, r.Version), r.At, event.GateDecided{
 		Decision: r.ID, Model: r.Model, Version: r.Version, Baseline: r.Baseline, Result: r.Result,
 		Failed: r.Red(), Case: r.Case, Evidence: r.EvidenceDigest})
 	return err
 }
 
 // Decision returns a stored decision; NotFound for an id of another project.
-func (s *Service) Decision(ctx context.Context, p fairlead.Project, id string) (r *Record, err error) {
-	err = s.db.Read(ctx, func(tx *store.Tx) error {
+func (s *Service) Decision(ctx context.Context, p fairlead.Project, id string) (r *Record,
+	err error) {
+	err = s.DB.Read(ctx, func(tx *store.Tx) error {
 		r, err = readDecision(tx, p, id)
 		return err
 	})
@@ -64,14 +63,16 @@ func (s *Service) Decision(ctx context.Context, p fairlead.Project, id string) (
 
 // Latest returns the newest decision about a model version; NotFound when no
 // gate has judged it.
-func (s *Service) Latest(ctx context.Context, p fairlead.Project, model string, version int64) (r *Record, err error) {
+func (s *Service) Latest(ctx context.Context, p fairlead.Project, model string,
+	version int64) (r *Record, err error) {
 	var id string
-	err = s.db.Read(ctx, func(tx *store.Tx) error {
+	err = s.DB.Read(ctx, func(tx *store.Tx) error {
 		id, err = latestDecision(tx, p, model, version)
 		return err
 	})
 	if errors.Is(err, store.ErrNoRows) {
-		return nil, fairlead.Errorf(fairlead.NotFound, "no gate has judged %s yet", Subject(model, version))
+		return nil, fairlead.Errorf(fairlead.NotFound, "no gate has judged %s yet",
+			registry.Subject(model, version))
 	}
 	if err != nil {
 		return nil, err
@@ -81,12 +82,13 @@ func (s *Service) Latest(ctx context.Context, p fairlead.Project, model string, 
 
 // Replay computes a stored decision again, from its policy and its evidence as
 // they were stored, and returns both. Conflict when either was changed since.
-func (s *Service) Replay(ctx context.Context, p fairlead.Project, id string) (stored *Record, again Decision, err error) {
+func (s *Service) Replay(ctx context.Context, p fairlead.Project, id string) (
+	stored *Record, again Decision, err error) {
 	if stored, err = s.Decision(ctx, p, id); err != nil {
 		return nil, again, err
 	}
 	var e *Evidence
-	err = s.db.Read(ctx, func(tx *store.Tx) error {
+	err = s.DB.Read(ctx, func(tx *store.Tx) error {
 		e, err = s.Evidence(tx, p, stored.Evidence)
 		return err
 	})

@@ -2,49 +2,63 @@ package gate
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/fairlead-ml/fairlead"
+	"github.com/fairlead-ml/fairlead/data"
 	"github.com/fairlead-ml/fairlead/event"
 	"github.com/fairlead-ml/fairlead/job"
+	"github.com/fairlead-ml/fairlead/registry"
 	"github.com/fairlead-ml/fairlead/spec"
 	"github.com/fairlead-ml/fairlead/store"
 )
 
 // Request asks for a decision about a version.
 type Request struct {
-	Case     string  `json:"case,omitempty"`
-	Model    string  `json:"model"`
-	Version  int64   `json:"version"`
-	Baseline int64   `json:"baseline,omitempty"` // the live version; 0: none
-	SpecRev  int64   `json:"spec_revision"`
-	Commit   string  `json:"commit,omitempty"`
-	Holdout  Holdout `json:"holdout"`
+	Case     string   `json:"case,omitempty"`
+	Model    string   `json:"model"`
+	Version  int64    `json:"version"`
+	Baseline int64    `json:"baseline,omitempty"` // the live version; 0: none
+	SpecRev  int64    `json:"spec_revision"`      // of the file whose gates decide
+	Commit   string   `json:"commit,omitempty"`   // whose `evaluate` is run, for both versions
+	Holdout  data.Ref `json:"holdout"`            // zero: there is none
 }
+
+func (r Request) subject() string { return registry.Subject(r.Model, r.Version) }
 
 // Request asks for a decision in the caller's transaction; a job makes it, and
 // gate.decided tells. The same request within a case is made once.
-func (s *Service) Request(ctx context.Context, tx *store.Tx, p fairlead.Project, r Request) error {
-	n := job.Task{Project: p, Kind: JobKind, Payload: r}
+func (s *Service) Request(_ context.Context, tx *store.Tx, p fairlead.Project, r Request) error {
+	t := job.Task{Project: p, Kind: JobKind, Payload: r}
 	if r.Case != "" {
-		n.Key = fmt.Sprintf("%s/%s/%d", r.Case, Subject(r.Model, r.Version), r.Baseline)
+		t.Key = fmt.Sprintf("%s/%s/%d", r.Case, r.subject(), r.Baseline)
 	}
-	if _, _, err := s.jobs.Enqueue(tx, n); err != nil {
-		return fmt.Errorf("request gate for %s: %w", Subject(r.Model, r.Version), err)
+	if _, _, err := s.Jobs.Enqueue(tx, t); err != nil {
+		return fmt.Errorf("request gate for %s: %w", r.subject(), err)
 	}
 	return nil
 }
 
+// handle runs a gate as a job. What its evaluations have left is kept only for
+// the run that goes on with them.
 func (s *Service) handle(ctx context.Context, run *job.Run) error {
 	var r Request
 	if err := run.Job.Decode(&r); err != nil {
-		return err
+		return job.Permanent(err)
 	}
-	_, err := s.run(ctx, run.Job.Project, r, func(ctx context.Context, fn func(tx *store.Tx) error) error {
+	dir := filepath.Join(s.dir, run.Job.ID)
+	_, err := s.run(ctx, run.Job.Project, r, dir, func(fn func(tx *store.Tx) error) error {
 		return run.Commit(ctx, store.Control, fn)
 	})
-	return err
+	cause := context.Cause(ctx)
+	if errors.Is(cause, job.ErrStopping) || errors.Is(cause, job.ErrFenced) {
+		return err
+	}
+	return errors.Join(err, os.RemoveAll(dir))
 }
 
 // done tells of a gate that could not be run: it decided nothing, and whoever
@@ -57,144 +71,104 @@ func (s *Service) done(ctx context.Context, tx *store.Tx, j *job.Job) error {
 	if err := j.Decode(&r); err != nil {
 		return err
 	}
-	_, err := s.led.Append(ctx, tx, j.Project, Subject(r.Model, r.Version), time.Time{}, event.GateDecided{
+	at, err := s.now(tx, j.Project, r)
+	if err != nil {
+		return err
+	}
+	_, err = s.Ledger.Append(ctx, tx, j.Project, r.subject(), at, event.GateDecided{
 		Model: r.Model, Version: r.Version, Baseline: r.Baseline, Result: Undecided, Case: r.Case,
 		Reason: fmt.Sprintf("the gate could not be run (job %s %s): %s", j.ID, j.State, j.Error)})
 	return err
 }
 
-// commitFunc runs the effect of a gate in one transaction.
-type commitFunc func(ctx context.Context, fn func(tx *store.Tx) error) error
-
 // RunGate evaluates candidate and live on the holdout, decides, and stores the
 // evidence, the decision and the holdout's reads in one transaction.
 func (s *Service) RunGate(ctx context.Context, p fairlead.Project, r Request) (*Record, error) {
-	return s.run(ctx, p, r, func(ctx context.Context, fn func(tx *store.Tx) error) error {
-		return s.db.Write(ctx, store.Control, fn)
+	dir := filepath.Join(s.dir, fairlead.NewID("gate", s.Clock.Now()))
+	defer os.RemoveAll(dir)
+	return s.run(ctx, p, r, dir, func(fn func(tx *store.Tx) error) error {
+		return s.DB.Write(ctx, store.Control, fn)
 	})
 }
 
-// run is RunGate with the commit of a job: run again after a crash it starts
-// over, and still commits once.
-func (s *Service) run(ctx context.Context, p fairlead.Project, r Request, commit commitFunc) (*Record, error) {
-	rev, err := s.projects.RevisionAt(ctx, p, r.SpecRev)
-	if err != nil {
-		return nil, fmt.Errorf("gate %s: %w", Subject(r.Model, r.Version), err)
+// run is RunGate with a directory and a commit that may be a job's: run again
+// after a crash it goes on with the evaluations there, and still commits once.
+func (s *Service) run(ctx context.Context, p fairlead.Project, r Request, dir string,
+	commit func(func(tx *store.Tx) error) error) (*Record, error) {
+	g, err := s.prepare(ctx, p, r, dir)
+	if err == nil {
+		err = g.gather(ctx)
 	}
-	policy, err := Compile(rev.Spec.Gates)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("gate %s: %w", r.subject(), err)
 	}
-	at, err := s.now(ctx, p, rev.Spec, r.Model)
-	if err != nil {
-		return nil, err
-	}
-	facts, err := s.facts(ctx, p, rev.Spec, r)
-	if err != nil {
-		return nil, fmt.Errorf("gate %s: %w", Subject(r.Model, r.Version), err)
-	}
-	facts["now"] = at
 	out := &Record{Case: r.Case, Model: r.Model, Version: r.Version, Baseline: r.Baseline,
-		SpecRev: r.SpecRev, Commit: r.Commit, Policy: policy.Text(), PolicyDigest: policy.Digest(),
-		At: at, Decision: Decide(policy, facts)}
-	err = commit(ctx, func(tx *store.Tx) error { return s.commit(ctx, tx, p, r, facts, out) })
+		SpecRev: r.SpecRev, Commit: r.Commit, Policy: g.policy.Text(),
+		PolicyDigest: g.policy.Digest(), At: g.at, Decision: Decide(g.policy, g.facts)}
+	err = commit(func(tx *store.Tx) error { return g.commit(ctx, tx, out) })
 	return out, err
 }
 
-func (s *Service) commit(ctx context.Context, tx *store.Tx, p fairlead.Project, r Request,
-	facts Facts, out *Record) (err error) {
-	out.Evidence, err = s.PutEvidence(ctx, tx, p, Evidence{
-		Subject: Subject(r.Model, r.Version), Kind: Evaluation, Facts: facts, To: out.At, Source: "gate"})
+func (s *Service) prepare(ctx context.Context, p fairlead.Project, r Request, dir string) (*run,
+	error) {
+	g := &run{Service: s, p: p, r: r, dir: dir}
+	err := s.DB.Read(ctx, func(tx *store.Tx) error {
+		rev, err := s.Projects.Revision(tx, p, r.SpecRev)
+		if err != nil {
+			return err
+		}
+		g.spec = rev.Spec
+		g.at, err = s.now(tx, p, r)
+		return err
+	})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if out.EvidenceDigest, err = facts.Digest(); err != nil {
-		return err
+	g.policy, err = Compile(g.spec.Gates)
+	return g, err
+}
+
+// now returns the stream time of the model's last environment, wall time when
+// there is none, in whole milliseconds.
+func (s *Service) now(tx *store.Tx, p fairlead.Project, r Request) (at time.Time, err error) {
+	at = s.Clock.Now()
+	rev, err := s.Projects.Revision(tx, p, r.SpecRev)
+	if err != nil {
+		return at, err
 	}
-	for _, v := range r.versions() {
-		err := s.from.ReadHoldout(ctx, tx, p, r.Holdout, r.Model, v.n, "gate")
+	if env, ok := rev.Spec.LastEnvironment(); ok {
+		at, err = s.Stream.NowOrWall(tx, p, r.Model+"@"+env.Name)
+	}
+	return at.UTC().Truncate(time.Millisecond), err
+}
+
+// run is one gate on its way.
+type run struct {
+	*Service
+	p      fairlead.Project
+	r      Request
+	dir    string
+	spec   *spec.Spec
+	policy *Policy
+	at     time.Time
+	facts  Facts
+	read   []int64 // versions that the holdout was read for
+}
+
+func (g *run) commit(ctx context.Context, tx *store.Tx, out *Record) (err error) {
+	for _, version := range g.read {
+		err := g.Data.RecordHoldoutRead(ctx, tx, g.p, g.r.Holdout, g.r.Model, version, "gate")
 		if err != nil {
 			return err
 		}
 	}
-	return s.store(ctx, tx, p, out)
-}
-
-// now returns the stream time of the model's last environment.
-func (s *Service) now(ctx context.Context, p fairlead.Project, sp *spec.Spec, model string) (at time.Time, err error) {
-	env, ok := sp.LastEnvironment()
-	if !ok {
-		return s.clock.Now().UTC().Truncate(time.Millisecond), nil
-	}
-	err = s.db.Read(ctx, func(tx *store.Tx) error {
-		at, err = s.from.Now(tx, p, model+"@"+env.Name)
+	out.Evidence, err = g.PutEvidence(ctx, tx, g.p, Evidence{
+		Subject: g.r.subject(), Kind: KindEvaluation, Facts: g.facts, To: g.at, Source: "gate"})
+	if err != nil {
 		return err
-	})
-	return at.UTC().Truncate(time.Millisecond), err
-}
-
-// role is a version under the name that facts give it.
-type role struct {
-	root string
-	n    int64
-}
-
-func (r Request) versions() []role {
-	out := []role{{candidateRoot, r.Version}}
-	if r.Baseline != 0 {
-		out = append(out, role{liveRoot, r.Baseline})
 	}
-	return out
-}
-
-// facts gathers what the table documents, `now` aside.
-func (s *Service) facts(ctx context.Context, p fairlead.Project, sp *spec.Spec, r Request) (Facts, error) {
-	rows, reads, err := s.from.Holdout(ctx, p, r.Holdout)
-	if err != nil {
-		return nil, err
+	if out.EvidenceDigest, err = g.facts.Digest(); err != nil {
+		return err
 	}
-	f := Facts{
-		"holdout.dataset": r.Holdout.Dataset, "holdout.version": r.Holdout.N,
-		"holdout.rows": rows, "holdout.reads": reads,
-		"project.name": p.Name, "project.risk": string(sp.Risk),
-	}
-	for _, v := range r.versions() {
-		if err := s.evaluate(ctx, p, r, v, f); err != nil {
-			return nil, err
-		}
-	}
-	pkg, err := s.from.Package(ctx, p, r.Model, r.Version)
-	if err != nil {
-		return nil, err
-	}
-	if pkg.Engine != "" {
-		f["candidate.package.engine"] = pkg.Engine
-	}
-	if pkg.MaxRelative != nil {
-		f["candidate.parity.max_relative"] = *pkg.MaxRelative
-	}
-	return f, nil
-}
-
-// evaluate adds a version's metrics to the facts, or why there are none. Names
-// of the table win over metrics of the same name.
-func (s *Service) evaluate(ctx context.Context, p fairlead.Project, r Request, v role, f Facts) error {
-	metrics, err := s.from.Evaluate(ctx, p, EvaluateRequest{
-		Model: r.Model, Version: v.n, SpecRev: r.SpecRev, Commit: r.Commit, Holdout: r.Holdout})
-	switch {
-	case ctx.Err() != nil:
-		return fmt.Errorf("evaluate version %d: %w", v.n, context.Cause(ctx))
-	case fairlead.Is(err, fairlead.Invalid) || fairlead.Is(err, fairlead.Precondition):
-		s.log.Warn("version cannot be evaluated", "model", r.Model, "version", v.n, "err", err)
-		f[v.root+".error"] = fairlead.MessageOf(err)
-	case err != nil:
-		return fmt.Errorf("evaluate version %d: %w", v.n, err)
-	}
-	for name, value := range metrics {
-		if name = v.root + "." + name; !documentedExactly(name) {
-			f[name] = value
-		}
-	}
-	f[v.root+".version"] = v.n
-	return nil
+	return g.store(ctx, tx, g.p, out)
 }

@@ -3,15 +3,21 @@ package gate
 import (
 	"context"
 	"embed"
+	"fmt"
 	"io/fs"
 	"log/slog"
-	"time"
+	"os"
+	"path/filepath"
 
 	"github.com/fairlead-ml/fairlead"
+	"github.com/fairlead-ml/fairlead/data"
 	"github.com/fairlead-ml/fairlead/job"
 	"github.com/fairlead-ml/fairlead/ledger"
+	"github.com/fairlead-ml/fairlead/pipeline"
+	"github.com/fairlead-ml/fairlead/registry"
 	"github.com/fairlead-ml/fairlead/spec"
 	"github.com/fairlead-ml/fairlead/store"
+	"github.com/fairlead-ml/fairlead/stream"
 )
 
 //go:embed migrations/*.sql
@@ -26,54 +32,31 @@ func Schema() store.Schema {
 	return store.Schema{Component: "gate", Files: sub}
 }
 
-// Sources are what a gate asks of the stages before it.
-type Sources struct {
-	// Evaluate runs `evaluate` for a version on a holdout and returns the metrics
-	// that it printed. Invalid and Precondition say that the version cannot be
-	// evaluated, which the decision then holds against it; any other error says
-	// that the run did not come about, and it is tried again.
-	Evaluate func(ctx context.Context, p fairlead.Project, e EvaluateRequest) (map[string]float64, error)
-	// Package returns what is known of the version's package.
-	Package func(ctx context.Context, p fairlead.Project, model string, version int64) (Package, error)
-	// Holdout returns the rows of a holdout and how often it was read before.
-	Holdout func(ctx context.Context, p fairlead.Project, h Holdout) (rows, reads int64, err error)
-	// ReadHoldout records that a holdout was read.
-	ReadHoldout func(ctx context.Context, tx *store.Tx, p fairlead.Project, h Holdout, model string,
-		version int64, purpose string) error
-	// Now returns an endpoint's stream time, wall time before its first request.
-	Now func(tx *store.Tx, p fairlead.Project, endpoint string) (time.Time, error)
-}
+// Evaluator runs `evaluate` for a model on a holdout and returns the metrics that
+// it printed; pipeline.Service.Evaluate is the one. Precondition says that the
+// model cannot be evaluated, which the decision then holds against its version;
+// any other error says that the run did not come about, and it is tried again.
+type Evaluator func(ctx context.Context, p fairlead.Project, r pipeline.EvaluateRequest) (
+	map[string]float64, error)
 
-// Holdout is the dataset version that candidate and live are compared on.
-type Holdout struct {
-	Dataset string `json:"dataset"`
-	N       int64  `json:"n"`
-}
-
-// EvaluateRequest asks for the metrics of one version on one holdout.
-type EvaluateRequest struct {
-	Model   string
-	Version int64
-	SpecRev int64
-	Commit  string // whose `evaluate` is run, for candidate and live alike
-	Holdout Holdout
-}
-
-// Package is what a gate tells checks about the candidate's package.
-type Package struct {
-	Engine      string   // onnx | python; "" when there is no package
-	MaxRelative *float64 // parity with the Python model; nil when it was not compared
+// Deps is what gates stand on.
+type Deps struct {
+	DB       *store.DB // its schema must include Schema()
+	Ledger   *ledger.Ledger
+	Jobs     *job.Service
+	Stream   *stream.Service
+	Projects *spec.Projects
+	Data     *data.Service
+	Registry *registry.Service
+	Evaluate Evaluator
+	Clock    fairlead.Clock // wall time
+	Log      *slog.Logger
 }
 
 // Service stores evidence and decisions, and runs gates.
 type Service struct {
-	db       *store.DB
-	led      *ledger.Ledger
-	jobs     *job.Service
-	clock    fairlead.Clock
-	log      *slog.Logger
-	projects *spec.Projects
-	from     Sources
+	Deps
+	dir string // evaluations work below it
 }
 
 // JobKind is the kind of the jobs that run gates.
@@ -82,12 +65,14 @@ const JobKind = "gate"
 // retries is how often a gate that did not come about is tried again.
 const retries = 2
 
-// New returns the service over db, whose schema must include Schema(), and
-// registers the jobs that run gates. It is called before jobs start.
-func New(db *store.DB, led *ledger.Ledger, jobs *job.Service, clock fairlead.Clock, log *slog.Logger,
-	projects *spec.Projects, from Sources) *Service {
-	s := &Service{db: db, led: led, jobs: jobs, clock: clock, log: log, projects: projects, from: from}
-	jobs.Handle(JobKind, s.handle, job.Limits{Retries: retries})
-	jobs.OnDone(JobKind, s.done)
-	return s
+// New returns the service, which works in dir/gates, and registers the jobs that
+// run gates. It is called before jobs start.
+func New(d Deps, dir string) (*Service, error) {
+	s := &Service{Deps: d, dir: filepath.Join(dir, "gates")}
+	if err := os.MkdirAll(s.dir, 0o700); err != nil {
+		return nil, fmt.Errorf("create the gates' directory: %w", err)
+	}
+	d.Jobs.Handle(JobKind, s.handle, job.Limits{Retries: retries})
+	d.Jobs.OnDone(JobKind, s.done)
+	return s, nil
 }

@@ -1,187 +1,24 @@
 package gate_test
 
 import (
-	"context"
 	"fmt"
-	"log/slog"
 	"math"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/quick"
-	"time"
 
 	"github.com/fairlead-ml/fairlead"
+	"github.com/fairlead-ml/fairlead/data"
 	"github.com/fairlead-ml/fairlead/event"
 	"github.com/fairlead-ml/fairlead/gate"
 	"github.com/fairlead-ml/fairlead/job"
-	"github.com/fairlead-ml/fairlead/ledger"
 	"github.com/fairlead-ml/fairlead/spec"
 	"github.com/fairlead-ml/fairlead/store"
-	"github.com/fairlead-ml/fairlead/stream"
 )
-
-const file = `
-project: bikes
-risk: minimal
-data:
-  history: {from: data/history.csv, time: at, key: id, label: bikers}
-holdout: {by: time, last: 7d}
-pipeline:
-  steps:
-    train:    {run: python train.py, in: [history], out: [model]}
-    evaluate: {run: python evaluate.py, in: [model, history]}
-release:
-  production: {strategy: replace}
-`
-
-// world is a gate over a real database, beside stages that are not here yet.
-type world struct {
-	t        *testing.T
-	db       *store.DB
-	led      *ledger.Ledger
-	gates    *gate.Service
-	jobs     *job.Service
-	projects *spec.Projects
-	project  fairlead.Project
-	rev      int64
-	wape     map[int64]float64 // what evaluate prints, by version
-	metrics  func(version int64) map[string]float64
-	broken   map[int64]error
-	reads    int64
-}
-
-var at = time.Date(2011, 5, 3, 4, 0, 0, 0, time.UTC)
-
-func newWorld(t *testing.T) *world {
-	t.Helper()
-	w := &world{t: t, wape: map[int64]float64{}, broken: map[int64]error{}}
-	w.metrics = func(n int64) map[string]float64 {
-		return map[string]float64{"wape": w.wape[n], "version": -1}
-	}
-	log, clock := slog.New(slog.DiscardHandler), fairlead.NewFakeClock(at.AddDate(15, 0, 0))
-	var err error
-	w.db, err = store.Open(t.Context(), store.Options{Path: filepath.Join(t.TempDir(), "f.db")},
-		ledger.Schema(), stream.Schema(), job.Schema(), spec.Tables(), gate.Schema())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { w.db.Close() })
-	w.led = ledger.New(w.db, clock, log)
-	streams := stream.New(w.db, clock, log)
-	w.projects = spec.NewProjects(w.db, w.led, clock)
-	w.apply([]spec.Gate{
-		{Name: "better-than-live", Check: "candidate.wape <= live.wape", When: spec.WhenLive},
-		{Name: "good-enough", Check: "candidate.wape <= 0.6 && holdout.reads == 0"},
-	})
-	if err := streams.Advance(t.Context(), w.project, "bikes@production", at); err != nil {
-		t.Fatal(err)
-	}
-	w.jobs = job.New(w.db, w.led, clock, log, job.Options{Exclusive: true})
-	w.gates = gate.New(w.db, w.led, w.jobs, clock, log, w.projects, gate.Sources{
-		Evaluate: w.evaluate,
-		Package: func(context.Context, fairlead.Project, string, int64) (gate.Package, error) {
-			parity := 3e-6
-			return gate.Package{Engine: "onnx", MaxRelative: &parity}, nil
-		},
-		Holdout: func(context.Context, fairlead.Project, gate.Holdout) (rows, reads int64, err error) {
-			return 168, w.reads, nil
-		},
-		ReadHoldout: func(context.Context, *store.Tx, fairlead.Project, gate.Holdout, string, int64, string) error {
-			w.reads++
-			return nil
-		},
-		Now: streams.NowOrWall,
-	})
-	return w
-}
-
-func (w *world) evaluate(_ context.Context, _ fairlead.Project, e gate.EvaluateRequest) (map[string]float64, error) {
-	if err := w.broken[e.Version]; err != nil {
-		return nil, err
-	}
-	return w.metrics(e.Version), nil
-}
-
-// apply makes the gates those of the project's current file.
-func (w *world) apply(gates []spec.Gate) {
-	w.t.Helper()
-	text := file
-	for i, g := range gates {
-		if i == 0 {
-			text += "gates:\n"
-		}
-		text += fmt.Sprintf("  %s:\n    check: %q\n", g.Name, g.Check)
-		if g.When != "" {
-			text += "    when: " + g.When + "\n"
-		}
-	}
-	rev, err := w.projects.Apply(w.t.Context(), []byte(text), "")
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	w.project, w.rev = rev.Project, rev.N
-}
-
-func (w *world) write(fn func(tx *store.Tx) error) error {
-	return w.db.Write(context.Background(), store.Control, fn)
-}
-
-func (w *world) request(version, baseline int64) gate.Request {
-	return gate.Request{Case: "case_1", Model: "bikes", Version: version, Baseline: baseline,
-		SpecRev: w.rev, Holdout: gate.Holdout{Dataset: "holdout", N: 1}}
-}
-
-func (w *world) run(version, baseline int64) (*gate.Record, error) {
-	return w.gates.RunGate(w.t.Context(), w.project, w.request(version, baseline))
-}
-
-// job runs gates as jobs until every one asked for is finished.
-func (w *world) job(requests ...gate.Request) {
-	w.t.Helper()
-	for _, r := range requests {
-		err := w.write(func(tx *store.Tx) error { return w.gates.Request(context.Background(), tx, w.project, r) })
-		if err != nil {
-			w.t.Fatal(err)
-		}
-	}
-	if err := w.jobs.Start(w.t.Context()); err != nil {
-		w.t.Fatal(err)
-	}
-	defer w.jobs.Stop(context.Background())
-	page, err := w.jobs.List(w.t.Context(), w.project.K, job.Filter{}, "", 0)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	for _, j := range page.Items {
-		if _, err := w.jobs.Await(w.t.Context(), w.project.K, j.ID); err != nil {
-			w.t.Fatal(err)
-		}
-	}
-}
-
-// decided returns the only gate.decided.
-func (w *world) decided() (body event.GateDecided) {
-	w.t.Helper()
-	events := w.events(event.GateDecidedType)
-	if len(events) != 1 {
-		w.t.Fatalf("%d decisions", len(events))
-	}
-	if err := events[0].Decode(&body); err != nil {
-		w.t.Fatal(err)
-	}
-	return body
-}
-
-func (w *world) events(kind string) []*ledger.Record {
-	w.t.Helper()
-	out, err := w.led.List(w.t.Context(), ledger.Filter{Types: []string{kind}})
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	return out
-}
 
 func TestRunGate_StoresEvidenceAndDecisionInStreamTime(t *testing.T) {
 	w := newWorld(t)
@@ -190,8 +27,8 @@ func TestRunGate_StoresEvidenceAndDecisionInStreamTime(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r.Result != gate.Failed || len(r.Red()) != 1 || w.reads != 2 || !r.At.Equal(at) {
-		t.Errorf("record %+v, %d reads", r, w.reads)
+	if r.Result != gate.Failed || len(r.Red()) != 1 || !slices.Equal(w.reads(), []int64{2, 1}) || !r.At.Equal(at) {
+		t.Errorf("record %+v, reads %v", r, w.reads())
 	}
 	stored, err := w.gates.Latest(t.Context(), w.project, "bikes", 2)
 	if err != nil || !equalJSON(t, stored.Decision, r.Decision) {
@@ -219,14 +56,38 @@ func TestRunGate_HoldsAnEvaluationThatFailsAgainstTheVersion(t *testing.T) {
 	}
 }
 
+func TestRunGate_ReadsTheHoldoutOnlyForWhatChecksMeasure(t *testing.T) {
+	w := newWorld(t)
+	for _, c := range []struct {
+		check string
+		want  []int64
+	}{
+		{"candidate.package.engine == 'onnx' && live.version == 1", nil},
+		{"candidate.wape < 1.0", []int64{2}},
+		{"candidate.wape < 1.0", []int64{2, 2}},
+	} {
+		w.apply([]spec.Gate{{Name: "g", Check: c.check}})
+		r, err := w.run(2, 1)
+		if err != nil || r.Result != gate.Passed || !slices.Equal(w.reads(), c.want) {
+			t.Errorf("%s: %+v, %v, reads %v, want %v", c.check, r, err, w.reads(), c.want)
+		}
+	}
+	w.apply([]spec.Gate{{Name: "g", Check: "candidate.wape < 1.0"}})
+	w.holdout = data.Ref{}
+	r, err := w.run(2, 1)
+	if err != nil || r.Result != gate.Failed || !strings.Contains(r.Checks[0].Message, "add `holdout:`") {
+		t.Errorf("without a holdout: %+v, %v", r, err)
+	}
+}
+
 func TestRunGate_IsTriedAgainWhenEvaluationDidNotComeAbout(t *testing.T) {
 	w := newWorld(t)
 	w.broken[2] = fmt.Errorf("the disk is gone")
 	if _, err := w.run(2, 0); err == nil {
 		t.Error("no error")
 	}
-	if n := len(w.events(event.GateDecidedType)) + len(w.events(event.EvidenceRecordedType)); n != 0 || w.reads != 0 {
-		t.Errorf("%d events and %d reads of a run that failed", n, w.reads)
+	if n := len(w.events(event.GateDecidedType)) + len(w.events(event.EvidenceRecordedType)); n != 0 || len(w.reads()) != 0 {
+		t.Errorf("%d events and %d reads of a run that failed", n, len(w.reads()))
 	}
 }
 
@@ -234,8 +95,11 @@ func TestRequest_IsDecidedOnceByAJob(t *testing.T) {
 	w := newWorld(t)
 	w.wape = map[int64]float64{1: 0.41, 2: 0.4}
 	w.job(w.request(2, 1), w.request(2, 1))
-	if got := w.decided(); got.Result != gate.Passed || got.Decision == "" || w.reads != 2 {
-		t.Errorf("event %+v, %d reads", got, w.reads)
+	if left, err := os.ReadDir(filepath.Join(w.dir, "gates")); err != nil || len(left) != 0 {
+		t.Errorf("left behind %v, %v", left, err)
+	}
+	if got := w.decided(); got.Result != gate.Passed || got.Decision == "" || len(w.reads()) != 2 {
+		t.Errorf("event %+v, reads %v", got, w.reads())
 	}
 }
 
@@ -417,16 +281,4 @@ func TestTable_HasEveryFactThatAGateGathers(t *testing.T) {
 			t.Errorf("%s is documented and not gathered", name)
 		}
 	}
-}
-
-func (w *world) evidence(id string) (e *gate.Evidence) {
-	w.t.Helper()
-	err := w.db.Read(w.t.Context(), func(tx *store.Tx) (err error) {
-		e, err = w.gates.Evidence(tx, w.project, id)
-		return err
-	})
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	return e
 }

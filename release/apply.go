@@ -20,7 +20,8 @@ import (
 )
 
 // at runs one transition of an endpoint.
-func (s *Service) at(ctx context.Context, tx *store.Tx, p fairlead.Project, endpoint string, in input) error {
+func (s *Service) at(ctx context.Context, tx *store.Tx, p fairlead.Project, endpoint string,
+	in input) error {
 	env, err := s.environment(tx, p, endpoint)
 	if err != nil {
 		return err
@@ -30,7 +31,8 @@ func (s *Service) at(ctx context.Context, tx *store.Tx, p fairlead.Project, endp
 
 // transit lets one input happen: it reads what stands, asks the machine, and
 // makes what follows true, all in tx.
-func (s *Service) transit(ctx context.Context, tx *store.Tx, p fairlead.Project, env environment, in input) error {
+func (s *Service) transit(ctx context.Context, tx *store.Tx, p fairlead.Project, env environment,
+	in input) error {
 	at, err := s.now(tx, p, env.endpoint)
 	if err != nil {
 		return fmt.Errorf("%s: %w", env.endpoint, err)
@@ -155,7 +157,8 @@ func (t *transition) assign(ctx context.Context, reason string) error {
 		return err
 	}
 	_, err := t.Ledger.Append(ctx, t.tx, t.project, t.env.endpoint, t.at, event.Assignment{
-		Name: event.AssignmentChangedType, Endpoint: t.env.endpoint, Generation: t.gen + 1, Reason: reason})
+		Name: event.AssignmentChangedType, Endpoint: t.env.endpoint, Generation: t.gen + 1,
+		Reason: reason})
 	if err != nil {
 		return err
 	}
@@ -194,7 +197,9 @@ func (t *transition) moveHolds(was, is []Variant) error {
 }
 
 func has(all []Variant, v Variant) bool {
-	return slices.ContainsFunc(all, func(o Variant) bool { return o.Version == v.Version && o.Role == v.Role })
+	return slices.ContainsFunc(all, func(o Variant) bool {
+		return o.Version == v.Version && o.Role == v.Role
+	})
 }
 
 // retire ends a version that was live here once, unless somebody still holds it.
@@ -212,7 +217,8 @@ func (t *transition) retire(ctx context.Context, version int64) error {
 }
 
 // onTimer runs when a step has waited for evidence as long as it may.
-func (s *Service) onTimer(ctx context.Context, tx *store.Tx, p fairlead.Project, t stream.Timer) error {
+func (s *Service) onTimer(ctx context.Context, tx *store.Tx, p fairlead.Project,
+	t stream.Timer) error {
 	var step int
 	if err := json.Unmarshal(t.Payload, &step); err != nil {
 		return fmt.Errorf("timer of rollout %s: %w", t.Key, err)
@@ -221,7 +227,8 @@ func (s *Service) onTimer(ctx context.Context, tx *store.Tx, p fairlead.Project,
 }
 
 // onBegin counts the wait of an active rollout from the stream's first time.
-func (s *Service) onBegin(ctx context.Context, tx *store.Tx, p fairlead.Project, name string, _ time.Time) error {
+func (s *Service) onBegin(ctx context.Context, tx *store.Tx, p fairlead.Project, name string,
+	_ time.Time) error {
 	env, err := readEnvironment(tx, p, name)
 	if errors.Is(err, store.ErrNoRows) {
 		return nil
@@ -239,7 +246,7 @@ func (s *Service) onEvidence(ctx context.Context, tx *store.Tx, rec *ledger.Reco
 	if err := rec.Decode(&told); err != nil {
 		return err
 	}
-	if told.Kind != gate.Paired || told.Rollout == "" {
+	if told.Kind != gate.KindPaired || told.Rollout == "" {
 		return nil
 	}
 	p := rec.ProjectRef()

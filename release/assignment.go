@@ -29,9 +29,9 @@ type Assignment struct {
 	Endpoint           string           `json:"endpoint"` // "{model}@{environment}"
 	Environment        string           `json:"environment"`
 	Model              string           `json:"model"`
-	Generation         int64            `json:"generation"`          // from 1, one more with each change
-	ObservedGeneration int64            `json:"observed_generation"` // the newest that serving made true
-	Variants           []Variant        `json:"variants"`            // live, canary, shadows, standbys newest first
+	Generation         int64            `json:"generation"`          // from 1, one more each change
+	ObservedGeneration int64            `json:"observed_generation"` // the newest that is served
+	Variants           []Variant        `json:"variants"`            // live, canary, shadows, standbys
 	Reason             string           `json:"reason"`              // for the newest change
 	Settings           spec.Environment `json:"settings"`            // of the newest rollout
 }

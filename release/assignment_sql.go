@@ -43,7 +43,8 @@ func putEnvironment(tx *store.Tx, p fairlead.Project, e *environment, now time.T
 	if err != nil {
 		return err
 	}
-	return tx.QueryRow(`insert into environment (project_k, endpoint, model, name, early, settings, created_ms)
+	return tx.QueryRow(`insert into environment (project_k, endpoint, model, name, early, settings,
+		created_ms)
 		values (?, ?, ?, ?, ?, ?, ?) on conflict (project_k, endpoint)
 		do update set early = excluded.early, settings = excluded.settings returning k`,
 		p.K, e.endpoint, e.model, e.name, e.early, string(settings), now.UnixMilli()).Scan(&e.k)
@@ -105,12 +106,14 @@ func readVariants(tx *store.Tx, environmentK int64) (gen int64, out []Variant, e
 	return gen, out, err
 }
 
-func writeVariants(tx *store.Tx, environmentK, gen int64, all []Variant, reason string, at time.Time) error {
+func writeVariants(tx *store.Tx, environmentK, gen int64, all []Variant, reason string,
+	at time.Time) error {
 	text, err := json.Marshal(all)
 	if err != nil {
 		return err
 	}
-	_, err = tx.Exec(`insert into assignment (environment_k, gen, variants, reason, observed_gen, changed_ms)
+	_, err = tx.Exec(`insert into assignment (environment_k, gen, variants, reason, observed_gen,
+		changed_ms)
 		values (?, ?, ?, ?, 0, ?) on conflict (environment_k) do update set gen = excluded.gen,
 		variants = excluded.variants, reason = excluded.reason, changed_ms = excluded.changed_ms`,
 		environmentK, gen, string(text), reason, at.UnixMilli())
@@ -118,7 +121,8 @@ func writeVariants(tx *store.Tx, environmentK, gen int64, all []Variant, reason 
 }
 
 func writeObserved(tx *store.Tx, environmentK, gen int64) error {
-	_, err := tx.Exec("update assignment set observed_gen = ? where environment_k = ?", gen, environmentK)
+	_, err := tx.Exec("update assignment set observed_gen = ? where environment_k = ?",
+		gen, environmentK)
 	return err
 }
 

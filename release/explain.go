@@ -21,7 +21,8 @@ type Explanation struct {
 }
 
 // Explain tells what a rollout does, on which evidence, and what comes next.
-func (s *Service) Explain(ctx context.Context, p fairlead.Project, id string) (*Explanation, error) {
+func (s *Service) Explain(ctx context.Context, p fairlead.Project, id string) (*Explanation,
+	error) {
 	var r *Rollout
 	err := s.DB.Read(ctx, func(tx *store.Tx) (err error) {
 		r, err = s.Rollout(tx, p, id)
@@ -73,8 +74,8 @@ func (e *Explanation) evidence() string {
 	if p.Blocks == 0 {
 		return ""
 	}
-	text := fmt.Sprintf("evidence: %d labels in %d blocks, loss %.4g against %.4g of the live version, wealth %.3g",
-		p.Labels, p.Blocks, p.LossCandidate, p.LossLive, p.Wealth)
+	text := fmt.Sprintf("evidence: %d labels in %d blocks, "+
+		"loss %.4g against %.4g of the live version, wealth %.3g", p.Labels, p.Blocks, p.LossCandidate, p.LossLive, p.Wealth)
 	if a := e.Rollout.Plan.Abort; a != nil {
 		text += fmt.Sprintf(" (rolled back at %g)", 1/a.Alpha)
 	}

@@ -104,7 +104,7 @@ func (e endpoint) start(r Rollout, at time.Time) (endpoint, []effect, error) {
 	r.From, r.Strategy, r.State = e.live, r.Plan.Strategy, Running
 	r.Started, r.Changed, r.StepAt = at, at, at
 	if e.live == 0 && r.Strategy != spec.Replace {
-		r.Note = fmt.Sprintf("first release: there is no live version for a %s to compare with", r.Strategy)
+		r.Note = "first release: there is no live version for a " + r.Strategy + " to compare with"
 		r.Strategy = spec.Replace
 	}
 	e.rollout = &r
@@ -118,7 +118,8 @@ func (e endpoint) start(r Rollout, at time.Time) (endpoint, []effect, error) {
 		return e.promote(reason, at, out)
 	case spec.Canary:
 		if len(r.Plan.Steps) == 0 {
-			return e, nil, fairlead.Errorf(fairlead.Invalid, "a canary needs steps, such as [5%%, 25%%, 100%%]")
+			return e, nil, fairlead.Errorf(fairlead.Invalid,
+				"a canary needs steps, such as [5%%, 25%%, 100%%]")
 		}
 		r.Step, r.Percent = 1, r.Plan.Steps[0]
 	case spec.Shadow:
@@ -158,10 +159,12 @@ func (e endpoint) observe(p Paired, at time.Time) (endpoint, []effect, error) {
 
 func rejection(r *Rollout) string {
 	p := r.Evidence
-	text := fmt.Sprintf("version %d is worse than version %d: wealth %.3g after %d blocks, loss %.4g against %.4g on %d labels",
+	text := fmt.Sprintf("version %d is worse than version %d: wealth %.3g after %d blocks, "+
+		"loss %.4g against %.4g on %d labels",
 		r.To, r.From, p.Wealth, p.Blocks, p.LossCandidate, p.LossLive, p.Labels)
 	if a := r.Plan.Abort; a != nil {
-		text += fmt.Sprintf(" (%s, worse by more than %.4g%%, alpha %g)", a.Metric, 100*a.WorseBy, a.Alpha)
+		text += fmt.Sprintf(" (%s, worse by more than %.4g%%, alpha %g)",
+			a.Metric, 100*a.WorseBy, a.Alpha)
 	}
 	return text
 }
@@ -185,7 +188,8 @@ func (e endpoint) overdue(step int, at time.Time) (endpoint, []effect, error) {
 	reason := fmt.Sprintf("%d of %d labels after %s at %g%%",
 		r.labels(), r.Plan.Hold.Labels, r.Plan.Hold.AtMost, r.Percent)
 	if r.held() && r.worse() {
-		reason = fmt.Sprintf("loss %.4g against %.4g on %d labels after %s: neither shown to be worse nor good enough",
+		reason = fmt.Sprintf("loss %.4g against %.4g on %d labels after %s: neither "+
+			"shown to be worse nor good enough",
 			r.Evidence.LossCandidate, r.Evidence.LossLive, r.Evidence.Labels, r.Plan.Hold.AtMost)
 	}
 	return e.ask(reason+"; promote it or roll it back", at)
@@ -224,7 +228,8 @@ var errNotActive = fairlead.Errorf(fairlead.Precondition, "the rollout is finish
 
 // promote makes the rollout's version live; the replaced one becomes the newest
 // standby, and what no longer fits among the standbys may retire.
-func (e endpoint) promote(reason string, at time.Time, before []effect) (endpoint, []effect, error) {
+func (e endpoint) promote(reason string, at time.Time, before []effect) (endpoint, []effect,
+	error) {
 	r := e.rollout
 	standby := slices.DeleteFunc(e.standby, func(v int64) bool { return v == r.To })
 	if e.live != 0 {
@@ -263,7 +268,8 @@ func (e endpoint) restore(reason string, at time.Time) (endpoint, []effect, erro
 	gone := e.live
 	if e.active() {
 		var err error
-		e, _, err = e.finish(Aborted, fmt.Sprintf("version %d, which it was compared with, was rolled back", gone), at)
+		why := fmt.Sprintf("version %d, which it was compared with, was rolled back", gone)
+		e, _, err = e.finish(Aborted, why, at)
 		if err != nil {
 			return e, nil, err
 		}
@@ -278,8 +284,8 @@ func (e endpoint) addShadow(version int64, reason string) (endpoint, []effect, e
 		return e, nil, nil
 	}
 	if e.active() && e.rollout.Strategy == spec.Shadow && e.rollout.To == version {
-		return e, nil, fairlead.Errorf(fairlead.Conflict, "version %d is the shadow of rollout %s; end that first",
-			version, e.rollout.ID)
+		return e, nil, fairlead.Errorf(fairlead.Conflict,
+			"version %d is the shadow of rollout %s; end that first", version, e.rollout.ID)
 	}
 	e.shadows = append(e.shadows, version)
 	slices.Sort(e.shadows)

@@ -39,7 +39,7 @@ type Rollout struct {
 	Step        int              `json:"step"`             // from 1; 0 for replace
 	Percent     float64          `json:"percent"`          // of the requests that To answers
 	StepAt      time.Time        `json:"step_at"`          // stream time when the step began
-	StepLabels  int64            `json:"step_labels"`      // labels of the evidence when the step began
+	StepLabels  int64            `json:"step_labels"`      // labels when the step began
 	Evidence    Paired           `json:"evidence"`         // the newest
 	Started     time.Time        `json:"started"`          // stream time
 	Changed     time.Time        `json:"changed"`          // stream time
@@ -52,7 +52,7 @@ type Paired struct {
 	Evidence      string  `json:"evidence,omitempty"` // its id
 	Labels        int64   `json:"labels"`             // requests with ground truth
 	Blocks        int64   `json:"blocks"`             // of the sequential test
-	Wealth        float64 `json:"wealth"`             // of the bet that the candidate is worse (an e-value)
+	Wealth        float64 `json:"wealth"`             // of the bet on a worse candidate (an e-value)
 	Rejected      bool    `json:"rejected"`           // the candidate is worse than is tolerated
 	LossCandidate float64 `json:"loss_candidate"`     // sum over the labelled requests
 	LossLive      float64 `json:"loss_live"`

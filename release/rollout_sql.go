@@ -7,18 +7,18 @@ import (
 	"github.com/fairlead-ml/fairlead/store"
 )
 
-const rolloutColumns = `select r.id, r.case_id, e.endpoint, e.name, e.model, r.strategy, r.note, r.from_n,
-	r.to_n, r.plan, r.state, r.outcome, r.reason, r.step, r.percent, r.step_at_ms, r.step_labels,
-	r.evidence, r.started_ms, r.changed_ms, r.ended_ms
+const rolloutColumns = `select r.id, r.case_id, e.endpoint, e.name, e.model, r.strategy, r.note,
+	r.from_n, r.to_n, r.plan, r.state, r.outcome, r.reason, r.step, r.percent, r.step_at_ms,
+	r.step_labels, r.evidence, r.started_ms, r.changed_ms, r.ended_ms
 	from rollout r join environment e on e.k = r.environment_k `
 
 func scanRollout(row scanner) (*Rollout, error) {
 	r := &Rollout{}
 	var plan, evidence string
 	var stepAt, started, changed, ended int64
-	err := row.Scan(&r.ID, &r.Case, &r.Endpoint, &r.Environment, &r.Model, &r.Strategy, &r.Note, &r.From,
-		&r.To, &plan, &r.State, &r.Outcome, &r.Reason, &r.Step, &r.Percent, &stepAt, &r.StepLabels,
-		&evidence, &started, &changed, &ended)
+	err := row.Scan(&r.ID, &r.Case, &r.Endpoint, &r.Environment, &r.Model, &r.Strategy, &r.Note,
+		&r.From, &r.To, &plan, &r.State, &r.Outcome, &r.Reason, &r.Step, &r.Percent, &stepAt,
+		&r.StepLabels, &evidence, &started, &changed, &ended)
 	if err != nil {
 		return nil, err
 	}
@@ -40,7 +40,8 @@ func readActive(tx *store.Tx, p fairlead.Project, endpoint string) (*Rollout, er
 }
 
 // readRollouts returns the newest rollouts of a project, or of one endpoint.
-func readRollouts(tx *store.Tx, p fairlead.Project, endpoint string, limit int) ([]*Rollout, error) {
+func readRollouts(tx *store.Tx, p fairlead.Project, endpoint string, limit int) ([]*Rollout,
+	error) {
 	rows, err := tx.Query(rolloutColumns+`where r.project_k = ? and (? = '' or e.endpoint = ?)
 		order by r.k desc limit ?`, p.K, endpoint, endpoint, limit)
 	if err != nil {
@@ -67,8 +68,8 @@ func putRollout(tx *store.Tx, p fairlead.Project, environmentK int64, r *Rollout
 	if err != nil {
 		return err
 	}
-	_, err = tx.Exec(`insert into rollout (id, environment_k, project_k, case_id, strategy, note, from_n,
-		to_n, plan, state, outcome, reason, step, percent, step_at_ms, step_labels, evidence,
+	_, err = tx.Exec(`insert into rollout (id, environment_k, project_k, case_id, strategy, note,
+		from_n, to_n, plan, state, outcome, reason, step, percent, step_at_ms, step_labels, evidence,
 		started_ms, changed_ms, ended_ms)
 		values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 		on conflict (id) do update set state = excluded.state, outcome = excluded.outcome,

@@ -141,7 +141,8 @@ func (s *Service) Rollout(tx *store.Tx, p fairlead.Project, id string) (*Rollout
 
 // ActiveRollout returns the endpoint's rollout that is not finished, nil when
 // there is none.
-func (s *Service) ActiveRollout(tx *store.Tx, p fairlead.Project, endpoint string) (*Rollout, error) {
+func (s *Service) ActiveRollout(tx *store.Tx, p fairlead.Project, endpoint string) (*Rollout,
+	error) {
 	r, err := readActive(tx, p, endpoint)
 	if errors.Is(err, store.ErrNoRows) {
 		return nil, nil
@@ -151,7 +152,8 @@ func (s *Service) ActiveRollout(tx *store.Tx, p fairlead.Project, endpoint strin
 
 // Rollouts returns the newest rollouts of an endpoint, or of the project when
 // endpoint is empty; at most limit, which is 100 when not positive.
-func (s *Service) Rollouts(tx *store.Tx, p fairlead.Project, endpoint string, limit int) ([]*Rollout, error) {
+func (s *Service) Rollouts(tx *store.Tx, p fairlead.Project, endpoint string, limit int) (
+	[]*Rollout, error) {
 	if limit <= 0 {
 		limit = 100
 	}
@@ -160,16 +162,19 @@ func (s *Service) Rollouts(tx *store.Tx, p fairlead.Project, endpoint string, li
 
 // Promote ends a rollout with its version live, whatever the evidence: a human's
 // answer to rollout.asked.
-func (s *Service) Promote(ctx context.Context, tx *store.Tx, p fairlead.Project, id, reason string) error {
+func (s *Service) Promote(ctx context.Context, tx *store.Tx, p fairlead.Project, id,
+	reason string) error {
 	return s.decide(ctx, tx, p, id, promote{reason})
 }
 
 // Rollback ends a rollout without its version. Precondition when it is finished.
-func (s *Service) Rollback(ctx context.Context, tx *store.Tx, p fairlead.Project, id, reason string) error {
+func (s *Service) Rollback(ctx context.Context, tx *store.Tx, p fairlead.Project, id,
+	reason string) error {
 	return s.decide(ctx, tx, p, id, rollback{reason})
 }
 
-func (s *Service) decide(ctx context.Context, tx *store.Tx, p fairlead.Project, id string, in input) error {
+func (s *Service) decide(ctx context.Context, tx *store.Tx, p fairlead.Project, id string,
+	in input) error {
 	r, err := s.Rollout(tx, p, id)
 	if err != nil {
 		return err
@@ -184,15 +189,16 @@ func (s *Service) decide(ctx context.Context, tx *store.Tx, p fairlead.Project, 
 // RollbackEndpoint goes from the live version back to the newest standby, and
 // aborts an active rollout. The version left is no standby afterwards.
 // Precondition when there is no standby.
-func (s *Service) RollbackEndpoint(ctx context.Context, tx *store.Tx, p fairlead.Project, endpoint, reason string) error {
+func (s *Service) RollbackEndpoint(ctx context.Context, tx *store.Tx, p fairlead.Project,
+	endpoint, reason string) error {
 	return s.at(ctx, tx, p, endpoint, restore{reason})
 }
 
 // StartShadow lets a version score every request of the endpoint and answer none,
 // until StopShadow; rollouts leave it alone. It may be the live version, or a
 // canary: it is scored once then. A version that is a shadow already stays one.
-func (s *Service) StartShadow(ctx context.Context, tx *store.Tx, p fairlead.Project, endpoint string,
-	version int64, reason string) error {
+func (s *Service) StartShadow(ctx context.Context, tx *store.Tx, p fairlead.Project,
+	endpoint string, version int64, reason string) error {
 	env, err := s.environment(tx, p, endpoint)
 	if err != nil {
 		return err
@@ -212,7 +218,8 @@ func (s *Service) StopShadow(ctx context.Context, tx *store.Tx, p fairlead.Proje
 
 // Assignment returns what the endpoint should serve; NotFound for one that
 // nothing was released to.
-func (s *Service) Assignment(tx *store.Tx, p fairlead.Project, endpoint string) (*Assignment, error) {
+func (s *Service) Assignment(tx *store.Tx, p fairlead.Project, endpoint string) (*Assignment,
+	error) {
 	a, err := readAssignment(tx, p, endpoint)
 	if errors.Is(err, store.ErrNoRows) {
 		return nil, noEndpoint(endpoint)
@@ -228,7 +235,8 @@ func (s *Service) Assignments(tx *store.Tx, p fairlead.Project) ([]*Assignment, 
 // Observe tells that the endpoint serves what the assignment of that generation
 // says. An older generation than the newest observed one changes nothing; one
 // that was never assigned is Invalid.
-func (s *Service) Observe(ctx context.Context, tx *store.Tx, p fairlead.Project, endpoint string, generation int64) error {
+func (s *Service) Observe(ctx context.Context, tx *store.Tx, p fairlead.Project, endpoint string,
+	generation int64) error {
 	env, err := s.environment(tx, p, endpoint)
 	if err != nil {
 		return err
@@ -263,7 +271,8 @@ func (s *Service) Idle(ctx context.Context, p fairlead.Project) (idle bool, err 
 	return idle, err
 }
 
-func (s *Service) environment(tx *store.Tx, p fairlead.Project, endpoint string) (environment, error) {
+func (s *Service) environment(tx *store.Tx, p fairlead.Project, endpoint string) (environment,
+	error) {
 	env, err := readEnvironment(tx, p, endpoint)
 	if errors.Is(err, store.ErrNoRows) {
 		return env, noEndpoint(endpoint)

@@ -80,7 +80,11 @@ func (w *world) open() {
 	w.streams = stream.New(w.db, clock, log)
 	jobs := job.New(w.db, w.led, clock, log, job.Options{})
 	w.projects = spec.NewProjects(w.db, w.led, clock)
-	w.gates = gate.New(w.db, w.led, jobs, clock, log, w.projects, gate.Sources{})
+	w.gates, err = gate.New(gate.Deps{DB: w.db, Ledger: w.led, Jobs: jobs, Clock: clock, Log: log},
+		filepath.Dir(w.path))
+	if err != nil {
+		w.t.Fatal(err)
+	}
 	blobs, err := blob.New(w.db, filepath.Dir(w.path))
 	if err != nil {
 		w.t.Fatal(err)
@@ -149,7 +153,7 @@ func (w *world) push(rollout string, facts map[string]any) {
 	w.t.Helper()
 	w.do(func(tx *store.Tx) error {
 		_, err := w.gates.PutEvidence(context.Background(), tx, project, gate.Evidence{
-			Subject: endpoint, Kind: gate.Paired, Rollout: rollout, Facts: facts, Source: "monitor"})
+			Subject: endpoint, Kind: gate.KindPaired, Rollout: rollout, Facts: facts, Source: "monitor"})
 		return err
 	})
 }

@@ -1,0 +1,124 @@
+package gate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/fairlead-ml/fairlead"
+	"github.com/fairlead-ml/fairlead/data"
+	"github.com/fairlead-ml/fairlead/pipeline"
+)
+
+// gather finds out what the table of facts documents. A version is evaluated only
+// when some check reads one of its metrics, since each read wears the holdout.
+func (g *run) gather(ctx context.Context) error {
+	g.facts = Facts{
+		"now": g.at, "project.name": g.p.Name, "project.risk": string(g.spec.Risk),
+		"candidate.version": g.r.Version,
+	}
+	if g.r.Baseline != 0 {
+		g.facts["live.version"] = g.r.Baseline
+	}
+	if err := g.describePackage(ctx); err != nil {
+		return err
+	}
+	if g.r.Holdout == (data.Ref{}) {
+		return nil
+	}
+	if err := g.describeHoldout(ctx); err != nil {
+		return err
+	}
+	if g.policy.measures(candidateRoot) {
+		if err := g.evaluate(ctx, candidateRoot, g.r.Version); err != nil {
+			return err
+		}
+	}
+	if g.policy.measures(liveRoot) && g.r.Baseline != 0 {
+		return g.evaluate(ctx, liveRoot, g.r.Baseline)
+	}
+	return nil
+}
+
+func (g *run) describePackage(ctx context.Context) error {
+	m, err := g.Registry.Manifest(ctx, g.p, g.r.Model, g.r.Version)
+	if fairlead.Is(err, fairlead.NotFound) {
+		return nil // it is not packaged
+	}
+	if err != nil {
+		return err
+	}
+	g.facts["candidate.package.engine"] = m.Engine
+	if m.Parity != nil && m.Parity.Rows > 0 {
+		g.facts["candidate.parity.max_relative"] = float64(m.Parity.MaxRelative)
+	}
+	return nil
+}
+
+func (g *run) describeHoldout(ctx context.Context) error {
+	v, err := g.Data.Get(ctx, g.p, g.r.Holdout)
+	if err != nil {
+		return err
+	}
+	reads, err := g.Data.HoldoutReads(ctx, g.p, g.r.Holdout)
+	if err != nil {
+		return err
+	}
+	g.facts["holdout.dataset"], g.facts["holdout.version"] = v.Dataset, v.N
+	g.facts["holdout.rows"], g.facts["holdout.reads"] = v.Rows, int64(len(reads))
+	return nil
+}
+
+// evaluate adds a version's metrics to the facts, or why there are none. Names of
+// the table win over metrics of the same name.
+func (g *run) evaluate(ctx context.Context, root string, version int64) error {
+	metrics, err := g.metrics(ctx, root, version)
+	switch {
+	case ctx.Err() != nil:
+		return fmt.Errorf("evaluate version %d: %w", version, context.Cause(ctx))
+	case fairlead.Is(err, fairlead.Precondition):
+		g.Log.Warn("version cannot be evaluated", "model", g.r.Model, "version", version, "err", err)
+		g.facts[root+".error"] = fairlead.MessageOf(err)
+	case err != nil:
+		return fmt.Errorf("evaluate version %d: %w", version, err)
+	}
+	g.read = append(g.read, version)
+	for name, value := range metrics {
+		if name = root + "." + name; !documentedExactly(name) {
+			g.facts[name] = value
+		}
+	}
+	return nil
+}
+
+func (g *run) metrics(ctx context.Context, root string, version int64) (map[string]float64, error) {
+	model, err := g.modelDir(ctx, root, version)
+	if err != nil {
+		return nil, err
+	}
+	return g.Evaluate(ctx, g.p, pipeline.EvaluateRequest{SpecRev: g.r.SpecRev, Commit: g.r.Commit,
+		ModelDir: model, Data: g.r.Holdout, Dir: g.dir, Label: root})
+}
+
+// modelDir puts a version's files in place, unless an earlier run has: a step that
+// still lives may be reading them.
+func (g *run) modelDir(ctx context.Context, root string, version int64) (string, error) {
+	dir := filepath.Join(g.dir, "models", root)
+	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
+		return dir, err
+	}
+	part := dir + ".part"
+	if err := os.RemoveAll(part); err != nil {
+		return "", err
+	}
+	if err := os.MkdirAll(filepath.Dir(part), 0o700); err != nil {
+		return "", err
+	}
+	if err := g.Registry.ModelDir(ctx, g.p, g.r.Model, version, part); err != nil {
+		return "", err
+	}
+	return dir, os.Rename(part, dir)
+}
