@@ -92,7 +92,7 @@ func (s *Service) moveAlias(ctx context.Context, tx *store.Tx, p fairlead.Projec
 // dropAliases removes the aliases of a version that is deleted.
 func (s *Service) dropAliases(ctx context.Context, tx *store.Tx, p fairlead.Project,
 	v *Version) error {
-	if err := loadVersion(tx, v); err != nil {
+	if err := loadVersions(tx, []*Version{v}); err != nil {
 		return err
 	}
 	for _, alias := range v.Aliases {

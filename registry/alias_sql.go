@@ -31,16 +31,10 @@ func insertAliasMove(tx *store.Tx, modelK int64, m AliasMove) error {
 	return err
 }
 
-func aliasMoves(tx *store.Tx, modelK int64, alias string) (out []AliasMove, err error) {
+func aliasMoves(tx *store.Tx, modelK int64, alias string) ([]AliasMove, error) {
 	rows, err := tx.Query(`select name, rev, from_n, to_n, event_id, actor, at_ms from alias_move
 		where model_k = ? and name = ? order by rev`, modelK, alias)
-	if err != nil {
-		return nil, err
-	}
-	err = scanEach(rows, func() error {
-		var m AliasMove
-		defer func() { out = append(out, m) }()
-		return rows.Scan(&m.Alias, &m.Rev, &m.From, &m.To, &m.Event, &m.Actor, &m.AtMS)
+	return collect(rows, err, func(row scanner, m *AliasMove) error {
+		return row.Scan(&m.Alias, &m.Rev, &m.From, &m.To, &m.Event, &m.Actor, &m.AtMS)
 	})
-	return out, err
 }

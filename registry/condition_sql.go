@@ -17,18 +17,12 @@ func readCondition(tx *store.Tx, v *Version, typ string) (Condition, error) {
 	return c, err
 }
 
-func readConditions(tx *store.Tx, v *Version) (out []Condition, err error) {
+func readConditions(tx *store.Tx, v *Version) ([]Condition, error) {
 	rows, err := tx.Query(`select type, status, reason, ref, updated_ms from condition
 		where model_k = ? and n = ? order by type`, v.modelK, v.N)
-	if err != nil {
-		return nil, err
-	}
-	err = scanEach(rows, func() error {
-		var c Condition
-		defer func() { out = append(out, c) }()
-		return rows.Scan(&c.Type, &c.Status, &c.Reason, &c.Ref, &c.UpdatedMS)
+	return collect(rows, err, func(row scanner, c *Condition) error {
+		return row.Scan(&c.Type, &c.Status, &c.Reason, &c.Ref, &c.UpdatedMS)
 	})
-	return out, err
 }
 
 func writeCondition(tx *store.Tx, v *Version, c Condition) error {

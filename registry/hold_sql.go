@@ -17,16 +17,10 @@ func deleteHold(tx *store.Tx, v *Version, kind, id string) error {
 }
 
 // readHolds returns the holders of a version, of all versions for n = 0.
-func readHolds(tx *store.Tx, modelK, n int64) (out []Holder, err error) {
+func readHolds(tx *store.Tx, modelK, n int64) ([]Holder, error) {
 	rows, err := tx.Query(`select holder_kind, holder_id, reason from version_hold
 		where model_k = ? and (n = ? or ? = 0) order by n, holder_kind, holder_id`, modelK, n, n)
-	if err != nil {
-		return nil, err
-	}
-	err = scanEach(rows, func() error {
-		var h Holder
-		defer func() { out = append(out, h) }()
-		return rows.Scan(&h.Kind, &h.ID, &h.Reason)
+	return collect(rows, err, func(row scanner, h *Holder) error {
+		return row.Scan(&h.Kind, &h.ID, &h.Reason)
 	})
-	return out, err
 }

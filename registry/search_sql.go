@@ -35,19 +35,10 @@ func (q *query) sql(p fairlead.Project, head string, limit, offset int) (string,
 func queryModels(tx *store.Tx, p fairlead.Project, q *query, limit, offset int) ([]*Model, error) {
 	text, args := q.sql(p, "select "+modelColumns+" from model m", limit, offset)
 	rows, err := tx.Query(text, args...)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var out []*Model
-	for rows.Next() {
-		m, err := scanModel(rows)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, m)
-	}
-	return out, rows.Err()
+	return collect(rows, err, func(row scanner, m **Model) (err error) {
+		*m, err = scanModel(row)
+		return err
+	})
 }
 
 func queryVersions(tx *store.Tx, p fairlead.Project, q *query, limit, offset int) ([]*Version,

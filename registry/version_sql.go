@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"github.com/fairlead-ml/fairlead"
 	"github.com/fairlead-ml/fairlead/store"
@@ -39,19 +40,10 @@ func versionOf(tx *store.Tx, p fairlead.Project, model string, n int64) (*Versio
 }
 
 func scanVersions(rows *sql.Rows, err error) ([]*Version, error) {
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var out []*Version
-	for rows.Next() {
-		v, err := scanVersion(rows)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, v)
-	}
-	return out, rows.Err()
+	return collect(rows, err, func(row scanner, v **Version) (err error) {
+		*v, err = scanVersion(row)
+		return err
+	})
 }
 
 func versionsOf(tx *store.Tx, modelK int64) ([]*Version, error) {
@@ -103,20 +95,9 @@ func deleteVersion(tx *store.Tx, v *Version, nowMS int64) error {
 	return touchModel(tx, v.modelK, nowMS)
 }
 
-func versionNumbers(tx *store.Tx, modelK int64) (out []int64, err error) {
+func versionNumbers(tx *store.Tx, modelK int64) ([]int64, error) {
 	rows, err := tx.Query("select n from version where model_k = ? order by n", modelK)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var n int64
-		if err := rows.Scan(&n); err != nil {
-			return nil, err
-		}
-		out = append(out, n)
-	}
-	return out, rows.Err()
+	return collect(rows, err, func(row scanner, n *int64) error { return row.Scan(n) })
 }
 
 func upsertVersionTag(tx *store.Tx, v *Version, t Tag) error {
@@ -132,53 +113,76 @@ func deleteVersionTag(tx *store.Tx, v *Version, key string) error {
 	return err
 }
 
+// collect scans all rows and closes them.
+func collect[T any](rows *sql.Rows, err error, scan func(row scanner, item *T) error) ([]T, error) {
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var out []T
+	for rows.Next() {
+		var item T
+		if err := scan(rows, &item); err != nil {
+			return nil, err
+		}
+		out = append(out, item)
+	}
+	return out, rows.Err()
+}
+
+// versionKey is a version's primary key.
+type versionKey struct{ model, n int64 }
+
 // loadVersions fills tags and aliases.
 func loadVersions(tx *store.Tx, versions []*Version) error {
-	for _, v := range versions {
-		if err := loadVersion(tx, v); err != nil {
+	const chunk = 200
+	for len(versions) > 0 {
+		part := versions[:min(chunk, len(versions))]
+		versions = versions[len(part):]
+		byKey := make(map[versionKey]*Version, len(part))
+		args := make([]any, 0, 2*len(part))
+		for _, v := range part {
+			v.Tags, v.Aliases = nil, nil
+			byKey[versionKey{v.modelK, v.N}] = v
+			args = append(args, v.modelK, v.N)
+		}
+		in := " where (model_k, n) in (values " + strings.Repeat("(?, ?), ", len(part)-1) + "(?, ?))"
+		if err := loadVersionTags(tx, byKey, in, args); err != nil {
+			return err
+		}
+		if err := loadVersionAliases(tx, byKey, in, args); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func loadVersion(tx *store.Tx, v *Version) error {
-	rows, err := tx.Query(`select key, value from version_tag where model_k = ? and n = ?
-		order by key`, v.modelK, v.N)
-	if err != nil {
-		return err
-	}
-	v.Tags = nil
-	err = scanEach(rows, func() error {
-		var t Tag
-		defer func() { v.Tags = append(v.Tags, t) }()
-		return rows.Scan(&t.Key, &t.Value)
-	})
-	if err != nil {
-		return err
-	}
-	rows, err = tx.Query("select name from alias where model_k = ? and n = ? order by name",
-		v.modelK, v.N)
-	if err != nil {
-		return err
-	}
-	v.Aliases = nil
-	return scanEach(rows, func() error {
-		var name string
-		defer func() { v.Aliases = append(v.Aliases, name) }()
-		return rows.Scan(&name)
-	})
-}
-
-// scanEach calls scan for each row and closes the rows.
-func scanEach(rows *sql.Rows, scan func() error) error {
-	defer rows.Close()
-	for rows.Next() {
-		if err := scan(); err != nil {
+func loadVersionTags(tx *store.Tx, byKey map[versionKey]*Version, in string, args []any) error {
+	rows, err := tx.Query("select model_k, n, key, value from version_tag"+in+
+		" order by model_k, n, key", args...)
+	_, err = collect(rows, err, func(row scanner, t *Tag) error {
+		var k versionKey
+		if err := row.Scan(&k.model, &k.n, &t.Key, &t.Value); err != nil {
 			return err
 		}
-	}
-	return rows.Err()
+		byKey[k].Tags = append(byKey[k].Tags, *t)
+		return nil
+	})
+	return err
+}
+
+func loadVersionAliases(tx *store.Tx, byKey map[versionKey]*Version, in string, args []any) error {
+	rows, err := tx.Query("select model_k, n, name from alias"+in+
+		" order by model_k, n, name", args...)
+	_, err = collect(rows, err, func(row scanner, name *string) error {
+		var k versionKey
+		if err := row.Scan(&k.model, &k.n, name); err != nil {
+			return err
+		}
+		byKey[k].Aliases = append(byKey[k].Aliases, *name)
+		return nil
+	})
+	return err
 }
 
 // lastPipelineVersion returns the newest version that a pipeline made, nil for none.
