@@ -53,44 +53,52 @@ func decide(t *testing.T, f gate.Facts, gates ...spec.Gate) gate.Decision {
 }
 
 func TestDecide_EvaluatesAnyCELOverTheFacts(t *testing.T) {
-	for check, want := range map[string]string{
-		"candidate.wape <= 0.5":                                                                gate.Green,
-		"candidate.wape <= live.wape":                                                          gate.Red,
-		"candidate.wape <= live.wape * 1.2":                                                    gate.Green,
-		"candidate.version == live.version + 1":                                                gate.Green,
-		"candidate.version > 6.5":                                                              gate.Green,
-		"candidate['f1@5'] >= 0.7":                                                             gate.Green,
-		"candidate['f1.macro'] >= 0.8":                                                         gate.Green,
-		"candidate.parity.max_relative < 1e-5":                                                 gate.Green,
-		"candidate.package.engine in ['onnx']":                                                 gate.Green,
-		"holdout.rows >= 100 && holdout.reads < 3":                                             gate.Green,
-		"now > timestamp('2011-01-01T00:00:00Z')":                                              gate.Green,
-		"now.getDayOfWeek() == 2":                                                              gate.Green,
-		"project.risk.startsWith('lim')":                                                       gate.Green,
-		"math.abs(candidate.wape - live.wape) < 0.1":                                           gate.Green,
-		"math.greatest(candidate.wape, live.wape) == candidate.wape":                           gate.Green,
-		"sets.contains(['onnx', 'python'], [candidate.package.engine])":                        gate.Green,
-		"[3, 1, 2].sort()[0] == 1":                                                             gate.Green,
-		"candidate.fairness.carrier.all(c, candidate.fairness.carrier[c].impact_ratio >= 0.8)": gate.Red,
-		"candidate.fairness.carrier.exists_one(c, candidate.fairness.carrier[c].impact_ratio < 0.8)": gate.Green,
-		"!has(candidate.auc) || candidate.auc > 0.7":                                                 gate.Green,
-		"has(candidate.mae) && candidate.mae < 40.0":                                                 gate.Green,
-		"candidate.auc >= 0.7":                        gate.Red, // missing
-		"candidate.wape < 1.0 || candidate.auc > 0.7": gate.Red, // missing, though the result is known
-		"candidate.broken < 1.0":                      gate.Red, // NaN
-		"!(candidate.broken > 1.0)":                   gate.Red, // NaN, though true
-		"candidate.mae * 2 < 100":                     gate.Red, // double * int
-		"candidate.wape":                              gate.Red, // not a boolean
-		"candidate.fairness.carrier[candidate.package.engine].impact_ratio > 0.1": gate.Red,
-		"candidate.mae > 1.0 ? true : candidate.package.engine":                   gate.Green,
-		"[1,2,3,4,5,6,7,8,9,0].all(a, [1,2,3,4,5,6,7,8,9,0].all(b, [1,2,3,4,5,6,7,8,9,0].all(c," + "[1,2,3,4,5,6,7,8,9,0].all(d, [1,2,3,4,5,6,7,8,9,0].all(e, a+b+c+d+e >= 0)))))": gate.Red,
+	ten := "[0, 1, 2, 3, 4, 5, 6, 7, 8, 9]"
+	for want, checks := range map[string][]string{
+		gate.Green: {
+			"candidate.wape <= 0.5",
+			"candidate.wape <= live.wape * 1.2",
+			"candidate.version == live.version + 1",
+			"candidate.version > 6.5",
+			"candidate['f1@5'] >= 0.7",
+			"candidate['f1.macro'] >= 0.8",
+			"candidate.parity.max_relative < 1e-5",
+			"candidate.package.engine in ['onnx']",
+			"holdout.rows >= 100 && holdout.reads < 3",
+			"now > timestamp('2011-01-01T00:00:00Z')",
+			"now.getDayOfWeek() == 2",
+			"project.risk.startsWith('lim')",
+			"math.abs(candidate.wape - live.wape) < 0.1",
+			"math.greatest(candidate.wape, live.wape) == candidate.wape",
+			"sets.contains(['onnx', 'python'], [candidate.package.engine])",
+			"[3, 1, 2].sort()[0] == 1",
+			"candidate.fairness.carrier.exists(c, candidate.fairness.carrier[c].impact_ratio < 0.8)",
+			"!has(candidate.auc) || candidate.auc > 0.7",
+			"has(candidate.mae) && candidate.mae < 40.0",
+			"candidate.mae > 1.0 ? true : candidate.package.engine",
+		},
+		gate.Red: {
+			"candidate.wape <= live.wape",
+			"candidate.fairness.carrier.all(c, candidate.fairness.carrier[c].impact_ratio >= 0.8)",
+			"candidate.auc >= 0.7",                        // missing
+			"candidate.wape < 1.0 || candidate.auc > 0.7", // missing, though the result is known
+			"candidate.broken < 1.0",                      // NaN
+			"!(candidate.broken > 1.0)",                   // NaN, though true
+			"candidate.mae * 2 < 100",                     // double * int
+			"candidate.wape",                              // not a boolean
+			"candidate.fairness.carrier[candidate.package.engine].impact_ratio > 0.1",
+			ten + ".all(a, " + ten + ".all(b, " + ten + ".all(c, " + ten + ".all(d, " + ten +
+				".all(e, a + b + c + d + e >= 0)))))", // 100,000 steps
+		},
 	} {
-		d := decide(t, facts(t), spec.Gate{Name: "g", Check: check})
-		if got := d.Checks[0]; got.State != want {
-			t.Errorf("%s is %s (%s), want %s", check, got.State, got.Message, want)
-		}
-		if want := d.Checks[0].State != gate.Red; (d.Result == gate.Passed) != want {
-			t.Errorf("%s: result %s with state %s", check, d.Result, d.Checks[0].State)
+		for _, check := range checks {
+			d := decide(t, facts(t), spec.Gate{Name: "g", Check: check})
+			if got := d.Checks[0]; got.State != want {
+				t.Errorf("%s is %s (%s), want %s", check, got.State, got.Message, want)
+			}
+			if (d.Result == gate.Passed) != (want == gate.Green) {
+				t.Errorf("%s: the result is %s", check, d.Result)
+			}
 		}
 	}
 }
@@ -108,8 +116,10 @@ func TestDecide_SaysWhatIsMissingAndByHowMuchACheckFailed(t *testing.T) {
 	}{
 		{"metric", all, "candidate.auc >= 0.7",
 			[]string{"candidate.auc is missing", "it printed broken, f1, f1.macro, f1@5"}},
-		{"two", all, "candidate.auc >= live.auc", []string{"candidate.auc is missing", "live.auc is missing"}},
-		{"no live", first, "candidate.wape <= live.wape", []string{"live.wape is missing", "`when: live`"}},
+		{"two", all, "candidate.auc >= live.auc",
+			[]string{"candidate.auc is missing", "live.auc is missing"}},
+		{"no live", first, "candidate.wape <= live.wape",
+			[]string{"live.wape is missing", "`when: live`"}},
 		{"live failed", failed, "candidate.wape <= live.wape",
 			[]string{"evaluate failed for version 6: evaluate ended with status 1"}},
 		{"parity", without(all, "candidate.parity"), "candidate.parity.max_relative < 1e-5",
@@ -146,7 +156,8 @@ func TestDecide_SkipsGatesForALiveVersionOnAFirstRelease(t *testing.T) {
 	if d.Result != gate.Failed || !slices.Equal(d.Red(), []string{"better"}) || len(d.Checks) != 2 {
 		t.Errorf("second release: %+v", d)
 	}
-	if d = decide(t, first, gates[0]); d.Result != gate.Passed || !strings.Contains(d.Note, "without a check") {
+	d = decide(t, first, gates[0])
+	if d.Result != gate.Passed || !strings.Contains(d.Note, "without a check") {
 		t.Errorf("all skipped: %+v", d)
 	}
 	if d = decide(t, first); d.Result != gate.Passed || !strings.Contains(d.Note, "no gates") {
@@ -180,7 +191,8 @@ func TestCompile_SaysWhereAndWhyACheckIsWrong(t *testing.T) {
 	}{
 		{"candidate.wape <=", 1, 18, "mismatched input"},
 		{"candidat.wape <= 0.5", 1, 1, "facts begin with candidate, live, holdout, project, now"},
-		{"candidate.wape <= 0.5 &&\n  holdout.rowz > 3", 2, 10, "holdout has dataset, version, rows, reads"},
+		{"candidate.wape <= 0.5 &&\n  holdout.rowz > 3", 2, 10,
+			"holdout has dataset, version, rows, reads"},
 		{"now > 3", 1, 5, "no matching overload"},
 		{"1 + 2", 1, 1, "this one is a int"},
 		{"frobnicate(candidate.wape)", 1, 11, "frobnicate"},
@@ -201,13 +213,16 @@ func TestCompile_SaysWhereAndWhyACheckIsWrong(t *testing.T) {
 
 func TestCompile_ReportsEveryWrongGate(t *testing.T) {
 	_, err := gate.Compile([]spec.Gate{{Name: "a", Check: "1 +"}, {Name: "b", Check: "x"}})
-	if err == nil || !strings.Contains(err.Error(), "gate a") || !strings.Contains(err.Error(), "gate b") {
-		t.Errorf("error %v", err)
+	for _, want := range []string{"gate a", "gate b"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v lacks %s", err, want)
+		}
 	}
 }
 
 func TestPolicy_ReadsBackFromItsText(t *testing.T) {
-	p, err := gate.Compile([]spec.Gate{{Name: "g", Check: "candidate.wape <= live.wape", When: "live"}})
+	gates := []spec.Gate{{Name: "g", Check: "candidate.wape <= live.wape", When: "live"}}
+	p, err := gate.Compile(gates)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -238,7 +253,7 @@ func TestFacts_HaveOneCanonicalForm(t *testing.T) {
 	if err != nil || string(again) != string(b) {
 		t.Errorf("%s\n%s\n%v", b, again, err)
 	}
-	if !math.IsNaN(back["candidate.broken"].(float64)) || back["big"] != f["big"] || back["now"] != f["now"] {
+	if !math.IsNaN(back["candidate.broken"].(float64)) {
 		t.Errorf("read back %v", back)
 	}
 	if !reflect.DeepEqual(without(back, "candidate.broken"), without(f, "candidate.broken")) {
@@ -250,7 +265,8 @@ func TestFacts_HaveOneCanonicalForm(t *testing.T) {
 }
 
 func FuzzFacts_UnmarshalJSON(f *testing.F) {
-	f.Add([]byte(`{"a":{"type":"double","value":1.5},"b":{"type":"timestamp","value":"2011-03-01T00:00:00Z"}}`))
+	f.Add([]byte(`{"a":{"type":"double","value":1.5}}`))
+	f.Add([]byte(`{"a":{"type":"timestamp","value":"2011-03-01T00:00:00Z"}}`))
 	f.Add([]byte(`{"a":{"type":"double","value":"NaN"},"b":{"type":"int","value":1e3}}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var first, second gate.Facts
@@ -271,7 +287,8 @@ func FuzzFacts_UnmarshalJSON(f *testing.F) {
 }
 
 func FuzzCompile(f *testing.F) {
-	for _, check := range []string{"candidate.wape <= live.wape", "has(candidate.x.y)", "candidate[''][0]",
+	for _, check := range []string{
+		"candidate.wape <= live.wape", "has(candidate.x.y)", "candidate[''][0]",
 		"[1].map(candidate, candidate)[0] == 1 && now < now", "{'a': candidate}.a.b == live"} {
 		f.Add(check)
 	}

@@ -92,7 +92,8 @@ func newWorld(t *testing.T) *world {
 	w.tracking = tracking.New(w.db, w.led, w.blobs, clock)
 	w.models = registry.New(w.db, w.led, w.blobs, w.tracking, clock)
 	w.gates, err = gate.New(gate.Deps{DB: w.db, Ledger: w.led, Jobs: w.jobs, Stream: streams,
-		Projects: w.projects, Data: w.data, Registry: w.models, Evaluate: w.evaluate, Clock: clock, Log: log}, dir)
+		Projects: w.projects, Data: w.data, Registry: w.models, Evaluate: w.evaluate,
+		Clock: clock, Log: log}, dir)
 	w.must(err)
 	w.apply([]spec.Gate{
 		{Name: "better-than-live", Check: "candidate.wape <= live.wape", When: spec.WhenLive},
@@ -122,25 +123,28 @@ func (w *world) register(n int64) {
 	ctx := context.Background()
 	number, err := w.blobs.Put(ctx, strings.NewReader(strconv.FormatInt(n, 10)))
 	w.must(err)
-	manifest, err := w.blobs.Put(ctx, strings.NewReader(`{"version": 1, "engine": "onnx", "model": "model.onnx",
-		"parity": {"rows": 168, "max_relative": 3e-6, "tolerance": 1e-5}}`))
+	manifest, err := w.blobs.Put(ctx, strings.NewReader(`{"version": 1, "engine": "onnx",
+		"model": "model.onnx", "parity": {"rows": 168, "max_relative": 3e-6, "tolerance": 1e-5}}`))
 	w.must(err)
 	w.must(w.write(func(tx *store.Tx) error {
 		exp, err := w.tracking.EnsureExperiment(ctx, tx, w.project, "bikes")
 		if err != nil {
 			return err
 		}
-		m, err := w.tracking.CreateLoggedModel(ctx, tx, w.project, tracking.NewLoggedModel{Experiment: exp.ID})
+		m, err := w.tracking.CreateLoggedModel(ctx, tx, w.project,
+			tracking.NewLoggedModel{Experiment: exp.ID})
 		if err != nil {
 			return err
 		}
-		if err := w.blobs.Link(tx, w.project, tracking.LoggedModelOwner(m.ID), "number", number); err != nil {
+		owner := tracking.LoggedModelOwner(m.ID)
+		if err := w.blobs.Link(tx, w.project, owner, "number", number); err != nil {
 			return err
 		}
 		if _, err := w.models.EnsureModel(ctx, tx, w.project, "bikes"); err != nil {
 			return err
 		}
-		v, err := w.models.CreateVersion(ctx, tx, w.project, registry.NewVersion{Model: "bikes", LoggedModelID: m.ID})
+		v, err := w.models.CreateVersion(ctx, tx, w.project,
+			registry.NewVersion{Model: "bikes", LoggedModelID: m.ID})
 		if err != nil || v.N != n {
 			return fmt.Errorf("version %d: %w", n, err)
 		}
@@ -212,10 +216,9 @@ func (w *world) run(version, baseline int64) (*gate.Record, error) {
 func (w *world) job(requests ...gate.Request) {
 	w.t.Helper()
 	for _, r := range requests {
-		err := w.write(func(tx *store.Tx) error { return w.gates.Request(context.Background(), tx, w.project, r) })
-		if err != nil {
-			w.t.Fatal(err)
-		}
+		w.must(w.write(func(tx *store.Tx) error {
+			return w.gates.Request(context.Background(), tx, w.project, r)
+		}))
 	}
 	if err := w.jobs.Start(w.t.Context()); err != nil {
 		w.t.Fatal(err)

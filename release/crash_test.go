@@ -21,10 +21,13 @@ var errCrash = errors.New("the process dies before the commit")
 // randomOp returns one operation of a schedule; it may be one that is refused.
 func randomOp(rng *rand.Rand, day int) func(w *world, crash bool) {
 	version := 1 + rng.Int64N(versions)
-	strategy := []string{spec.Replace, spec.Replace, spec.Canary, spec.Canary, spec.Shadow}[rng.IntN(5)]
+	strategies := []string{spec.Replace, spec.Replace, spec.Canary, spec.Canary, spec.Shadow}
+	strategy := strategies[rng.IntN(len(strategies))]
 	byHand := rng.IntN(2) == 0
 	change := func(fn func(w *world, tx *store.Tx) error) func(*world, bool) {
-		return func(w *world, crash bool) { w.attempt(crash, func(tx *store.Tx) error { return fn(w, tx) }) }
+		return func(w *world, crash bool) {
+			w.attempt(crash, func(tx *store.Tx) error { return fn(w, tx) })
+		}
 	}
 	ctx := context.Background()
 	switch rng.IntN(12) {
@@ -134,7 +137,8 @@ func (w *world) everything() string {
 			return err
 		}
 		for _, a := range all {
-			fmt.Fprintf(&b, "%s gen %d observed %d %v\n", a.Endpoint, a.Generation, a.ObservedGeneration, a.Variants)
+			fmt.Fprintf(&b, "%s gen %d observed %d %v\n",
+				a.Endpoint, a.Generation, a.ObservedGeneration, a.Variants)
 		}
 		rollouts, err := w.release.Rollouts(tx, project, "", 0)
 		for _, r := range rollouts {

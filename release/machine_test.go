@@ -48,10 +48,11 @@ func trace(e endpoint, effects []effect, err error) string {
 	for _, f := range effects {
 		switch f := f.(type) {
 		case tell:
-			fmt.Fprintf(&b, "%s ", f.event)
-			if r := e.rollout; r.Outcome != "" {
-				fmt.Fprintf(&b, "%s ", r.Outcome)
+			name := strings.TrimPrefix(f.event, "rollout.")
+			if name == "finished" {
+				name = e.rollout.Outcome
 			}
+			fmt.Fprintf(&b, "%s ", name)
 		case assign:
 			b.WriteString("assign ")
 		case retire:
@@ -86,94 +87,94 @@ func TestNext_MovesOnEvidenceAlone(t *testing.T) {
 	replace2, canary2 := plan(spec.Replace, 1), plan(spec.Canary, 1)
 	for name, moves := range map[string][]move{
 		"first release of a canary replaces": {
-			{begin(1, canary2), "live=1(100) rollout.started promoted assign rollout.finished promoted"},
+			{begin(1, canary2), "live=1(100) started assign promoted"},
 			{begin(1, canary2), "precondition"},
 		},
 		"replace keeps one standby and retires what falls out": {
-			{begin(1, replace2), "live=1(100) rollout.started promoted assign rollout.finished promoted"},
-			{begin(2, replace2), "live=2(100) standby=1 rollout.started promoted assign rollout.finished promoted"},
-			{begin(3, replace2), "live=3(100) standby=2 rollout.started promoted assign rollout.finished promoted retire=1"},
-			{begin(2, replace2), "live=2(100) standby=3 rollout.started promoted assign rollout.finished promoted"},
-			{begin(4, plan(spec.Replace, 0)), "live=4(100) rollout.started promoted assign rollout.finished promoted retire=2 retire=3"},
+			{begin(1, replace2), "live=1(100) started assign promoted"},
+			{begin(2, replace2), "live=2(100) standby=1 started assign promoted"},
+			{begin(3, replace2), "live=3(100) standby=2 started assign promoted retire=1"},
+			{begin(2, replace2), "live=2(100) standby=3 started assign promoted"},
+			{begin(4, plan(spec.Replace, 0)), "live=4(100) started assign promoted retire=2 retire=3"},
 		},
 		"canary goes by steps and is promoted": {
-			{begin(1, replace2), "live=1(100) rollout.started promoted assign rollout.finished promoted"},
-			{begin(2, canary2), "live=1(90) canary=2(10) rollout.started assign"},
+			{begin(1, replace2), "live=1(100) started assign promoted"},
+			{begin(2, canary2), "live=1(90) canary=2(10) started assign"},
 			{good(47), "live=1(90) canary=2(10)"},
-			{good(48), "live=1(50) canary=2(50) rollout.stepped assign"},
+			{good(48), "live=1(50) canary=2(50) stepped assign"},
 			{good(95), "live=1(50) canary=2(50)"},
-			{good(200), "live=1 canary=2(100) rollout.stepped assign"},
+			{good(200), "live=1 canary=2(100) stepped assign"},
 			{good(100), "live=1 canary=2(100)"},
 			{good(247), "live=1 canary=2(100)"},
-			{good(248), "live=2(100) standby=1 assign rollout.finished promoted"},
+			{good(248), "live=2(100) standby=1 assign promoted"},
 			{good(300), "live=2(100) standby=1"},
 			{overdue{3}, "live=2(100) standby=1"},
 		},
 		"rejection rolls back at any step": {
-			{begin(1, replace2), "live=1(100) rollout.started promoted assign rollout.finished promoted"},
-			{begin(2, canary2), "live=1(90) canary=2(10) rollout.started assign"},
-			{good(48), "live=1(50) canary=2(50) rollout.stepped assign"},
-			{bad(60), "live=1(100) assign rollout.finished rolledback"},
-			{begin(3, canary2), "live=1(90) canary=3(10) rollout.started assign"},
+			{begin(1, replace2), "live=1(100) started assign promoted"},
+			{begin(2, canary2), "live=1(90) canary=2(10) started assign"},
+			{good(48), "live=1(50) canary=2(50) stepped assign"},
+			{bad(60), "live=1(100) assign rolledback"},
+			{begin(3, canary2), "live=1(90) canary=3(10) started assign"},
 		},
 		"without evidence it stays, asks once, and goes on with evidence": {
-			{begin(1, replace2), "live=1(100) rollout.started promoted assign rollout.finished promoted"},
-			{begin(2, canary2), "live=1(90) canary=2(10) rollout.started assign"},
-			{overdue{1}, "live=1(90) canary=2(10) rollout.asked"},
+			{begin(1, replace2), "live=1(100) started assign promoted"},
+			{begin(2, canary2), "live=1(90) canary=2(10) started assign"},
+			{overdue{1}, "live=1(90) canary=2(10) asked"},
 			{overdue{1}, "live=1(90) canary=2(10)"},
 			{good(20), "live=1(90) canary=2(10)"},
-			{good(48), "live=1(50) canary=2(50) rollout.stepped assign"},
+			{good(48), "live=1(50) canary=2(50) stepped assign"},
 			{overdue{1}, "live=1(50) canary=2(50)"},
-			{overdue{2}, "live=1(50) canary=2(50) rollout.asked"},
-			{promote{"I say so"}, "live=2(100) standby=1 assign rollout.finished promoted"},
+			{overdue{2}, "live=1(50) canary=2(50) asked"},
+			{promote{"I say so"}, "live=2(100) standby=1 assign promoted"},
 			{promote{"again"}, "precondition"},
 		},
 		"a loss above what is tolerated is never promoted": {
-			{begin(1, replace2), "live=1(100) rollout.started promoted assign rollout.finished promoted"},
-			{begin(2, canary2), "live=1(90) canary=2(10) rollout.started assign"},
-			{poor(48), "live=1(50) canary=2(50) rollout.stepped assign"},
-			{poor(96), "live=1 canary=2(100) rollout.stepped assign"},
+			{begin(1, replace2), "live=1(100) started assign promoted"},
+			{begin(2, canary2), "live=1(90) canary=2(10) started assign"},
+			{poor(48), "live=1(50) canary=2(50) stepped assign"},
+			{poor(96), "live=1 canary=2(100) stepped assign"},
 			{poor(500), "live=1 canary=2(100)"},
-			{overdue{3}, "live=1 canary=2(100) rollout.asked"},
+			{overdue{3}, "live=1 canary=2(100) asked"},
 			{poor(600), "live=1 canary=2(100)"},
-			{good(700), "live=2(100) standby=1 assign rollout.finished promoted"},
+			{good(700), "live=2(100) standby=1 assign promoted"},
 		},
 		"rollback is always possible": {
 			{restore{"now"}, "precondition"},
-			{begin(1, replace2), "live=1(100) rollout.started promoted assign rollout.finished promoted"},
+			{begin(1, replace2), "live=1(100) started assign promoted"},
 			{restore{"now"}, "precondition"},
 			{rollback{"now"}, "precondition"},
-			{begin(2, replace2), "live=2(100) standby=1 rollout.started promoted assign rollout.finished promoted"},
-			{begin(3, canary2), "live=2(90) canary=3(10) standby=1 rollout.started assign"},
+			{begin(2, replace2), "live=2(100) standby=1 started assign promoted"},
+			{begin(3, canary2), "live=2(90) canary=3(10) standby=1 started assign"},
 			{begin(4, canary2), "conflict"},
-			{rollback{"now"}, "live=2(100) standby=1 assign rollout.finished rolledback"},
-			{begin(4, canary2), "live=2(90) canary=4(10) standby=1 rollout.started assign"},
-			{restore{"now"}, "live=1(100) assign rollout.finished aborted"},
+			{rollback{"now"}, "live=2(100) standby=1 assign rolledback"},
+			{begin(4, canary2), "live=2(90) canary=4(10) standby=1 started assign"},
+			{restore{"now"}, "live=1(100) assign aborted"},
 			{restore{"now"}, "precondition"},
 		},
 		"shadows stand beside everything": {
-			{begin(1, replace2), "live=1(100) rollout.started promoted assign rollout.finished promoted"},
+			{begin(1, replace2), "live=1(100) started assign promoted"},
 			{shadow{1, "frozen"}, "live=1(100) shadow=1 assign"},
 			{shadow{1, "frozen"}, "live=1(100) shadow=1"},
-			{begin(2, canary2), "live=1(90) canary=2(10) shadow=1 rollout.started assign"},
-			{good(48), "live=1(50) canary=2(50) shadow=1 rollout.stepped assign"},
-			{good(96), "live=1 canary=2(100) shadow=1 rollout.stepped assign"},
-			{good(144), "live=2(100) shadow=1 standby=1 assign rollout.finished promoted"},
-			{begin(3, replace2), "live=3(100) shadow=1 standby=2 rollout.started promoted assign rollout.finished promoted retire=1"},
+			{begin(2, canary2), "live=1(90) canary=2(10) shadow=1 started assign"},
+			{good(48), "live=1(50) canary=2(50) shadow=1 stepped assign"},
+			{good(96), "live=1 canary=2(100) shadow=1 stepped assign"},
+			{good(144), "live=2(100) shadow=1 standby=1 assign promoted"},
+			{begin(3, replace2), "live=3(100) shadow=1 standby=2 started assign promoted retire=1"},
 			{unshadow{2, "no"}, "precondition"},
 			{unshadow{1, "enough"}, "live=3(100) standby=2 assign retire=1"},
 		},
 		"a shadow rollout compares and asks": {
-			{begin(1, replace2), "live=1(100) rollout.started promoted assign rollout.finished promoted"},
-			{begin(2, plan(spec.Shadow, 1)), "live=1(100) shadow=2 rollout.started assign"},
+			{begin(1, replace2), "live=1(100) started assign promoted"},
+			{begin(2, plan(spec.Shadow, 1)), "live=1(100) shadow=2 started assign"},
 			{shadow{2, "also"}, "conflict"},
 			{shadow{5, "also"}, "live=1(100) shadow=2 shadow=5 assign"},
-			{good(48), "live=1(100) shadow=2 shadow=5 rollout.asked"},
+			{good(48), "live=1(100) shadow=2 shadow=5 asked"},
 			{good(480), "live=1(100) shadow=2 shadow=5"},
-			{bad(500), "live=1(100) shadow=5 assign rollout.finished rolledback"},
+			{bad(500), "live=1(100) shadow=5 assign rolledback"},
 		},
 		"what does not exist is refused": {
-			{begin(1, plan("bluegreen", 1)), "live=1(100) rollout.started promoted assign rollout.finished promoted"},
+			{begin(1, plan("bluegreen", 1)), "live=1(100) started assign promoted"},
 			{begin(2, plan("bluegreen", 1)), "invalid"},
 			{begin(2, spec.Environment{Strategy: spec.Canary}), "invalid"},
 			{overdue{1}, "live=1(100)"},
@@ -218,8 +219,8 @@ func TestNext_SaysInWordsWhy(t *testing.T) {
 	asked, _, _ := next(e, overdue{1}, day0)
 	first, _, _ := next(endpoint{}, begin(1, canaryPlan(48, 0.1, 0.05)), day0)
 	for got, want := range map[string]string{
-		rejected.rollout.Reason: "version 2 is worse than version 1: wealth 23.4 after 5 blocks, loss 900 against 300 " +
-			"on 120 labels (wape, worse by more than 10%, alpha 0.05)",
+		rejected.rollout.Reason: "version 2 is worse than version 1: wealth 23.4 after 5 blocks, " +
+			"loss 900 against 300 on 120 labels (wape, worse by more than 10%, alpha 0.05)",
 		asked.rollout.Reason: "0 of 48 labels after 14d at 10%; promote it or roll it back",
 		first.rollout.Note:   "first release: there is no live version for a canary to compare with",
 	} {
@@ -263,7 +264,8 @@ func (p *pair) day() (losses [2]float64) {
 
 // simulate drives one rollout day by day to its end, or for 90 days, and returns
 // the outcome, "" for none, and the days.
-func simulate(t *testing.T, seed uint64, ratio float64, env spec.Environment) (outcome string, days int) {
+func simulate(t *testing.T, seed uint64, ratio float64, env spec.Environment) (
+	outcome string, days int) {
 	t.Helper()
 	e, _, err := next(endpoint{live: 1}, begin(2, env), day0)
 	if err != nil {

@@ -3,6 +3,7 @@ package release_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"path/filepath"
@@ -69,8 +70,9 @@ func newWorld(t *testing.T) *world {
 func (w *world) open() {
 	w.t.Helper()
 	var err error
-	w.db, err = store.Open(w.t.Context(), store.Options{Path: w.path}, ledger.Schema(), stream.Schema(),
-		job.Schema(), spec.Tables(), blob.Schema(), tracking.Schema(), registry.Schema(), gate.Schema(),
+	w.db, err = store.Open(w.t.Context(), store.Options{Path: w.path},
+		ledger.Schema(), stream.Schema(), job.Schema(), spec.Tables(), blob.Schema(),
+		tracking.Schema(), registry.Schema(), gate.Schema(),
 		release.Schema())
 	if err != nil {
 		w.t.Fatal(err)
@@ -90,9 +92,11 @@ func (w *world) open() {
 		w.t.Fatal(err)
 	}
 	w.models = registry.New(w.db, w.led, blobs, tracking.New(w.db, w.led, blobs, clock), clock)
-	w.release = release.New(release.Deps{DB: w.db, Ledger: w.led, Stream: w.streams, Projects: w.projects,
-		Registry: w.models, Gate: w.gates, Clock: clock, Log: log})
-	w.streams.Settles(func(ctx context.Context, _ fairlead.Project) (bool, error) { return w.led.Idle(ctx) })
+	w.release = release.New(release.Deps{DB: w.db, Ledger: w.led, Stream: w.streams,
+		Projects: w.projects, Registry: w.models, Gate: w.gates, Clock: clock, Log: log})
+	w.streams.Settles(func(ctx context.Context, _ fairlead.Project) (bool, error) {
+		return w.led.Idle(ctx)
+	})
 	if err := w.led.Start(w.t.Context()); err != nil {
 		w.t.Fatal(err)
 	}
@@ -144,8 +148,8 @@ func (w *world) do(fn func(tx *store.Tx) error) {
 // evidence pushes what monitor would push, and waits until it has had its effect.
 func (w *world) evidence(rollout string, labels int, rejected bool) {
 	w.t.Helper()
-	w.push(rollout, map[string]any{"labels": labels, "blocks": labels / 24, "wealth": 0.5, "rejected": rejected,
-		"loss_candidate": float64(labels), "loss_live": float64(labels)})
+	w.push(rollout, map[string]any{"labels": labels, "blocks": labels / 24, "wealth": 0.5,
+		"rejected": rejected, "loss_candidate": float64(labels), "loss_live": float64(labels)})
 	w.settle()
 }
 
@@ -239,7 +243,8 @@ func TestStart_FirstReleaseIsLiveAtOnceWhateverTheStrategy(t *testing.T) {
 	id := w.mustStart(1, env(spec.Canary))
 	w.wantServing("live=1")
 	r := w.rollout(id)
-	if r.Strategy != spec.Replace || r.Plan.Strategy != spec.Canary || r.Note == "" || r.Outcome != release.Promoted {
+	if r.Strategy != spec.Replace || r.Plan.Strategy != spec.Canary || r.Note == "" ||
+		r.Outcome != release.Promoted {
 		t.Errorf("rollout %+v", r)
 	}
 	var types []string
@@ -302,7 +307,8 @@ func TestCanary_IsPromotedByEvidenceInStreamTime(t *testing.T) {
 	w.wantServing("live=3 standby=2")
 	w.wantRegistry("live=3 held=2:standby,3:live retired=1")
 	r := w.rollout(id)
-	if r.Outcome != release.Promoted || !r.Ended.Equal(day0.AddDate(0, 0, 6)) || r.Evidence.Labels != 144 {
+	if r.Outcome != release.Promoted || !r.Ended.Equal(day0.AddDate(0, 0, 6)) ||
+		r.Evidence.Labels != 144 {
 		t.Errorf("rollout %+v", r)
 	}
 	var body event.Rollout
@@ -310,7 +316,8 @@ func TestCanary_IsPromotedByEvidenceInStreamTime(t *testing.T) {
 		body.Outcome != release.Promoted || body.Case != "case_3" || body.From != 2 {
 		t.Errorf("event %+v", body)
 	}
-	if a := w.assignment(); a.Generation != 6 || a.Settings.Log != spec.Durable || a.Version(release.RoleLive) != 3 {
+	a := w.assignment()
+	if a.Generation != 6 || a.Settings.Log != spec.Durable || a.Version(release.RoleLive) != 3 {
 		t.Errorf("assignment %+v", a)
 	}
 	w.noTimers()
@@ -332,7 +339,8 @@ func TestCanary_IsRolledBackOnRejection(t *testing.T) {
 	w.evidence(id, 120, true)
 	w.wantServing("live=1")
 	w.wantRegistry("live=1 held=1:live")
-	if r := w.rollout(id); r.Outcome != release.RolledBack || !strings.Contains(r.Reason, "worse than version 1") {
+	r := w.rollout(id)
+	if r.Outcome != release.RolledBack || !strings.Contains(r.Reason, "worse than version 1") {
 		t.Errorf("rollout %+v", r)
 	}
 	w.noTimers()
@@ -357,13 +365,16 @@ func TestCanary_AsksAHumanWithoutEvidenceAndNeverPromotesSilently(t *testing.T) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"step 1 of 3 (10% of the requests)", "asks a human: 0 of 48 labels after 14d",
+	for _, want := range []string{"step 1 of 3 (10% of the requests)",
+		"asks a human: 0 of 48 labels after 14d",
 		"this step has 0 of 48 labels since 2011-03-01"} {
 		if !strings.Contains(e.Text, want) {
 			t.Errorf("explanation lacks %q:\n%s", want, e.Text)
 		}
 	}
-	w.do(func(tx *store.Tx) error { return w.release.Promote(t.Context(), tx, project, id, "seen by ops") })
+	w.do(func(tx *store.Tx) error {
+		return w.release.Promote(t.Context(), tx, project, id, "seen by ops")
+	})
 	w.wantServing("live=2 standby=1")
 	if r := w.rollout(id); r.Reason != "seen by ops" || r.Outcome != release.Promoted {
 		t.Errorf("rollout %+v", r)
@@ -392,7 +403,9 @@ func TestRollback_IsAlwaysPossibleInUnderASecond(t *testing.T) {
 	w.mustStart(2, env(spec.Replace))
 	id := w.mustStart(3, env(spec.Canary))
 	began := time.Now()
-	w.do(func(tx *store.Tx) error { return w.release.Rollback(t.Context(), tx, project, id, "looks odd") })
+	w.do(func(tx *store.Tx) error {
+		return w.release.Rollback(t.Context(), tx, project, id, "looks odd")
+	})
 	w.wantServing("live=2 standby=1")
 	id = w.mustStart(4, env(spec.Canary))
 	w.do(func(tx *store.Tx) error {
@@ -412,7 +425,9 @@ func TestRollback_IsAlwaysPossibleInUnderASecond(t *testing.T) {
 	if !fairlead.Is(err, fairlead.Precondition) {
 		t.Errorf("without a standby: %v", err)
 	}
-	err = w.write(func(tx *store.Tx) error { return w.release.Rollback(t.Context(), tx, project, id, "again") })
+	err = w.write(func(tx *store.Tx) error {
+		return w.release.Rollback(t.Context(), tx, project, id, "again")
+	})
 	if !fairlead.Is(err, fairlead.Precondition) || !strings.Contains(err.Error(), endpoint) {
 		t.Errorf("a finished rollout: %v", err)
 	}
@@ -451,17 +466,19 @@ func TestShadow_HoldsItsVersionBesideRollouts(t *testing.T) {
 func TestStopShadow_DoesNotRetireAVersionThatWasNeverLive(t *testing.T) {
 	w := newWorld(t)
 	w.mustStart(1, env(spec.Replace))
-	for _, change := range []func(context.Context, *store.Tx, fairlead.Project, string, int64, string) error{
-		w.release.StartShadow, w.release.StopShadow} {
-		w.do(func(tx *store.Tx) error { return change(t.Context(), tx, project, endpoint, 2, "a look") })
-	}
+	w.do(func(tx *store.Tx) error {
+		return errors.Join(w.release.StartShadow(t.Context(), tx, project, endpoint, 2, "a look"),
+			w.release.StopShadow(t.Context(), tx, project, endpoint, 2, "seen"))
+	})
 	w.wantRegistry("live=1 held=1:live")
 }
 
 func TestObserve_ReportsWhatIsServed(t *testing.T) {
 	w := newWorld(t)
 	observe := func(gen int64) error {
-		return w.write(func(tx *store.Tx) error { return w.release.Observe(t.Context(), tx, project, endpoint, gen) })
+		return w.write(func(tx *store.Tx) error {
+			return w.release.Observe(t.Context(), tx, project, endpoint, gen)
+		})
 	}
 	idle := func() bool {
 		ok, err := w.release.Idle(t.Context(), project)
