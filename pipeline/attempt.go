@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/fairlead-ml/fairlead"
@@ -154,7 +155,7 @@ func (d *driver) commit(ctx context.Context, t *task, outputs []blob.Entry) erro
 		if err := saveCache(tx, d.p, t.row.Key, t.row.ID); err != nil {
 			return err
 		}
-		return d.recordPoints(tx, t)
+		return d.record(tx, t)
 	})
 }
 
@@ -343,14 +344,22 @@ func failure(step, dir string, exit shim.Exit) string {
 	if err != nil || len(part.Data) == 0 {
 		return text
 	}
-	lines := strings.Split(strings.TrimRight(strings.ToValidUTF8(string(part.Data), "\uFFFD"), "\n"), "\n")
+	log := strings.ToValidUTF8(string(part.Data), "\uFFFD")
+	lines := strings.Split(strings.TrimRight(log, "\n"), "\n")
 	lines = lines[max(0, len(lines)-tailLines):]
 	return text + "; the end of its log:\n  " + strings.Join(lines, "\n  ")
 }
 
+// shellSignal is what a shell adds to a signal's number for its exit status.
+const shellSignal = 128
+
 func ending(e shim.Exit) string {
 	switch e.State {
 	case shim.Exited:
+		if e.Code > shellSignal { // how a shell reports the end of what it started
+			return fmt.Sprintf("failed with exit status %d (signal %s)", e.Code,
+				syscall.Signal(e.Code-shellSignal))
+		}
 		return fmt.Sprintf("failed with exit status %d", e.Code)
 	case shim.Signaled:
 		return "was ended by the signal " + e.Signal

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"os"
 	"slices"
 	"sync"
 
@@ -89,21 +90,28 @@ func (s *Service) drive(ctx context.Context, r *job.Run) error {
 	if err != nil {
 		return err
 	}
-	// A driver that gives up leaves its steps to the next one, as a server that
-	// stops does.
-	ctx, stop := context.WithCancelCause(ctx)
+	run, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	if err := d.begin(ctx); err != nil {
-		return err
+	if err = d.begin(run); err == nil {
+		err = d.loop(run)
 	}
-	if err := d.loop(ctx); err != nil {
-		stop(job.ErrStopping)
+	if err != nil {
+		stop(job.ErrStopping) // the job decides what becomes of the steps
 		d.drain()
-		return err
+		return errors.Join(err, d.tidy(context.Cause(ctx), err))
 	}
 	d.dismiss(math.MinInt)
 	d.drain()
 	return d.finish(context.WithoutCancel(ctx))
+}
+
+// tidy removes the working files of a driver that gave up, unless its steps go on
+// under the next one.
+func (d *driver) tidy(cause, err error) error {
+	if errors.Is(cause, job.ErrStopping) || errors.Is(errors.Join(cause, err), job.ErrFenced) {
+		return nil
+	}
+	return os.RemoveAll(d.workDir())
 }
 
 // load reads where the run stands.
@@ -354,6 +362,9 @@ func (d *driver) perform(ctx context.Context, step spec.Step, n int) error {
 	d.active++
 	go func() {
 		row, err := d.runStep(part.ctx, t)
+		if err != nil && part.ctx.Err() != nil { // whatever failed, this is why
+			err = errors.Join(context.Cause(part.ctx), err)
+		}
 		d.results <- result{t, row, err}
 	}()
 	return nil

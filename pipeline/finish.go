@@ -22,6 +22,9 @@ func (d *driver) finish(ctx context.Context) error {
 	if err := d.abandon(ctx); err != nil {
 		return err
 	}
+	if err := os.RemoveAll(d.workDir()); err != nil { // all that counts is stored elsewhere
+		return err
+	}
 	d.judgeRun()
 	var model []blob.Entry
 	if d.run.State == Succeeded {
@@ -30,7 +33,7 @@ func (d *driver) finish(ctx context.Context) error {
 			return err
 		}
 	}
-	err := d.job.Commit(ctx, store.Control, func(tx *store.Tx) error {
+	return d.job.Commit(ctx, store.Control, func(tx *store.Tx) error {
 		if err := d.ignoreTries(ctx, tx); err != nil {
 			return err
 		}
@@ -41,10 +44,6 @@ func (d *driver) finish(ctx context.Context) error {
 		}
 		return d.close(ctx, tx, d.p, d.run)
 	})
-	if err != nil {
-		return err
-	}
-	return os.RemoveAll(d.workDir())
 }
 
 // judgeRun decides how the run ended, and says why.
@@ -213,10 +212,10 @@ func (d *driver) lineage(params Params) registry.Lineage {
 		l.Params[step] = values
 	}
 	for _, name := range sortedKeys(d.run.Inputs) {
-		l.Datasets = append(l.Datasets, registry.DatasetRef(d.run.Inputs[name]))
+		l.Datasets = append(l.Datasets, d.run.Inputs[name])
 	}
 	if d.run.Holdout != (data.Ref{}) {
-		l.Datasets = append(l.Datasets, registry.DatasetRef(d.run.Holdout))
+		l.Datasets = append(l.Datasets, d.run.Holdout)
 	}
 	return l
 }

@@ -127,7 +127,8 @@ type Run struct {
 	Created    time.Time           `json:"created_at"`
 	Started    time.Time           `json:"started_at,omitzero"`
 	Finished   time.Time           `json:"finished_at,omitzero"`
-	Tries      []Try               `json:"tries,omitempty"` // in order; only Get fills it
+	Progress   string              `json:"progress,omitempty"` // what it is doing; only Get fills it
+	Tries      []Try               `json:"tries,omitempty"`    // in order; only Get fills it
 
 	k int64
 }
@@ -357,7 +358,13 @@ func (s *Service) Get(ctx context.Context, p fairlead.Project, id string) (r *Ru
 		if r, err = readRun(tx, p, id); err != nil {
 			return err
 		}
-		r.Tries, err = listTries(tx, r.k)
+		if r.Tries, err = listTries(tx, r.k); err != nil || r.State.Final() {
+			return err
+		}
+		j, err := s.Jobs.Find(tx, p.K, r.Job)
+		if err == nil {
+			r.Progress = j.Progress
+		}
 		return err
 	})
 	return r, err

@@ -215,3 +215,10 @@ func saveEvaluation(tx *store.Tx, p fairlead.Project, key string, points []Point
 		p.K, key, text(points), fairlead.MS(now))
 	return err
 }
+
+// trackingRunOf returns the run in tracking that a step logged to.
+func trackingRunOf(tx *store.Tx, stepID string) (run string, err error) {
+	err = tx.QueryRow(`select t.tracking_run from pipeline_step s
+		join pipeline_try t on t.run_k = s.run_k and t.n = s.n where s.id = ?`, stepID).Scan(&run)
+	return run, err
+}

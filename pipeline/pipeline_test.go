@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/fairlead-ml/fairlead"
 	"github.com/fairlead-ml/fairlead/pipeline"
@@ -43,6 +42,7 @@ func (w *world) chain(t *testing.T, f files) pipeline.Start {
 }
 
 func TestRun_RegistersTheModelWithItsLineage(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	st := w.chain(t, chainFiles)
 	st.Holdout = w.dataset(t, "holdout", 1, "kept")
@@ -57,7 +57,7 @@ func TestRun_RegistersTheModelWithItsLineage(t *testing.T) {
 	}))
 	by := v.ProducedBy
 	if by.PipelineRun != r.ID || by.Commit != st.Commit || by.SpecRev != st.SpecRev || by.Cause != "user" ||
-		fmt.Sprint(by.Datasets) != "[{raw 1} {holdout 1}]" {
+		fmt.Sprint(by.Datasets) != "[raw/1 holdout/1]" {
 		t.Errorf("lineage %+v", by)
 	}
 	dir := filepath.Join(t.TempDir(), "model")
@@ -74,6 +74,7 @@ func TestRun_RegistersTheModelWithItsLineage(t *testing.T) {
 }
 
 func TestRun_UnchangedIsAnsweredFromTheCache(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	st := w.chain(t, chainFiles)
 	first := w.good(t, st)
@@ -119,6 +120,7 @@ func TestRun_UnchangedIsAnsweredFromTheCache(t *testing.T) {
 }
 
 func TestRun_TellsHowAStepFailed(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	for name, c := range map[string]struct{ step, want string }{
 		"status":  {`{run: "echo no such column >&2; exit 3"}`, "step s failed with exit status 3; the end of its log:\n  no such column"},
@@ -143,6 +145,7 @@ func TestRun_TellsHowAStepFailed(t *testing.T) {
 }
 
 func TestRun_RetriesTheStepsOwnFailures(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	mark := filepath.Join(t.TempDir(), "mark")
 	st := w.commit(t, files{"fairlead.yaml": `project: p
@@ -155,6 +158,7 @@ pipeline: {steps: {s: {run: "test -e ` + mark + ` || { touch ` + mark + `; exit 
 }
 
 func TestRun_StepsWithoutAWaitRunSideBySide(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	dir := t.TempDir()
 	// Each of the two waits for the other.
@@ -195,6 +199,7 @@ pipeline: {steps: {s: {run: "env | sort; pwd; ls -a", env: {MINE: 5}}}}
 }
 
 func TestStart_RefusesAMissingInput(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	st := w.commit(t, chainFiles)
 	err := w.db.Write(t.Context(), store.Control, func(tx *store.Tx) error {
@@ -203,17 +208,5 @@ func TestStart_RefusesAMissingInput(t *testing.T) {
 	})
 	if !fairlead.Is(err, fairlead.Invalid) || !strings.Contains(err.Error(), `"raw"`) {
 		t.Errorf("%v", err)
-	}
-}
-
-func TestRun_IsQuick(t *testing.T) {
-	w := newWorld(t)
-	st := w.commit(t, files{"fairlead.yaml": `project: p
-pipeline: {steps: {a: {run: "true"}, b: {run: "true"}, c: {run: "true"}}}
-`})
-	for _, name := range []string{"three steps", "cached"} {
-		began := time.Now()
-		w.good(t, st)
-		t.Logf("%s: %s", name, time.Since(began))
 	}
 }

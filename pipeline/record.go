@@ -3,10 +3,13 @@ package pipeline
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
+	"github.com/fairlead-ml/fairlead"
 	"github.com/fairlead-ml/fairlead/store"
 	"github.com/fairlead-ml/fairlead/tracking"
 )
@@ -43,6 +46,9 @@ func (d *driver) open(ctx context.Context, n int) error {
 			return err
 		}
 		t.Run = r.ID
+		if err := d.logBatch(tx, t.Run, tracking.Batch{Params: trackingParams(t.Params)}); err != nil {
+			return err
+		}
 		return saveTry(tx, d.run.k, t)
 	})
 	if err != nil {
@@ -69,7 +75,6 @@ func (d *driver) newTrackingRun(t Try) tracking.NewRun {
 	}
 	n.Tags = append(n.Tags, tracking.Tag{Key: "mlflow.parentRunId", Value: d.parts[Shared].Run},
 		tracking.Tag{Key: "fairlead.try", Value: strconv.Itoa(t.N)})
-	n.Params = trackingParams(t.Params)
 	return n
 }
 
@@ -81,7 +86,7 @@ func trackingParams(params Params) (out []tracking.Param) {
 				Value: paramText(params[step][name])})
 		}
 	}
-	return out[:min(len(out), paramsAtOnce)]
+	return out
 }
 
 func paramText(v any) string {
@@ -98,19 +103,85 @@ func paramText(v any) string {
 	return string(b)
 }
 
-// recordPoints stores what a step printed in its run in tracking.
-func (d *driver) recordPoints(tx *store.Tx, t *task) error {
+// record stores in the part's run in tracking what a step printed, and of a cached
+// step also what it had logged by itself.
+func (d *driver) record(tx *store.Tx, t *task) error {
+	if t.row.State == Cached {
+		if err := d.recordAgain(tx, t); err != nil {
+			return err
+		}
+	}
 	now := d.Clock.Now().UnixMilli()
 	metrics := make([]tracking.Metric, len(t.row.Points))
 	for i, point := range t.row.Points {
 		metrics[i] = tracking.Metric{Key: recorded(d.plan.spec, t.spec.Name, point.Name),
 			Value: point.Value, TimestampMS: now, Step: point.Step}
 	}
-	for chunk := range slices.Chunk(metrics, metricsAtOnce) {
-		err := d.Tracking.LogBatchTx(tx, d.p, t.part.Run, tracking.Batch{Metrics: chunk})
+	return d.logBatch(tx, t.part.Run, tracking.Batch{Metrics: metrics})
+}
+
+// logBatch logs a batch of any size.
+func (d *driver) logBatch(tx *store.Tx, run string, b tracking.Batch) error {
+	for chunk := range slices.Chunk(b.Params, paramsAtOnce) {
+		err := d.Tracking.LogBatchTx(tx, d.p, run, tracking.Batch{Params: chunk})
 		if err != nil {
 			return err
 		}
 	}
-	return nil
+	for chunk := range slices.Chunk(b.Metrics, metricsAtOnce) {
+		err := d.Tracking.LogBatchTx(tx, d.p, run, tracking.Batch{Metrics: chunk})
+		if err != nil {
+			return err
+		}
+	}
+	if len(b.Tags) == 0 {
+		return nil
+	}
+	return d.Tracking.LogBatchTx(tx, d.p, run, tracking.Batch{Tags: b.Tags})
+}
+
+// recordAgain copies what the run of the recorded step holds: the newest values of
+// metrics and the params that clients logged, without the params of the pipeline
+// itself, which the new run has of its own. Steps of one try may share that run;
+// copying it twice changes nothing, as the points have the same time.
+func (d *driver) recordAgain(tx *store.Tx, t *task) error {
+	run, err := trackingRunOf(tx, t.row.From)
+	if errors.Is(err, store.ErrNoRows) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	metrics, err := d.Tracking.LatestMetrics(tx, d.p, run)
+	if fairlead.Is(err, fairlead.NotFound) {
+		return nil // the run was deleted; what the step left is still good
+	}
+	if err != nil {
+		return err
+	}
+	params, err := d.Tracking.Params(tx, d.p, run)
+	if err != nil {
+		return err
+	}
+	b := tracking.Batch{Tags: []tracking.Tag{{Key: "fairlead.cached_from", Value: run}}}
+	at := fairlead.MS(d.run.Started)
+	for _, key := range sortedKeys(metrics) {
+		if !d.evaluated(key) {
+			b.Metrics = append(b.Metrics,
+				tracking.Metric{Key: key, Value: metrics[key], TimestampMS: at})
+		}
+	}
+	for _, key := range sortedKeys(params) {
+		if step, _, _ := strings.Cut(key, "."); d.plan.tries[0][step] == nil {
+			b.Params = append(b.Params, tracking.Param{Key: key, Value: params[key]})
+		}
+	}
+	return d.logBatch(tx, t.part.Run, b)
+}
+
+// evaluated reports whether a metric is the evaluating step's, which records its
+// own.
+func (d *driver) evaluated(key string) bool {
+	input, ok := d.plan.spec.EvaluationInput()
+	return ok && strings.HasPrefix(key, input+".")
 }

@@ -1,0 +1,167 @@
+package pipeline_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/fairlead-ml/fairlead/pipeline"
+	"github.com/fairlead-ml/fairlead/registry"
+	"github.com/fairlead-ml/fairlead/store"
+)
+
+// search tries depths; the error of depth 40 is 0.40. Steps take times of their
+// own, and each notes its name in a file.
+const search = `project: p
+data:
+  raw: {from: data/raw.csv}
+pipeline:
+  concurrency: 4
+  steps:
+    prepare:  {run: sh prepare.sh, in: [raw], out: [train, validation]}
+    train:    {run: sh train.sh, in: [train], out: [model], params: {depth: 1}, cache: false}
+    evaluate: {run: sh evaluate.sh, in: [model, validation], cache: false}
+  search: {over: {train.depth: [60, 50, 40, 30, 20, 10]}}
+  until: {metric: validation.wape, at_most: 0.4}
+  refit: {step: train, in: [train, validation]}
+`
+
+const pause = "sleep 0.0$(shuf -i 0-9 -n 1); "
+
+func searchFiles(t *testing.T) (f files, notes string) {
+	notes = filepath.Join(t.TempDir(), "notes")
+	return files{
+		"fairlead.yaml": search,
+		"prepare.sh": "echo prepare >> " + notes +
+			"; echo t > $FAIRLEAD_OUT_TRAIN; echo v > $FAIRLEAD_OUT_VALIDATION",
+		"train.sh": pause + `mkdir $FAIRLEAD_OUT_MODEL
+			cat $FAIRLEAD_IN_TRAIN $FAIRLEAD_IN_VALIDATION > $FAIRLEAD_OUT_MODEL/rows
+			echo "$FAIRLEAD_PARAMS" | tr -cd 0-9 > $FAIRLEAD_OUT_MODEL/depth`,
+		"evaluate.sh": pause + `echo "::metric wape=0.$(cat $FAIRLEAD_IN_MODEL/depth)"`,
+	}, notes
+}
+
+func TestSearch_SameWinnerWhateverEndsFirst(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	f, notes := searchFiles(t)
+	st := w.chain(t, f)
+	for range 4 {
+		r := w.good(t, st)
+		const want = "threshold reached: validation.wape 0.4 <= 0.4 at try 3 of 6"
+		if r.Winner != 3 || r.Reason != want {
+			t.Fatalf("winner %d: %s", r.Winner, r.Reason)
+		}
+		for _, try := range r.Tries {
+			switch {
+			case try.N > 3 && try.State != pipeline.Ignored,
+				try.N <= 3 && try.State != pipeline.Succeeded:
+				t.Errorf("try %d is %s", try.N, try.State)
+			}
+		}
+	}
+	if got := read(t, notes); got != "prepare\n" {
+		t.Errorf("the shared step ran so often: %q", got)
+	}
+}
+
+func TestSearch_RefitsTheWinner(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	f, _ := searchFiles(t)
+	r := w.good(t, w.chain(t, f))
+	dir := filepath.Join(t.TempDir(), "model")
+	check(t, w.registry.ModelDir(t.Context(), w.p, "p", r.Version, dir))
+	if got := read(t, filepath.Join(dir, "rows")) + read(t, filepath.Join(dir, "depth")); got != "t\nv\n40" {
+		t.Errorf("the model was made from %q", got)
+	}
+	var v *registry.Version
+	check(t, w.db.Read(t.Context(), func(tx *store.Tx) (err error) {
+		v, err = w.registry.Version(tx, w.p, "p", r.Version)
+		return err
+	}))
+	if refit := r.Tries[0]; refit.N != pipeline.Refit || refit.State != pipeline.Succeeded ||
+		v.RunID != r.Tries[4].Run {
+		t.Errorf("tries %+v, version's run %s", r.Tries, v.RunID)
+	}
+}
+
+func TestSearch_KeepsTheBestWhenTheBudgetEnds(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	f, _ := searchFiles(t)
+	for _, c := range []struct{ name, old, new, reason string }{
+		{"tries", "at_most: 0.4}", "at_most: 0.05, tries: 2}",
+			"budget ended after 2 tries; best validation.wape 0.5 at try 2"},
+		{"search", "at_most: 0.4}", "at_most: 0.05}",
+			"budget ended after 6 tries; best validation.wape 0.1 at try 6"},
+		{"equal values", "[60, 50, 40, 30, 20, 10]}}\n  until: {metric: validation.wape, at_most: 0.4}",
+			"[50, 20, 200]}}\n  until: {metric: validation.wape, at_most: 0.1}",
+			"budget ended after 3 tries; best validation.wape 0.2 at try 2"},
+		{"time", "at_most: 0.4}", "at_most: 0.05, within: 1ms}",
+			"time budget of 1ms ended after 1 of 6 tries; best validation.wape 0.6 at try 1"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f := f.with("prepare.sh", "sleep 0.02; "+f["prepare.sh"]+" # "+c.name) // not cached
+			r := w.good(t, w.chain(t, f.with("fairlead.yaml", strings.Replace(search, c.old, c.new, 1))))
+			if r.Reason != c.reason {
+				t.Errorf("%s", r.Reason)
+			}
+		})
+	}
+}
+
+func TestSearch_GoesOnAfterFailedTries(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	f, _ := searchFiles(t)
+	f = f.with("evaluate.sh", `depth=$(cat $FAIRLEAD_IN_MODEL/depth)
+		case $depth in 60) exit 1;; 50) echo "::metric mae=1";; *) echo "::metric wape=0.$depth";; esac`)
+	r := w.good(t, w.chain(t, f))
+	if r.Winner != 3 || r.Tries[2].State != pipeline.Failed || r.Tries[3].State != pipeline.Failed ||
+		!strings.Contains(r.Tries[3].Reason, "step evaluate printed no `wape`") {
+		t.Errorf("winner %d: %s; tries %+v", r.Winner, r.Reason, r.Tries)
+	}
+	r = w.run(t, w.chain(t, f.with("train.sh", "exit 7")))
+	if r.State != pipeline.Failed || r.Version != 0 ||
+		r.Reason != "no try succeeded (6 tries); the first one: step train failed with exit status 7" {
+		t.Errorf("%s: %s", r.State, r.Reason)
+	}
+	r = w.run(t, w.chain(t, f.with("prepare.sh", "exit 8")))
+	if r.State != pipeline.Failed || r.Reason != "step prepare failed with exit status 8" {
+		t.Errorf("%s: %s", r.State, r.Reason)
+	}
+}
+
+func TestSearch_RetrainingKeepsTheParams(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	f, _ := searchFiles(t)
+	st := w.chain(t, f)
+	st.Fixed = pipeline.Params{"train": {"depth": 20, "gone": true}, "other": {"x": 1}}
+	r := w.good(t, st)
+	if r.Reason != "threshold reached: validation.wape 0.2 <= 0.4 at try 1 of 1" {
+		t.Errorf("%s", r.Reason)
+	}
+	always := w.chain(t, f.with("fairlead.yaml",
+		strings.Replace(search, "10]}}", "10]}, when: always}", 1)))
+	always.Fixed = st.Fixed
+	if r := w.good(t, always); r.Winner != 3 {
+		t.Errorf("winner %d: %s", r.Winner, r.Reason)
+	}
+}
+
+func TestSearch_RefitThatFailsFailsTheRun(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	f, _ := searchFiles(t)
+	r := w.run(t, w.chain(t, f.with("train.sh", f["train.sh"]+"\ntest -z \"$FAIRLEAD_IN_VALIDATION\"")))
+	if r.State != pipeline.Failed || r.Version != 0 ||
+		r.Reason != "the refit of the winner failed: step train failed with exit status 1" {
+		t.Errorf("%s: %s", r.State, r.Reason)
+	}
+	if _, err := os.Stat(filepath.Join(w.dir, "work", r.ID)); !os.IsNotExist(err) {
+		t.Errorf("working files are left: %v", err)
+	}
+}
