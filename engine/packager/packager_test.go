@@ -38,14 +38,12 @@ func pack(t *testing.T, name, inputs string) (*engine.Manifest, string) {
 }
 
 func TestPackage_ConvertsWhatIsEqual(t *testing.T) {
+	t.Parallel()
 	cases := []struct{ model, inputs, converter string }{
-		{"lightgbm-skops", "inputs.parquet", "onnxmltools"},
 		{"lightgbm-native", "inputs.json", "onnxmltools"},
-		{"sklearn-lightgbm", "inputs.parquet", "onnxmltools"},
 		{"forest-skops", "inputs.parquet", "skl2onnx"},
 		{"ridge-pickle", "inputs.parquet", "skl2onnx"},
 		{"offset-scaler", "offset.parquet", "skl2onnx"}, // needs double
-		{"large-numbers", "large.parquet", "skl2onnx"},
 		{"tensor", "full.parquet", "skl2onnx"},
 	}
 	for _, c := range cases {
@@ -69,6 +67,7 @@ func TestPackage_ConvertsWhatIsEqual(t *testing.T) {
 }
 
 func TestPackage_KeepsPythonWithTheReason(t *testing.T) {
+	t.Parallel()
 	cases := []struct{ model, inputs, reason string }{
 		{"histogram", "inputs.parquet", "the conversion failed"},
 	}
@@ -91,6 +90,7 @@ func TestPackage_KeepsPythonWithTheReason(t *testing.T) {
 }
 
 func TestPackage_ShowsTheRowThatDiffers(t *testing.T) {
+	t.Parallel()
 	// The converter divides an average of trees by 100, whatever their number.
 	m, _ := pack(t, "lightgbm-averaged", "inputs.parquet")
 	p := m.Parity
@@ -108,6 +108,7 @@ func TestPackage_ShowsTheRowThatDiffers(t *testing.T) {
 }
 
 func TestPackage_KeepsACustomPyfunc(t *testing.T) {
+	t.Parallel()
 	in := `[{"type":"double","name":"temp","required":true}]`
 	dir := enginetest.Pyfunc(t, "class M:\n    def predict(self, df): return df['temp'] * 2\n"+
 		"def _load_pyfunc(path): return M()\n", in, "")
@@ -124,6 +125,7 @@ func TestPackage_KeepsACustomPyfunc(t *testing.T) {
 }
 
 func TestPackage_GivesTheSameBytes(t *testing.T) {
+	t.Parallel()
 	read := func(out string) (files [2][]byte) {
 		for i, name := range []string{"model.onnx", engine.ManifestName} {
 			b, err := os.ReadFile(filepath.Join(out, name))
@@ -149,6 +151,7 @@ def _load_pyfunc(path): return Model()
 `
 
 func TestPackage_RefusesWhatCannotBeUsed(t *testing.T) {
+	t.Parallel()
 	models := enginetest.Models(t)
 	in := `[{"type":"double","name":"temp","required":true}]`
 	cases := []struct{ name, dir, inputs, want string }{
@@ -179,6 +182,7 @@ func TestPackage_RefusesWhatCannotBeUsed(t *testing.T) {
 }
 
 func TestPackage_EndsInTime(t *testing.T) {
+	t.Parallel()
 	in := `[{"type":"double","name":"temp","required":true}]`
 	opts := packager.Options{Env: converters(t), OutDir: t.TempDir(), Timeout: 2 * time.Second,
 		ModelDir: enginetest.Pyfunc(t, "import time; time.sleep(600)", in, ""),
@@ -194,6 +198,7 @@ func TestPackage_EndsInTime(t *testing.T) {
 }
 
 func TestPackage_RefusesADirectoryInUse(t *testing.T) {
+	t.Parallel()
 	out := t.TempDir()
 	if err := os.WriteFile(filepath.Join(out, "x"), nil, 0o644); err != nil {
 		t.Fatal(err)
@@ -205,6 +210,7 @@ func TestPackage_RefusesADirectoryInUse(t *testing.T) {
 }
 
 func TestPackage_SaysThatConvertersAreAbsent(t *testing.T) {
+	t.Parallel()
 	models := enginetest.Models(t)
 	env := enginetest.Env(t, enginetest.Training)
 	m, err := packager.Package(t.Context(), packager.Options{Env: env, OutDir: t.TempDir(),
@@ -219,6 +225,7 @@ func TestPackage_SaysThatConvertersAreAbsent(t *testing.T) {
 }
 
 func TestPrepare_KeepsPythonWhenConvertersDoNotFit(t *testing.T) {
+	t.Parallel()
 	enginetest.Env(t, enginetest.Serving)
 	m, err := pyenv.New(pyenv.Options{Root: t.TempDir()})
 	if err != nil {

@@ -52,8 +52,8 @@ type Env struct {
 	Lock    string `json:"lock"`    // exact requirements, one name==version a line
 }
 
-// New returns a manager. Without uv it falls back to venv and pip; without a
-// Python either, Ensure says so.
+// New returns a manager. Without uv it falls back to venv and pip, but a uv that is
+// named and absent is NotFound; without a Python, Ensure says so.
 func New(opts Options) (*Manager, error) {
 	root, err := filepath.Abs(opts.Root)
 	if err != nil || opts.Root == "" {
@@ -72,7 +72,7 @@ func New(opts Options) (*Manager, error) {
 	switch {
 	case err == nil:
 		m.tool = uvTool{path: uv}
-	case opts.UV != "":
+	case opts.UV != "" || os.Getenv("FAIRLEAD_UV") != "":
 		return nil, err
 	default:
 		m.tool = pipTool{}

@@ -32,7 +32,11 @@ func TestMain(m *testing.M) {
 	if dir := os.Getenv("TEST_SERVER_DIR"); dir != "" {
 		serve(dir)
 	}
-	os.Exit(m.Run())
+	status := m.Run()
+	if sharedWorker != nil {
+		sharedWorker.Close()
+	}
+	os.Exit(status)
 }
 
 func serve(dir string) {

@@ -1,6 +1,7 @@
 package python
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
@@ -152,12 +153,14 @@ func readResponse(r io.Reader) (*response, error) {
 	if header > maxHeader || body > maxBody {
 		return nil, fmt.Errorf("worker sent a message of %d + %d bytes", header, body)
 	}
-	buf := make([]byte, int(header)+int(body))
-	if _, err := io.ReadFull(r, buf); err != nil {
+	// The buffer grows with what arrives, not with what was announced.
+	var buf bytes.Buffer
+	if _, err := io.CopyN(&buf, r, int64(header)+int64(body)); err != nil {
 		return nil, err
 	}
-	resp := &response{body: buf[header:]}
-	if err := json.Unmarshal(buf[:header], resp); err != nil {
+	text := buf.Next(int(header))
+	resp := &response{body: buf.Bytes()}
+	if err := json.Unmarshal(text, resp); err != nil {
 		return nil, fmt.Errorf("worker sent an unreadable message: %w", err)
 	}
 	return resp, nil
@@ -175,8 +178,11 @@ func (r *response) failure() error {
 	return fairlead.Errorf(code, "the model failed on this request: %s", r.Error.Message)
 }
 
-// frame decodes an answer's columns.
-func (r *response) frame(sig engine.Signature) (*engine.Frame, error) {
+// frame decodes the columns of an answer to a number of rows.
+func (r *response) frame(sig engine.Signature, rows int) (*engine.Frame, error) {
+	if r.Rows != rows {
+		return nil, fmt.Errorf("worker answered %d rows to %d", r.Rows, rows)
+	}
 	f := &engine.Frame{Rows: r.Rows, Columns: make([]engine.Column, len(r.Columns))}
 	body := r.body
 	for i, rc := range r.Columns {
@@ -196,8 +202,12 @@ func (r *response) frame(sig engine.Signature) (*engine.Frame, error) {
 // fill fills a column from its description and the body, and returns the body's rest.
 func fill(c *engine.Column, data json.RawMessage, body []byte, rows int) ([]byte, error) {
 	text := string(data)
-	if text != float64s && text != int64s {
-		return body, decodeText(c, data)
+	numeric := text == float64s || text == int64s
+	if c.Kind == "" || numeric != c.Kind.Numeric() {
+		return nil, fmt.Errorf("has the kind %q and the data %.20s", c.Kind, text)
+	}
+	if !numeric {
+		return body, decodeText(c, data, rows)
 	}
 	if rows < 0 || len(body) < 8*rows {
 		return nil, io.ErrUnexpectedEOF
@@ -218,10 +228,13 @@ func fill(c *engine.Column, data json.RawMessage, body []byte, rows int) ([]byte
 	return body[8*rows:], nil
 }
 
-func decodeText(c *engine.Column, data json.RawMessage) error {
+func decodeText(c *engine.Column, data json.RawMessage, rows int) error {
 	var texts []*string
 	if err := json.Unmarshal(data, &texts); err != nil {
 		return err
+	}
+	if len(texts) != rows {
+		return io.ErrUnexpectedEOF
 	}
 	c.Strings = make([]string, len(texts))
 	c.Valid = make([]bool, len(texts))

@@ -140,7 +140,7 @@ func (w *Worker) Predict(ctx context.Context, in *engine.Frame) (*engine.Frame, 
 		if a.err != nil {
 			return nil, a.err
 		}
-		return a.response.frame(w.opts.Signature)
+		return a.response.frame(w.opts.Signature, arranged.Rows)
 	}
 }
 

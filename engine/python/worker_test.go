@@ -78,6 +78,27 @@ func start(t *testing.T, change func(*python.Options)) *python.Worker {
 	return w
 }
 
+// shared returns one worker for the tests that leave it as it was.
+func shared(t *testing.T) *python.Worker {
+	t.Helper()
+	env := enginetest.Env(t, enginetest.Serving)
+	dir := enginetest.Pyfunc(t, model, inputs, output)
+	sharedOnce.Do(func() {
+		sharedWorker, sharedErr = python.Start(context.Background(), python.Options{
+			Python: env.Python, ModelDir: dir, Dir: dir, Signature: signature(t, inputs, output)})
+	})
+	if sharedErr != nil {
+		t.Fatal(sharedErr)
+	}
+	return sharedWorker
+}
+
+var (
+	sharedOnce   sync.Once
+	sharedWorker *python.Worker // closed by TestMain
+	sharedErr    error
+)
+
 func ask(what string, x ...float64) *engine.Frame {
 	if len(x) == 0 {
 		x = []float64{1}
@@ -91,7 +112,7 @@ func ask(what string, x ...float64) *engine.Frame {
 
 func TestPredict_ReturnsWhatAnyPyfuncReturns(t *testing.T) {
 	t.Parallel()
-	w := start(t, nil)
+	w := shared(t)
 	cases := []struct {
 		what string
 		want engine.Column
@@ -121,7 +142,7 @@ func TestPredict_ReturnsWhatAnyPyfuncReturns(t *testing.T) {
 
 func TestPredict_KeepsTypesAndMissingValues(t *testing.T) {
 	t.Parallel()
-	w := start(t, nil)
+	w := shared(t)
 	big := int64(1)<<62 + 1
 	in := engine.NewFrame(
 		engine.Strings("what", "echo", "echo"), engine.Floats64("x", 0.1, math.NaN()),
@@ -158,7 +179,7 @@ func TestPredict_KeepsTypesAndMissingValues(t *testing.T) {
 
 func TestPredict_RefusesWhatBreaksTheSignature(t *testing.T) {
 	t.Parallel()
-	w := start(t, nil)
+	w := shared(t)
 	big := engine.Ints64("i", 1<<60+1, 0)
 	big.Valid = []bool{true, false}
 	for name, in := range map[string]*engine.Frame{
@@ -258,7 +279,7 @@ func TestPredict_RecyclesAWorkerThatIsTooSlow(t *testing.T) {
 
 func TestPredict_TakesCallersOneAfterAnother(t *testing.T) {
 	t.Parallel()
-	w := start(t, nil)
+	w := shared(t)
 	var wg sync.WaitGroup
 	for i := range 16 {
 		wg.Go(func() {
@@ -370,23 +391,29 @@ def _load_pyfunc(path): return Model()
 
 func BenchmarkPredict(b *testing.B) {
 	env := enginetest.Env(b, enginetest.Serving)
-	in := `[{"type":"double","name":"x","required":true}]`
-	source := "class Model:\n    def predict(self, df): return df['x'].to_numpy()\n" +
+	source := "import numpy\nclass Model:\n    def predict(self, data): return numpy.ravel(data)\n" +
 		"def _load_pyfunc(path): return Model()\n"
-	sig, err := engine.ParseSignature(in, "")
-	if err != nil {
-		b.Fatal(err)
-	}
-	w, err := python.Start(b.Context(), python.Options{Python: env.Python,
-		ModelDir: enginetest.Pyfunc(b, source, in, ""), Signature: sig, Dir: b.TempDir()})
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer w.Close()
-	f := engine.NewFrame(engine.Floats64("x", 1))
-	for b.Loop() {
-		if _, err := w.Predict(b.Context(), f); err != nil {
-			b.Fatal(err)
-		}
+	for name, in := range map[string]string{
+		"frame": `[{"type":"double","name":"x","required":true}]`,
+		"array": `[{"type":"tensor","tensor-spec":{"dtype":"float64","shape":[-1,1]}}]`,
+	} {
+		b.Run(name, func(b *testing.B) {
+			sig, err := engine.ParseSignature(in, "")
+			if err != nil {
+				b.Fatal(err)
+			}
+			w, err := python.Start(b.Context(), python.Options{Python: env.Python,
+				ModelDir: enginetest.Pyfunc(b, source, in, ""), Signature: sig, Dir: b.TempDir()})
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer w.Close()
+			f := engine.NewFrame(engine.Floats64(sig.Inputs[0].Name, 1))
+			for b.Loop() {
+				if _, err := w.Predict(b.Context(), f); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }
