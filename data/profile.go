@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -47,59 +49,100 @@ type ValueCount struct {
 // topValues is how many of the commonest values a profile keeps.
 const topValues = 10
 
-// profile describes each column of a canonical file, one at a time, so that the
-// memory needed is that of one column.
+// profileValues bounds the numbers that are in memory at once for quantiles.
+const profileValues = 4 << 20
+
+// profile describes each column of a canonical file.
 func (s *Service) profile(ctx context.Context, path string,
 	columns []Column) (rows int64, out []ColumnProfile, err error) {
 	err = s.duck.query(ctx, "select count(*) from "+fromParquet(path), nil,
 		func(r *sql.Rows) error { return r.Scan(&rows) })
-	for _, c := range columns {
-		if err != nil {
-			break
-		}
-		cp := ColumnProfile{Name: c.Name, Type: c.Type}
-		err = s.profileColumn(ctx, path, &cp)
-		cp.Nulls = rows - cp.Count
-		out = append(out, cp)
-	}
 	if err != nil {
 		return 0, nil, fmt.Errorf("profile: %w", err)
+	}
+	out = make([]ColumnProfile, len(columns))
+	var numbers []*ColumnProfile
+	for i, c := range columns {
+		out[i] = ColumnProfile{Name: c.Name, Type: c.Type}
+		switch c.Type {
+		case Double, Long:
+			numbers = append(numbers, &out[i])
+		case Datetime:
+			err = s.profileTimes(ctx, path, &out[i])
+		default:
+			err = s.profileText(ctx, path, &out[i])
+		}
+		if err != nil {
+			return 0, nil, fmt.Errorf("profile %q: %w", c.Name, err)
+		}
+	}
+	at := int(min(max(profileValues/max(rows, 1), 1), 50))
+	for group := range slices.Chunk(numbers, at) {
+		if err := s.profileNumbers(ctx, path, group); err != nil {
+			return 0, nil, fmt.Errorf("profile: %w", err)
+		}
+	}
+	for i := range out {
+		out[i].Nulls = rows - out[i].Count
 	}
 	return rows, out, nil
 }
 
-func (s *Service) profileColumn(ctx context.Context, path string, cp *ColumnProfile) error {
-	switch cp.Type {
-	case Double, Long:
-		return s.profileNumbers(ctx, path, cp)
-	case Datetime:
-		return s.profileTimes(ctx, path, cp)
-	}
-	return s.profileText(ctx, path, cp)
-}
+// numberFigures is how many results numbersOf has for one column.
+const numberFigures = 11
 
-func (s *Service) profileNumbers(ctx context.Context, path string, cp *ColumnProfile) error {
-	query := fmt.Sprintf(`select count(v), approx_count_distinct(v), min(f), max(f), avg(f),
-		coalesce(stddev_samp(f), 0), quantile_cont(f, 0.05), quantile_cont(f, 0.25),
-		quantile_cont(f, 0.5), quantile_cont(f, 0.75), quantile_cont(f, 0.95)
-		from (select v, case when isfinite(cast(v as double)) then cast(v as double) end as f
-			from (select %s as v from %s))`, ident(cp.Name), fromParquet(path))
+// profileNumbers describes several numeric columns in one pass.
+func (s *Service) profileNumbers(ctx context.Context, path string, group []*ColumnProfile) error {
+	var figures, aggregates, values []string
+	for i, cp := range group {
+		f, a, v := numbersOf(i, cp)
+		figures, aggregates, values = append(figures, f), append(aggregates, a), append(values, v)
+	}
+	query := "select " + strings.Join(figures, ", ") + " from (select " +
+		strings.Join(aggregates, ", ") + " from (select " + strings.Join(values, ", ") +
+		" from " + fromParquet(path) + "))"
 	return s.duck.query(ctx, query, nil, func(rows *sql.Rows) error {
-		var f [9]sql.NullFloat64
-		if err := rows.Scan(&cp.Count, &cp.Distinct, &f[0], &f[1], &f[2], &f[3],
-			&f[4], &f[5], &f[6], &f[7], &f[8]); err != nil {
+		got := make([]sql.NullFloat64, numberFigures*len(group))
+		dest := make([]any, len(got))
+		for i := range got {
+			dest[i] = &got[i]
+		}
+		if err := rows.Scan(dest...); err != nil {
 			return err
 		}
-		if !f[0].Valid {
-			return nil
+		for i, cp := range group {
+			cp.setNumbers(got[i*numberFigures:])
 		}
-		n := &NumberProfile{Min: f[0].Float64, Max: f[1].Float64, Mean: f[2].Float64, StdDev: f[3].Float64}
-		for i := range n.Quantiles {
-			n.Quantiles[i] = f[4+i].Float64
-		}
-		cp.Numbers = n
 		return nil
 	})
+}
+
+// numbersOf is the SQL for the i-th column: what is selected from the aggregates,
+// these, and the values that they are taken of.
+func numbersOf(i int, cp *ColumnProfile) (figures, aggregates, values string) {
+	finite := "cast(" + ident(cp.Name) + " as double)"
+	if cp.Type == Double {
+		finite = "case when isfinite(" + ident(cp.Name) + ") then " + ident(cp.Name) + " end"
+	}
+	n := strings.NewReplacer("#", strconv.Itoa(i))
+	return n.Replace("n#, d#, lo#, hi#, m#, s#, q#[1], q#[2], q#[3], q#[4], q#[5]"),
+		n.Replace(`count(v#) as n#, approx_count_distinct(v#) as d#, min(f#) as lo#, max(f#) as hi#,
+			avg(f#) as m#, coalesce(stddev_samp(f#), 0) as s#,
+			quantile_cont(f#, [0.05, 0.25, 0.5, 0.75, 0.95]) as q#`),
+		ident(cp.Name) + n.Replace(" as v#, ") + finite + n.Replace(" as f#")
+}
+
+func (cp *ColumnProfile) setNumbers(f []sql.NullFloat64) {
+	cp.Count, cp.Distinct = int64(f[0].Float64), int64(f[1].Float64)
+	if !f[2].Valid {
+		return
+	}
+	cp.Numbers = &NumberProfile{
+		Min: f[2].Float64, Max: f[3].Float64, Mean: f[4].Float64, StdDev: f[5].Float64,
+	}
+	for i := range cp.Numbers.Quantiles {
+		cp.Numbers.Quantiles[i] = f[6+i].Float64
+	}
 }
 
 func (s *Service) profileTimes(ctx context.Context, path string, cp *ColumnProfile) error {
