@@ -229,6 +229,33 @@ func TestPredict_RestartsAWorkerThatDied(t *testing.T) {
 	}
 }
 
+func TestPredict_SaysWhyRestartsDoNotHelp(t *testing.T) {
+	t.Parallel()
+	// The model loads once, and never again.
+	source := model + `
+import pathlib
+once = pathlib.Path(__file__).with_suffix(".once")
+if once.exists(): raise OSError("weights are gone")
+once.touch()
+`
+	w := start(t, func(o *python.Options) {
+		o.ModelDir = enginetest.Pyfunc(t, source, inputs, output)
+		o.Backoff = time.Minute
+	})
+	if _, err := w.Predict(t.Context(), ask("array")); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"died", "weights are gone", "weights are gone"} {
+		_, err := w.Predict(t.Context(), ask("die"))
+		if !fairlead.Is(err, fairlead.Unavailable) || !strings.Contains(err.Error(), want) {
+			t.Errorf("wanted %q, got %v", want, err)
+		}
+	}
+	if s := w.Status(); s.PID != 0 || !strings.Contains(s.Failure, "weights are gone") {
+		t.Errorf("status %+v", s)
+	}
+}
+
 func TestPredict_KeepsTheWorkerOfACallThatWasGivenUp(t *testing.T) {
 	t.Parallel()
 	fifo := makeFIFO(t)
