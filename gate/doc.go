@@ -13,4 +13,8 @@
 //
 // Start reading in fact.go (what a check can read), then policy.go, decide.go
 // and run.go.
+//
+// The table of facts is also a page of the documentation, which go generate writes.
 package gate
+
+//go:generate go test -run TestReference_HasTheTableOfFacts -update

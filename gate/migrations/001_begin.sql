@@ -42,7 +42,7 @@ create table approval (
 	package_digest text not null,
 	role text not null,
 	actor text not null,
-	state text not null,
+	state text not null, -- given | revoked
 	until_ms bigint not null,
 	created_ms bigint not null
 );
