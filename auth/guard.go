@@ -36,6 +36,13 @@ func (t *Tokens) Guard(route Route) (http.Handler, error) {
 	}), nil
 }
 
+// Require checks a further permission inside a handler, for what depends on the
+// request's content.
+func (t *Tokens) Require(r *http.Request, need Permission) error {
+	_, err := t.allow(r, need)
+	return err
+}
+
 func (t *Tokens) allow(r *http.Request, need Permission) (fairlead.Actor, error) {
 	local := isLocal(r)
 	if err := checkOrigin(r); err != nil {

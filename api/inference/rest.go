@@ -1,0 +1,196 @@
+package inference
+
+import (
+	"encoding/json"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/fairlead-ml/fairlead"
+	"github.com/fairlead-ml/fairlead/auth"
+	"github.com/fairlead-ml/fairlead/engine"
+	"github.com/fairlead-ml/fairlead/serving"
+)
+
+// maxBody bounds one inference request, in bytes.
+const maxBody = 64 << 20
+
+// API holds the protocol's routes.
+type API struct {
+	serving *serving.Service
+	tokens  *auth.Tokens
+	version string
+}
+
+// New returns the API over the serving stage; version is the program's.
+func New(s *serving.Service, tokens *auth.Tokens, version string) *API {
+	return &API{serving: s, tokens: tokens, version: version}
+}
+
+// Routes lists the protocol's routes.
+func (a *API) Routes() []auth.Route {
+	const model = "/v2/models/{model}"
+	const version = model + "/versions/{version}"
+	return []auth.Route{
+		a.route("GET", "/v2", auth.Public, 0, a.serverMetadata),
+		a.route("GET", "/v2/health/live", auth.Public, 0, a.healthy),
+		a.route("GET", "/v2/health/ready", auth.Public, 0, a.healthy),
+		a.route("GET", model, auth.Read, 0, a.modelMetadata),
+		a.route("GET", version, auth.Read, 0, a.modelMetadata),
+		a.route("GET", model+"/ready", auth.Read, 0, a.modelReady),
+		a.route("GET", version+"/ready", auth.Read, 0, a.modelReady),
+		a.route("POST", model+"/infer", auth.Predict, maxBody, a.infer),
+		a.route("POST", version+"/infer", auth.Predict, maxBody, a.infer),
+	}
+}
+
+type handler func(w http.ResponseWriter, r *http.Request) error
+
+func (a *API) route(method, path string, perm auth.Permission, limit int64, h handler) auth.Route {
+	return auth.Route{Method: method, Path: path, Permission: perm, BodyLimit: limit, Handle: h, Fail: Fail}
+}
+
+// Fail writes an error in the protocol's form: {"error": "…"}.
+func Fail(w http.ResponseWriter, _ *http.Request, err error) {
+	writeJSON(w, fairlead.CodeOf(err).HTTPStatus(), map[string]string{"error": fairlead.MessageOf(err)})
+}
+
+func writeJSON(w http.ResponseWriter, status int, body any) error {
+	b, err := json.Marshal(body)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Length", strconv.Itoa(len(b)))
+	w.WriteHeader(status)
+	w.Write(b)
+	return nil
+}
+
+func (a *API) serverMetadata(w http.ResponseWriter, _ *http.Request) error {
+	return writeJSON(w, http.StatusOK, map[string]any{
+		"name": "fairlead", "version": a.version, "extensions": []string{"binary_tensor_data"},
+	})
+}
+
+func (a *API) healthy(w http.ResponseWriter, _ *http.Request) error {
+	return writeJSON(w, http.StatusOK, map[string]bool{"live": true, "ready": true})
+}
+
+type tensorMetadata struct {
+	Name     string  `json:"name"`
+	Datatype string  `json:"datatype"`
+	Shape    []int64 `json:"shape"`
+}
+
+func (a *API) modelMetadata(w http.ResponseWriter, r *http.Request) error {
+	loaded, err := a.describe(r)
+	if err != nil {
+		return err
+	}
+	versions := make([]string, len(loaded))
+	for i, l := range loaded {
+		versions[i] = strconv.FormatInt(l.Version, 10)
+	}
+	sig := loaded[0].Manifest.Signature
+	return writeJSON(w, http.StatusOK, map[string]any{
+		"name": r.PathValue("model"), "versions": versions, "platform": platform(loaded[0].Manifest.Engine),
+		"inputs": tensors(sig.Inputs), "outputs": tensors(sig.Outputs),
+		"parameters": map[string]any{"endpoint": loaded[0].Endpoint, "role": loaded[0].Role},
+	})
+}
+
+func platform(name string) string {
+	if name == engine.EngineONNX {
+		return "onnxruntime_onnx"
+	}
+	return "mlflow_pyfunc"
+}
+
+func tensors(fields []engine.Field) []tensorMetadata {
+	out := make([]tensorMetadata, len(fields))
+	for i, f := range fields {
+		out[i] = tensorMetadata{Name: f.Name, Datatype: datatypeOf(f.Kind), Shape: []int64{-1}}
+	}
+	return out
+}
+
+func (a *API) modelReady(w http.ResponseWriter, r *http.Request) error {
+	loaded, err := a.describe(r)
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, map[string]any{"name": loaded[0].Model, "ready": true})
+}
+
+func (a *API) describe(r *http.Request) ([]serving.Loaded, error) {
+	n, err := versionOf(r)
+	if err != nil {
+		return nil, err
+	}
+	return a.serving.Describe(r.Context(), fairlead.ProjectFrom(r.Context()), r.PathValue("model"), n)
+}
+
+// versionOf returns the path's version, 0 when it has none.
+func versionOf(r *http.Request) (int64, error) {
+	s := r.PathValue("version")
+	if s == "" {
+		return 0, nil
+	}
+	n, err := strconv.ParseInt(s, 10, 64)
+	if err != nil || n < 1 {
+		return 0, fairlead.Errorf(fairlead.Invalid, "version %q is not a positive whole number", s)
+	}
+	return n, nil
+}
+
+func (a *API) infer(w http.ResponseWriter, r *http.Request) error {
+	version, err := versionOf(r)
+	if err != nil {
+		return err
+	}
+	in, err := decode(r)
+	if err != nil {
+		return err
+	}
+	p := fairlead.ProjectFrom(r.Context())
+	loaded, err := a.serving.Describe(r.Context(), p, r.PathValue("model"), version)
+	if err != nil {
+		return err
+	}
+	frame, err := in.frame(loaded[0].Manifest.Signature)
+	if err != nil {
+		return err
+	}
+	at, err := in.eventTime()
+	if err != nil {
+		return err
+	}
+	if !at.IsZero() {
+		if err := a.tokens.Require(r, auth.EventTime); err != nil {
+			return err
+		}
+	}
+	res, err := a.serving.Infer(r.Context(), p, r.PathValue("model"),
+		serving.Request{ID: in.ID, EventTime: at, Version: version, Frame: frame})
+	if err != nil {
+		return err
+	}
+	return encode(w, in, r.PathValue("model"), res)
+}
+
+// eventTime returns parameters.event_time, the zero time when it is absent.
+func (q *request) eventTime() (time.Time, error) {
+	switch v := q.Parameters["event_time"].(type) {
+	case nil:
+		return time.Time{}, nil
+	case string:
+		if t, err := time.Parse(time.RFC3339Nano, v); err == nil {
+			return t.UTC(), nil
+		}
+	case float64:
+		return time.UnixMilli(int64(v)).UTC(), nil
+	}
+	return time.Time{}, fairlead.Errorf(fairlead.Invalid,
+		"parameters.event_time is neither RFC 3339 (2011-03-01T05:00:00Z) nor Unix milliseconds")
+}

@@ -1,0 +1,319 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/fairlead-ml/fairlead"
+	"github.com/fairlead-ml/fairlead/engine/pyenv"
+	"github.com/fairlead-ml/fairlead/event"
+	"github.com/fairlead-ml/fairlead/examples"
+	"github.com/fairlead-ml/fairlead/ledger"
+	"github.com/fairlead-ml/fairlead/loop"
+	"github.com/fairlead-ml/fairlead/registry"
+)
+
+const demoEndpoint = demoProject + "@production"
+
+// colleague is somebody who registers a model through the mlflow client.
+type colleague struct {
+	script string // in the example's folder colleague/
+	at     time.Time
+}
+
+// colleagues come in while no case of the loop is under way, so that each is
+// judged by itself.
+var colleagues = []colleague{
+	{"noisy", time.Date(dataYear, time.May, 20, 0, 0, 0, 0, time.UTC)},
+	{"leaky", time.Date(dataYear, time.August, 10, 0, 0, 0, 0, time.UTC)},
+}
+
+// play does what a user's systems would: apply and run, shadow, traffic, colleagues.
+func (d *demo) play(ctx context.Context) error {
+	stop := d.follow(ctx)
+	defer stop()
+	if _, err := d.client.apply(ctx, d.repository(), false); err != nil {
+		return err
+	}
+	if err := d.first(ctx); err != nil {
+		return err
+	}
+	path := "/endpoints/" + url.PathEscape(demoEndpoint) + "/shadows/1"
+	if err := d.client.do(ctx, http.MethodPut, path, nil, nil); err != nil {
+		return err
+	}
+	r := &replay{
+		endpoint: demoProject, time: "at", id: "id", label: "bikers", with: []string{"casual", "registered"},
+		delay: 24 * time.Hour, every: 24 * time.Hour, tick: time.Hour, client: d.client,
+	}
+	r.progress = func(done, total int, at time.Time) {
+		d.say.line("%s  %d of %d hours replayed", at.Format("2 January"), done, total)
+	}
+	r.before = func(ctx context.Context, at time.Time) error {
+		for _, c := range colleagues {
+			if !c.at.Equal(at) {
+				continue
+			}
+			if err := d.meet(ctx, c, r.rows); err != nil {
+				return fmt.Errorf("colleague %s: %w", c.script, err)
+			}
+			if err := r.advance(ctx, at); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if err := r.read(d.traffic()); err != nil {
+		return err
+	}
+	return r.run(ctx)
+}
+
+// first trains and releases the first model, or waits for the case that does.
+func (d *demo) first(ctx context.Context) error {
+	cases, err := d.cases(ctx)
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(cases, func(c *loop.Case) bool { return c.Cause == loop.ByUser })
+	if i < 0 {
+		var opened loop.Case
+		if err := d.client.do(ctx, http.MethodPost, "/cases", nil, &opened); err != nil {
+			return err
+		}
+		cases, i = []*loop.Case{&opened}, 0
+	}
+	c := cases[i]
+	for c.State != loop.Closed {
+		if err := d.client.do(ctx, http.MethodGet, "/cases/"+c.ID+"?wait=10s", nil, c); err != nil {
+			return err
+		}
+	}
+	if c.Outcome != loop.Promoted {
+		return fairlead.Errorf(fairlead.Precondition, "the first model was not released: %s", c.Reason)
+	}
+	return nil
+}
+
+// cases lists all cases, the newest first.
+func (d *demo) cases(ctx context.Context) ([]*loop.Case, error) {
+	var page fairlead.Page[*loop.Case]
+	err := d.client.do(ctx, http.MethodGet, "/cases?limit=500", nil, &page)
+	return page.Items, err
+}
+
+// meet runs a colleague's script on the rows that are known by then, unless it has
+// run in a demo that was interrupted.
+func (d *demo) meet(ctx context.Context, c colleague, rows []sample) error {
+	n, err := d.versionOf(ctx, c)
+	if err != nil {
+		return err
+	}
+	if n == 0 {
+		d.say.line("%s  a colleague registers a model through mlflow (%s)", c.at.Format("2 January"), c.script)
+		return d.runColleague(ctx, c, rows)
+	}
+	cases, err := d.cases(ctx)
+	if err != nil || slices.ContainsFunc(cases, func(k *loop.Case) bool { return k.Version == n }) {
+		return err
+	}
+	alias := map[string]any{"name": demoProject, "alias": loop.CandidateAlias, "version": fmt.Sprint(n)}
+	return d.client.do(ctx, http.MethodPost, "//p/"+demoProject+"/api/2.0/mlflow/registered-models/alias", alias, nil)
+}
+
+// versionOf returns the version that the colleague has registered, 0 for none.
+func (d *demo) versionOf(ctx context.Context, c colleague) (int64, error) {
+	var page fairlead.Page[*registry.Version]
+	err := d.client.do(ctx, http.MethodGet, "/models/"+demoProject+"/versions", nil, &page)
+	for _, v := range page.Items {
+		if slices.Contains(v.Tags, registry.Tag{Key: "colleague", Value: c.script}) {
+			return v.N, err
+		}
+	}
+	return 0, err
+}
+
+// runColleague runs the script from a directory of its own, in an environment with
+// the packages that the project uses.
+func (d *demo) runColleague(ctx context.Context, c colleague, rows []sample) error {
+	dir := filepath.Join(d.dir, "colleague")
+	folder, err := fs.Sub(examples.FS, demoProject+"/colleague")
+	if err != nil {
+		return err
+	}
+	if err := os.RemoveAll(dir); err != nil {
+		return err
+	}
+	if err := os.CopyFS(dir, folder); err != nil {
+		return err
+	}
+	table := filepath.Join(dir, "known.csv")
+	if err := d.writeKnown(table, c.at); err != nil {
+		return err
+	}
+	python, err := d.python(ctx)
+	if err != nil {
+		return err
+	}
+	cmd := exec.CommandContext(ctx, python, c.script+".py", table)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "MLFLOW_TRACKING_URI="+d.server.url+"/p/"+demoProject, "PYTHONDONTWRITEBYTECODE=1")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%s.py: %w\n%s", c.script, err, out)
+	}
+	return nil
+}
+
+// writeKnown writes the rows whose counts are known at the given stream time: the
+// history, and the traffic up to a day before.
+func (d *demo) writeKnown(path string, at time.Time) error {
+	history, err := os.ReadFile(filepath.Join(d.repository(), "data", "history.csv"))
+	if err != nil {
+		return err
+	}
+	traffic, err := os.ReadFile(d.traffic())
+	if err != nil {
+		return err
+	}
+	known := at.Add(-24 * time.Hour).Format("2006-01-02T15")
+	var b strings.Builder
+	b.Write(history)
+	for i, line := range strings.SplitAfter(string(traffic), "\n") {
+		if i > 0 && line != "" && line[:len(known)] < known {
+			b.WriteString(line)
+		}
+	}
+	return os.WriteFile(path, []byte(b.String()), 0o644)
+}
+
+// python returns the interpreter of an environment with the project's packages.
+func (d *demo) python(ctx context.Context) (string, error) {
+	text, err := os.ReadFile(filepath.Join(d.repository(), "requirements.txt"))
+	if err != nil {
+		return "", err
+	}
+	root := os.Getenv("FAIRLEAD_ENVIRONMENTS")
+	if root == "" {
+		cache, err := os.UserCacheDir()
+		if err != nil {
+			return "", err
+		}
+		root = filepath.Join(cache, "fairlead", "environments")
+	}
+	m, err := pyenv.New(pyenv.Options{Root: root})
+	if err != nil {
+		return "", err
+	}
+	env, err := m.Ensure(ctx, pyenv.Requirements{Text: string(text)}, nil)
+	if err != nil {
+		return "", err
+	}
+	return env.Python, nil
+}
+
+// follow tells of the project's events as they come, until it is stopped.
+func (d *demo) follow(ctx context.Context) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		after := d.lastEvent(ctx)
+		for ctx.Err() == nil {
+			var page fairlead.Page[*ledger.Record]
+			err := d.client.do(ctx, http.MethodGet, fmt.Sprintf("/events?limit=1000&after=%d", after), nil, &page)
+			if err == nil {
+				for _, r := range page.Items {
+					after = r.Seq
+					d.tell(r)
+				}
+			}
+			select {
+			case <-ctx.Done():
+			case <-time.After(300 * time.Millisecond):
+			}
+		}
+	}()
+	return func() { cancel(); <-done }
+}
+
+// lastEvent is where a demo that goes on begins to tell.
+func (d *demo) lastEvent(ctx context.Context) int64 {
+	var last int64
+	for {
+		var page fairlead.Page[*ledger.Record]
+		err := d.client.do(ctx, http.MethodGet, fmt.Sprintf("/events?limit=1000&after=%d", last), nil, &page)
+		if err != nil || len(page.Items) == 0 {
+			return last
+		}
+		last = page.Items[len(page.Items)-1].Seq
+	}
+}
+
+// tell puts an event into words, with its stream time.
+func (d *demo) tell(r *ledger.Record) {
+	at := time.UnixMilli(r.AtMS).UTC().Format("2 January")
+	say := func(format string, args ...any) { d.say.line("%s  %s", at, fmt.Sprintf(format, args...)) }
+	switch r.Type {
+	case event.DatasetVersionCreatedType:
+		tell(r, func(e event.DatasetVersionCreated) {
+			say("dataset %s version %d: %d rows (%s)", e.Dataset, e.N, e.Rows, e.Source)
+		})
+	case event.PipelineRunFinishedType:
+		tell(r, func(e event.PipelineRunFinished) { say("pipeline %s: %s", e.State, e.Reason) })
+	case event.ModelVersionConditionType:
+		tell(r, func(e event.ModelVersionCondition) {
+			if e.Condition == registry.ConditionPackaged {
+				say("version %d is packaged: %s", e.Version, e.Reason)
+			}
+		})
+	case event.GateDecidedType:
+		tell(r, func(e event.GateDecided) {
+			if len(e.Failed) > 0 {
+				say("the gate stops version %d: %s", e.Version, strings.Join(e.Failed, ", "))
+			} else {
+				say("the gate: version %d %s", e.Version, e.Result)
+			}
+		})
+	case event.RolloutStartedType, event.RolloutSteppedType, event.RolloutFinishedType:
+		tell(r, func(e event.Rollout) {
+			if e.Outcome != "" {
+				say("version %d is %s: %s", e.To, e.Outcome, e.Reason)
+			} else {
+				say("version %d goes to %g%% (%s)", e.To, e.Percent, e.Strategy)
+			}
+		})
+	case event.IncidentOpenedType:
+		tell(r, func(e event.Incident) {
+			say("incident of %s: %.3g, limit %.3g; %s", e.Kind, e.Value, e.Limit, e.Reason)
+		})
+	case event.IncidentResolvedType:
+		tell(r, func(e event.Incident) { say("the incident of %s is over: %s", e.Kind, e.Reason) })
+	case event.CaseOpenedType, event.CaseClosedType:
+		tell(r, func(e event.Case) {
+			if e.Outcome != "" {
+				say("case closed, %s: %s", e.Outcome, e.Reason)
+			} else {
+				say("case opened by %s", e.Cause)
+			}
+		})
+	case event.ModelVersionRetiredType:
+		tell(r, func(e event.ModelVersionRetired) { say("version %d is retired: %s", e.Version, e.Reason) })
+	}
+}
+
+// tell decodes the event's body for fn; a body that cannot be read is not told.
+func tell[T any](r *ledger.Record, fn func(T)) {
+	var body T
+	if r.Decode(&body) == nil {
+		fn(body)
+	}
+}

@@ -1,0 +1,215 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fairlead-ml/fairlead"
+	"github.com/fairlead-ml/fairlead/api/rest"
+	"github.com/fairlead-ml/fairlead/gate"
+	"github.com/fairlead-ml/fairlead/ledger"
+	"github.com/fairlead-ml/fairlead/loop"
+	"github.com/fairlead-ml/fairlead/pipeline"
+)
+
+// newestRun returns --run, or the project's newest pipeline run.
+func newestRun(cmd *cobra.Command, cl *client, run string) (string, error) {
+	if run != "" {
+		return run, nil
+	}
+	var page fairlead.Page[*pipeline.Run]
+	if err := cl.do(cmd.Context(), http.MethodGet, "/pipeline-runs?limit=1", nil, &page); err != nil {
+		return "", err
+	}
+	if len(page.Items) == 0 {
+		return "", fairlead.Errorf(fairlead.NotFound, "project %s has no pipeline run yet; start one with `fairlead run`", cl.project)
+	}
+	return page.Items[0].ID, nil
+}
+
+func (c *cli) whyCommand() *cobra.Command {
+	var run string
+	cmd := &cobra.Command{
+		Use:     "why STEP",
+		Short:   "Say why a step ran or was answered from the cache: what changed in its key",
+		Example: "  fairlead why train\n  fairlead why train --run pr_01h2x…",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return c.with(cmd.Context(), func(cl *client) error {
+				id, err := newestRun(cmd, cl, run)
+				if err != nil {
+					return err
+				}
+				var why pipeline.Why
+				if err := cl.do(cmd.Context(), http.MethodGet, "/pipeline-runs/"+id+"/steps/"+url.PathEscape(args[0])+"/why", nil, &why); err != nil {
+					return err
+				}
+				return c.print(why, func(w io.Writer) { fmt.Fprintln(w, why.String()) })
+			})
+		},
+	}
+	cmd.Flags().StringVar(&run, "run", "", "pipeline run; default: the newest")
+	return cmd
+}
+
+func (c *cli) logCommand() *cobra.Command {
+	var run string
+	cmd := &cobra.Command{
+		Use:     "log STEP",
+		Short:   "Print what a step printed",
+		Example: "  fairlead log train",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return c.with(cmd.Context(), func(cl *client) error {
+				id, err := newestRun(cmd, cl, run)
+				if err != nil {
+					return err
+				}
+				for offset := int64(0); ; {
+					var part rest.LogPart
+					path := "/pipeline-runs/" + id + "/steps/" + url.PathEscape(args[0]) + "/log?offset=" + strconv.FormatInt(offset, 10)
+					if err := cl.do(cmd.Context(), http.MethodGet, path, nil, &part); err != nil {
+						return err
+					}
+					if err := c.print(part, func(w io.Writer) { io.WriteString(w, part.Text) }); err != nil || part.Next <= offset {
+						return err
+					}
+					offset = part.Next
+				}
+			})
+		},
+	}
+	cmd.Flags().StringVar(&run, "run", "", "pipeline run; default: the newest")
+	return cmd
+}
+
+func (c *cli) gateCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "gate", Short: "Look at what the gates decided", Args: cobra.NoArgs}
+	cmd.AddCommand(&cobra.Command{
+		Use:     "explain DECISION | MODEL VERSION",
+		Short:   "Say check by check why a gate passed or stopped a version",
+		Example: "  fairlead gate explain dec_01h2x…\n  fairlead gate explain flight-delays 3",
+		Args:    cobra.RangeArgs(1, 2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return c.with(cmd.Context(), func(cl *client) error {
+				id := args[0]
+				if len(args) == 2 {
+					var r gate.Record
+					if err := cl.do(cmd.Context(), http.MethodGet, "/models/"+url.PathEscape(args[0])+"/versions/"+url.PathEscape(args[1])+"/decision", nil, &r); err != nil {
+						return err
+					}
+					id = r.ID
+				}
+				var e gate.Explanation
+				if err := cl.do(cmd.Context(), http.MethodGet, "/decisions/"+url.PathEscape(id), nil, &e); err != nil {
+					return err
+				}
+				return c.print(e, func(w io.Writer) { fmt.Fprintln(w, e.Text) })
+			})
+		},
+	})
+	return cmd
+}
+
+func (c *cli) loopCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "loop", Short: "Look at the loop, pause it, resume it", Args: cobra.NoArgs}
+	cmd.AddCommand(&cobra.Command{
+		Use:     "explain [MODEL]",
+		Short:   "Say what the loop does for a model, and why it did or did not act",
+		Example: "  fairlead loop explain",
+		Args:    cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return c.with(cmd.Context(), func(cl *client) error {
+				var e loop.Explanation
+				if err := cl.do(cmd.Context(), http.MethodGet, "/loop/"+url.PathEscape(modelOf(cl, args)), nil, &e); err != nil {
+					return err
+				}
+				return c.print(e, func(w io.Writer) {
+					for _, line := range e.Lines {
+						fmt.Fprintln(w, line)
+					}
+				})
+			})
+		},
+	}, c.pauseCommand("pause", true), c.pauseCommand("resume", false))
+	return cmd
+}
+
+// modelOf is the named model, or the one that is named after the project.
+func modelOf(cl *client, args []string) string {
+	if len(args) == 1 {
+		return args[0]
+	}
+	return cl.project
+}
+
+func (c *cli) pauseCommand(use string, paused bool) *cobra.Command {
+	var reason string
+	short := "Let the loop open cases by itself again"
+	if paused {
+		short = "Stop the loop from opening cases by itself"
+	}
+	cmd := &cobra.Command{
+		Use: use + " [MODEL]", Short: short, Example: "  fairlead loop " + use + ` --reason "audit until Friday"`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return c.with(cmd.Context(), func(cl *client) error {
+				model := modelOf(cl, args)
+				in := map[string]any{"paused": paused, "reason": reason}
+				if err := cl.do(cmd.Context(), http.MethodPut, "/loop/"+url.PathEscape(model)+"/pause", in, nil); err != nil {
+					return err
+				}
+				return c.print(in, func(w io.Writer) { fmt.Fprintf(w, "the loop of %s: %sd\n", model, use) })
+			})
+		},
+	}
+	cmd.Flags().StringVar(&reason, "reason", "", "why; it is part of the record")
+	return cmd
+}
+
+func (c *cli) auditCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "audit", Short: "Prove the record of all changes", Args: cobra.NoArgs}
+	cmd.AddCommand(&cobra.Command{
+		Use:     "verify",
+		Short:   "Check the whole ledger: numbers, digests, Merkle tree",
+		Example: "  fairlead audit verify",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return c.with(cmd.Context(), func(cl *client) error {
+				rep, err := cl.verify(cmd)
+				if err != nil {
+					return err
+				}
+				return c.print(rep, func(w io.Writer) {
+					fmt.Fprintf(w, "verified: %d events, root %s\n", rep.Events, rep.Root)
+				})
+			})
+		},
+	}, &cobra.Command{
+		Use:     "prove SEQ",
+		Short:   "Export the inclusion proof of an event (RFC 6962) as JSON",
+		Example: "  fairlead audit prove 17 > proof.json",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c.output = "json"
+			return c.with(cmd.Context(), func(cl *client) error {
+				var p ledger.Proof
+				if err := cl.do(cmd.Context(), http.MethodGet, "//api/v1/audit/proofs/"+url.PathEscape(args[0]), nil, &p); err != nil {
+					return err
+				}
+				return c.print(p, nil)
+			})
+		},
+	})
+	return cmd
+}
+
+func (cl *client) verify(cmd *cobra.Command) (*ledger.Report, error) {
+	var rep ledger.Report
+	return &rep, cl.do(cmd.Context(), http.MethodPost, "//api/v1/audit/verify", struct{}{}, &rep)
+}

@@ -1,0 +1,125 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fairlead-ml/fairlead"
+)
+
+// statusError ends the command with a status that no error code stands for.
+type statusError struct {
+	status  int
+	message string
+}
+
+func (e *statusError) Error() string { return e.message }
+
+func usage(format string, args ...any) error {
+	return &statusError{fairlead.ExitUsage, fmt.Sprintf(format, args...)}
+}
+
+// cli is what every command shares.
+type cli struct {
+	server  string
+	data    string
+	project string
+	output  string
+	out     io.Writer
+	err     io.Writer
+}
+
+func newRoot() *cobra.Command {
+	c := &cli{out: os.Stdout, err: os.Stderr}
+	root := &cobra.Command{
+		Use:   "fairlead",
+		Short: "The whole life of a model in one program",
+		Long: `Fairlead runs the whole life of a model, and of the software around it: data,
+pipelines, experiments, registry, gates, releases, serving, monitoring and
+retraining. Without a command it starts the server with its defaults.`,
+		Example: `  fairlead                        # start the server
+  fairlead demo                   # watch the loop close on real data
+  fairlead check && fairlead run  # in a repository with a fairlead.yaml`,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Args:          cobra.NoArgs,
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			if c.output != "text" && c.output != "json" {
+				return usage("-o is %q; it is text or json", c.output)
+			}
+			return nil
+		},
+	}
+	flags := root.PersistentFlags()
+	flags.StringVar(&c.server, "server", os.Getenv("FAIRLEAD_SERVER"), "URL of the server (FAIRLEAD_SERVER); default: who serves --data")
+	flags.StringVar(&c.data, "data", defaultData(), "data directory (FAIRLEAD_DATA)")
+	flags.StringVarP(&c.project, "project", "p", os.Getenv("FAIRLEAD_PROJECT"), "project (FAIRLEAD_PROJECT); default: the one of ./fairlead.yaml")
+	flags.StringVarP(&c.output, "output", "o", "text", "text or json")
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return usage("%s; see `%s --help`", err, cmd.CommandPath())
+	})
+	serve := c.serveCommand()
+	root.RunE = serve.RunE
+	root.Flags().AddFlagSet(serve.Flags())
+	root.AddCommand(serve, c.checkCommand(), c.applyCommand(), c.runCommand(), c.caseCommand(), c.releaseCommand(),
+		c.endpointCommand(), c.rollbackCommand(), c.shadowCommand(), c.replayCommand(), c.whyCommand(), c.logCommand(),
+		c.gateCommand(), c.loopCommand(), c.auditCommand(), c.demoCommand(), c.versionCommand())
+	for _, cmd := range root.Commands() {
+		strict(cmd)
+	}
+	return root
+}
+
+// strict makes cobra's own complaints about arguments usage errors.
+func strict(cmd *cobra.Command) {
+	if args := cmd.Args; args != nil {
+		cmd.Args = func(cmd *cobra.Command, a []string) error {
+			if err := args(cmd, a); err != nil {
+				return usage("%s; see `%s --help`", err, cmd.CommandPath())
+			}
+			return nil
+		}
+	}
+	for _, sub := range cmd.Commands() {
+		strict(sub)
+	}
+}
+
+func defaultData() string {
+	if dir := os.Getenv("FAIRLEAD_DATA"); dir != "" {
+		return dir
+	}
+	if dir := os.Getenv("XDG_DATA_HOME"); dir != "" {
+		return filepath.Join(dir, "fairlead")
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return ".fairlead"
+	}
+	return filepath.Join(home, ".local", "share", "fairlead")
+}
+
+// print writes v as JSON, or as the text that the function makes.
+func (c *cli) print(v any, text func(w io.Writer)) error {
+	if c.output == "text" {
+		text(c.out)
+		return nil
+	}
+	enc := json.NewEncoder(c.out)
+	enc.SetEscapeHTML(false)
+	return enc.Encode(v)
+}
+
+func (c *cli) versionCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "version", Short: "Print the version", Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			return c.print(map[string]string{"version": version}, func(w io.Writer) { fmt.Fprintln(w, "fairlead "+version) })
+		},
+	}
+}

@@ -1,0 +1,85 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fairlead-ml/fairlead/app"
+)
+
+func (c *cli) serveCommand() *cobra.Command {
+	opt := app.Options{Version: version}
+	var logFormat, logLevel string
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Start the server",
+		Example: `  fairlead serve
+  fairlead serve --listen 127.0.0.1:4747 --data ./data`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			log, err := newLogger(logFormat, logLevel)
+			if err != nil {
+				return err
+			}
+			opt.Dir, opt.Log = c.data, log
+			if c.project != "" {
+				opt.Project = c.project
+			}
+			return c.serve(cmd.Context(), opt)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&opt.Listen, "listen", envOr("FAIRLEAD_LISTEN", "127.0.0.1:4747"), "address (FAIRLEAD_LISTEN); other than loopback is refused until there are accounts")
+	f.StringVar(&opt.Environments, "environments", os.Getenv("FAIRLEAD_ENVIRONMENTS"), "directory of Python environments (FAIRLEAD_ENVIRONMENTS); default: in the data directory")
+	f.StringVar(&opt.UV, "uv", "", "path of uv (FAIRLEAD_UV)")
+	f.StringVar(&opt.ONNXRuntime, "onnxruntime", "", "path of libonnxruntime.so (FAIRLEAD_ONNXRUNTIME)")
+	f.StringVar(&logFormat, "log-format", "text", "text or json")
+	f.StringVar(&logLevel, "log-level", "info", "debug, info, warn or error")
+	return cmd
+}
+
+func envOr(name, fallback string) string {
+	if v := os.Getenv(name); v != "" {
+		return v
+	}
+	return fallback
+}
+
+func newLogger(format, level string) (*slog.Logger, error) {
+	var l slog.Level
+	if err := l.UnmarshalText([]byte(level)); err != nil {
+		return nil, usage("--log-level is %q; it is debug, info, warn or error", level)
+	}
+	opts := &slog.HandlerOptions{Level: l}
+	switch format {
+	case "text":
+		return slog.New(slog.NewTextHandler(os.Stderr, opts)), nil
+	case "json":
+		return slog.New(slog.NewJSONHandler(os.Stderr, opts)), nil
+	}
+	return nil, usage("--log-format is %q; it is text or json", format)
+}
+
+// stopMax bounds a graceful stop, in wall time.
+const stopMax = 20 * time.Second
+
+// serve runs the server until the context ends.
+func (c *cli) serve(ctx context.Context, opt app.Options) error {
+	a, err := app.New(ctx, opt)
+	if err != nil {
+		return err
+	}
+	if err := a.Start(ctx); err != nil {
+		return err
+	}
+	fmt.Fprintf(c.out, "Fairlead %s is ready at %s (data in %s)\n\n  export MLFLOW_TRACKING_URI=%s\n\n", version, a.URL(), a.Dir(), a.URL())
+	<-ctx.Done()
+	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopMax)
+	defer cancel()
+	return a.Stop(stop)
+}

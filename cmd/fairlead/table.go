@@ -1,0 +1,39 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+)
+
+// tableWriter prints aligned columns.
+type tableWriter struct{ w *tabwriter.Writer }
+
+func table(w io.Writer, columns ...string) tableWriter {
+	t := tableWriter{tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)}
+	fmt.Fprintln(t.w, strings.Join(columns, "\t"))
+	return t
+}
+
+// row prints one line; zero times and empty values show as a hyphen.
+func (t tableWriter) row(values ...any) {
+	cells := make([]string, len(values))
+	for i, v := range values {
+		switch x := v.(type) {
+		case time.Time:
+			if !x.IsZero() {
+				cells[i] = x.UTC().Format("2006-01-02 15:04")
+			}
+		default:
+			cells[i] = fmt.Sprint(v)
+		}
+		if cells[i] == "" {
+			cells[i] = "-"
+		}
+	}
+	fmt.Fprintln(t.w, strings.Join(cells, "\t"))
+}
+
+func (t tableWriter) flush() { t.w.Flush() }

@@ -1,0 +1,79 @@
+package label
+
+import (
+	"slices"
+	"time"
+
+	"github.com/fairlead-ml/fairlead"
+	"github.com/fairlead-ml/fairlead/serving"
+	"github.com/fairlead-ml/fairlead/store"
+)
+
+// Joined is a request with its ground truth and what the versions predicted.
+type Joined struct {
+	RequestID   string
+	AtMS        int64 // event time
+	Truth       float64
+	ServedBy    int64
+	Predictions map[int64]float64 // version → value; a version that failed is absent
+}
+
+// Coverage says how much of what was asked is known.
+type Coverage struct {
+	Requests int           `json:"requests"`
+	Labelled int           `json:"labelled"`
+	Lag      time.Duration `json:"lag"` // median of observed_at - event time, stream time
+}
+
+// Share is the part of the requests that have a label, 0 when there are none.
+func (c Coverage) Share() float64 {
+	if c.Requests == 0 {
+		return 0
+	}
+	return float64(c.Labelled) / float64(c.Requests)
+}
+
+// Joined returns the requests with event times in [from, to) whose ground truth
+// was known at asOf, in order of event time.
+func (s *Service) Joined(tx *store.Tx, p fairlead.Project, endpoint string, from, to, asOf time.Time) ([]Joined, Coverage, error) {
+	scores, err := s.serving.Predictions(tx, p, endpoint, serving.Query{From: from, To: to})
+	if err != nil {
+		return nil, Coverage{}, err
+	}
+	var all []Joined
+	for _, sc := range scores {
+		if n := len(all); n == 0 || all[n-1].RequestID != sc.RequestID {
+			all = append(all, Joined{RequestID: sc.RequestID, AtMS: sc.AtMS, ServedBy: sc.Served, Predictions: map[int64]float64{}})
+		}
+		if !sc.Failed {
+			all[len(all)-1].Predictions[sc.Version] = sc.Value
+		}
+	}
+	return keepLabelled(tx, p, endpoint, all, asOf)
+}
+
+func keepLabelled(tx *store.Tx, p fairlead.Project, endpoint string, all []Joined, asOf time.Time) ([]Joined, Coverage, error) {
+	names := make([]string, len(all))
+	for i, j := range all {
+		names[i] = j.RequestID
+	}
+	known, err := truths(tx, p, endpoint, names, asOf.UnixMilli())
+	if err != nil {
+		return nil, Coverage{}, err
+	}
+	c := Coverage{Requests: len(all), Labelled: len(known)}
+	var out []Joined
+	var lags []int64
+	for _, j := range all {
+		if t, ok := known[j.RequestID]; ok {
+			j.Truth = t.value
+			out = append(out, j)
+			lags = append(lags, t.observedMS-j.AtMS)
+		}
+	}
+	if len(lags) > 0 {
+		slices.Sort(lags)
+		c.Lag = time.Duration(lags[len(lags)/2]) * time.Millisecond
+	}
+	return out, c, nil
+}

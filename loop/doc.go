@@ -1,0 +1,19 @@
+// Package loop closes the loop: it is the only package that reacts across stages.
+// One turn of the loop is a case, and a model has one active case at a time:
+//
+//	waiting → collecting → training → packaging → gating → releasing → closed
+//
+// A case is opened by a person (`fairlead run`), by a version that gets the alias
+// `candidate` (from anyone, through any client; it starts at packaging after its
+// data is collected), or by an incident whose `then` says retrain. It closes as
+// promoted, stopped (by the gate), rolledback (by live evidence), failed or
+// superseded. Each step happens in the transaction that consumes the event which
+// causes it, so a case survives any restart.
+//
+// The loop is careful: a cooldown in stream time between automatic cases, a budget
+// of retrainings, and after several failures in a row it stops and asks a human.
+// Explain says why it did or did not act. It decides nothing about quality: gates,
+// sequential tests and windows do.
+//
+// Start reading in case.go (the states), react.go (what moves them), collect.go.
+package loop

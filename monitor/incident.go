@@ -1,0 +1,129 @@
+package monitor
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/fairlead-ml/fairlead"
+	"github.com/fairlead-ml/fairlead/event"
+	"github.com/fairlead-ml/fairlead/spec"
+	"github.com/fairlead-ml/fairlead/store"
+)
+
+// Incident is a lasting deviation of an endpoint: N of the newest M windows were
+// red. Times are stream time.
+type Incident struct {
+	ID         string    `json:"id"`
+	Endpoint   string    `json:"endpoint"`
+	Model      string    `json:"model"`
+	Version    int64     `json:"version"`
+	Kind       string    `json:"kind"`   // drift | decay
+	Action     string    `json:"action"` // what fairlead.yaml says is to follow
+	OpenedAt   time.Time `json:"opened_at"`
+	ResolvedAt time.Time `json:"resolved_at,omitzero"`
+	Value      float64   `json:"value"`
+	Limit      float64   `json:"limit"`
+	Reason     string    `json:"reason"`
+	Resolution string    `json:"resolution,omitempty"`
+}
+
+// Open reports whether the incident has not been resolved.
+func (i *Incident) Open() bool { return i.ResolvedAt.IsZero() }
+
+// Event returns the payload of the incident's events.
+func (i *Incident) Event() event.Incident {
+	return event.Incident{Incident: i.ID, Endpoint: i.Endpoint, Model: i.Model, Version: i.Version,
+		Kind: i.Kind, Action: i.Action, Value: i.Value, Limit: i.Limit, Reason: i.Reason}
+}
+
+// Decay is the kind of incident that performance windows open.
+const Decay = "decay"
+
+func incidentKind(k Kind) string {
+	if k == Performance {
+		return Decay
+	}
+	return string(k)
+}
+
+func replacedBy(version int64) string { return fmt.Sprintf("version %d took over", version) }
+
+// rules returns the N of M and the action for a kind of window.
+func rules(mon *spec.Monitor, k Kind) (red spec.Red, action string) {
+	if k == Performance {
+		return mon.Performance.Red, mon.Then.Performance
+	}
+	return mon.Drift.Red, mon.Then.Drift
+}
+
+// judgeIncident opens an incident when N of the newest M windows of the version
+// are red, and resolves it when all M are green: in between it stays as it is
+// (hysteresis). Unknown windows count neither way.
+func (s *Service) judgeIncident(ctx context.Context, tx *store.Tx, p fairlead.Project, w *Window, mon *spec.Monitor, at time.Time) error {
+	if w.State == Unknown {
+		return nil
+	}
+	rule, action := rules(mon, w.Kind)
+	reds, judged, err := countRed(tx, p, w, rule.M)
+	if err != nil {
+		return err
+	}
+	open, err := openIncident(tx, p, w.Endpoint, incidentKind(w.Kind))
+	if err != nil {
+		return err
+	}
+	switch {
+	case open == nil && reds >= rule.N:
+		return s.openIncident(ctx, tx, p, w, action, fmt.Sprintf("%d of the last %d windows are red", reds, judged), at)
+	case open != nil && reds == 0 && judged >= rule.M:
+		return s.resolve(ctx, tx, p, open, fmt.Sprintf("the last %d windows are green", judged), at)
+	}
+	return nil
+}
+
+func (s *Service) openIncident(ctx context.Context, tx *store.Tx, p fairlead.Project, w *Window, action, reason string, at time.Time) error {
+	i := &Incident{
+		ID: fairlead.NewID("in", s.Clock.Now()), Endpoint: w.Endpoint, Model: w.Model, Version: w.Version,
+		Kind: incidentKind(w.Kind), Action: action, OpenedAt: at, Value: w.Value, Limit: w.Limit, Reason: reason,
+	}
+	if err := insertIncident(tx, p, i); err != nil {
+		return err
+	}
+	ev := i.Event()
+	ev.Name = event.IncidentOpenedType
+	_, err := s.Ledger.Append(ctx, tx, p, "endpoint/"+i.Endpoint, at, ev)
+	return err
+}
+
+func (s *Service) resolve(ctx context.Context, tx *store.Tx, p fairlead.Project, i *Incident, why string, at time.Time) error {
+	i.ResolvedAt, i.Resolution = at, why
+	if err := resolveIncident(tx, i); err != nil {
+		return err
+	}
+	ev := i.Event()
+	ev.Name, ev.Reason = event.IncidentResolvedType, why
+	_, err := s.Ledger.Append(ctx, tx, p, "endpoint/"+i.Endpoint, at, ev)
+	return err
+}
+
+// resolveAll resolves what is open on the endpoint: its version is no longer live.
+func (s *Service) resolveAll(ctx context.Context, tx *store.Tx, p fairlead.Project, endpoint, why string, at time.Time) error {
+	for _, kind := range []string{string(Drift), Decay} {
+		i, err := openIncident(tx, p, endpoint, kind)
+		if err != nil {
+			return err
+		}
+		if i != nil {
+			if err := s.resolve(ctx, tx, p, i, why, at); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// Incident returns one incident.
+func (s *Service) Incident(tx *store.Tx, p fairlead.Project, id string) (*Incident, error) {
+	return readIncident(tx, p, id)
+}

@@ -1,0 +1,178 @@
+package serving
+
+import (
+	"database/sql"
+	"errors"
+	"time"
+
+	"github.com/fairlead-ml/fairlead"
+	"github.com/fairlead-ml/fairlead/store"
+)
+
+// insertEntry stores a request, one row for each of its rows, with its scores. A
+// row that is stored already is left as it is.
+func insertEntry(tx *store.Tx, e *entry) error {
+	for row := range e.frame.Rows {
+		features, err := e.features(row)
+		if err != nil {
+			return err
+		}
+		var k int64
+		err = tx.QueryRow(`insert into request (project_k, endpoint, id, at_ms, received_ms, features, served_n)
+			values (?, ?, ?, ?, ?, ?, ?) on conflict do nothing returning k`,
+			e.endpoint.project.K, e.endpoint.name, rowID(e.id, row, e.frame.Rows), e.atMS, e.receivedMS,
+			features, e.served).Scan(&k)
+		if errors.Is(err, store.ErrNoRows) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if err := insertScores(tx, k, e.scores, row); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func insertScores(tx *store.Tx, requestK int64, scores []score, row int) error {
+	for _, sc := range scores {
+		var value sql.NullFloat64
+		var failure sql.NullString
+		if sc.err != nil {
+			failure = sql.NullString{String: fairlead.MessageOf(sc.err), Valid: true}
+		} else {
+			value.Float64, value.Valid = firstNumber(sc.outputs, row)
+		}
+		_, err := tx.Exec("insert into prediction (request_k, model_n, role, value, error) values (?, ?, ?, ?, ?)",
+			requestK, sc.version, sc.role, value, failure)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Query selects requests of one endpoint by event time, From inclusive and To
+// exclusive; the zero time is open.
+type Query struct {
+	From, To time.Time
+	Versions []int64 // predictions of these versions only; empty: all
+	Served   int64   // only requests that this version answered; 0: all
+}
+
+func (q Query) where(p fairlead.Project, endpoint string) (string, []any) {
+	cond, args := " where r.project_k = ? and r.endpoint = ?", []any{p.K, endpoint}
+	and := func(c string, v any) { cond, args = cond+" and "+c, append(args, v) }
+	if !q.From.IsZero() {
+		and("r.at_ms >= ?", q.From.UnixMilli())
+	}
+	if !q.To.IsZero() {
+		and("r.at_ms < ?", q.To.UnixMilli())
+	}
+	if q.Served != 0 {
+		and("r.served_n = ?", q.Served)
+	}
+	if len(q.Versions) > 0 {
+		cond += " and v.model_n in (" + store.Placeholders(len(q.Versions)) + ")"
+		for _, n := range q.Versions {
+			args = append(args, n)
+		}
+	}
+	return cond, args
+}
+
+// Prediction is one version's score of one request. Value is NaN-free; Failed
+// tells that the version could not score it.
+type Prediction struct {
+	RequestID string
+	AtMS      int64 // event time
+	Served    int64 // the version that answered
+	Version   int64
+	Role      string
+	Value     float64
+	Failed    bool
+}
+
+// Predictions returns the scores of the selected requests in order of event time.
+func (s *Service) Predictions(tx *store.Tx, p fairlead.Project, endpoint string, q Query) ([]Prediction, error) {
+	cond, args := q.where(p, endpoint)
+	rows, err := tx.Query(`select r.id, r.at_ms, r.served_n, v.model_n, v.role, v.value
+		from request r join prediction v on v.request_k = r.k`+cond+
+		" order by r.at_ms, r.k, v.model_n", args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var out []Prediction
+	for rows.Next() {
+		var v Prediction
+		var value sql.NullFloat64
+		if err := rows.Scan(&v.RequestID, &v.AtMS, &v.Served, &v.Version, &v.Role, &value); err != nil {
+			return nil, err
+		}
+		v.Value, v.Failed = value.Float64, !value.Valid
+		out = append(out, v)
+	}
+	return out, rows.Err()
+}
+
+// LoggedRequest is one request as it was logged.
+type LoggedRequest struct {
+	ID       string
+	AtMS     int64  // event time
+	Features string // JSON object
+	Served   int64
+}
+
+// Requests returns the selected requests in order of event time.
+func (s *Service) Requests(tx *store.Tx, p fairlead.Project, endpoint string, q Query) ([]LoggedRequest, error) {
+	q.Versions = nil
+	cond, args := q.where(p, endpoint)
+	rows, err := tx.Query("select r.id, r.at_ms, r.features, r.served_n from request r"+cond+
+		" order by r.at_ms, r.k", args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var out []LoggedRequest
+	for rows.Next() {
+		var r LoggedRequest
+		if err := rows.Scan(&r.ID, &r.AtMS, &r.Features, &r.Served); err != nil {
+			return nil, err
+		}
+		out = append(out, r)
+	}
+	return out, rows.Err()
+}
+
+// RequestTimes returns the event time of each of the ids that was logged.
+func (s *Service) RequestTimes(tx *store.Tx, p fairlead.Project, endpoint string, ids []string) (map[string]int64, error) {
+	out := make(map[string]int64, len(ids))
+	for len(ids) > 0 {
+		part := ids[:min(500, len(ids))]
+		ids = ids[len(part):]
+		args := []any{p.K, endpoint}
+		for _, id := range part {
+			args = append(args, id)
+		}
+		rows, err := tx.Query("select id, at_ms from request where project_k = ? and endpoint = ? and id in ("+
+			store.Placeholders(len(part))+")", args...)
+		if err != nil {
+			return nil, err
+		}
+		for rows.Next() {
+			var id string
+			var at int64
+			if err := rows.Scan(&id, &at); err != nil {
+				rows.Close()
+				return nil, err
+			}
+			out[id] = at
+		}
+		if err := rows.Close(); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
