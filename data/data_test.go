@@ -1,7 +1,6 @@
 package data_test
 
 import (
-	"context"
 	"fmt"
 	"log/slog"
 	"math"
@@ -66,11 +65,18 @@ func (f *fixture) write(t testing.TB, name, text string) string {
 
 func (f *fixture) ingest(t testing.TB, name, text string) *data.Version {
 	t.Helper()
-	v, err := f.Ingest(t.Context(), project, data.Ingest{Dataset: "d", Files: []string{f.write(t, name, text)}})
+	v, err := f.try(t, data.Ingest{}, name, text)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return v
+}
+
+// try ingests one file with the given content as dataset d.
+func (f *fixture) try(t testing.TB, in data.Ingest, name, text string) (*data.Version, error) {
+	t.Helper()
+	in.Dataset, in.Files = "d", []string{f.write(t, name, text)}
+	return f.Ingest(t.Context(), project, in)
 }
 
 func (f *fixture) read(t testing.TB, ref data.Ref, columns ...string) *data.Table {
@@ -115,26 +121,31 @@ func types(columns []data.Column) string {
 func TestIngest_TypesCSVByAllItsRows(t *testing.T) {
 	f := open(t)
 	for name, c := range map[string]struct{ text, kind, values string }{
-		"integers":          {"x\n1\n-2\n+3\n0\n", "long", "1 -2 3 0"},
-		"decimals late":     {"x\n1\n2\n3.5\n", "double", "1 2 3.5"},
-		"exponents":         {"x\n1e3\n.5\n-1.5E-2\n2.\n", "double", "1000 0.5 -0.015 2"},
-		"too big":           {"x\n99999999999999999999\n1\n", "double", "1e+20 1"},
-		"booleans":          {"x\ntrue\nFalse\nTRUE\n", "boolean", "1 0 1"},
-		"leading zeros":     {"x\n007\n08\n", "string", "007 08"},
-		"underscore":        {"x\n1_000\n", "string", "1_000"},
-		"hexadecimal":       {"x\n0x10\n", "string", "0x10"},
-		"infinity":          {"x\ninf\n1\n", "string", "inf 1"},
-		"text late":         {"x\n1\n2\nthree\n", "string", "1 2 three"},
-		"quoted numbers":    {"x\n\"1\"\n\"2\"\n", "long", "1 2"},
-		"padded numbers":    {"x,y\n 1,a\n2 ,b\n", "long", "1 2"},
-		"missing numbers":   {"x,y\n1,a\n,b\nNA,c\nNaN,d\nnull,e\n2,f\n", "long", "1 - - - - 2"},
-		"NA in text stays":  {"x,y\nNA,1\nDE,2\n,3\n", "string", "NA DE -"},
-		"dates":             {"x\n2011-01-01\n2011-12-31\n", "datetime", "2011-01-01T00:00:00Z 2011-12-31T00:00:00Z"},
-		"no such date":      {"x\n2011-02-30\n", "string", "2011-02-30"},
-		"local order":       {"x\n01/13/2011\n", "string", "01/13/2011"},
-		"times":             {"x\n2011-01-01 05:06\n2011-01-01T05:06:07.25\n", "datetime", "2011-01-01T05:06:00Z 2011-01-01T05:06:07.25Z"},
-		"times with zones":  {"x\n2011-01-01T00:00:00Z\n2011-01-01T00:00:00+02:00\n2011-01-01 00:00:00-0330\n2011-01-01T00:00:00+01\n", "datetime", "2011-01-01T00:00:00Z 2010-12-31T22:00:00Z 2011-01-01T03:30:00Z 2010-12-31T23:00:00Z"},
-		"nanoseconds":       {"x\n2011-01-01T00:00:00.123456789Z\n", "datetime", "2011-01-01T00:00:00.123456Z"},
+		"integers":         {"x\n1\n-2\n+3\n0\n", "long", "1 -2 3 0"},
+		"decimals late":    {"x\n1\n2\n3.5\n", "double", "1 2 3.5"},
+		"exponents":        {"x\n1e3\n.5\n-1.5E-2\n2.\n", "double", "1000 0.5 -0.015 2"},
+		"too big":          {"x\n99999999999999999999\n1\n", "double", "1e+20 1"},
+		"booleans":         {"x\ntrue\nFalse\nTRUE\n", "boolean", "1 0 1"},
+		"leading zeros":    {"x\n007\n08\n", "string", "007 08"},
+		"underscore":       {"x\n1_000\n", "string", "1_000"},
+		"hexadecimal":      {"x\n0x10\n", "string", "0x10"},
+		"infinity":         {"x\ninf\n1\n", "string", "inf 1"},
+		"text late":        {"x\n1\n2\nthree\n", "string", "1 2 three"},
+		"quoted numbers":   {"x\n\"1\"\n\"2\"\n", "long", "1 2"},
+		"padded numbers":   {"x,y\n 1,a\n2 ,b\n", "long", "1 2"},
+		"missing numbers":  {"x,y\n1,a\n,b\nNA,c\nNaN,d\nnull,e\n2,f\n", "long", "1 - - - - 2"},
+		"NA in text stays": {"x,y\nNA,1\nDE,2\n,3\n", "string", "NA DE -"},
+		"dates": {"x\n2011-01-01\n2011-12-31\n", "datetime",
+			"2011-01-01T00:00:00Z 2011-12-31T00:00:00Z"},
+		"no such date": {"x\n2011-02-30\n", "string", "2011-02-30"},
+		"local order":  {"x\n01/13/2011\n", "string", "01/13/2011"},
+		"times": {"x\n2011-01-01 05:06\n2011-01-01T05:06:07.25\n", "datetime",
+			"2011-01-01T05:06:00Z 2011-01-01T05:06:07.25Z"},
+		"times with zones": {"x\n2011-01-01T00:00:00Z\n2011-01-01T00:00:00+02:00\n" +
+			"2011-01-01 00:00:00-0330\n2011-01-01T00:00:00+01\n", "datetime",
+			"2011-01-01T00:00:00Z 2010-12-31T22:00:00Z 2011-01-01T03:30:00Z 2010-12-31T23:00:00Z"},
+		"nanoseconds": {"x\n2011-01-01T00:00:00.123456789Z\n", "datetime",
+			"2011-01-01T00:00:00.123456Z"},
 		"nothing":           {"x,y\n,1\n,2\n", "string", "- -"},
 		"windows":           {"\ufeffx,y\r\n1,a\r\n2,b\r\n", "long", "1 2"},
 		"mixed line ends":   {"x,y\r\n1,a\n2,b\r\n3,c\n", "long", "1 2 3"},
@@ -145,8 +156,7 @@ func TestIngest_TypesCSVByAllItsRows(t *testing.T) {
 		"comment sign":      {"x,y\n#1,2\n3,4\n", "string", "#1 3"},
 		"blank lines":       {"x,y\n1,2\n\n3,4\n", "long", "1 3"},
 	} {
-		v, err := f.Ingest(t.Context(), project, data.Ingest{Dataset: "d",
-			Files: []string{f.write(t, "a.csv", c.text)}})
+		v, err := f.try(t, data.Ingest{}, "a.csv", c.text)
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
@@ -169,7 +179,8 @@ func TestIngest_SameContentIsTheSameVersion(t *testing.T) {
 	b := f.ingest(t, "renamed.csv", small)
 	c := f.ingest(t, "a.csv", strings.Replace(small, "2.5", "2.6", 1))
 	if a.N != 1 || b.N != 1 || b.Digest != a.Digest || c.N != 2 || c.Digest == a.Digest {
-		t.Errorf("versions %s %.8s, %s %.8s, %s %.8s", a.Ref(), a.Digest, b.Ref(), b.Digest, c.Ref(), c.Digest)
+		t.Errorf("versions %s %.8s, %s %.8s, %s %.8s", a.Ref(), a.Digest, b.Ref(), b.Digest,
+			c.Ref(), c.Digest)
 	}
 	again := open(t).ingest(t, "a.csv", small)
 	if again.Digest != a.Digest {
@@ -183,9 +194,8 @@ func TestIngest_SameContentIsTheSameVersion(t *testing.T) {
 func TestIngest_RecordsWhatIsKnown(t *testing.T) {
 	f := open(t)
 	at := time.Date(2011, 5, 1, 0, 0, 0, 0, time.UTC)
-	_, err := f.Ingest(t.Context(), project, data.Ingest{
-		Dataset: "d", Files: []string{f.write(t, "a.csv", small)}, Time: "at", Key: "id", Label: "temp",
-		Commit: "abc", Parents: []data.Ref{{Dataset: "x", N: 3}}, At: at})
+	_, err := f.try(t, data.Ingest{Time: "at", Key: "id", Label: "temp", Commit: "abc",
+		Parents: []data.Ref{{Dataset: "x", N: 3}}, At: at}, "a.csv", small)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -199,7 +209,8 @@ func TestIngest_RecordsWhatIsKnown(t *testing.T) {
 		!v.FromAt.Equal(at.AddDate(0, -4, 0)) || !v.ToAt.Equal(at.AddDate(0, -4, 2)) {
 		t.Errorf("version %+v", v)
 	}
-	records, err := f.ledger.List(t.Context(), ledger.Filter{Types: []string{event.DatasetVersionCreatedType}})
+	records, err := f.ledger.List(t.Context(),
+		ledger.Filter{Types: []string{event.DatasetVersionCreatedType}})
 	if err != nil || len(records) != 1 {
 		t.Fatalf("%d events, %v", len(records), err)
 	}
@@ -280,10 +291,10 @@ func TestIngest_ReadsWhatItWrote(t *testing.T) {
 
 func TestIngest_ReadsJSONLines(t *testing.T) {
 	f := open(t)
-	path := f.write(t, "a.jsonl", `{"a":1,"at":"2011-01-01T00:00:00+02:00","s":"007","b":true}
+	v, err := f.try(t, data.Ingest{Time: "at"}, "a.jsonl", `
+{"a":1,"at":"2011-01-01T00:00:00+02:00","s":"007","b":true}
 {"a":2.5,"at":"2011-01-02T00:00:00Z","s":"x","more":1}
 `)
-	v, err := f.Ingest(t.Context(), project, data.Ingest{Dataset: "d", Files: []string{path}, Time: "at"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -300,8 +311,7 @@ func TestNew_DoesNotOpenDuckDBAndRemovesLeftovers(t *testing.T) {
 	if err := f.Close(); err != nil {
 		t.Fatal(err)
 	}
-	_, err := f.Ingest(context.Background(), project, data.Ingest{Dataset: "d",
-		Files: []string{f.write(t, "a.csv", small)}})
+	_, err := f.try(t, data.Ingest{}, "a.csv", small)
 	if !fairlead.Is(err, fairlead.Unavailable) {
 		t.Errorf("after close: %v", err)
 	}

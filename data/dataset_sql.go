@@ -7,7 +7,8 @@ import (
 	"github.com/fairlead-ml/fairlead/store"
 )
 
-func ensureDataset(tx *store.Tx, p fairlead.Project, name string, nowMS int64) (k int64, err error) {
+func ensureDataset(tx *store.Tx, p fairlead.Project, name string,
+	nowMS int64) (k int64, err error) {
 	if _, err := tx.Exec(`insert into dataset (project_k, name, created_ms) values (?, ?, ?)
 		on conflict (project_k, name) do nothing`, p.K, name, nowMS); err != nil {
 		return 0, err
@@ -68,7 +69,8 @@ func scanVersion(scan func(dest ...any) error, more ...any) (*Version, error) {
 	if err != nil {
 		return nil, err
 	}
-	v.FromAt, v.ToAt, v.CreatedAt = fairlead.FromMS(from), fairlead.FromMS(to), fairlead.FromMS(created)
+	v.FromAt, v.ToAt = fairlead.FromMS(from), fairlead.FromMS(to)
+	v.CreatedAt = fairlead.FromMS(created)
 	if err := json.Unmarshal([]byte(columns), &v.Columns); err != nil {
 		return nil, err
 	}

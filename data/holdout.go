@@ -101,7 +101,8 @@ func (pt *part) check() error {
 	}
 	if c.Type != Datetime {
 		return fairlead.Errorf(fairlead.Invalid,
-			"column %q of dataset %s is of type %s and should be %s", c.Name, v.Dataset, c.Type, howTo[Datetime])
+			"column %q of dataset %s is of type %s and should be %s", c.Name, v.Dataset, c.Type,
+			howTo[Datetime])
 	}
 	return nil
 }

@@ -115,18 +115,23 @@ func TestSplit_LeavesWhatIsOldEnoughAsItIs(t *testing.T) {
 func TestSplit_RefusesWhatLeavesNothing(t *testing.T) {
 	f := open(t)
 	ten, none := f.dataset(t, "ten", hourly(0, 10)), f.requests(t, "none")
+	column := func(name string) data.Holdout {
+		return data.Holdout{Last: 1, TimeColumn: map[string]string{"ten": name}}
+	}
 	for name, c := range map[string]struct {
 		refs []data.Ref
 		h    data.Holdout
 		code fairlead.Code
 		says string
 	}{
-		"all rows":     {[]data.Ref{ten}, data.Holdout{Last: 10 * time.Hour}, fairlead.Invalid, "shorter"},
-		"no rows":      {[]data.Ref{none}, data.Holdout{Last: time.Hour}, fairlead.Precondition, "empty"},
-		"no length":    {[]data.Ref{ten}, data.Holdout{}, fairlead.Invalid, "longer"},
-		"no version":   {[]data.Ref{{Dataset: "x", N: 1}}, data.Holdout{Last: 1}, fairlead.NotFound, "x/1"},
-		"other column": {[]data.Ref{ten}, data.Holdout{Last: 1, TimeColumn: map[string]string{"ten": "att"}}, fairlead.Invalid, `did you mean "at"`},
-		"not a time":   {[]data.Ref{ten}, data.Holdout{Last: 1, TimeColumn: map[string]string{"ten": "x"}}, fairlead.Invalid, "2011-03-01T00:00:00Z"},
+		"all rows": {[]data.Ref{ten},
+			data.Holdout{Last: 10 * time.Hour}, fairlead.Invalid, "shorter"},
+		"no rows":   {[]data.Ref{none}, data.Holdout{Last: time.Hour}, fairlead.Precondition, "empty"},
+		"no length": {[]data.Ref{ten}, data.Holdout{}, fairlead.Invalid, "longer"},
+		"no version": {[]data.Ref{{Dataset: "x", N: 1}},
+			data.Holdout{Last: 1}, fairlead.NotFound, "x/1"},
+		"other column": {[]data.Ref{ten}, column("att"), fairlead.Invalid, `did you mean "at"`},
+		"not a time":   {[]data.Ref{ten}, column("x"), fairlead.Invalid, "2011-03-01T00:00:00Z"},
 	} {
 		_, _, err := f.Split(t.Context(), project, c.refs, c.h)
 		if !fairlead.Is(err, c.code) || !strings.Contains(err.Error(), c.says) {
@@ -154,11 +159,13 @@ func TestHoldoutReads_AreCounted(t *testing.T) {
 		}
 	}
 	reads, err := f.HoldoutReads(t.Context(), project, holdout)
-	want := data.HoldoutRead{Model: "bikes", Version: 4, Purpose: "gate", Actor: "system:gate", At: wall}
+	want := data.HoldoutRead{Model: "bikes", Version: 4, Purpose: "gate", Actor: "system:gate",
+		At: wall}
 	if err != nil || len(reads) != 2 || reads[0] != want || reads[1].Version != 3 {
 		t.Errorf("reads %+v, %v", reads, err)
 	}
-	if err := record(data.Ref{Dataset: "holdout", N: 9}, 1); !fairlead.Is(err, fairlead.NotFound) {
+	err = record(data.Ref{Dataset: "holdout", N: 9}, 1)
+	if !fairlead.Is(err, fairlead.NotFound) {
 		t.Errorf("unknown holdout: %v", err)
 	}
 }
@@ -185,7 +192,8 @@ func TestCreate_RoundTripsEachType(t *testing.T) {
 		{Name: "l", Type: data.Long, Ints: []int64{1 << 60, 2, 3}, Valid: []bool{true, false, true}},
 		{Name: "lf", Type: data.Long, Floats: []float64{1, math.NaN(), -3}},
 		{Name: "b", Type: data.Boolean, Floats: []float64{1, 0, math.NaN()}},
-		{Name: "s", Type: data.String, Strings: []string{"", "ü", "x"}, Valid: []bool{true, true, false}},
+		{Name: "s", Type: data.String, Strings: []string{"", "ü", "x"},
+			Valid: []bool{true, true, false}},
 		{Name: "t", Type: data.Datetime, Times: []time.Time{at, {}, at.Add(time.Hour)}},
 		{Name: `"odd' name`, Type: data.String, Strings: []string{"a", "b", "c"}},
 	}}
@@ -234,7 +242,8 @@ func TestCreate_AllowsNoRowsAndRefusesNonsense(t *testing.T) {
 		"short validity": {{Name: "x", Type: data.String, Strings: []string{"a"}, Valid: []bool{}}},
 		"same name":      {{Name: "x", Type: data.Double}, {Name: "X", Type: data.Double}},
 	} {
-		_, err := f.Create(t.Context(), project, data.Create{Dataset: "d", Table: data.Table{Columns: columns}})
+		_, err := f.Create(t.Context(), project,
+			data.Create{Dataset: "d", Table: data.Table{Columns: columns}})
 		if !fairlead.Is(err, fairlead.Invalid) {
 			t.Errorf("%s: %v", name, err)
 		}

@@ -151,8 +151,8 @@ func (s *Service) Create(ctx context.Context, p fairlead.Project, c Create) (*Ve
 	if c.Time == "" || c.Table.Rows() == 0 {
 		d.from, d.to = c.FromAt, c.ToAt
 	}
-	for i := range c.Table.Columns {
-		d.columns = append(d.columns, Column{Name: c.Table.Columns[i].Name, Type: c.Table.Columns[i].Type})
+	for _, tc := range c.Table.Columns {
+		d.columns = append(d.columns, Column{Name: tc.Name, Type: tc.Type})
 	}
 	if tc := c.Table.Column(c.Time); c.Time != "" && (tc == nil || tc.Type != Datetime) {
 		return nil, fairlead.Errorf(fairlead.Invalid,
