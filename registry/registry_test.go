@@ -362,6 +362,14 @@ func TestModelDir_WritesTheFilesOfTheVersion(t *testing.T) {
 	b.refused(err, fairlead.Precondition, "outside of this server")
 }
 
+func TestCreateVersion_SealsItsFiles(t *testing.T) {
+	b := open(t)
+	id := b.model("bikes", 1)[0]
+	at := tracking.Place{Owner: tracking.LoggedModelOwner(id), Path: "MLmodel"}
+	err := b.tr.PutArtifact(t.Context(), project, at, strings.NewReader("another model"))
+	b.refused(err, fairlead.Precondition, `version 1 of "bikes"`)
+}
+
 func TestModel_TagsStagesAndRename(t *testing.T) {
 	b := open(t)
 	b.model("bikes", 3)

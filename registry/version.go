@@ -9,6 +9,7 @@ import (
 	"github.com/fairlead-ml/fairlead/data"
 	"github.com/fairlead-ml/fairlead/event"
 	"github.com/fairlead-ml/fairlead/store"
+	"github.com/fairlead-ml/fairlead/tracking"
 )
 
 // States of a version.
@@ -73,7 +74,7 @@ type NewVersion struct {
 }
 
 // CreateVersion adds the next version of an existing model. The source must be
-// vouched for by a run or logged model of the same project.
+// vouched for by a run or logged model of the same project; its files are sealed.
 func (s *Service) CreateVersion(ctx context.Context, tx *store.Tx, p fairlead.Project,
 	n NewVersion) (*Version, error) {
 	if err := validateTags(n.Tags); err != nil {
@@ -97,6 +98,12 @@ func (s *Service) CreateVersion(ctx context.Context, tx *store.Tx, p fairlead.Pr
 	}
 	for _, t := range n.Tags {
 		if err := upsertVersionTag(tx, v, t); err != nil {
+			return nil, err
+		}
+	}
+	if at, ok := tracking.ParseURI(storage); ok {
+		err := s.tracking.Seal(tx, p, at, fmt.Sprintf("version %d of %q", v.N, v.Model))
+		if err != nil {
 			return nil, err
 		}
 	}

@@ -78,7 +78,8 @@ func ownedBy(parts []string, owner func(string) blob.Owner) (blob.Owner, string,
 }
 
 // PutArtifact streams r into the place. NotFound when the owner is not an active
-// one of this project.
+// one of this project; Precondition when the place is sealed and r differs from
+// what is there.
 func (s *Service) PutArtifact(ctx context.Context, p fairlead.Project, at Place,
 	r io.Reader) error {
 	err := s.db.Read(ctx, func(tx *store.Tx) error { return s.requireOwner(tx, p, at.Owner) })
@@ -92,8 +93,14 @@ func (s *Service) PutArtifact(ctx context.Context, p fairlead.Project, at Place,
 	if err != nil {
 		return err
 	}
+	if old, err := s.blobs.Stat(ctx, p, at.Owner, at.Path); err == nil && old == obj {
+		return nil // sent again
+	}
 	return s.db.Write(ctx, store.Control, func(tx *store.Tx) error {
 		if err := s.requireOwner(tx, p, at.Owner); err != nil {
+			return err
+		}
+		if err := requireUnsealed(tx, p, at); err != nil {
 			return err
 		}
 		return s.blobs.Link(tx, p, at.Owner, at.Path, obj)
@@ -113,6 +120,32 @@ func (s *Service) requireOwner(tx *store.Tx, p fairlead.Project, o blob.Owner) (
 	return err
 }
 
+// Seal keeps the files at and below the place as they are, for good: a model
+// version was registered from them, and what was judged must be what is served.
+func (s *Service) Seal(tx *store.Tx, p fairlead.Project, at Place, reason string) error {
+	return insertSeal(tx, p, at, reason)
+}
+
+// requireUnsealed is Precondition when a seal covers the place, or lies below it.
+func requireUnsealed(tx *store.Tx, p fairlead.Project, at Place) error {
+	seals, err := sealsOf(tx, p, at.Owner)
+	if err != nil {
+		return err
+	}
+	for _, seal := range seals {
+		if within(at.Path, seal.Key) || within(seal.Key, at.Path) {
+			return fairlead.Errorf(fairlead.Precondition,
+				"%q belongs to %s, whose files never change; log a new model", at.Path, seal.Value)
+		}
+	}
+	return nil
+}
+
+// within reports whether path is dir or lies below it.
+func within(path, dir string) bool {
+	return dir == "" || path == dir || strings.HasPrefix(path, dir+"/")
+}
+
 // OpenArtifact returns the content of a file; the caller closes it.
 func (s *Service) OpenArtifact(ctx context.Context, p fairlead.Project, at Place) (*os.File,
 	blob.Object, error) {
@@ -127,7 +160,8 @@ func (s *Service) ListArtifacts(ctx context.Context, p fairlead.Project, at Plac
 }
 
 // DeleteArtifacts removes the file, or everything below the directory, at the
-// place. An owner's root is refused: delete the run or the model.
+// place. An owner's root is refused: delete the run or the model. Precondition
+// when any of it is sealed.
 func (s *Service) DeleteArtifacts(ctx context.Context, p fairlead.Project, at Place) error {
 	path, err := blob.CleanPath(at.Path)
 	if err != nil {
@@ -138,6 +172,9 @@ func (s *Service) DeleteArtifacts(ctx context.Context, p fairlead.Project, at Pl
 		return err
 	}
 	return s.db.Write(ctx, store.Control, func(tx *store.Tx) error {
+		if err := requireUnsealed(tx, p, at); err != nil {
+			return err
+		}
 		if len(below) == 0 {
 			return s.blobs.Unlink(tx, p, at.Owner, path)
 		}

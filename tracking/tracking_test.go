@@ -306,6 +306,29 @@ func TestArtifacts_AreKeptByOwnerAndProject(t *testing.T) {
 	b.refused(err, fairlead.NotFound, "plots/a.txt")
 }
 
+func TestSeal_KeepsFilesAsTheyAre(t *testing.T) {
+	b := open(t)
+	ctx := t.Context()
+	r := b.run(tracking.NewRun{})
+	at := func(path string) tracking.Place {
+		return tracking.Place{Owner: tracking.RunOwner(r.ID), Path: path}
+	}
+	b.must(b.svc.PutArtifact(ctx, project, at("model/MLmodel"), strings.NewReader("a")))
+	b.must(b.db.Write(ctx, store.Control, func(tx *store.Tx) error {
+		return b.svc.Seal(tx, project, at("model"), "bikes version 1")
+	}))
+	b.must(b.svc.PutArtifact(ctx, project, at("model/MLmodel"), strings.NewReader("a")))
+	b.must(b.svc.PutArtifact(ctx, project, at("models/MLmodel"), strings.NewReader("b")))
+	for _, path := range []string{"model/MLmodel", "model/more"} {
+		err := b.svc.PutArtifact(ctx, project, at(path), strings.NewReader("b"))
+		b.refused(err, fairlead.Precondition, "belongs to bikes version 1")
+	}
+	for _, path := range []string{"model", "model/MLmodel"} {
+		b.refused(b.svc.DeleteArtifacts(ctx, project, at(path)), fairlead.Precondition, "never change")
+	}
+	b.must(b.svc.DeleteArtifacts(ctx, project, at("models")))
+}
+
 func TestParsePath_MapsTheLayoutAndRefusesEscapes(t *testing.T) {
 	for path, want := range map[string]string{
 		"1/abc/artifacts/model/MLmodel":  "run abc model/MLmodel",

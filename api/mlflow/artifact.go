@@ -5,7 +5,6 @@ import (
 	"mime"
 	"net/http"
 	"path"
-	"strconv"
 	"strings"
 
 	"github.com/fairlead-ml/fairlead"
@@ -111,7 +110,6 @@ func (a *API) getArtifact(c *call) error {
 	defer f.Close()
 	h := c.w.Header()
 	h.Set("Content-Type", contentType(at.Path))
-	h.Set("Content-Length", strconv.FormatInt(obj.Bytes, 10))
 	h.Set("Content-Disposition", mime.FormatMediaType("attachment",
 		map[string]string{"filename": path.Base(at.Path)}))
 	h.Set("X-Content-Type-Options", "nosniff")

@@ -148,3 +148,13 @@ create table logged_model_metric (
 	is_nan bigint not null,
 	primary key (model_k, key_k, dataset_name, dataset_digest, run_k, step, ts, value, is_nan)
 ) without rowid;
+
+-- Files below a sealed path are what somebody registered: they never change.
+create table seal (
+	project_k bigint not null,
+	owner_kind text not null,
+	owner_id text not null,
+	path text not null,
+	reason text not null,
+	primary key (project_k, owner_kind, owner_id, path)
+);

@@ -1,0 +1,85 @@
+package mlflow_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+)
+
+// post sends one request over a kept connection.
+func (s *server) post(b *testing.B, path, body string) {
+	resp, err := s.Client().Post(s.URL+api+path, "application/json", strings.NewReader(body))
+	if err != nil {
+		b.Error(err)
+		return
+	}
+	if answer := readAll(b, resp); resp.StatusCode != http.StatusOK {
+		b.Errorf("%s: %s", path, answer)
+	}
+	resp.Body.Close()
+}
+
+func BenchmarkLogMetric(b *testing.B) {
+	s := serve(b)
+	run := s.newRun(b)
+	for i := 0; b.Loop(); i++ {
+		s.post(b, "runs/log-metric",
+			fmt.Sprintf(`{"run_id":%q,"key":"loss","value":0.5,"timestamp":%d,"step":%d}`, run, i, i))
+	}
+}
+
+// BenchmarkLogBatch sends batches of 1000 metrics with 10 keys from 16 clients.
+func BenchmarkLogBatch(b *testing.B) {
+	s := serve(b)
+	s.Client().Transport.(*http.Transport).MaxIdleConnsPerHost = 16
+	var clients atomic.Int64
+	b.SetParallelism(8)
+	b.ReportAllocs()
+	b.RunParallel(func(pb *testing.PB) {
+		run, client := s.newRun(b), clients.Add(1)
+		for step := 0; pb.Next(); step += 100 {
+			var body strings.Builder
+			fmt.Fprintf(&body, `{"run_id":%q,"metrics":[`, run)
+			for i := range 1000 {
+				if i > 0 {
+					body.WriteByte(',')
+				}
+				fmt.Fprintf(&body, `{"key":"m%d","value":%d.25,"timestamp":%d,"step":%d}`,
+					i%10, client*int64(i), 1700000000000+i, step+i/10)
+			}
+			body.WriteString("]}")
+			s.post(b, "runs/log-batch", body.String())
+		}
+	})
+	b.ReportMetric(float64(b.N)*1000/b.Elapsed().Seconds(), "metrics/s")
+}
+
+func BenchmarkGetRun(b *testing.B) {
+	s := serve(b)
+	run := s.newRun(b)
+	for b.Loop() {
+		s.ok(b, "GET", api+"runs/get?run_id="+run, "", nil)
+	}
+}
+
+func BenchmarkGetHistory(b *testing.B) {
+	s := serve(b)
+	run := s.newRun(b)
+	for k := range 25 {
+		var body strings.Builder
+		fmt.Fprintf(&body, `{"run_id":%q,"metrics":[`, run)
+		for i := range 1000 {
+			if i > 0 {
+				body.WriteByte(',')
+			}
+			fmt.Fprintf(&body, `{"key":"loss","value":0.%d,"timestamp":1,"step":%d}`, i+1, k*1000+i)
+		}
+		body.WriteString("]}")
+		s.post(b, "runs/log-batch", body.String())
+	}
+	for b.Loop() {
+		s.ok(b, "GET", api+"metrics/get-history?metric_key=loss&run_id="+run, "", nil)
+	}
+}
