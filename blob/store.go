@@ -11,8 +11,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"syscall"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/fairlead-ml/fairlead"
 	"github.com/fairlead-ml/fairlead/store"
@@ -157,48 +160,68 @@ func (s *Store) place(ctx context.Context, all []staging) (err error) {
 	}()
 	s.placing.RLock()
 	defer s.placing.RUnlock()
+	fresh := slices.DeleteFunc(slices.Clone(all), s.has)
+	if err := s.syncAll(fresh); err != nil {
+		return diskError("store a blob", err)
+	}
 	dirs := map[string]bool{}
 	objects := make([]Object, len(all))
 	for i, st := range all {
+		dirs[st.Digest[:2]] = true // also when a concurrent Put has not synced it yet
+		objects[i] = st.Object
+	}
+	for _, st := range fresh {
 		if err := s.rename(st, dirs); err != nil {
 			return diskError("store a blob", err)
 		}
-		objects[i] = st.Object
 	}
 	for dir := range dirs {
-		if err := s.syncDir(dir); err != nil {
+		if err := s.sync(dir); err != nil {
 			return diskError("store a blob", err)
 		}
 	}
 	return s.record(ctx, objects)
 }
 
-// rename moves staged content to its place unless it is there already, and notes
-// the directories that must be synced.
-func (s *Store) rename(st staging, dirs map[string]bool) error {
-	dir, dest := st.Digest[:2], place(st.Digest)
-	dirs[dir] = true
-	if info, err := s.root.Lstat(dest); err == nil && info.Size() == st.Bytes {
-		return nil
+// has reports whether the content is in its place already.
+func (s *Store) has(st staging) bool {
+	info, err := s.root.Lstat(place(st.Digest))
+	return err == nil && info.Size() == st.Bytes
+}
+
+// syncParallel is how many files are synced at once: the file system commits
+// what waits together.
+const syncParallel = 16
+
+func (s *Store) syncAll(all []staging) error {
+	var group errgroup.Group
+	group.SetLimit(syncParallel)
+	for _, st := range all {
+		group.Go(func() error { return s.sync(st.name) })
 	}
-	if err := s.syncFile(st.name); err != nil {
+	return group.Wait()
+}
+
+// rename moves staged content to its place, and notes in dirs when a directory
+// had to be made.
+func (s *Store) rename(st staging, dirs map[string]bool) error {
+	dest := place(st.Digest)
+	err := s.root.Rename(st.name, dest)
+	if !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	err := s.root.Rename(st.name, dest)
-	if errors.Is(err, fs.ErrNotExist) {
-		if err := s.root.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
-			return err
-		}
-		dirs["."] = true
-		err = s.root.Rename(st.name, dest)
+	if err := s.root.Mkdir(st.Digest[:2], 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
 	}
-	return err
+	dirs["."] = true
+	return s.root.Rename(st.name, dest)
 }
 
 // place is a digest's path below the store's root.
 func place(digest string) string { return digest[:2] + "/" + digest[2:] }
 
-func (s *Store) syncFile(name string) error {
+// sync makes a file's content, or a directory's entries, durable.
+func (s *Store) sync(name string) error {
 	f, err := s.root.Open(name)
 	if err != nil {
 		return err
@@ -206,8 +229,6 @@ func (s *Store) syncFile(name string) error {
 	defer f.Close()
 	return f.Sync()
 }
-
-func (s *Store) syncDir(name string) error { return s.syncFile(name) }
 
 // recordChunk bounds the rows of one write, so that others get their turn.
 const recordChunk = 500
