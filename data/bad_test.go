@@ -92,6 +92,10 @@ func TestIngest_SaysWhatIsWrongAndWhere(t *testing.T) {
 			[]string{"d row 1", "(1.5)", "2"}},
 		"more": {"a.csv", small, expect(spec.Expectation{Column: "temp", Max: ptr(2)}),
 			[]string{"d row 2", "(2.5)"}},
+		"least time": {"a.csv", small, expect(spec.Expectation{Column: "at", Min: ptr(2)}),
+			[]string{`"at" is of type datetime`, "a number"}},
+		"other number": {"a.csv", small,
+			expect(spec.Expectation{Column: "temp", Values: []any{1.5, 2}}), []string{"d row 2", "(2.5)"}},
 		"other value": {"a.csv", small, expect(spec.Expectation{Column: "city", Values: []any{"Oslo"}}),
 			[]string{"d row 2", "(Ås)"}},
 	} {
@@ -121,17 +125,19 @@ func ptr(f float64) *float64 { return &f }
 
 func TestIngest_ExpectedTypesDecide(t *testing.T) {
 	f := open(t)
-	path := f.write(t, "a.csv", "code,count,gone,flag,x\n1,1,,1,1\n2,2,,0,2\n")
+	path := f.write(t, "a.csv", "code,count,gone,flag,x,when\n1,1,,1,1,2011-01-01\n2,2,,0,2,\n")
 	v, err := f.Ingest(t.Context(), project, data.Ingest{Dataset: "d", Files: []string{path},
 		Expect: []spec.Expectation{
 			{Column: "code", Type: "text", Required: true}, {Column: "count", Type: "number"},
 			{Column: "gone", Type: "number"}, {Column: "absent", Type: "number"},
-			{Column: "flag", Values: []any{0, 1}}, {Column: "x", Type: "integer", Min: ptr(1), Max: ptr(2)},
+			{Column: "flag", Values: []any{0, 1}},
+			{Column: "when", Type: "time", Values: []any{"2011-01-01T00:00:00Z"}},
+			{Column: "x", Type: "integer", Min: ptr(1), Max: ptr(2)},
 		}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if types(v.Columns) != "code:string count:double gone:double flag:long x:long" {
+	if types(v.Columns) != "code:string count:double gone:double flag:long x:long when:datetime" {
 		t.Errorf("types %s", types(v.Columns))
 	}
 }
@@ -188,8 +194,11 @@ func TestIngest_KeepsTheNewestPart(t *testing.T) {
 // agree on its rows and types: nothing is lost, and no failure is our own.
 func FuzzIngest(f *testing.F) {
 	s := open(f)
-	for _, seed := range []string{small, "x\n1\n", "x;y\n\"a\";\n", "a,b\r\n1,\"\"\"\"\r\n", "x\n \n1\n",
-		"x,y\n\n1,2", "x,y\n\"1\n2\",3\n", "x\n2011-01-01T00:00:00.1+01\n", "\ufeffx\n-0\n", "x,y\n1e400,NA\n"} {
+	for _, seed := range []string{
+		small, "x\n1\n", "x;y\n\"a\";\n", "a,b\r\n1,\"\"\"\"\r\n", "x\n \n1\n", "x\n\f\n1\n",
+		"x,y\n\n1,2", "x,y\n\"1\n2\",3\n", "x\n2011-01-01T00:00:00.1+01\n", "\ufeffx\n-0\n",
+		"x,y\n1e400,NA\n", "x\n1\n\n\n2\n", "x\n\x03\r`",
+	} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

@@ -85,6 +85,9 @@ func (src *source) checkRoles(in *Ingest) error {
 		if c != nil && e.Type != "" && c.Type != expectedTypes[e.Type] {
 			return src.wrongType(c, e.Type)
 		}
+		if c != nil && (e.Min != nil || e.Max != nil) && !numeric(c.Type) {
+			return src.wrongType(c, "number")
+		}
 	}
 	if c := src.column(in.Time); c != nil && c.Type != Datetime {
 		return src.wrongType(c, "time")
@@ -139,10 +142,12 @@ func (s *Service) verify(ctx context.Context, d *draft, in *Ingest) error {
 		}
 	}
 	for _, e := range in.Expect {
-		if slices.ContainsFunc(d.columns, func(c Column) bool { return c.Name == e.Column }) {
-			if err := s.checkExpectation(ctx, d, e); err != nil {
-				return err
-			}
+		i := slices.IndexFunc(d.columns, func(c Column) bool { return c.Name == e.Column })
+		if i < 0 {
+			continue
+		}
+		if err := s.checkExpectation(ctx, d, e, d.columns[i].Type); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -167,7 +172,8 @@ func (s *Service) checkKey(ctx context.Context, d *draft, key string) error {
 	})
 }
 
-func (s *Service) checkExpectation(ctx context.Context, d *draft, e spec.Expectation) error {
+func (s *Service) checkExpectation(ctx context.Context, d *draft, e spec.Expectation,
+	kind string) error {
 	c := ident(e.Column)
 	checks := []struct {
 		on         bool
@@ -176,7 +182,7 @@ func (s *Service) checkExpectation(ctx context.Context, d *draft, e spec.Expecta
 		{e.Required, c + " is null", "is missing; give it a value, or say `required: false`"},
 		{e.Min != nil, c + " < " + number(e.Min), "is less than the least allowed, " + number(e.Min)},
 		{e.Max != nil, c + " > " + number(e.Max), "is more than the most allowed, " + number(e.Max)},
-		{len(e.Values) > 0, "cast(" + c + " as varchar) not in (" + texts(e.Values) + ")",
+		{len(e.Values) > 0, c + " is not null and not coalesce(" + oneOf(c, kind, e.Values) + ", false)",
 			"is not one of the values allowed"},
 	}
 	for _, k := range checks {
@@ -197,12 +203,14 @@ func number(f *float64) string {
 	return strconv.FormatFloat(*f, 'g', -1, 64)
 }
 
-func texts(values []any) string {
+// oneOf is the condition that a value is among those allowed, compared as the
+// column's type; a value that is not of the type equals nothing.
+func oneOf(column, kind string, values []any) string {
 	out := make([]string, len(values))
 	for i, v := range values {
-		out[i] = literal(fmt.Sprint(v))
+		out[i] = "try_cast(" + literal(fmt.Sprint(v)) + " as " + sqlTypes[kind] + ")"
 	}
-	return strings.Join(out, ", ")
+	return column + " in (" + strings.Join(out, ", ") + ")"
 }
 
 // refuseFirst is Invalid for the first row where the condition holds.
