@@ -8,7 +8,11 @@ import (
 )
 
 const noop = `project: p
-pipeline: {steps: {a: {run: "true", cache: false}, b: {run: "true", cache: false}, c: {run: "true", cache: false}}}
+pipeline:
+  steps:
+    a: {run: "true", cache: false}
+    b: {run: "true", cache: false}
+    c: {run: "true", cache: false}
 `
 
 // BenchmarkThreeSteps is one run of three steps that do nothing, from its start to

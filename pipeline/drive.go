@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/fairlead-ml/fairlead"
 	"github.com/fairlead-ml/fairlead/blob"
@@ -98,17 +99,17 @@ func (s *Service) drive(ctx context.Context, r *job.Run) error {
 	if err != nil {
 		stop(job.ErrStopping) // the job decides what becomes of the steps
 		d.drain()
-		return errors.Join(err, d.tidy(context.Cause(ctx), err))
+		return errors.Join(err, d.tidy(context.Cause(ctx)))
 	}
 	d.dismiss(math.MinInt)
 	d.drain()
 	return d.finish(context.WithoutCancel(ctx))
 }
 
-// tidy removes the working files of a driver that gave up, unless its steps go on
-// under the next one.
-func (d *driver) tidy(cause, err error) error {
-	if errors.Is(cause, job.ErrStopping) || errors.Is(errors.Join(cause, err), job.ErrFenced) {
+// tidy removes the working files of a cancelled run. After any other error steps
+// may live and go on under the next driver; Sweep removes what then is left.
+func (d *driver) tidy(cause error) error {
+	if !errors.Is(cause, job.ErrCancelled) {
 		return nil
 	}
 	return os.RemoveAll(d.workDir())
@@ -218,6 +219,7 @@ func (d *driver) loop(ctx context.Context) error {
 			err = d.received(ctx, r)
 		case <-ctx.Done():
 			return context.Cause(ctx)
+		case <-d.deadline():
 		}
 		if err != nil {
 			return err
@@ -258,6 +260,9 @@ func (d *driver) look(ctx context.Context) (done bool, err error) {
 		refit, ok := d.parts[Refit]
 		return d.settled() && ok && refit.State.Final(), nil
 	}
+	if err := d.cut(ctx, v.needed); err != nil {
+		return false, err
+	}
 	d.dismiss(v.needed)
 	for n := Shared; n <= v.needed && d.active < d.limit; n++ {
 		if err := d.schedule(ctx, n); err != nil {
@@ -278,7 +283,8 @@ func (d *driver) verdict() verdict {
 		if !ok {
 			continue
 		}
-		o := outcome{started: true, ended: part.State.Final(), failed: part.State == Failed}
+		o := outcome{started: true, ended: part.State.Final(), failed: part.State == Failed,
+			cut: part.State == Cancelled}
 		if part.Value != nil {
 			o.value, o.has = *part.Value, true
 		}
@@ -292,6 +298,42 @@ func (d *driver) late() bool {
 	u := d.plan.goal.until
 	return u != nil && u.Within.Duration > 0 &&
 		d.Clock.Now().Sub(d.run.Started) >= u.Within.Duration
+}
+
+// deadline fires when the wall time that the tries may take is over; it never
+// does when it is over already, or there is no such limit.
+func (d *driver) deadline() <-chan time.Time {
+	if u := d.plan.goal.until; u == nil || u.Within.Duration == 0 || d.late() {
+		return nil
+	}
+	end := d.run.Started.Add(d.plan.goal.until.Within.Duration)
+	return time.After(end.Sub(d.Clock.Now()))
+}
+
+// cut ends the tries that still run when their time is over. Until one try is
+// good they may go on: a run without a candidate would help nobody.
+func (d *driver) cut(ctx context.Context, needed int) error {
+	if !d.late() || !d.someGood(needed) {
+		return nil
+	}
+	for n := 1; n <= needed; n++ {
+		if part, ok := d.parts[n]; ok && !part.State.Final() {
+			if err := d.conclude(ctx, part, Cancelled, "the time budget ended"); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// someGood reports whether one of the tries up to needed has succeeded.
+func (d *driver) someGood(needed int) bool {
+	for n := 1; n <= needed; n++ {
+		if part, ok := d.parts[n]; ok && part.State == Succeeded {
+			return true
+		}
+	}
+	return false
 }
 
 // dismiss ends the steps of tries that can no longer matter.
@@ -354,7 +396,11 @@ func (d *driver) perform(ctx context.Context, step spec.Step, n int) error {
 		return err
 	}
 	part := d.parts[n]
-	t := &task{part: part, spec: step, row: part.steps[step.Name], params: d.params(n)[step.Name]}
+	t := &task{part: part, spec: step, params: d.params(n)[step.Name]}
+	if begun := part.steps[step.Name]; begun != nil {
+		row := *begun // the goroutine's own, until it sends it back
+		t.row = &row
+	}
 	if err := d.resolve(ctx, t); err != nil {
 		return err
 	}
@@ -487,7 +533,7 @@ func (d *driver) conclude(ctx context.Context, part *part, state State, why stri
 		return nil
 	}
 	part.State, part.Reason, d.changed = state, why, true
-	if state == Failed {
+	if state != Succeeded {
 		part.cancel(errNotNeeded)
 	}
 	if part.N == Shared {

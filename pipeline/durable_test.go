@@ -85,11 +85,15 @@ func TestCancel_EndsTheStepsAndRegistersNothing(t *testing.T) {
 	if r.State != pipeline.Cancelled || r.Version != 0 || r.Tries[1].State != pipeline.Cancelled {
 		t.Errorf("%s: %s, tries %+v", r.State, r.Reason, r.Tries)
 	}
-	if got := w.states(t, id); got["prepare"] != pipeline.Succeeded || got["train"] != pipeline.Cancelled {
-		t.Errorf("steps %v", got)
+	steps := w.states(t, id)
+	if steps["prepare"] != pipeline.Succeeded || steps["train"] != pipeline.Cancelled {
+		t.Errorf("steps %v", steps)
 	}
 	if alive(t, dir) {
 		t.Error("the step is alive")
+	}
+	if _, err := os.Stat(filepath.Join(w.dir, "pipeline", id)); !os.IsNotExist(err) {
+		t.Errorf("working files are left: %v", err)
 	}
 	run, err := w.tracking.Run(t.Context(), w.p, r.Tries[1].Run)
 	check(t, err)
@@ -139,6 +143,7 @@ func TestWhy_NamesThePartThatChanged(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	st := w.chain(t, chainFiles)
+	deeper := strings.Replace(chain, "depth: 3", "depth: 4", 1)
 	first := w.good(t, st)
 	why, err := w.Why(t.Context(), w.p, first.ID, "train")
 	check(t, err)
@@ -157,11 +162,11 @@ func TestWhy_NamesThePartThatChanged(t *testing.T) {
 		}},
 		{"back", "prepare", "input raw", func() pipeline.Start { return st }},
 		{"param", "train", "param depth", func() pipeline.Start {
-			return w.chain(t, chainFiles.with("fairlead.yaml", strings.Replace(chain, "depth: 3", "depth: 4", 1)))
+			return w.chain(t, chainFiles.with("fairlead.yaml", deeper))
 		}},
 		{"command", "evaluate", "command", func() pipeline.Start {
-			text := strings.Replace(chain, "depth: 3", "depth: 4", 1)
-			return w.chain(t, chainFiles.with("fairlead.yaml", strings.Replace(text, "sh evaluate.sh", "sh ./evaluate.sh", 1)))
+			text := strings.Replace(deeper, "sh evaluate.sh", "sh ./evaluate.sh", 1)
+			return w.chain(t, chainFiles.with("fairlead.yaml", text))
 		}},
 		{"code", "prepare", "code prepare.sh", func() pipeline.Start {
 			return w.chain(t, chainFiles.with("prepare.sh", chainFiles["prepare.sh"]+" # changed"))
@@ -185,12 +190,12 @@ func TestWhy_NamesThePartThatChanged(t *testing.T) {
 	}
 }
 
-func (w *world) evaluate(t *testing.T, ctx context.Context, st pipeline.Start, model, label string) (
-	map[string]float64, error) {
+func (w *world) evaluate(t *testing.T, ctx context.Context, st pipeline.Start, model,
+	label string) (map[string]float64, error) {
 	t.Helper()
 	return w.Evaluate(ctx, w.p, pipeline.EvaluateRequest{SpecRev: st.SpecRev, Commit: st.Commit,
-		ModelDir: model, Data: w.dataset(t, "holdout", 1, "kept rows"), Dir: filepath.Join(w.dir, "eval"),
-		Label: label})
+		ModelDir: model, Data: w.dataset(t, "holdout", 1, "kept rows"),
+		Dir: filepath.Join(w.dir, "eval"), Label: label})
 }
 
 func evaluateFiles(t *testing.T, script string) (f files, model, notes string) {
@@ -221,7 +226,8 @@ func TestEvaluate_RunsTheStepOnOtherData(t *testing.T) {
 	}
 	check(t, os.Remove(filepath.Join(model, "MLmodel")))
 	check(t, os.WriteFile(filepath.Join(model, "MLmodel"), []byte("n"), 0o444))
-	if _, err := w.evaluate(t, t.Context(), st, model, "other"); err != nil || read(t, notes) != "x\nx\n" {
+	_, err := w.evaluate(t, t.Context(), st, model, "other")
+	if err != nil || read(t, notes) != "x\nx\n" {
 		t.Errorf("another model: %v", err)
 	}
 }
@@ -230,7 +236,8 @@ func TestEvaluate_RefusesWhatCannotBeEvaluated(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	for name, c := range map[string]struct{ script, want string }{
-		"fails":   {"echo bad model >&2; exit 1", "step evaluate failed with exit status 1; the end of its log:\n  bad model"},
+		"fails": {"echo bad model >&2; exit 1",
+			"step evaluate failed with exit status 1; the end of its log:\n  bad model"},
 		"silent":  {"true", "step evaluate printed no metric"},
 		"killed":  {"kill -KILL $$", "failed with exit status 137 (signal killed)"},
 		"not one": {`echo "::metric wape=many"`, "printed no metric"},
@@ -286,6 +293,7 @@ func TestRun_RunsAStepAgainWhoseShimWasKilled(t *testing.T) {
 	check(t, err)
 	a, err := w.jobs.LastAttempt(t.Context(), w.p.K, r.Job, "try1.train.1")
 	check(t, err)
+	waitFor(t, filepath.Join(a.Dir, "shim.json"))
 	var who struct{ Shim struct{ PID int } }
 	check(t, json.Unmarshal([]byte(read(t, filepath.Join(a.Dir, "shim.json"))), &who))
 	check(t, os.WriteFile(filepath.Join(dir, "go"), nil, 0o600))
@@ -349,5 +357,23 @@ func TestRun_CachedStepBringsWhatItLogged(t *testing.T) {
 	want := "train_rows validation.mae validation.wape solver train.depth"
 	if strings.Join(got, " ") != want {
 		t.Errorf("the cached run has %v", got)
+	}
+}
+
+func TestSweep_RemovesOnlyWhatHasEnded(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	dir := t.TempDir()
+	id := w.begin(t, w.chain(t, chainFiles.with("train.sh", waiting(dir)+chainFiles["train.sh"])))
+	waitFor(t, filepath.Join(dir, "started"))
+	stale := filepath.Join(w.dir, "pipeline", "pr_gone")
+	check(t, os.MkdirAll(stale, 0o700))
+	check(t, w.Sweep(t.Context()))
+	if _, err := os.Stat(stale); !os.IsNotExist(err) {
+		t.Errorf("%v", err)
+	}
+	check(t, os.WriteFile(filepath.Join(dir, "go"), nil, 0o600))
+	if r := w.await(t, id); r.State != pipeline.Succeeded {
+		t.Errorf("%s: %s", r.State, r.Reason)
 	}
 }

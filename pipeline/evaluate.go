@@ -87,7 +87,9 @@ func (s *Service) newEvaluation(ctx context.Context, p fairlead.Project, req Eva
 		return nil, err
 	}
 	if e.env, err = s.environment(ctx, p, e.spec, req.Commit, func(string) {}); err != nil {
-		return nil, err
+		// Not the model's fault, so neither Invalid nor Precondition.
+		return nil, fairlead.Errorf(fairlead.Unavailable, "the environment of step %s cannot be had: %s",
+			e.step.Name, fairlead.MessageOf(err)).Because(err)
 	}
 	if e.dataPath, err = s.Data.Path(ctx, p, req.Data); err != nil {
 		return nil, err
@@ -150,12 +152,11 @@ func (e *evaluation) known(ctx context.Context) (points []Point, err error) {
 	return points, err
 }
 
-// maxLost is how often an evaluation is run again whose shim died.
+// maxLost is how many attempts at an evaluation may be killed, or lose their shim.
 const maxLost = 5
 
-// run runs the step, and again when its shim was lost.
+// run runs the step, and again when it was lost or killed.
 func (e *evaluation) run(ctx context.Context) ([]Point, error) {
-	var exit shim.Exit
 	for n := 1; n <= maxLost; n++ {
 		root := filepath.Join(e.req.Dir, e.req.Label, strconv.Itoa(n))
 		dir := filepath.Join(root, "shim")
@@ -163,15 +164,16 @@ func (e *evaluation) run(ctx context.Context) ([]Point, error) {
 		if err != nil {
 			return nil, err
 		}
-		if exit, err = await(ctx, h); err != nil {
+		exit, err := await(ctx, h)
+		if err != nil {
 			return nil, err
 		}
-		if exit.State != shim.Lost {
+		if exit.State != shim.Lost && exit.State != shim.Killed { // by an earlier call that was ended
 			return e.finished(ctx, dir, exit)
 		}
 	}
 	return nil, fairlead.Errorf(fairlead.Unavailable,
-		"the process that watched step %s died %d times", e.step.Name, maxLost)
+		"step %s was killed %d times before it could end", e.step.Name, maxLost)
 }
 
 func (e *evaluation) startOrAttach(ctx context.Context, dir string, dirs scratch) (*shim.Handle,
@@ -221,9 +223,6 @@ func await(ctx context.Context, h *shim.Handle) (shim.Exit, error) {
 
 // finished reads what an ended step printed, and keeps it.
 func (e *evaluation) finished(ctx context.Context, dir string, exit shim.Exit) ([]Point, error) {
-	if exit.State == shim.Killed {
-		return nil, fairlead.Errorf(fairlead.Unavailable, "step %s was killed", e.step.Name)
-	}
 	if !exit.OK() {
 		return nil, fairlead.Errorf(fairlead.Precondition, "%s", failure(e.step.Name, dir, exit))
 	}

@@ -2,15 +2,12 @@ package pipeline
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"strings"
 
-	"github.com/fairlead-ml/fairlead"
 	"github.com/fairlead-ml/fairlead/blob"
 	"github.com/fairlead-ml/fairlead/data"
-	"github.com/fairlead-ml/fairlead/job/shim"
 	"github.com/fairlead-ml/fairlead/registry"
 	"github.com/fairlead-ml/fairlead/store"
 	"github.com/fairlead-ml/fairlead/tracking"
@@ -19,9 +16,6 @@ import (
 // finish stores the outcome of the run: the winner's model is registered with
 // what led to it, in the transaction that ends the run and its job.
 func (d *driver) finish(ctx context.Context) error {
-	if err := d.abandon(ctx); err != nil {
-		return err
-	}
 	if err := os.RemoveAll(d.workDir()); err != nil { // all that counts is stored elsewhere
 		return err
 	}
@@ -94,37 +88,6 @@ func (d *driver) ignoreTries(ctx context.Context, tx *store.Tx) error {
 		}
 	}
 	return nil
-}
-
-// abandon ends steps that an earlier driver left running and that no longer
-// matter: nothing of a run is alive when it has ended.
-func (d *driver) abandon(ctx context.Context) error {
-	for _, part := range d.parts {
-		for _, row := range part.steps {
-			if row.State.Final() || row.jobStep == "" {
-				continue
-			}
-			a, err := d.Jobs.LastAttempt(ctx, d.p.K, d.run.Job, row.jobStep)
-			if err != nil {
-				return err
-			}
-			if err := kill(ctx, a.Dir); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-func kill(ctx context.Context, dir string) error {
-	h, err := shim.Attach(dir)
-	if fairlead.Is(err, fairlead.NotFound) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	return errors.Join(h.Kill(ctx), h.Close())
 }
 
 // modelStep returns the step whose output is the candidate: the refit's if that

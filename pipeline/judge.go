@@ -10,6 +10,7 @@ type outcome struct {
 	started bool
 	ended   bool
 	failed  bool
+	cut     bool    // ended because the time budget was over; no failure, and no winner
 	value   float64 // of the measure; counts when measured
 	has     bool
 }
@@ -26,7 +27,8 @@ type verdict struct {
 // ended, so that the same values give the same winner whatever ran faster: the
 // first try that reaches the threshold ends the search, once all before it have
 // ended. Otherwise the best one wins, the earlier of two equal ones. late says
-// that the time budget is over: tries that have not started are left out.
+// that the time budget is over: tries that have not started are left out. (That
+// alone depends on how fast things are.)
 func judge(m measure, tries []outcome, late bool) verdict {
 	v := verdict{needed: len(tries)}
 	if late {
@@ -34,7 +36,7 @@ func judge(m measure, tries []outcome, late bool) verdict {
 	}
 	reached := 0
 	for i, t := range tries[:v.needed] {
-		if t.ended && !t.failed && m.reached(t) {
+		if t.good() && m.reached(t) {
 			v.needed, reached = i+1, i+1
 			break
 		}
@@ -51,6 +53,9 @@ func judge(m measure, tries []outcome, late bool) verdict {
 	v.reason = m.reason(tries, v, reached > 0)
 	return v
 }
+
+// good reports whether a try may win.
+func (t outcome) good() bool { return t.ended && !t.failed && !t.cut }
 
 func startedTries(tries []outcome) int {
 	n := 0
@@ -77,7 +82,7 @@ func (m measure) reached(t outcome) bool {
 func (m measure) best(tries []outcome) int {
 	best := 0
 	for i, t := range tries {
-		if t.failed {
+		if !t.good() {
 			continue
 		}
 		if best == 0 || m.better(t, tries[best-1]) {
@@ -108,10 +113,19 @@ func (m measure) reason(tries []outcome, v verdict, reached bool) string {
 			m, m.bound(best.value), v.winner, len(tries))
 	}
 	text := "one try, no search"
+	failed, done := 0, v.needed
+	for _, t := range tries[:v.needed] {
+		if t.failed {
+			failed++
+		}
+		if t.cut {
+			done--
+		}
+	}
 	switch {
-	case v.needed < len(tries):
+	case done < len(tries):
 		text = fmt.Sprintf("time budget of %s ended after %d of %d tries",
-			m.until.Within, v.needed, len(tries))
+			m.until.Within, done, len(tries))
 	case m.until != nil:
 		text = "budget ended after " + count(len(tries), "try", "tries")
 	case len(tries) > 1:
@@ -123,7 +137,7 @@ func (m measure) reason(tries []outcome, v verdict, reached bool) string {
 			text += fmt.Sprintf(" at try %d", v.winner)
 		}
 	}
-	if failed := failedTries(tries[:v.needed]); failed > 0 {
+	if failed > 0 {
 		text += fmt.Sprintf("; %d failed", failed)
 	}
 	return text
@@ -135,16 +149,6 @@ func (m measure) bound(value float64) string {
 		return number(value) + " <= " + number(*m.until.AtMost)
 	}
 	return number(value) + " >= " + number(*m.until.AtLeast)
-}
-
-func failedTries(tries []outcome) int {
-	n := 0
-	for _, t := range tries {
-		if t.failed {
-			n++
-		}
-	}
-	return n
 }
 
 func number(v float64) string { return strconv.FormatFloat(v, 'g', 6, 64) }

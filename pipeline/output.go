@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -11,6 +12,7 @@ import (
 	"github.com/fairlead-ml/fairlead"
 	"github.com/fairlead-ml/fairlead/blob"
 	"github.com/fairlead-ml/fairlead/spec"
+	"github.com/fairlead-ml/fairlead/store"
 )
 
 // collect stores the outputs that a step declares, and returns them with the
@@ -57,6 +59,35 @@ func (s *Service) collectOne(ctx context.Context, name, path string) (Output, []
 		files[i].Path = name + "/" + files[i].Path
 	}
 	return out, files, nil
+}
+
+// Sweep removes the working files of runs that have ended without removing them,
+// as in a crash. It is called before jobs start.
+func (s *Service) Sweep(ctx context.Context) error {
+	dirs, err := os.ReadDir(s.dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("sweep working files: %w", err)
+	}
+	for _, e := range dirs {
+		var ended bool
+		err := s.DB.Read(ctx, func(tx *store.Tx) (err error) {
+			ended, err = hasEnded(tx, e.Name())
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("sweep working files: %w", err)
+		}
+		if !ended {
+			continue
+		}
+		if err := os.RemoveAll(filepath.Join(s.dir, e.Name())); err != nil {
+			return fmt.Errorf("sweep working files: %w", err)
+		}
+	}
+	return nil
 }
 
 // checkout returns a pristine copy of the code that steps see, written once for

@@ -76,10 +76,10 @@ type Service struct {
 	dir string // where runs keep their working files
 }
 
-// New returns the stage, whose working files live in dir/work, and registers its
+// New returns the stage, whose working files live in dir/pipeline, and registers its
 // jobs. The database's schema must include Schema().
 func New(deps Deps, dir string) (*Service, error) {
-	dir, err := filepath.Abs(filepath.Join(dir, "work"))
+	dir, err := filepath.Abs(filepath.Join(dir, "pipeline"))
 	if err != nil {
 		return nil, err
 	}

@@ -222,3 +222,13 @@ func trackingRunOf(tx *store.Tx, stepID string) (run string, err error) {
 		join pipeline_try t on t.run_k = s.run_k and t.n = s.n where s.id = ?`, stepID).Scan(&run)
 	return run, err
 }
+
+// hasEnded reports whether no run of that id, in any project, is still to go on.
+func hasEnded(tx *store.Tx, id string) (bool, error) {
+	var state State
+	err := tx.QueryRow("select state from pipeline_run where id = ?", id).Scan(&state)
+	if errors.Is(err, store.ErrNoRows) {
+		return true, nil
+	}
+	return state.Final(), err
+}

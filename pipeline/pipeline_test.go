@@ -29,9 +29,12 @@ pipeline:
 var chainFiles = files{
 	"fairlead.yaml": chain,
 	"data/raw.csv":  "never seen by a step",
-	"prepare.sh":    `test ! -e data/raw.csv && cp $FAIRLEAD_IN_RAW $FAIRLEAD_OUT_TRAIN && echo v > $FAIRLEAD_OUT_VALIDATION`,
-	"train.sh":      `mkdir -p $FAIRLEAD_OUT_MODEL/sub && cat $FAIRLEAD_IN_TRAIN > $FAIRLEAD_OUT_MODEL/MLmodel && echo "$FAIRLEAD_PARAMS" > $FAIRLEAD_OUT_MODEL/sub/params`,
-	"evaluate.sh":   `wc -c $FAIRLEAD_IN_MODEL/MLmodel && echo "::metric wape=0.25 mae=3"`,
+	"prepare.sh": `test ! -e data/raw.csv && cp $FAIRLEAD_IN_RAW $FAIRLEAD_OUT_TRAIN &&
+		echo v > $FAIRLEAD_OUT_VALIDATION`,
+	"train.sh": `mkdir -p $FAIRLEAD_OUT_MODEL/sub &&
+		cat $FAIRLEAD_IN_TRAIN > $FAIRLEAD_OUT_MODEL/MLmodel &&
+		echo "$FAIRLEAD_PARAMS" > $FAIRLEAD_OUT_MODEL/sub/params`,
+	"evaluate.sh": `wc -c $FAIRLEAD_IN_MODEL/MLmodel && echo "::metric wape=0.25 mae=3"`,
 }
 
 func (w *world) chain(t *testing.T, f files) pipeline.Start {
@@ -56,13 +59,14 @@ func TestRun_RegistersTheModelWithItsLineage(t *testing.T) {
 		return err
 	}))
 	by := v.ProducedBy
-	if by.PipelineRun != r.ID || by.Commit != st.Commit || by.SpecRev != st.SpecRev || by.Cause != "user" ||
-		fmt.Sprint(by.Datasets) != "[raw/1 holdout/1]" {
+	if by.PipelineRun != r.ID || by.Commit != st.Commit || by.SpecRev != st.SpecRev ||
+		by.Cause != "user" || fmt.Sprint(by.Datasets) != "[raw/1 holdout/1]" {
 		t.Errorf("lineage %+v", by)
 	}
 	dir := filepath.Join(t.TempDir(), "model")
 	check(t, w.registry.ModelDir(t.Context(), w.p, "p", 1, dir))
-	if got := read(t, filepath.Join(dir, "MLmodel")) + read(t, filepath.Join(dir, "sub/params")); got != "rows{\"depth\":3}\n" {
+	got := read(t, filepath.Join(dir, "MLmodel")) + read(t, filepath.Join(dir, "sub/params"))
+	if got != "rows{\"depth\":3}\n" {
 		t.Errorf("the model's files hold %q", got)
 	}
 	run, err := w.tracking.Run(t.Context(), w.p, v.RunID)
@@ -78,6 +82,8 @@ func TestRun_UnchangedIsAnsweredFromTheCache(t *testing.T) {
 	w := newWorld(t)
 	st := w.chain(t, chainFiles)
 	first := w.good(t, st)
+	all := map[string]pipeline.State{"prepare": "succeeded", "train": "succeeded",
+		"evaluate": "succeeded"}
 	for name, change := range map[string]func() (pipeline.Start, map[string]pipeline.State){
 		"nothing": func() (pipeline.Start, map[string]pipeline.State) { return st, nil },
 		"another commit with the same files": func() (pipeline.Start, map[string]pipeline.State) {
@@ -85,17 +91,18 @@ func TestRun_UnchangedIsAnsweredFromTheCache(t *testing.T) {
 		},
 		"one byte of code": func() (pipeline.Start, map[string]pipeline.State) {
 			return w.chain(t, chainFiles.with("prepare.sh", chainFiles["prepare.sh"]+"\n")),
-				map[string]pipeline.State{"prepare": "succeeded", "train": "succeeded", "evaluate": "succeeded"}
+				all
 		},
 		"a param": func() (pipeline.Start, map[string]pipeline.State) {
-			return w.chain(t, chainFiles.with("fairlead.yaml", strings.Replace(chain, "depth: 3", "depth: 4", 1))),
+			text := strings.Replace(chain, "depth: 3", "depth: 4", 1)
+			return w.chain(t, chainFiles.with("fairlead.yaml", text)),
 				map[string]pipeline.State{"train": "succeeded", "evaluate": "succeeded"}
 		},
 		"one byte of data": func() (pipeline.Start, map[string]pipeline.State) {
 			other := st
 			other.Inputs = maps.Clone(st.Inputs)
 			other.Inputs["raw"] = w.dataset(t, "raw", 2, "rowz")
-			return other, map[string]pipeline.State{"prepare": "succeeded", "train": "succeeded", "evaluate": "succeeded"}
+			return other, all
 		},
 		"the same data under another name": func() (pipeline.Start, map[string]pipeline.State) {
 			other := st
@@ -123,13 +130,16 @@ func TestRun_TellsHowAStepFailed(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	for name, c := range map[string]struct{ step, want string }{
-		"status":  {`{run: "echo no such column >&2; exit 3"}`, "step s failed with exit status 3; the end of its log:\n  no such column"},
-		"signal":  {`{run: "kill -SEGV $$"}`, "step s was ended by the signal segmentation fault"},
-		"hang":    {`{run: "sleep 60", timeout: 100ms}`, "step s took longer than its timeout"},
-		"nothing": {`{run: "true", out: [model]}`, `step s ended well, but left no output "model"; write it to the path in FAIRLEAD_OUT_MODEL`},
-		"empty":   {`{run: "mkdir $FAIRLEAD_OUT_MODEL", out: [model]}`, "left no output"},
-		"link":    {`{run: "ln -s /etc/passwd $FAIRLEAD_OUT_MODEL", out: [model]}`, "neither a file nor a directory"},
-		"metric":  {`{run: "echo '::metric a$b=1'"}`, "a name that cannot be stored"},
+		"status": {`{run: "echo no such column >&2; exit 3"}`,
+			"step s failed with exit status 3; the end of its log:\n  no such column"},
+		"signal": {`{run: "kill -SEGV $$"}`, "step s was ended by the signal segmentation fault"},
+		"hang":   {`{run: "sleep 60", timeout: 100ms}`, "step s took longer than its timeout"},
+		"nothing": {`{run: "true", out: [model]}`, `step s ended well, but left no output "model"; ` +
+			`write it to the path in FAIRLEAD_OUT_MODEL`},
+		"empty": {`{run: "mkdir $FAIRLEAD_OUT_MODEL", out: [model]}`, "left no output"},
+		"link": {`{run: "ln -s /etc/passwd $FAIRLEAD_OUT_MODEL", out: [model]}`,
+			"neither a file nor a directory"},
+		"metric": {`{run: "echo '::metric a$b=1'"}`, "a name that cannot be stored"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			st := w.commit(t, files{"fairlead.yaml": "project: p\npipeline: {steps: {s: " + c.step + "}}\n"})

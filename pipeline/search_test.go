@@ -73,7 +73,8 @@ func TestSearch_RefitsTheWinner(t *testing.T) {
 	r := w.good(t, w.chain(t, f))
 	dir := filepath.Join(t.TempDir(), "model")
 	check(t, w.registry.ModelDir(t.Context(), w.p, "p", r.Version, dir))
-	if got := read(t, filepath.Join(dir, "rows")) + read(t, filepath.Join(dir, "depth")); got != "t\nv\n40" {
+	got := read(t, filepath.Join(dir, "rows")) + read(t, filepath.Join(dir, "depth"))
+	if got != "t\nv\n40" {
 		t.Errorf("the model was made from %q", got)
 	}
 	var v *registry.Version
@@ -156,12 +157,28 @@ func TestSearch_RefitThatFailsFailsTheRun(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	f, _ := searchFiles(t)
-	r := w.run(t, w.chain(t, f.with("train.sh", f["train.sh"]+"\ntest -z \"$FAIRLEAD_IN_VALIDATION\"")))
+	f = f.with("train.sh", f["train.sh"]+"\ntest -z \"$FAIRLEAD_IN_VALIDATION\"")
+	r := w.run(t, w.chain(t, f))
 	if r.State != pipeline.Failed || r.Version != 0 ||
 		r.Reason != "the refit of the winner failed: step train failed with exit status 1" {
 		t.Errorf("%s: %s", r.State, r.Reason)
 	}
-	if _, err := os.Stat(filepath.Join(w.dir, "work", r.ID)); !os.IsNotExist(err) {
+	if _, err := os.Stat(filepath.Join(w.dir, "pipeline", r.ID)); !os.IsNotExist(err) {
 		t.Errorf("working files are left: %v", err)
+	}
+}
+
+func TestSearch_CutsATryThatHangsWhenTheTimeIsOver(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	f, _ := searchFiles(t)
+	f = f.with("evaluate.sh", `case $(cat $FAIRLEAD_IN_MODEL/depth) in 50) sleep 60;; esac
+		`+f["evaluate.sh"])
+	f = f.with("fairlead.yaml", strings.NewReplacer("[60, 50, 40, 30, 20, 10]", "[60, 50]",
+		"at_most: 0.4", "at_most: 0.1, within: 1s").Replace(search))
+	r := w.good(t, w.chain(t, f))
+	if r.Reason != "time budget of 1s ended after 1 of 2 tries; best validation.wape 0.6 at try 1" ||
+		r.Tries[3].State != pipeline.Cancelled {
+		t.Errorf("%s; tries %+v", r.Reason, r.Tries)
 	}
 }
