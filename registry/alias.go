@@ -44,8 +44,8 @@ func (s *Service) DeleteAlias(ctx context.Context, tx *store.Tx, p fairlead.Proj
 
 func validateClientAlias(alias string) error {
 	if alias == LiveAlias {
-		return fairlead.Errorf(fairlead.Denied, "the alias 'live' is moved by releases alone; give the "+
-			"version the alias 'candidate', and it goes through packaging, gate and release")
+		return fairlead.Errorf(fairlead.Denied, "the alias 'live' is moved by releases alone; "+
+			"give the version the alias 'candidate', and it goes through packaging, gate and release")
 	}
 	return validateAlias(alias)
 }

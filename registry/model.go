@@ -2,7 +2,6 @@ package registry
 
 import (
 	"context"
-	"errors"
 
 	"github.com/fairlead-ml/fairlead"
 	"github.com/fairlead-ml/fairlead/event"
@@ -117,10 +116,14 @@ func (s *Service) RenameModel(ctx context.Context, tx *store.Tx, p fairlead.Proj
 	if err := requireFree(tx, m, 0); err != nil {
 		return err
 	}
-	if bound, err := anyPackaged(tx, m.k); err != nil || bound {
-		return errors.Join(err, fairlead.Errorf(fairlead.Precondition,
+	packaged, err := anyPackaged(tx, m.k)
+	if err != nil {
+		return err
+	}
+	if packaged {
+		return fairlead.Errorf(fairlead.Precondition,
 			"the model %q has packaged versions, which carry its name; register under %q instead",
-			name, to))
+			name, to)
 	}
 	m.Name = to
 	err = updateModel(tx, m, s.nowMS())

@@ -27,7 +27,7 @@ func (s *Service) resolveSource(tx *store.Tx, p fairlead.Project, n *NewVersion)
 	}
 	if n.Source == "" {
 		if n.LoggedModelID == "" {
-			return "", fairlead.Errorf(fairlead.Invalid, "Missing value for required parameter 'source'.")
+			return "", tracking.ErrMissing("source")
 		}
 		n.Source = "models:/" + n.LoggedModelID
 	}

@@ -58,8 +58,8 @@ func insertVersion(tx *store.Tx, v *Version) error {
 	if err != nil {
 		return fmt.Errorf("lineage of a version of %s: %w", v.Model, err)
 	}
-	err = tx.QueryRow("update model set last_n = last_n + 1, updated_ms = ? where k = ? returning last_n",
-		v.CreatedMS, v.modelK).Scan(&v.N)
+	err = tx.QueryRow(`update model set last_n = last_n + 1, updated_ms = ? where k = ?
+		returning last_n`, v.CreatedMS, v.modelK).Scan(&v.N)
 	if err != nil {
 		return err
 	}

@@ -43,7 +43,8 @@ func loadInputs(tx *store.Tx, runs []*Run) error {
 			var in DatasetInput
 			var tags string
 			d := &in.Dataset
-			err := row.Scan(&k, &d.Name, &d.Digest, &d.SourceType, &d.Source, &d.Schema, &d.Profile, &tags)
+			err := row.Scan(&k, &d.Name, &d.Digest, &d.SourceType, &d.Source, &d.Schema, &d.Profile,
+				&tags)
 			if err != nil {
 				return err
 			}

@@ -48,7 +48,8 @@ func insertHistory(tx *store.Tx, runK int64, points []point) error {
 func upsertLatest(tx *store.Tx, runK int64, points []newest) error {
 	args := make([]any, 0, 8*len(points))
 	for _, p := range points {
-		args = append(args, runK, p.key, p.step, p.ts, p.value, p.nan, optional(p.low), optional(p.high))
+		args = append(args, runK, p.key, p.step, p.ts, p.value, p.nan,
+			optional(p.low), optional(p.high))
 	}
 	return insertRows(tx,
 		"insert into latest (run_k, key_k, step, ts, value, is_nan, low, high)", moveLatest, 8, args)
@@ -70,7 +71,8 @@ var moveLatest = " on conflict (run_k, key_k) do update set " +
 
 func ifNewer(column string) string {
 	return column + ` = case when (excluded.step, excluded.ts, excluded.value) >=
-		(latest.step, latest.ts, latest.value) then excluded.` + column + " else latest." + column + " end"
+		(latest.step, latest.ts, latest.value)
+		then excluded.` + column + " else latest." + column + " end"
 }
 
 func readHistory(tx *store.Tx, runK int64, key string, after historyCursor, limit int) ([]Metric,
@@ -180,7 +182,8 @@ func writeModelMetrics(tx *store.Tx, p fairlead.Project, runK int64, metrics []M
 			models[m.ModelID] = k
 		}
 		pt := points[i]
-		args = append(args, k, pt.key, m.DatasetName, m.DatasetDigest, runK, pt.step, pt.ts, pt.value, pt.nan)
+		args = append(args, k, pt.key, m.DatasetName, m.DatasetDigest, runK, pt.step, pt.ts,
+			pt.value, pt.nan)
 	}
 	return insertRows(tx, `insert into logged_model_metric (model_k, key_k, dataset_name,
 		dataset_digest, run_k, step, ts, value, is_nan)`, " on conflict do nothing", 9, args)

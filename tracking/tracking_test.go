@@ -1,11 +1,14 @@
 package tracking_test
 
 import (
+	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"math"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -164,6 +167,47 @@ func TestLogBatch_ParamsNeverChange(t *testing.T) {
 		"was already logged with value='0.1'")
 	if r := b.get(r.ID); len(r.Metrics) != 0 || r.Params[0].Value != "0.1" {
 		t.Errorf("a refused batch left %+v", r)
+	}
+}
+
+func TestLogBatch_ConcurrentRetriesStoreEachPointOnce(t *testing.T) {
+	b := open(t)
+	r := b.run(tracking.NewRun{})
+	var wg sync.WaitGroup
+	for client := range 8 {
+		wg.Go(func() {
+			for i := range 20 { // batches overlap between clients, and new keys race
+				var batch tracking.Batch
+				for step := range 30 {
+					batch.Metrics = append(batch.Metrics, metric(fmt.Sprint("k", i), float64(step), int64(step)))
+				}
+				batch.Params = []tracking.Param{{Key: fmt.Sprint("p", i), Value: "1"}}
+				if client == 0 && i%2 == 0 { // a refused batch teaches nothing
+					bad := batch
+					bad.Params = []tracking.Param{{Key: fmt.Sprint("p", i), Value: "2"},
+						{Key: fmt.Sprint("new", i), Value: "2"}}
+					b.svc.LogBatch(context.Background(), project, r.ID, bad)
+					continue
+				}
+				if err := b.svc.LogBatch(context.Background(), project, r.ID, batch); err != nil &&
+					!fairlead.Is(err, fairlead.Invalid) {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	for i := range 20 {
+		page, err := b.svc.MetricHistory(t.Context(), project, r.ID, fmt.Sprint("k", i), 0, "")
+		b.must(err)
+		if len(page.Items) != 30 {
+			t.Errorf("k%d has %d points", i, len(page.Items))
+		}
+	}
+	for _, m := range b.get(r.ID).Metrics {
+		if m.Value != 29 {
+			t.Errorf("latest %+v", m)
+		}
 	}
 }
 

@@ -31,7 +31,8 @@ func (c *call) body() ([]byte, error) {
 			"the request is longer than %d bytes; split it up", tooLong.Limit)
 	}
 	if err != nil {
-		return nil, fairlead.Errorf(fairlead.Invalid, "the request's body did not arrive whole").Because(err)
+		return nil, fairlead.Errorf(fairlead.Invalid,
+			"the request's body did not arrive whole").Because(err)
 	}
 	return b, nil
 }

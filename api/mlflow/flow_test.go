@@ -86,12 +86,9 @@ func TestRoutes_HoldEverythingRecorded(t *testing.T) {
 	have := map[string]bool{}
 	for _, r := range mlflow.New(nil, nil, nil).Routes() {
 		have[r.Method+" "+r.Path] = true
-		if strings.HasPrefix(r.Path, "/api/") && !have[r.Method+" "+r.Path] {
-			t.Errorf("%s %s", r.Method, r.Path)
-		}
 	}
-	for _, line := range strings.Fields(strings.ReplaceAll(string(text), " ", "\x00")) {
-		if route := strings.ReplaceAll(line, "\x00", " "); !have[route] {
+	for route := range strings.Lines(string(text)) {
+		if route = strings.TrimSpace(route); !have[route] {
 			t.Errorf("the client calls %q, which the table lacks", route)
 		}
 	}

@@ -85,7 +85,8 @@ func (a *API) searchLoggedModels(c *call) error {
 	var orders []tracking.ModelOrder
 	c.each("order_by", func(o *args) {
 		order := tracking.ModelOrder{Field: o.need("field_name"), Desc: !o.bool("ascending", true),
-			Dataset: tracking.DatasetFilter{Name: o.str("dataset_name"), Digest: o.str("dataset_digest")}}
+			Dataset: tracking.DatasetFilter{Name: o.str("dataset_name"),
+				Digest: o.str("dataset_digest")}}
 		if order.Dataset.Digest != "" && order.Dataset.Name == "" {
 			o.fail(fairlead.Errorf(fairlead.Invalid,
 				"`dataset_digest` can only be specified if `dataset_name` is also specified."))

@@ -9,6 +9,9 @@ import (
 	"github.com/fairlead-ml/fairlead/tracking"
 )
 
+// fast decodes without reflection. Invalid UTF-8 is replaced, as encoding/json does.
+var fast = sonic.Config{ValidateString: true}.Froze()
+
 // fastMetric is a metric with the types that clients ordinarily send. Anything
 // else in a request sends it through args, which is slower and says what is wrong.
 type fastMetric struct {
@@ -43,12 +46,12 @@ func (a *API) logMetric(c *call) error {
 }
 
 func readMetric(b []byte) (string, tracking.Metric, error) {
-	var fast struct {
+	var in struct {
 		RunID string `json:"run_id"`
 		fastMetric
 	}
-	if sonic.ConfigDefault.Unmarshal(b, &fast) == nil && fast.RunID != "" && fast.complete() {
-		return fast.RunID, fast.metric(), nil
+	if fast.Unmarshal(b, &in) == nil && in.RunID != "" && in.complete() {
+		return in.RunID, in.metric(), nil
 	}
 	q, err := parseArgs(b)
 	if err != nil {
@@ -94,34 +97,34 @@ func readBatch(b []byte) (string, tracking.Batch, error) {
 
 // fastBatch decodes a batch whose every value has its ordinary type.
 func fastBatch(b []byte) (string, tracking.Batch, bool) {
-	var fast struct {
+	var in struct {
 		RunID   string           `json:"run_id"`
 		Metrics []fastMetric     `json:"metrics"`
 		Params  []tracking.Param `json:"params"`
 		Tags    []tracking.Tag   `json:"tags"`
 	}
-	if sonic.ConfigDefault.Unmarshal(b, &fast) != nil || fast.RunID == "" {
+	if fast.Unmarshal(b, &in) != nil || in.RunID == "" {
 		return "", tracking.Batch{}, false
 	}
-	batch := tracking.Batch{Params: fast.Params, Tags: fast.Tags,
-		Metrics: make([]tracking.Metric, len(fast.Metrics))}
-	for i := range fast.Metrics {
-		if !fast.Metrics[i].complete() {
+	batch := tracking.Batch{Params: in.Params, Tags: in.Tags,
+		Metrics: make([]tracking.Metric, len(in.Metrics))}
+	for i := range in.Metrics {
+		if !in.Metrics[i].complete() {
 			return "", tracking.Batch{}, false
 		}
-		batch.Metrics[i] = fast.Metrics[i].metric()
+		batch.Metrics[i] = in.Metrics[i].metric()
 	}
-	for _, p := range fast.Params {
+	for _, p := range in.Params {
 		if p.Key == "" {
 			return "", tracking.Batch{}, false
 		}
 	}
-	for _, t := range fast.Tags {
+	for _, t := range in.Tags {
 		if t.Key == "" {
 			return "", tracking.Batch{}, false
 		}
 	}
-	return fast.RunID, batch, true
+	return in.RunID, batch, true
 }
 
 // getHistory returns one page of a metric's points.
@@ -139,7 +142,8 @@ func (a *API) getHistory(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.replyJSON(appendHistory(make([]byte, 0, 96*len(page.Items)+64), name, page.Items, page.Next))
+	b := make([]byte, 0, 96*len(page.Items)+64)
+	return c.replyJSON(appendHistory(b, name, page.Items, page.Next))
 }
 
 // appendHistory writes the points without reflection: a page has up to 25,000.

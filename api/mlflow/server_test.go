@@ -1,7 +1,6 @@
 package mlflow_test
 
 import (
-	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -108,7 +107,7 @@ func (s *server) routes() []string {
 	return slices.Compact(out)
 }
 
-// post sends a body and returns status and answer.
+// send sends a body and returns status and answer.
 func (s *server) send(t testing.TB, method, path, body string) (int, string) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, s.URL+path, strings.NewReader(body))
@@ -120,9 +119,5 @@ func (s *server) send(t testing.TB, method, path, body string) (int, string) {
 		t.Fatal(err)
 	}
 	defer resp.Body.Close()
-	var b strings.Builder
-	if _, err := fmt.Fprint(&b, readAll(t, resp)); err != nil {
-		t.Fatal(err)
-	}
-	return resp.StatusCode, b.String()
+	return resp.StatusCode, readAll(t, resp)
 }

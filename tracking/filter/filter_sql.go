@@ -18,7 +18,8 @@ func (c Comparison) Match(column string) (cond string, args []any) {
 		for _, v := range c.List {
 			args = append(args, v)
 		}
-		return column + " " + strings.ToLower(string(c.Op)) + " (" + store.Placeholders(len(args)) + ")", args
+		in := " " + strings.ToLower(string(c.Op)) + " (" + store.Placeholders(len(args)) + ")"
+		return column + in, args
 	case Like:
 		return column + " glob ?", []any{glob(c.Value.(string))}
 	case ILike:

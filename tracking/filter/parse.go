@@ -99,8 +99,8 @@ func (p *parser) comparison() (c Comparison, err error) {
 		return c, err
 	}
 	if ops := p.lang.comparators(c.Kind, c.Key); !slices.Contains(ops, c.Op) {
-		return c, fairlead.Errorf(fairlead.Invalid,
-			"Invalid comparator '%s' for %s '%s'. Valid comparators are %s", c.Op, c.Kind, c.Key, list(ops))
+		return c, fairlead.Errorf(fairlead.Invalid, "Invalid comparator '%s' for %s '%s'. "+
+			"Valid comparators are %s", c.Op, c.Kind, c.Key, list(ops))
 	}
 	switch c.Op {
 	case IsNull, IsNotNull:
