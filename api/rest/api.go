@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"path"
 	"reflect"
 	"strings"
 	"time"
@@ -67,6 +68,7 @@ func New(s Services, version string) *API {
 	cfg := huma.DefaultConfig("Fairlead", version)
 	cfg.OpenAPIPath, cfg.DocsPath, cfg.SchemasPath = "", "", ""
 	cfg.CreateHooks = nil // no $schema links in answers
+	cfg.Components.Schemas = huma.NewMapRegistry("#/components/schemas/", schemaName)
 	for _, t := range []any{spec.Spec{}, spec.Environment{}} {
 		// fairlead.schema.json describes these; their tags mean the file, not JSON.
 		cfg.Components.Schemas.RegisterTypeAlias(reflect.TypeOf(t), reflect.TypeFor[map[string]any]())
@@ -77,6 +79,20 @@ func New(s Services, version string) *API {
 	a.endpointOperations()
 	a.ledgerOperations()
 	return a
+}
+
+// schemaName tells types of the same name in different packages apart: the stages
+// have an Explanation each.
+func schemaName(t reflect.Type, hint string) string {
+	name := huma.DefaultSchemaNamer(t, hint)
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	pkg := path.Base(t.PkgPath())
+	if t.Name() == "" || pkg == "rest" || pkg == "." || strings.Contains(t.Name(), "[") {
+		return name
+	}
+	return strings.ToUpper(pkg[:1]) + pkg[1:] + name
 }
 
 // Routes lists every operation, and the OpenAPI document.
@@ -183,12 +199,12 @@ type body[T any] struct{ Body T }
 // register adds an operation: in decodes the request, fn answers.
 func register[I, O any](a *API, o op, fn func(ctx context.Context, in *I) (O, error)) {
 	a.next = auth.Route{Permission: o.permission, BodyLimit: o.limit}
-	path := project + o.path
+	full := project + o.path
 	if rest, ok := strings.CutPrefix(o.path, "//"); ok {
-		path = root + "/" + rest
+		full = root + "/" + rest
 	}
 	huma.Register(a.huma, huma.Operation{
-		OperationID: o.id, Method: o.method, Path: path, Summary: o.summary, MaxBodyBytes: o.limit,
+		OperationID: o.id, Method: o.method, Path: full, Summary: o.summary, MaxBodyBytes: o.limit,
 		Extensions: map[string]any{"x-permission": string(o.permission)},
 	}, func(ctx context.Context, in *I) (*body[O], error) {
 		out, err := fn(ctx, in)
@@ -199,9 +215,9 @@ func register[I, O any](a *API, o op, fn func(ctx context.Context, in *I) (O, er
 	})
 }
 
-// inProject is the part of a request that every path has. The edge has resolved
+// InProject is the part of a request that every path has. The edge has resolved
 // it; the field is here for the document.
-type inProject struct {
+type InProject struct {
 	Project string `path:"project" doc:"project name"`
 }
 
@@ -217,12 +233,12 @@ func existing(ctx context.Context) (fairlead.Project, error) {
 // maxWait bounds how long a request may wait for something, in wall time.
 const maxWait = 2 * time.Minute
 
-// waiting is the part of a request that can wait for work to end.
-type waiting struct {
+// Waiting is the part of a request that can wait for work to end.
+type Waiting struct {
 	Wait string `query:"wait" doc:"how long to wait for the end, such as 30s; at most 2m (wall time)"`
 }
 
-func (w waiting) duration() (time.Duration, error) {
+func (w Waiting) duration() (time.Duration, error) {
 	if w.Wait == "" {
 		return 0, nil
 	}
@@ -234,7 +250,7 @@ func (w waiting) duration() (time.Duration, error) {
 }
 
 // until calls done after every commit until it says so or the wait is over.
-func (a *API) until(ctx context.Context, w waiting, done func() (bool, error)) error {
+func (a *API) until(ctx context.Context, w Waiting, done func() (bool, error)) error {
 	d, err := w.duration()
 	if err != nil {
 		return err

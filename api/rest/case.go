@@ -11,13 +11,13 @@ import (
 
 func (a *API) caseOperations() {
 	type caseInput struct {
-		inProject
-		waiting
+		InProject
+		Waiting
 		Case string `path:"case"`
 	}
 	register(a, op{"open-case", "POST", "/cases",
 		"Run the project: data, pipeline, package, gate, release", auth.Operate, 1 << 10},
-		func(ctx context.Context, _ *inProject) (*loop.Case, error) {
+		func(ctx context.Context, _ *InProject) (*loop.Case, error) {
 			p, err := existing(ctx)
 			if err != nil {
 				return nil, err
@@ -26,7 +26,7 @@ func (a *API) caseOperations() {
 		})
 	register(a, op{"list-cases", "GET", "/cases", "List cases, the newest first", auth.Read, 0},
 		func(ctx context.Context, in *struct {
-			inProject
+			InProject
 			Model string `query:"model"`
 			Page  string `query:"page"`
 			Limit int    `query:"limit"`
@@ -43,20 +43,20 @@ func (a *API) caseOperations() {
 			if err != nil {
 				return nil, err
 			}
-			err = a.until(ctx, in.waiting, func() (bool, error) {
+			err = a.until(ctx, in.Waiting, func() (bool, error) {
 				c, err = a.Loop.Case(ctx, p, in.Case)
 				return err == nil && c.State == loop.Closed, err
 			})
 			return c, err
 		})
-	type modelInput struct {
-		inProject
+	type ModelInput struct {
+		InProject
 		Model string `path:"model"`
 	}
 	register(a, op{"make-candidate", "PUT", "/models/{model}/candidate",
 		"Make a version the candidate: package, gate and release it", auth.Operate, 1 << 10},
 		func(ctx context.Context, in *struct {
-			modelInput
+			ModelInput
 			Body struct {
 				Version int64 `json:"version" minimum:"1"`
 			}
@@ -68,7 +68,7 @@ func (a *API) caseOperations() {
 			return a.Loop.Candidate(ctx, p, in.Model, in.Body.Version)
 		})
 	register(a, op{"explain-loop", "GET", "/loop/{model}", "What the loop does for a model, and why", auth.Read, 0},
-		func(ctx context.Context, in *modelInput) (*loop.Explanation, error) {
+		func(ctx context.Context, in *ModelInput) (*loop.Explanation, error) {
 			p, err := existing(ctx)
 			if err != nil {
 				return nil, err
@@ -77,7 +77,7 @@ func (a *API) caseOperations() {
 		})
 	register(a, op{"pause-loop", "PUT", "/loop/{model}/pause", "Pause or resume the loop of a model", auth.Operate, 4 << 10},
 		func(ctx context.Context, in *struct {
-			modelInput
+			ModelInput
 			Body struct {
 				Paused bool   `json:"paused"`
 				Reason string `json:"reason,omitempty"`
@@ -91,7 +91,7 @@ func (a *API) caseOperations() {
 		})
 	register(a, op{"explain-decision", "GET", "/decisions/{decision}", "A gate's decision, check by check", auth.Read, 0},
 		func(ctx context.Context, in *struct {
-			inProject
+			InProject
 			Decision string `path:"decision"`
 		}) (*gate.Explanation, error) {
 			p, err := existing(ctx)
@@ -103,7 +103,7 @@ func (a *API) caseOperations() {
 	register(a, op{"get-decision", "GET", "/models/{model}/versions/{version}/decision",
 		"The newest decision about a version", auth.Read, 0},
 		func(ctx context.Context, in *struct {
-			modelInput
+			ModelInput
 			Version int64 `path:"version"`
 		}) (*gate.Record, error) {
 			p, err := existing(ctx)

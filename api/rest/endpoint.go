@@ -21,8 +21,8 @@ type Endpoint struct {
 	Clock stream.State `json:"clock"`
 }
 
-type endpointInput struct {
-	inProject
+type EndpointInput struct {
+	InProject
 	Endpoint string `path:"endpoint" doc:"model@environment, or the model's bare name for the last environment"`
 }
 
@@ -55,7 +55,7 @@ func (a *API) fullName(ctx context.Context, p fairlead.Project, name string) (st
 
 func (a *API) endpointOperations() {
 	register(a, op{"list-endpoints", "GET", "/endpoints", "List the endpoints", auth.Read, 0},
-		func(ctx context.Context, _ *inProject) (out fairlead.Page[*release.Assignment], err error) {
+		func(ctx context.Context, _ *InProject) (out fairlead.Page[*release.Assignment], err error) {
 			p, err := existing(ctx)
 			if err != nil {
 				return out, err
@@ -67,7 +67,7 @@ func (a *API) endpointOperations() {
 			return out, err
 		})
 	register(a, op{"get-endpoint", "GET", "/endpoints/{endpoint}", "What an endpoint serves", auth.Read, 0},
-		func(ctx context.Context, in *endpointInput) (out Endpoint, err error) {
+		func(ctx context.Context, in *EndpointInput) (out Endpoint, err error) {
 			p, name, err := a.endpoint(ctx, in.Endpoint)
 			if err != nil {
 				return out, err
@@ -92,7 +92,7 @@ func (a *API) clockOperations() {
 	register(a, op{"advance-clock", "PUT", "/endpoints/{endpoint}/clock",
 		"Drive the endpoint's stream time, and wait until all that it causes has settled", auth.EventTime, 1 << 10},
 		func(ctx context.Context, in *struct {
-			inProject
+			InProject
 			Endpoint string `path:"endpoint" doc:"the full name; the endpoint need not exist yet"`
 			Body     struct {
 				To time.Time `json:"to" doc:"stream time"`
@@ -113,7 +113,7 @@ func (a *API) clockOperations() {
 		})
 	register(a, op{"release-clock", "DELETE", "/endpoints/{endpoint}/clock",
 		"Let the endpoint's stream time follow its requests again", auth.EventTime, 0},
-		func(ctx context.Context, in *endpointInput) (struct{}, error) {
+		func(ctx context.Context, in *EndpointInput) (struct{}, error) {
 			p, name, err := a.endpoint(ctx, in.Endpoint)
 			if err != nil {
 				return struct{}{}, err
@@ -122,13 +122,13 @@ func (a *API) clockOperations() {
 		})
 }
 
-type reasonBody struct {
+type ReasonBody struct {
 	Reason string `json:"reason" minLength:"1"`
 }
 
 func (a *API) rolloutOperations() {
 	register(a, op{"list-rollouts", "GET", "/endpoints/{endpoint}/rollouts", "List rollouts, the newest first", auth.Read, 0},
-		func(ctx context.Context, in *endpointInput) (out fairlead.Page[*release.Rollout], err error) {
+		func(ctx context.Context, in *EndpointInput) (out fairlead.Page[*release.Rollout], err error) {
 			p, name, err := a.endpoint(ctx, in.Endpoint)
 			if err != nil {
 				return out, err
@@ -139,12 +139,12 @@ func (a *API) rolloutOperations() {
 			})
 			return out, err
 		})
-	type rolloutInput struct {
-		inProject
+	type RolloutInput struct {
+		InProject
 		Rollout string `path:"rollout"`
 	}
 	register(a, op{"explain-rollout", "GET", "/rollouts/{rollout}", "A rollout, and what it waits for", auth.Read, 0},
-		func(ctx context.Context, in *rolloutInput) (*release.Explanation, error) {
+		func(ctx context.Context, in *RolloutInput) (*release.Explanation, error) {
 			p, err := existing(ctx)
 			if err != nil {
 				return nil, err
@@ -152,8 +152,8 @@ func (a *API) rolloutOperations() {
 			return a.Release.Explain(ctx, p, in.Rollout)
 		})
 	type decide struct {
-		rolloutInput
-		Body reasonBody
+		RolloutInput
+		Body ReasonBody
 	}
 	change := func(fn func(context.Context, *store.Tx, fairlead.Project, string, string) error) func(context.Context, *decide) (struct{}, error) {
 		return func(ctx context.Context, in *decide) (struct{}, error) {
@@ -171,8 +171,8 @@ func (a *API) rolloutOperations() {
 	register(a, op{"roll-back-endpoint", "POST", "/endpoints/{endpoint}/rollback",
 		"Return to the newest version on standby", auth.Operate, 4 << 10},
 		func(ctx context.Context, in *struct {
-			endpointInput
-			Body reasonBody
+			EndpointInput
+			Body ReasonBody
 		}) (struct{}, error) {
 			p, name, err := a.endpoint(ctx, in.Endpoint)
 			if err != nil {
@@ -183,7 +183,7 @@ func (a *API) rolloutOperations() {
 			})
 		})
 	type shadowInput struct {
-		endpointInput
+		EndpointInput
 		Version int64 `path:"version"`
 	}
 	shadow := func(fn func(context.Context, *store.Tx, fairlead.Project, string, int64, string) error) func(context.Context, *shadowInput) (struct{}, error) {
@@ -206,7 +206,7 @@ func (a *API) labelOperations() {
 	register(a, op{"send-labels", "POST", "/endpoints/{endpoint}/labels",
 		"Send ground truth, joined to predictions by request id", auth.Label, 64 << 20},
 		func(ctx context.Context, in *struct {
-			endpointInput
+			EndpointInput
 			Body struct {
 				Labels []label.Truth `json:"labels"`
 				Source string        `json:"source,omitempty"`
@@ -220,7 +220,7 @@ func (a *API) labelOperations() {
 		})
 }
 
-type rangeInput struct {
+type RangeInput struct {
 	From time.Time `query:"from" doc:"stream time, RFC 3339"`
 	To   time.Time `query:"to" doc:"stream time, RFC 3339"`
 }
@@ -228,8 +228,8 @@ type rangeInput struct {
 func (a *API) monitorOperations() {
 	register(a, op{"list-windows", "GET", "/endpoints/{endpoint}/windows", "The judged windows", auth.Read, 0},
 		func(ctx context.Context, in *struct {
-			endpointInput
-			rangeInput
+			EndpointInput
+			RangeInput
 			Kind string `query:"kind" enum:"drift,performance"`
 		}) (out fairlead.Page[*monitor.Window], err error) {
 			p, name, err := a.endpoint(ctx, in.Endpoint)
@@ -242,8 +242,8 @@ func (a *API) monitorOperations() {
 	register(a, op{"get-realised", "GET", "/endpoints/{endpoint}/realised",
 		"A metric on the joined ground truth, by day or month, of what was served and of each version", auth.Read, 0},
 		func(ctx context.Context, in *struct {
-			endpointInput
-			rangeInput
+			EndpointInput
+			RangeInput
 			Metric string `query:"metric" required:"true"`
 			By     string `query:"by" default:"month" enum:"day,month"`
 		}) (out fairlead.Page[monitor.Period], err error) {
@@ -256,7 +256,7 @@ func (a *API) monitorOperations() {
 		})
 	register(a, op{"list-incidents", "GET", "/incidents", "List incidents, the newest first", auth.Read, 0},
 		func(ctx context.Context, in *struct {
-			inProject
+			InProject
 			Endpoint string `query:"endpoint" doc:"full name; empty for all"`
 		}) (out fairlead.Page[*monitor.Incident], err error) {
 			p, err := existing(ctx)

@@ -12,7 +12,7 @@ import (
 func (a *API) ledgerOperations() {
 	register(a, op{"list-events", "GET", "/events", "The project's events in order", auth.Read, 0},
 		func(ctx context.Context, in *struct {
-			inProject
+			InProject
 			After int64  `query:"after" doc:"sequence number to continue after"`
 			Types string `query:"types" doc:"comma-separated event types; empty for all"`
 			Limit int    `query:"limit" default:"100" minimum:"1" maximum:"1000"`

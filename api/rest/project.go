@@ -33,7 +33,7 @@ func (a *API) projectOperations() {
 			return out, err
 		})
 	register(a, op{"get-project", "GET", "", "The project's current file", auth.Read, 0},
-		func(ctx context.Context, _ *inProject) (*spec.Revision, error) {
+		func(ctx context.Context, _ *InProject) (*spec.Revision, error) {
 			p, err := existing(ctx)
 			if err != nil {
 				return nil, err
@@ -42,7 +42,7 @@ func (a *API) projectOperations() {
 		})
 	register(a, op{"list-model-versions", "GET", "/models/{model}/versions", "List a model's versions", auth.Read, 0},
 		func(ctx context.Context, in *struct {
-			inProject
+			InProject
 			Model string `path:"model"`
 		}) (out fairlead.Page[*registry.Version], err error) {
 			p, err := existing(ctx)
@@ -56,12 +56,12 @@ func (a *API) projectOperations() {
 			return out, err
 		})
 	type runInput struct {
-		inProject
+		InProject
 		Run string `path:"run"`
 	}
 	register(a, op{"list-pipeline-runs", "GET", "/pipeline-runs", "List pipeline runs, the newest first", auth.Read, 0},
 		func(ctx context.Context, in *struct {
-			inProject
+			InProject
 			Page  string `query:"page"`
 			Limit int    `query:"limit"`
 		}) (out fairlead.Page[*pipeline.Run], err error) {

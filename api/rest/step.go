@@ -16,14 +16,14 @@ type LogPart struct {
 }
 
 func (a *API) stepOperations() {
-	type stepInput struct {
-		inProject
+	type StepInput struct {
+		InProject
 		Run  string `path:"run"`
 		Step string `path:"step"`
 	}
 	register(a, op{"why-step", "GET", "/pipeline-runs/{run}/steps/{step}/why",
 		"Why a step ran, or did not: what changed in its cache key", auth.Read, 0},
-		func(ctx context.Context, in *stepInput) (*pipeline.Why, error) {
+		func(ctx context.Context, in *StepInput) (*pipeline.Why, error) {
 			p, err := existing(ctx)
 			if err != nil {
 				return nil, err
@@ -32,7 +32,7 @@ func (a *API) stepOperations() {
 		})
 	register(a, op{"get-step-log", "GET", "/pipeline-runs/{run}/steps/{step}/log", "What a step printed", auth.Read, 0},
 		func(ctx context.Context, in *struct {
-			stepInput
+			StepInput
 			Offset int64 `query:"offset" doc:"in bytes"`
 		}) (out LogPart, err error) {
 			p, err := existing(ctx)
