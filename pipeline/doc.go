@@ -19,6 +19,6 @@
 // the fence of its job. A step's token ends with its attempt. The package never
 // moves an alias and never judges a candidate beyond choosing among its tries.
 //
-// Start reading in pipeline.go, then plan.go (what is to be done), drive.go (who
-// does it) and attempt.go (how one step runs).
+// Start reading in pipeline.go, then plan.go (what is to be done), drive.go and
+// try.go (who does it) and attempt.go (how one step runs).
 package pipeline
