@@ -1,0 +1,173 @@
+package registry
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/fairlead-ml/fairlead"
+	"github.com/fairlead-ml/fairlead/blob"
+	"github.com/fairlead-ml/fairlead/data"
+	"github.com/fairlead-ml/fairlead/engine"
+	"github.com/fairlead-ml/fairlead/engine/packager"
+	"github.com/fairlead-ml/fairlead/engine/pyenv"
+	"github.com/fairlead-ml/fairlead/job"
+	"github.com/fairlead-ml/fairlead/store"
+)
+
+// packageJob turns a version's model into a package.
+const packageJob = "registry.package"
+
+// Packaging makes packages: the model as ONNX where it answers recorded inputs as
+// Python does, else for a Python worker. It sets the condition `packaged`.
+type Packaging struct {
+	registry *Service
+	blobs    *blob.Store
+	jobs     *job.Service
+	data     *data.Service
+	envs     *pyenv.Manager
+	dir      string // for work in progress
+}
+
+// NewPackaging registers the packaging jobs; dir is the data directory.
+func NewPackaging(s *Service, blobs *blob.Store, jobs *job.Service, d *data.Service,
+	envs *pyenv.Manager, dir string) *Packaging {
+	g := &Packaging{registry: s, blobs: blobs, jobs: jobs, data: d, envs: envs,
+		dir: filepath.Join(dir, "work")}
+	jobs.Handle(packageJob, g.run, job.Limits{Concurrency: 1})
+	jobs.OnDone(packageJob, g.done)
+	return g
+}
+
+type packagePayload struct {
+	Model   string   `json:"model"`
+	Version int64    `json:"version"`
+	Inputs  data.Ref `json:"inputs"` // recorded inputs on which both models must agree
+}
+
+// Request asks for the version's package, compared on the given dataset version. A
+// version that is packaged already, or is being packaged, is left as it is.
+func (g *Packaging) Request(tx *store.Tx, p fairlead.Project, model string, n int64, inputs data.Ref) error {
+	cond, err := g.registry.Condition(tx, p, model, n, ConditionPackaged)
+	if err != nil || cond.Status == True {
+		return err
+	}
+	_, _, err = g.jobs.Enqueue(tx, job.Task{Project: p, Kind: packageJob, Key: fmt.Sprintf("%s/%d", model, n),
+		Payload: packagePayload{model, n, inputs}})
+	return err
+}
+
+// run packages in a scratch directory and stores the files as blobs; the job's
+// transaction links them and sets the condition.
+func (g *Packaging) run(ctx context.Context, r *job.Run) error {
+	var in packagePayload
+	if err := r.Job.Decode(&in); err != nil {
+		return err
+	}
+	p := r.Job.Project
+	work := filepath.Join(g.dir, "package-"+r.Job.ID)
+	if err := os.RemoveAll(work); err != nil {
+		return err
+	}
+	defer os.RemoveAll(work)
+	out := filepath.Join(work, "package")
+	if err := g.build(ctx, p, in, work, out, r.Progress); err != nil {
+		return err
+	}
+	manifest, err := os.ReadFile(filepath.Join(out, engine.ManifestName))
+	if err != nil {
+		return err
+	}
+	entries, err := g.blobs.PutDir(ctx, out)
+	if err != nil {
+		return err
+	}
+	return r.Commit(ctx, store.Control, func(tx *store.Tx) error {
+		owner := PackageOwner(in.Model, in.Version)
+		if err := g.blobs.UnlinkAll(tx, p, owner); err != nil {
+			return err
+		}
+		if err := g.blobs.LinkAll(tx, p, owner, "", entries); err != nil {
+			return err
+		}
+		sum := sha256.Sum256(manifest)
+		return g.registry.SetCondition(ctx, tx, p, in.Model, in.Version, Condition{
+			Type: ConditionPackaged, Status: True, Reason: summary(manifest), Ref: hex.EncodeToString(sum[:]),
+		})
+	})
+}
+
+func (g *Packaging) build(ctx context.Context, p fairlead.Project, in packagePayload, work, out string,
+	progress func(string)) error {
+	model := filepath.Join(work, "model")
+	if err := g.registry.ModelDir(ctx, p, in.Model, in.Version, model); err != nil {
+		return err
+	}
+	req, err := packager.ModelRequirements(model)
+	if err != nil {
+		return err
+	}
+	envs, err := packager.Prepare(ctx, g.envs, req, progress)
+	if err != nil {
+		return err
+	}
+	inputs, err := g.data.Path(ctx, p, in.Inputs)
+	if err != nil {
+		return fmt.Errorf("recorded inputs: %w", err)
+	}
+	recorded := filepath.Join(work, "inputs.parquet") // the name tells the format
+	if err := os.Symlink(inputs, recorded); err != nil {
+		return err
+	}
+	progress("comparing the package with the Python model")
+	_, err = packager.Package(ctx, packager.Options{
+		Env: envs.Convert, Serving: envs.Serving, NoConverters: envs.Reason,
+		ModelDir: model, OutDir: out, Inputs: recorded,
+	})
+	return err
+}
+
+// summary says in one sentence what the package is.
+func summary(manifest []byte) string {
+	m, err := engine.ParseManifest(manifest)
+	if err != nil || m.Parity == nil {
+		return "packaged"
+	}
+	if m.Engine == engine.EngineONNX {
+		return fmt.Sprintf("ONNX, equal to the Python model on %d rows (largest relative difference %.2g)",
+			m.Parity.Rows, float64(m.Parity.MaxRelative))
+	}
+	return "for the Python worker: " + m.Parity.Reason
+}
+
+// done makes a failure visible where others wait for the package.
+func (g *Packaging) done(ctx context.Context, tx *store.Tx, j *job.Job) error {
+	if j.State == job.Done {
+		return nil
+	}
+	var in packagePayload
+	if err := json.Unmarshal(j.Payload, &in); err != nil {
+		return err
+	}
+	return g.registry.SetCondition(ctx, tx, j.Project, in.Model, in.Version, Condition{
+		Type: ConditionPackaged, Status: False, Reason: "it cannot be packaged: " + j.Error,
+	})
+}
+
+// Manifest returns the manifest of a version's package.
+func (s *Service) Manifest(ctx context.Context, p fairlead.Project, model string, n int64) (*engine.Manifest, error) {
+	f, _, err := s.blobs.Open(ctx, p, PackageOwner(model, n), engine.ManifestName)
+	if err != nil {
+		return nil, fmt.Errorf("package of %s version %d: %w", model, n, err)
+	}
+	defer f.Close()
+	var m engine.Manifest
+	if err := json.NewDecoder(f).Decode(&m); err != nil {
+		return nil, fmt.Errorf("package of %s version %d: %w", model, n, err)
+	}
+	return &m, nil
+}
