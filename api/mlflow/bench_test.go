@@ -3,9 +3,12 @@ package mlflow_test
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
 // post sends one request over a kept connection.
@@ -30,6 +33,49 @@ func BenchmarkLogMetric(b *testing.B) {
 	}
 }
 
+// thousand is a batch of 1000 metrics with 10 keys.
+func thousand(run string, client int64, step int) string {
+	var body strings.Builder
+	fmt.Fprintf(&body, `{"run_id":%q,"metrics":[`, run)
+	for i := range 1000 {
+		if i > 0 {
+			body.WriteByte(',')
+		}
+		fmt.Fprintf(&body, `{"key":"m%d","value":%d.25,"timestamp":%d,"step":%d}`,
+			i%10, client*int64(i), 1700000000000+i, step+i/10)
+	}
+	body.WriteString("]}")
+	return body.String()
+}
+
+// BenchmarkControlWrite sets a tag while 16 clients log batches of 1000 metrics.
+func BenchmarkControlWrite(b *testing.B) {
+	s := serve(b)
+	s.Client().Transport.(*http.Transport).MaxIdleConnsPerHost = 17
+	var stop atomic.Bool
+	var wg sync.WaitGroup
+	for client := range 16 {
+		run := s.newRun(b)
+		wg.Go(func() {
+			for step := 0; !stop.Load(); step += 100 {
+				s.post(b, "runs/log-batch", thousand(run, int64(client), step))
+			}
+		})
+	}
+	run := s.newRun(b)
+	var took []time.Duration
+	for i := 0; b.Loop(); i++ {
+		start := time.Now()
+		s.post(b, "runs/set-tag", fmt.Sprintf(`{"run_id":%q,"key":"a","value":"%d"}`, run, i))
+		took = append(took, time.Since(start))
+	}
+	stop.Store(true)
+	wg.Wait()
+	slices.Sort(took)
+	b.ReportMetric(took[len(took)/2].Seconds()*1000, "p50-ms")
+	b.ReportMetric(took[len(took)*99/100].Seconds()*1000, "p99-ms")
+}
+
 // BenchmarkLogBatch sends batches of 1000 metrics with 10 keys from 16 clients.
 func BenchmarkLogBatch(b *testing.B) {
 	s := serve(b)
@@ -40,17 +86,7 @@ func BenchmarkLogBatch(b *testing.B) {
 	b.RunParallel(func(pb *testing.PB) {
 		run, client := s.newRun(b), clients.Add(1)
 		for step := 0; pb.Next(); step += 100 {
-			var body strings.Builder
-			fmt.Fprintf(&body, `{"run_id":%q,"metrics":[`, run)
-			for i := range 1000 {
-				if i > 0 {
-					body.WriteByte(',')
-				}
-				fmt.Fprintf(&body, `{"key":"m%d","value":%d.25,"timestamp":%d,"step":%d}`,
-					i%10, client*int64(i), 1700000000000+i, step+i/10)
-			}
-			body.WriteString("]}")
-			s.post(b, "runs/log-batch", body.String())
+			s.post(b, "runs/log-batch", thousand(run, client, step))
 		}
 	})
 	b.ReportMetric(float64(b.N)*1000/b.Elapsed().Seconds(), "metrics/s")

@@ -25,7 +25,7 @@ func python(t testing.TB) string {
 		path = filepath.Join("..", "..", ".tools", "test-venv", "bin", "python")
 	}
 	if _, err := os.Stat(path); err != nil {
-		t.Skip("SKIPPED: no Python with mlflow; set FAIRLEAD_TEST_PYTHON or run `make setup`")
+		t.Skip("left out: no Python with mlflow; set FAIRLEAD_TEST_PYTHON or run `make setup`")
 	}
 	path, err := filepath.Abs(path)
 	if err != nil {
