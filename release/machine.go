@@ -148,10 +148,10 @@ func (e endpoint) observe(p Paired, at time.Time) (endpoint, []effect, error) {
 	case r.Strategy == spec.Shadow:
 		return e.ask(fmt.Sprintf("the shadow has been compared on %d labels; promote it or roll it back",
 			r.labels()), at)
+	case r.worse():
+		return e, nil, nil // a wider step would only let more callers feel it
 	case !r.last():
 		return e.step(at)
-	case r.worse():
-		return e, nil, nil
 	}
 	return e.promote(fmt.Sprintf("%d labels over %d blocks do not show that version %d is worse",
 		p.Labels, p.Blocks, r.To), at, nil)

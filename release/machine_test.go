@@ -129,11 +129,13 @@ func TestNext_MovesOnEvidenceAlone(t *testing.T) {
 			{promote{"I say so"}, "live=2(100) standby=1 assign promoted"},
 			{promote{"again"}, "precondition"},
 		},
-		"a loss above what is tolerated is never promoted": {
+		"a loss above what is tolerated widens no step and is never promoted": {
 			{begin(1, replace2), "live=1(100) started assign promoted"},
 			{begin(2, canary2), "live=1(90) canary=2(10) started assign"},
-			{poor(48), "live=1(50) canary=2(50) stepped assign"},
-			{poor(96), "live=1 canary=2(100) stepped assign"},
+			{poor(48), "live=1(90) canary=2(10)"},
+			{poor(96), "live=1(90) canary=2(10)"},
+			{good(144), "live=1(50) canary=2(50) stepped assign"},
+			{good(192), "live=1 canary=2(100) stepped assign"},
 			{poor(500), "live=1 canary=2(100)"},
 			{overdue{3}, "live=1 canary=2(100) asked"},
 			{poor(600), "live=1 canary=2(100)"},

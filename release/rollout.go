@@ -70,7 +70,8 @@ func (r *Rollout) held() bool {
 }
 
 // worse reports whether the candidate's loss so far is above what is tolerated.
-// It proves nothing, and so rolls nothing back; but nothing is promoted on it.
+// It proves nothing, and so rolls nothing back; but no step is widened on it, and
+// nothing is promoted.
 func (r *Rollout) worse() bool {
 	return r.Plan.Abort != nil &&
 		r.Evidence.LossCandidate > r.Evidence.LossLive*(1+r.Plan.Abort.WorseBy)
