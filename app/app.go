@@ -311,6 +311,9 @@ func (a *App) Start(ctx context.Context) error {
 	if err := a.Ledger.Start(ctx); err != nil {
 		return err
 	}
+	if err := a.Pipeline.Sweep(ctx); err != nil {
+		return err
+	}
 	if err := a.Jobs.Start(ctx); err != nil {
 		return err
 	}

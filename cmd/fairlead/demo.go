@@ -22,10 +22,12 @@ type demo struct {
 	fresh  bool
 	keep   bool
 	seed   int64 // other than 0: permutes the months of the year
+	months int   // of traffic that are played
 	client *client
 	server *demoServer
 	say    *narrator
 	began  time.Time
+	at     time.Time // stream time of the newest event that was told
 }
 
 func (c *cli) demoCommand() *cobra.Command {
@@ -48,6 +50,7 @@ bad candidates, rollbacks. It ends with a table, computed from what was served.`
 	f.BoolVar(&d.fresh, "fresh", false, "start over in --dir")
 	f.BoolVar(&d.keep, "keep", false, "leave the server running at the end")
 	f.Int64Var(&d.seed, "permute-months", 0, "play the months in another order, by this seed")
+	f.IntVar(&d.months, "months", allMonths, "play only the first months of traffic")
 	return cmd
 }
 
@@ -55,6 +58,9 @@ bad candidates, rollbacks. It ends with a table, computed from what was served.`
 const demoProject = "bikes"
 
 func (d *demo) run(ctx context.Context) (err error) {
+	if d.months < 1 || d.months > allMonths {
+		return usage("--months is %d; there are 1 to %d", d.months, allMonths)
+	}
 	d.began, d.say = time.Now(), newNarrator(d.err)
 	if err := d.prepareDir(); err != nil {
 		return err
@@ -149,8 +155,8 @@ func (d *demo) dataDir() string    { return filepath.Join(d.dir, "data") }
 func (d *demo) repository() string { return filepath.Join(d.dir, "repository") }
 func (d *demo) traffic() string    { return filepath.Join(d.dir, "traffic.csv") }
 
-// narrator tells on stderr what happens: on a terminal with the time that has
-// passed, else as plain lines.
+// narrator tells on stderr what happens, each line with the seconds that have
+// passed.
 type narrator struct {
 	w     io.Writer
 	began time.Time

@@ -32,7 +32,13 @@ const (
 const (
 	dataYear   = 2011
 	firstMonth = time.March
+	allMonths  = 10
 )
+
+// trafficFrom and trafficTo bound the hours that are replayed.
+var trafficFrom = time.Date(dataYear, firstMonth, 1, 0, 0, 0, 0, time.UTC)
+
+func (d *demo) trafficTo() time.Time { return trafficFrom.AddDate(0, d.months, 0) }
 
 // prepareProject makes the repository and the traffic, unless a run before did.
 func (d *demo) prepareProject(ctx context.Context) error {
@@ -56,10 +62,13 @@ func (d *demo) prepareProject(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	start := time.Date(dataYear, firstMonth, 1, 0, 0, 0, 0, time.UTC)
-	split := slices.IndexFunc(hours, func(h hour) bool { return !h.at.Before(start) })
+	split := slices.IndexFunc(hours, func(h hour) bool { return !h.at.Before(trafficFrom) })
 	if d.seed != 0 {
-		permuteMonths(hours[split:], start, d.seed)
+		permuteMonths(hours[split:], trafficFrom, d.seed)
+	}
+	end := slices.IndexFunc(hours, func(h hour) bool { return !h.at.Before(d.trafficTo()) })
+	if end < 0 {
+		end = len(hours)
 	}
 	if err := writeHours(filepath.Join(d.repository(), "data", "history.csv"), hours[:split]); err != nil {
 		return err
@@ -68,7 +77,7 @@ func (d *demo) prepareProject(ctx context.Context) error {
 		return err
 	}
 	d.say.line("the repository is %s, with %d hours of January and February", d.repository(), split)
-	return writeHours(d.traffic(), hours[split:])
+	return writeHours(d.traffic(), hours[split:end])
 }
 
 // gitInit commits everything; data/ too, which the example's .gitignore leaves to

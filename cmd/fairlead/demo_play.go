@@ -56,7 +56,7 @@ func (d *demo) play(ctx context.Context) error {
 		delay: 24 * time.Hour, every: 24 * time.Hour, tick: time.Hour, client: d.client,
 	}
 	r.progress = func(done, total int, at time.Time) {
-		d.say.line("%s  %d of %d hours replayed", at.Format("2 January"), done, total)
+		d.say.line("%-14s  %d of %d hours replayed", at.Format("2 January"), done, total)
 	}
 	r.before = func(ctx context.Context, at time.Time) error {
 		for _, c := range colleagues {
@@ -119,7 +119,7 @@ func (d *demo) meet(ctx context.Context, c colleague, rows []sample) error {
 		return err
 	}
 	if n == 0 {
-		d.say.line("%s  a colleague registers a model through mlflow (%s)", c.at.Format("2 January"), c.script)
+		d.say.line("%-14s  a colleague registers a model through mlflow (%s)", c.at.Format("2 January"), c.script)
 		return d.runColleague(ctx, c, rows)
 	}
 	cases, err := d.cases(ctx)
@@ -258,14 +258,23 @@ func (d *demo) lastEvent(ctx context.Context) int64 {
 	}
 }
 
-// tell puts an event into words, with its stream time.
+// tell puts an event into words, with the newest stream time: what happens at wall
+// time happens while the stream stands still.
 func (d *demo) tell(r *ledger.Record) {
-	at := time.UnixMilli(r.AtMS).UTC().Format("2 January")
-	say := func(format string, args ...any) { d.say.line("%s  %s", at, fmt.Sprintf(format, args...)) }
+	if at := time.UnixMilli(r.AtMS).UTC(); at.Year() == dataYear {
+		d.at = at
+	}
+	at := "before traffic"
+	if !d.at.IsZero() {
+		at = d.at.Format("2 January")
+	}
+	say := func(format string, args ...any) { d.say.line("%-14s  %s", at, fmt.Sprintf(format, args...)) }
 	switch r.Type {
 	case event.DatasetVersionCreatedType:
 		tell(r, func(e event.DatasetVersionCreated) {
-			say("dataset %s version %d: %d rows (%s)", e.Dataset, e.N, e.Rows, e.Source)
+			if e.Source != "split" {
+				say("dataset %s version %d: %d rows from %s", e.Dataset, e.N, e.Rows, e.Source)
+			}
 		})
 	case event.PipelineRunFinishedType:
 		tell(r, func(e event.PipelineRunFinished) { say("pipeline %s: %s", e.State, e.Reason) })
@@ -285,9 +294,10 @@ func (d *demo) tell(r *ledger.Record) {
 		})
 	case event.RolloutStartedType, event.RolloutSteppedType, event.RolloutFinishedType:
 		tell(r, func(e event.Rollout) {
-			if e.Outcome != "" {
+			switch {
+			case r.Type == event.RolloutFinishedType:
 				say("version %d is %s: %s", e.To, e.Outcome, e.Reason)
-			} else {
+			case e.Outcome == "":
 				say("version %d goes to %g%% (%s)", e.To, e.Percent, e.Strategy)
 			}
 		})

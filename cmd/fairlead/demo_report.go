@@ -62,7 +62,7 @@ func (d *demo) report(ctx context.Context) error {
 		return err
 	}
 	r.Summary.Audit = "verified"
-	if err := d.months(ctx, r); err != nil {
+	if err := d.realised(ctx, r); err != nil {
 		return err
 	}
 	if err := d.happenings(ctx, r); err != nil {
@@ -86,12 +86,11 @@ func (d *demo) report(ctx context.Context) error {
 	return d.print(r, func(w io.Writer) { r.table(w) })
 }
 
-// months asks for the realised error of each month.
-func (d *demo) months(ctx context.Context, r *demoReport) error {
+// realised asks for the realised error of each month.
+func (d *demo) realised(ctx context.Context, r *demoReport) error {
 	var page fairlead.Page[monitor.Period]
 	q := url.Values{"metric": {"wape"}, "by": {"month"},
-		"from": {time.Date(dataYear, firstMonth, 1, 0, 0, 0, 0, time.UTC).Format(time.RFC3339)},
-		"to":   {time.Date(dataYear+1, 1, 1, 0, 0, 0, 0, time.UTC).Format(time.RFC3339)}}
+		"from": {trafficFrom.Format(time.RFC3339)}, "to": {d.trafficTo().Format(time.RFC3339)}}
 	path := "/endpoints/" + url.PathEscape(demoEndpoint) + "/realised?" + q.Encode()
 	if err := d.client.do(ctx, http.MethodGet, path, nil, &page); err != nil {
 		return err
@@ -141,7 +140,6 @@ func (d *demo) releases(ctx context.Context, r *demoReport) error {
 	if err := d.client.do(ctx, http.MethodGet, "/endpoints/"+url.PathEscape(demoEndpoint)+"/rollouts", nil, &rollouts); err != nil {
 		return err
 	}
-	start := time.Date(dataYear, firstMonth, 1, 0, 0, 0, 0, time.UTC)
 	live, promoted := "", map[int]int64{}
 	for i := len(rollouts.Items) - 1; i >= 0; i-- {
 		ro := rollouts.Items[i]
@@ -149,7 +147,7 @@ func (d *demo) releases(ctx context.Context, r *demoReport) error {
 		switch {
 		case live == "" && ro.Outcome == release.Promoted:
 			live = fmt.Sprint(ro.To) // released before the stream began
-		case m == nil || ro.Ended.Before(start):
+		case m == nil || ro.Ended.Before(trafficFrom):
 		default:
 			m.Releases = append(m.Releases, fmt.Sprintf("%d %s on the %s", ro.To, ro.Outcome, ordinal(ro.Ended.Day())))
 			if ro.Outcome == release.Promoted {
