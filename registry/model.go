@@ -77,6 +77,31 @@ func (s *Service) Model(tx *store.Tx, p fairlead.Project, name string) (*Model, 
 	return m, loadModels(tx, []*Model{m})
 }
 
+// Latest returns the newest version of each of the stages, of all when none is
+// given, by number.
+func (s *Service) Latest(tx *store.Tx, p fairlead.Project, name string, stages []string) (
+	[]*Version, error) {
+	wanted := map[string]bool{}
+	for _, stage := range stages {
+		stage, err := canonicalStage(stage)
+		if err != nil {
+			return nil, err
+		}
+		wanted[stage] = true
+	}
+	m, err := s.Model(tx, p, name)
+	if err != nil {
+		return nil, err
+	}
+	var out []*Version
+	for _, v := range m.Latest {
+		if len(wanted) == 0 || wanted[v.Stage] {
+			out = append(out, v)
+		}
+	}
+	return out, nil
+}
+
 // loadModels fills tags, aliases and latest versions.
 func loadModels(tx *store.Tx, models []*Model) error {
 	for _, load := range []func(*store.Tx, []*Model) error{loadModelTags, loadModelAliases,

@@ -24,8 +24,8 @@ func validateModelName(name string) error {
 	if strings.ContainsAny(name, "/:") || strings.ContainsFunc(name, func(r rune) bool {
 		return r < ' ' || r == utf8.RuneError
 	}) {
-		return fairlead.Errorf(fairlead.Invalid, "Invalid name: '%s'. Registered model names cannot "+
-			"contain '/', ':' or control characters", name)
+		return fairlead.Errorf(fairlead.Invalid,
+			"Invalid model name '%s'. Names cannot contain '/' or ':' or control characters.", name)
 	}
 	return validateLength("name", maxName, name)
 }

@@ -166,7 +166,8 @@ func (s *Service) experimentByID(tx *store.Tx, p fairlead.Project, id string) (*
 	error) {
 	n, err := strconv.ParseInt(id, 10, 64)
 	if err != nil || strconv.FormatInt(n, 10) != id {
-		return nil, found(store.ErrNoRows, "No Experiment with id=%s exists", id)
+		return nil, fairlead.Errorf(fairlead.Invalid,
+			"Invalid experiment ID '%s'. Experiment ID must be a valid integer.", id)
 	}
 	e, err := experimentByN(tx, p, n)
 	return e, found(err, "No Experiment with id=%s exists", id)

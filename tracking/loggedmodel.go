@@ -55,7 +55,7 @@ type NewLoggedModel struct {
 // CreateLoggedModel adds a logged model whose files are still to come.
 func (s *Service) CreateLoggedModel(ctx context.Context, tx *store.Tx, p fairlead.Project,
 	n NewLoggedModel) (*LoggedModel, error) {
-	if err := n.validate(); err != nil {
+	if err := n.check(); err != nil {
 		return nil, err
 	}
 	if n.Experiment == "" && n.RunID != "" {
@@ -91,21 +91,24 @@ func (s *Service) CreateLoggedModel(ctx context.Context, tx *store.Tx, p fairlea
 // badModelName are characters that a model's URI could not carry.
 const badModelName = "/:.%\"'"
 
-func (n *NewLoggedModel) validate() error {
+// check checks the description, and cuts values to their limits.
+func (n *NewLoggedModel) check() error {
 	if strings.ContainsAny(n.Name, badModelName) {
-		return fairlead.Errorf(fairlead.Invalid, "Invalid model name (%s) provided. Model name must "+
+		return fairlead.Errorf(fairlead.Invalid, "Invalid model name ('%s') provided. Model name must "+
 			"be a non-empty string and cannot contain the following characters: ('/', ':', '.', '%%', "+
 			"'\"', \"'\")", n.Name)
 	}
 	if err := validateLength("name", maxLoggedModelNameSize, n.Name); err != nil {
 		return err
 	}
-	for _, t := range n.Tags {
-		if err := validateKeyed("key", "Tag", t.Key, t.Value, maxTagValue); err != nil {
+	n.Tags, n.Params = slices.Clone(n.Tags), slices.Clone(n.Params)
+	for i := range n.Tags {
+		if err := validateKey("key", "Tag", n.Tags[i].Key); err != nil {
 			return err
 		}
+		n.Tags[i].Value = truncate(n.Tags[i].Value, maxTagValue)
 	}
-	return validateParams(n.Params)
+	return checkParams(n.Params, func(int) string { return "" })
 }
 
 func (s *Service) emitLoggedModel(ctx context.Context, tx *store.Tx, p fairlead.Project,
@@ -191,11 +194,11 @@ func (s *Service) changeLoggedModel(ctx context.Context, p fairlead.Project, id 
 func (s *Service) SetLoggedModelTags(ctx context.Context, p fairlead.Project, id string,
 	tags []Tag) (*LoggedModel, error) {
 	n := NewLoggedModel{Tags: tags}
-	if err := n.validate(); err != nil {
+	if err := n.check(); err != nil {
 		return nil, err
 	}
 	return s.changeLoggedModel(ctx, p, id, func(tx *store.Tx, m *LoggedModel) error {
-		return upsertModelTags(tx, m.k, tags)
+		return upsertModelTags(tx, m.k, n.Tags)
 	})
 }
 
@@ -215,11 +218,12 @@ func (s *Service) DeleteLoggedModelTag(ctx context.Context, p fairlead.Project,
 // LogLoggedModelParams adds params; another value for one that exists is Invalid.
 func (s *Service) LogLoggedModelParams(ctx context.Context, p fairlead.Project, id string,
 	params []Param) error {
-	if err := validateParams(params); err != nil {
+	n := NewLoggedModel{Params: params}
+	if err := n.check(); err != nil {
 		return err
 	}
 	_, err := s.changeLoggedModel(ctx, p, id, func(tx *store.Tx, m *LoggedModel) error {
-		return insertModelParams(tx, m.k, params)
+		return insertModelParams(tx, m.k, n.Params)
 	})
 	return err
 }

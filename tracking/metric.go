@@ -27,13 +27,33 @@ type Batch struct {
 	Metrics []Metric
 	Params  []Param
 	Tags    []Tag
+
+	single bool // one entity, sent by itself
+}
+
+// LogMetric stores one point; see LogBatch.
+func (s *Service) LogMetric(ctx context.Context, p fairlead.Project, runID string,
+	m Metric) error {
+	return s.LogBatch(ctx, p, runID, Batch{Metrics: []Metric{m}, single: true})
+}
+
+// LogParam stores one param; see LogBatch.
+func (s *Service) LogParam(ctx context.Context, p fairlead.Project, runID string, q Param) error {
+	return s.LogBatch(ctx, p, runID, Batch{Params: []Param{q}, single: true})
+}
+
+// SetTag sets one tag of an active run.
+func (s *Service) SetTag(ctx context.Context, p fairlead.Project, runID string, t Tag) error {
+	return s.LogBatch(ctx, p, runID, Batch{Tags: []Tag{t}, single: true})
 }
 
 // LogBatch stores the batch in a transaction of its own: all of it or nothing.
 // Batches with metrics go in the bulk lane. A param that has another value
-// already is Invalid; sending a batch again changes nothing.
+// already is Invalid; sending a batch again changes nothing. Params longer than
+// 6000 characters and tags longer than 8000 are cut.
 func (s *Service) LogBatch(ctx context.Context, p fairlead.Project, runID string, b Batch) error {
-	if err := b.validate(); err != nil {
+	b, err := b.check()
+	if err != nil {
 		return err
 	}
 	lane := store.Control
@@ -41,7 +61,7 @@ func (s *Service) LogBatch(ctx context.Context, p fairlead.Project, runID string
 		lane = store.Bulk
 	}
 	var learned map[string]int64
-	err := s.db.Write(ctx, lane, func(tx *store.Tx) error {
+	err = s.db.Write(ctx, lane, func(tx *store.Tx) error {
 		ring := keyring{tx: tx, cache: &s.keys}
 		if err := s.logBatch(&ring, p, runID, &b); err != nil {
 			return err
@@ -57,7 +77,8 @@ func (s *Service) LogBatch(ctx context.Context, p fairlead.Project, runID string
 
 // LogBatchTx is LogBatch inside the caller's transaction.
 func (s *Service) LogBatchTx(tx *store.Tx, p fairlead.Project, runID string, b Batch) error {
-	if err := b.validate(); err != nil {
+	b, err := b.check()
+	if err != nil {
 		return err
 	}
 	return s.logBatch(&keyring{tx: tx, cache: &s.keys}, p, runID, &b)

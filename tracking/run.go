@@ -68,8 +68,8 @@ func (s *Service) CreateRun(ctx context.Context, tx *store.Tx, p fairlead.Projec
 	if err := n.complete(ctx, s.clock.Now()); err != nil {
 		return nil, err
 	}
-	b := Batch{Tags: n.Tags, Params: n.Params}
-	if err := b.validate(); err != nil {
+	b, err := Batch{Tags: n.Tags, Params: n.Params}.check()
+	if err != nil {
 		return nil, err
 	}
 	e, err := s.activeExperiment(ctx, tx, p, n.Experiment)
@@ -82,13 +82,13 @@ func (s *Service) CreateRun(ctx context.Context, tx *store.Tx, p fairlead.Projec
 		return nil, err
 	}
 	ring := keyring{tx: tx, cache: &s.keys}
-	if err := s.writeTags(&ring, r, n.Tags); err != nil {
+	if err := s.writeTags(&ring, r, b.Tags); err != nil {
 		return nil, err
 	}
-	if err := writeParams(&ring, r, n.Params); err != nil {
+	if err := writeParams(&ring, r, b.Params); err != nil {
 		return nil, err
 	}
-	r.Tags, r.Params = n.Tags, n.Params
+	r.Tags, r.Params = b.Tags, b.Params
 	return r, s.emitRun(ctx, tx, p, r, event.RunCreatedType)
 }
 
@@ -219,12 +219,11 @@ func (s *Service) updateRun(ctx context.Context, tx *store.Tx, p fairlead.Projec
 		return nil, err
 	}
 	if u.Name != nil {
-		tag := []Tag{{runNameTag, *u.Name}}
-		b := Batch{Tags: tag}
-		if err := b.validate(); err != nil {
+		b, err := Batch{Tags: []Tag{{runNameTag, *u.Name}}}.check()
+		if err != nil {
 			return nil, err
 		}
-		if err := s.writeTags(&keyring{tx: tx, cache: &s.keys}, r, tag); err != nil {
+		if err := s.writeTags(&keyring{tx: tx, cache: &s.keys}, r, b.Tags); err != nil {
 			return nil, err
 		}
 	}
@@ -234,11 +233,11 @@ func (s *Service) updateRun(ctx context.Context, tx *store.Tx, p fairlead.Projec
 	return r, nil
 }
 
-// DeleteRun moves an active run to the trash.
+// DeleteRun moves a run to the trash; one that is there already is fine.
 func (s *Service) DeleteRun(ctx context.Context, p fairlead.Project, id string) error {
 	return s.db.Write(ctx, store.Control, func(tx *store.Tx) error {
-		r, err := activeRun(tx, p, id)
-		if err != nil {
+		r, err := runByID(tx, p, id)
+		if err != nil || r.State == Deleted {
 			return err
 		}
 		r.State, r.deletedMS = Deleted, s.nowMS()

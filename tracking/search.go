@@ -72,7 +72,7 @@ func (s *Search) page(highest int) (bound string, offset, limit int, err error) 
 	limit = s.Limit
 	if limit < 0 || limit > highest {
 		return "", 0, 0, ErrValue("max_results", s.Limit,
-			fmt.Sprintf("It must be at most %d", highest))
+			fmt.Sprintf("It must be a positive integer and at most %d", highest))
 	}
 	if limit == 0 {
 		limit = min(1000, highest)

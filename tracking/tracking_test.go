@@ -226,7 +226,7 @@ func TestLogBatch_ChecksLimitsAndNames(t *testing.T) {
 		`Invalid value "a#" for parameter 'metrics[0].name' supplied`: {
 			Metrics: []tracking.Metric{metric("a#", 1, 1)}},
 		"would resolve to 'b'":     {Tags: []tracking.Tag{{Key: "a/../b"}}},
-		"Param value' exceeds":     {Params: []tracking.Param{{Key: "a", Value: strings.Repeat("x", 6001)}}},
+		"Param key' exceeds":       {Params: []tracking.Param{{Key: strings.Repeat("x", 251)}}},
 		"Duplicate parameter keys": {Params: []tracking.Param{{Key: "a"}, {Key: "a"}}},
 		"Timestamp must be":        {Metrics: []tracking.Metric{{Key: "a", TimestampMS: -1}}},
 	} {
@@ -236,6 +236,20 @@ func TestLogBatch_ChecksLimitsAndNames(t *testing.T) {
 	b.refused(err, fairlead.NotFound, "Run with id=nope not found")
 	err = b.svc.LogBatch(t.Context(), other, r.ID, tracking.Batch{})
 	b.refused(err, fairlead.NotFound, "not found")
+}
+
+func TestLogBatch_CutsLongValues(t *testing.T) {
+	b := open(t)
+	r := b.run(tracking.NewRun{})
+	b.must(b.svc.LogParam(t.Context(), project, r.ID,
+		tracking.Param{Key: "p", Value: strings.Repeat("ü", 6001)}))
+	b.must(b.svc.SetTag(t.Context(), project, r.ID,
+		tracking.Tag{Key: "a", Value: strings.Repeat("ü", 8001)}))
+	got := b.get(r.ID)
+	if p, a := got.Params[0].Value, got.Tags[0].Value; p != strings.Repeat("ü", 6000) ||
+		a != strings.Repeat("ü", 8000) {
+		t.Errorf("param of %d and tag of %d bytes", len(p), len(a))
+	}
 }
 
 func TestRun_LifeFromCreationToRestoration(t *testing.T) {
@@ -255,6 +269,7 @@ func TestRun_LifeFromCreationToRestoration(t *testing.T) {
 	if got.Tags[0] != (tracking.Tag{Key: "mlflow.runName", Value: "second"}) {
 		t.Errorf("tags %v", got.Tags)
 	}
+	b.must(b.svc.DeleteRun(t.Context(), project, r.ID))
 	b.must(b.svc.DeleteRun(t.Context(), project, r.ID))
 	err = b.svc.LogBatch(t.Context(), project, r.ID, tracking.Batch{})
 	b.refused(err, fairlead.Invalid, "must be in the 'active' state. Current state is deleted")
@@ -417,7 +432,7 @@ func TestLoggedModel_LifeWithMetricsAndLinks(t *testing.T) {
 	err = b.svc.LogBatch(ctx, project, r.ID, tracking.Batch{Metrics: []tracking.Metric{x}})
 	b.refused(err, fairlead.NotFound, "Logged model with ID 'm-unknown' not found")
 	_, err = b.svc.AddLoggedModel(ctx, project, tracking.NewLoggedModel{Name: "a/b"})
-	b.refused(err, fairlead.Invalid, "Invalid model name (a/b)")
+	b.refused(err, fairlead.Invalid, "Invalid model name ('a/b')")
 	b.must(b.svc.DeleteLoggedModel(ctx, project, m.ID))
 	_, err = b.svc.LoggedModel(ctx, project, m.ID)
 	b.refused(err, fairlead.NotFound, m.ID)

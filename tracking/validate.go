@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"path"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -97,14 +98,20 @@ func validateLength(what string, limit int, value string) error {
 	return nil
 }
 
-func validateKeyed(param, what, key, value string, maxValue int) error {
+func validateKey(param, what, key string) error {
 	if err := ValidateName(param, key); err != nil {
 		return err
 	}
-	if err := validateLength(what+" key", maxKey, key); err != nil {
-		return err
+	return validateLength(what+" key", maxKey, key)
+}
+
+// truncate cuts a value that is too long, as MLflow does with params and tags: a
+// training must not fail on a long description.
+func truncate(value string, limit int) string {
+	if len(value) <= limit || utf8.RuneCountInString(value) <= limit {
+		return value
 	}
-	return validateLength(what+" value", maxValue, value)
+	return string([]rune(value)[:limit])
 }
 
 func validateExperiment(name string, tags []Tag) error {
@@ -123,11 +130,44 @@ func validateExperiment(name string, tags []Tag) error {
 }
 
 func validateExperimentTag(t Tag) error {
-	return validateKeyed("key", "Tag", t.Key, t.Value, maxExperimentTagValue)
+	if err := validateKey("key", "Tag", t.Key); err != nil {
+		return err
+	}
+	return validateLength("Tag value", maxExperimentTagValue, t.Value)
 }
 
-// validate checks the whole batch before anything is written.
-func (b *Batch) validate() error {
+// check checks the whole batch before anything is written, and returns it with
+// values cut to their limits. A lone entity is named in errors without its place.
+func (b Batch) check() (Batch, error) {
+	if err := b.checkSizes(); err != nil {
+		return b, err
+	}
+	b.Params, b.Tags = slices.Clone(b.Params), slices.Clone(b.Tags)
+	b.Metrics = slices.Clone(b.Metrics)
+	for i := range b.Metrics {
+		if b.Metrics[i].check("") != nil {
+			return b, b.Metrics[i].check(b.place("metrics", i))
+		}
+	}
+	for i := range b.Tags {
+		t := &b.Tags[i]
+		if err := validateKey(b.place("tags", i)+"key", "Tag", t.Key); err != nil {
+			return b, err
+		}
+		t.Value = truncate(t.Value, maxTagValue)
+	}
+	return b, checkParams(b.Params, func(i int) string { return b.place("params", i) })
+}
+
+// place says where in the batch an entity stands.
+func (b *Batch) place(list string, i int) string {
+	if b.single {
+		return ""
+	}
+	return fmt.Sprintf("%s[%d].", list, i)
+}
+
+func (b *Batch) checkSizes() error {
 	total := len(b.Metrics) + len(b.Params) + len(b.Tags)
 	for _, l := range []struct {
 		what     string
@@ -140,27 +180,18 @@ func (b *Batch) validate() error {
 				l.limit, l.what, l.n, l.what, l.what)
 		}
 	}
-	for i := range b.Metrics {
-		if b.Metrics[i].validate("") != nil {
-			return b.Metrics[i].validate(fmt.Sprintf("metrics[%d].", i))
-		}
-	}
-	for i, t := range b.Tags {
-		err := validateKeyed(fmt.Sprintf("tags[%d].key", i), "Tag", t.Key, t.Value, maxTagValue)
-		if err != nil {
-			return err
-		}
-	}
-	return validateParams(b.Params)
+	return nil
 }
 
-func validateParams(params []Param) error {
+// checkParams checks params and cuts their values to the limit, in place.
+func checkParams(params []Param, place func(i int) string) error {
 	seen := make(map[string]bool, len(params))
-	for i, p := range params {
-		err := validateKeyed(fmt.Sprintf("params[%d].key", i), "Param", p.Key, p.Value, maxParamValue)
-		if err != nil {
+	for i := range params {
+		p := &params[i]
+		if err := validateKey(place(i)+"key", "Param", p.Key); err != nil {
 			return err
 		}
+		p.Value = truncate(p.Value, maxParamValue)
 		if seen[p.Key] {
 			return fairlead.Errorf(fairlead.Invalid, "Duplicate parameter keys have been submitted: "+
 				"['%s']. Please ensure the request contains only one param value per param key.", p.Key)
@@ -170,8 +201,8 @@ func validateParams(params []Param) error {
 	return nil
 }
 
-// validate checks one point and brings infinities into the range of finite floats.
-func (m *Metric) validate(at string) error {
+// check checks one point and brings infinities into the range of finite floats.
+func (m *Metric) check(at string) error {
 	if err := ValidateName(at+"name", m.Key); err != nil {
 		return err
 	}
@@ -179,8 +210,8 @@ func (m *Metric) validate(at string) error {
 		return err
 	}
 	if m.TimestampMS < 0 {
-		return ErrValue(at+"timestamp", m.TimestampMS,
-			"Timestamp must be a nonnegative long (64-bit integer)")
+		return ErrValue(at+"timestamp", m.TimestampMS, fmt.Sprintf("metric '%s' (value=%v). "+
+			"Timestamp must be a nonnegative long (64-bit integer)", m.Key, m.Value))
 	}
 	m.Value = max(-math.MaxFloat64, min(math.MaxFloat64, m.Value))
 	return nil

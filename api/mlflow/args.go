@@ -52,7 +52,8 @@ func parseArgs(b []byte) (*args, error) {
 		}
 	}
 	if err := json.Unmarshal(b, &a.json); err != nil {
-		return nil, fairlead.Errorf(fairlead.Invalid, "the request's body is not a JSON object: %v", err)
+		return nil, fairlead.Errorf(fairlead.Invalid,
+			"the request's body is not a JSON object").Because(err)
 	}
 	return a, nil
 }
@@ -307,8 +308,17 @@ func (a *args) params(name string) (out []tracking.Param) {
 // search reads what all searches share.
 func (a *args) search() tracking.Search {
 	return tracking.Search{Experiments: a.strs("experiment_ids"), Filter: a.str("filter"),
-		OrderBy: a.strs("order_by"), Limit: int(a.int("max_results")),
-		PageToken: a.str("page_token")}
+		OrderBy: a.strs("order_by"), Limit: a.limit(), PageToken: a.str("page_token")}
+}
+
+// limit returns how many results are asked for, 0 when nothing is said.
+func (a *args) limit() int {
+	n := a.int("max_results")
+	if a.has("max_results") && n <= 0 {
+		a.fail(fairlead.Errorf(fairlead.Invalid, "Invalid value %d for parameter 'max_results' "+
+			"supplied. It must be a positive integer", n))
+	}
+	return int(min(n, math.MaxInt32))
 }
 
 // view reads a view of lifecycle states.

@@ -73,7 +73,7 @@ func (a *API) logLoggedModelParams(c *call) error {
 
 func (a *API) searchLoggedModels(c *call) error {
 	in := tracking.Search{Experiments: c.strs("experiment_ids"), Filter: c.str("filter"),
-		Limit: int(c.int("max_results")), PageToken: c.str("page_token")}
+		Limit: c.limit(), PageToken: c.str("page_token")}
 	if in.Limit == 0 {
 		in.Limit = 50
 	}

@@ -41,8 +41,7 @@ func (a *API) logMetric(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.done(a.tracking.LogBatch(c.ctx(), c.p, id,
-		tracking.Batch{Metrics: []tracking.Metric{m}}))
+	return c.done(a.tracking.LogMetric(c.ctx(), c.p, id, m))
 }
 
 func readMetric(b []byte) (string, tracking.Metric, error) {

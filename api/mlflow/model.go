@@ -99,7 +99,7 @@ func (a *API) getModel(c *call) error {
 
 func (c *call) registrySearch() registry.Search {
 	return registry.Search{Filter: c.str("filter"), OrderBy: c.strs("order_by"),
-		Limit: int(c.int("max_results")), PageToken: c.str("page_token")}
+		Limit: c.limit(), PageToken: c.str("page_token")}
 }
 
 func (a *API) searchModels(c *call) error {
@@ -165,7 +165,7 @@ func (a *API) deleteModelTag(c *call) error {
 }
 
 func (a *API) setAlias(c *call) error {
-	name, alias, n := c.need("name"), c.need("alias"), c.needInt("version")
+	name, alias, n := c.need("name"), c.need("alias"), c.version()
 	if c.err != nil {
 		return c.err
 	}
@@ -209,19 +209,13 @@ func (a *API) getLatestVersions(c *call) error {
 	if c.err != nil {
 		return c.err
 	}
-	var m *registry.Model
+	var latest fairlead.Page[*registry.Version]
 	err := a.registry.Read(c.ctx(), func(tx *store.Tx) (err error) {
-		m, err = a.registry.Model(tx, c.p, name)
+		latest.Items, err = a.registry.Latest(tx, c.p, name, stages)
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	versions := []wireVersion{}
-	for _, v := range m.Latest {
-		if len(stages) == 0 || slices.Contains(stages, v.Stage) {
-			versions = append(versions, modelVersion(v))
-		}
-	}
-	return c.reply(map[string]any{"model_versions": versions})
+	return c.reply(listOf("model_versions", latest, modelVersion))
 }

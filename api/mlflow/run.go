@@ -86,8 +86,7 @@ func (a *API) logParameter(c *call) error {
 	if c.err != nil {
 		return c.err
 	}
-	return c.done(a.tracking.LogBatch(c.ctx(), c.p, id,
-		tracking.Batch{Params: []tracking.Param{p}}))
+	return c.done(a.tracking.LogParam(c.ctx(), c.p, id, p))
 }
 
 func (a *API) setTag(c *call) error {
@@ -95,7 +94,7 @@ func (a *API) setTag(c *call) error {
 	if c.err != nil {
 		return c.err
 	}
-	return c.done(a.tracking.LogBatch(c.ctx(), c.p, id, tracking.Batch{Tags: []tracking.Tag{t}}))
+	return c.done(a.tracking.SetTag(c.ctx(), c.p, id, t))
 }
 
 func (a *API) deleteTag(c *call) error {

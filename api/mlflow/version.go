@@ -3,6 +3,7 @@ package mlflow
 import (
 	"strconv"
 
+	"github.com/fairlead-ml/fairlead"
 	"github.com/fairlead-ml/fairlead/registry"
 	"github.com/fairlead-ml/fairlead/store"
 )
@@ -34,6 +35,22 @@ func modelVersion(v *registry.Version) wireVersion {
 		w.Message = "retired: " + v.Reason
 	}
 	return w
+}
+
+// version reads a version's number, which clients send as text.
+func (c *call) version() int64 {
+	v := ""
+	if raw, ok := c.raw("version"); ok {
+		v = text(raw)
+	}
+	if v == "" {
+		return c.needInt("version")
+	}
+	n, err := strconv.ParseInt(v, 10, 64)
+	if err != nil {
+		c.fail(fairlead.Errorf(fairlead.Invalid, "Parameter 'version' must be an integer, got '%s'.", v))
+	}
+	return n
 }
 
 // replyVersion answers with a version that is read.
@@ -84,7 +101,7 @@ func (a *API) createVersion(c *call) error {
 }
 
 func (a *API) getVersion(c *call) error {
-	name, n := c.need("name"), c.needInt("version")
+	name, n := c.need("name"), c.version()
 	if c.err != nil {
 		return c.err
 	}
@@ -106,7 +123,7 @@ func (a *API) searchVersions(c *call) error {
 }
 
 func (a *API) updateVersion(c *call) error {
-	name, n, text := c.need("name"), c.needInt("version"), c.str("description")
+	name, n, text := c.need("name"), c.version(), c.str("description")
 	if c.err != nil {
 		return c.err
 	}
@@ -116,7 +133,7 @@ func (a *API) updateVersion(c *call) error {
 }
 
 func (a *API) deleteVersion(c *call) error {
-	name, n := c.need("name"), c.needInt("version")
+	name, n := c.need("name"), c.version()
 	if c.err != nil {
 		return c.err
 	}
@@ -126,7 +143,7 @@ func (a *API) deleteVersion(c *call) error {
 }
 
 func (a *API) setVersionTag(c *call) error {
-	name, n := c.need("name"), c.needInt("version")
+	name, n := c.need("name"), c.version()
 	t := registry.Tag{Key: c.need("key"), Value: c.str("value")}
 	if c.err != nil {
 		return c.err
@@ -137,7 +154,7 @@ func (a *API) setVersionTag(c *call) error {
 }
 
 func (a *API) deleteVersionTag(c *call) error {
-	name, n, key := c.need("name"), c.needInt("version"), c.need("key")
+	name, n, key := c.need("name"), c.version(), c.need("key")
 	if c.err != nil {
 		return c.err
 	}
@@ -148,7 +165,7 @@ func (a *API) deleteVersionTag(c *call) error {
 
 // getDownloadURI says where the files are; for a prompt, its source.
 func (a *API) getDownloadURI(c *call) error {
-	name, n := c.need("name"), c.needInt("version")
+	name, n := c.need("name"), c.version()
 	if c.err != nil {
 		return c.err
 	}
@@ -168,7 +185,7 @@ func (a *API) getDownloadURI(c *call) error {
 }
 
 func (a *API) transitionStage(c *call) error {
-	name, n, stage := c.need("name"), c.needInt("version"), c.need("stage")
+	name, n, stage := c.need("name"), c.version(), c.need("stage")
 	archive := c.bool("archive_existing_versions", false)
 	if c.err != nil {
 		return c.err
