@@ -92,7 +92,7 @@ func (e *Explanation) waits() string {
 		text += ", and asks a human at " + e.Due.Format(time.RFC3339)
 	}
 	if e.Rollout.worse() {
-		text += "; it is not promoted while its loss is above what is tolerated"
+		text += "; it is neither widened nor promoted while its newest loss is above what is tolerated"
 	}
 	return text
 }

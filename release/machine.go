@@ -139,7 +139,7 @@ func (e endpoint) observe(p Paired, at time.Time) (endpoint, []effect, error) {
 	if !e.active() || p.Labels < r.Evidence.Labels {
 		return e, nil, nil
 	}
-	r.Evidence, r.Changed = p, at
+	r.Evidence, r.Changed = p.after(r.Evidence, int64(r.Plan.Hold.Labels)), at
 	switch {
 	case p.Rejected:
 		return e.finish(RolledBack, rejection(r), at)
@@ -188,9 +188,9 @@ func (e endpoint) overdue(step int, at time.Time) (endpoint, []effect, error) {
 	reason := fmt.Sprintf("%d of %d labels after %s at %g%%",
 		r.labels(), r.Plan.Hold.Labels, r.Plan.Hold.AtMost, r.Percent)
 	if r.held() && r.worse() {
-		reason = fmt.Sprintf("loss %.4g against %.4g on %d labels after %s: neither "+
-			"shown to be worse nor good enough",
-			r.Evidence.LossCandidate, r.Evidence.LossLive, r.Evidence.Labels, r.Plan.Hold.AtMost)
+		candidate, live := r.Evidence.recent()
+		reason = fmt.Sprintf("loss %.4g against %.4g on the newest labels after %s: neither "+
+			"shown to be worse nor good enough", candidate, live, r.Plan.Hold.AtMost)
 	}
 	return e.ask(reason+"; promote it or roll it back", at)
 }

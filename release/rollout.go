@@ -2,6 +2,7 @@ package release
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/fairlead-ml/fairlead/spec"
@@ -56,6 +57,34 @@ type Paired struct {
 	Rejected      bool    `json:"rejected"`           // the candidate is worse than is tolerated
 	LossCandidate float64 `json:"loss_candidate"`     // sum over the labelled requests
 	LossLive      float64 `json:"loss_live"`
+	Before        []Sums  `json:"before,omitempty"` // older evidence, as far back as one hold
+}
+
+// Sums are the cumulated losses at an earlier time.
+type Sums struct {
+	Labels        int64   `json:"labels"`
+	LossCandidate float64 `json:"loss_candidate"`
+	LossLive      float64 `json:"loss_live"`
+}
+
+// after returns p with as much of the evidence before it as the newest `hold` labels
+// reach back.
+func (p Paired) after(old Paired, hold int64) Paired {
+	before := append(slices.Clone(old.Before), Sums{old.Labels, old.LossCandidate, old.LossLive})
+	for len(before) > 1 && before[1].Labels <= p.Labels-hold {
+		before = before[1:]
+	}
+	p.Before = before
+	return p
+}
+
+// recent returns the losses over the newest labels: one hold of them, or all that
+// there are.
+func (p Paired) recent() (candidate, live float64) {
+	if len(p.Before) == 0 {
+		return p.LossCandidate, p.LossLive
+	}
+	return p.LossCandidate - p.Before[0].LossCandidate, p.LossLive - p.Before[0].LossLive
 }
 
 // Active reports whether the rollout is not finished.
@@ -69,12 +98,13 @@ func (r *Rollout) held() bool {
 	return r.Plan.Hold.Labels > 0 && r.labels() >= int64(r.Plan.Hold.Labels)
 }
 
-// worse reports whether the candidate's loss so far is above what is tolerated.
-// It proves nothing, and so rolls nothing back; but no step is widened on it, and
-// nothing is promoted.
+// worse reports whether the candidate's loss over the newest hold of labels is above
+// what is tolerated. It proves nothing, and so rolls nothing back; but no step is
+// widened on it, and nothing is promoted. It looks at the newest labels only: two bad
+// days at the start must not hold an honest candidate for weeks.
 func (r *Rollout) worse() bool {
-	return r.Plan.Abort != nil &&
-		r.Evidence.LossCandidate > r.Evidence.LossLive*(1+r.Plan.Abort.WorseBy)
+	candidate, live := r.Evidence.recent()
+	return r.Plan.Abort != nil && candidate > live*(1+r.Plan.Abort.WorseBy)
 }
 
 // last reports whether the present step is the last one.
