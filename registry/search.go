@@ -146,11 +146,11 @@ func compile(in Search, l *filter.Language, t target) (*query, error) {
 		q.where = append(q.where, cond)
 		q.args = append(q.args, args...)
 	}
-	for _, term := range in.OrderBy {
-		o, err := filter.ParseOrder(term, l)
-		if err != nil {
-			return nil, err
-		}
+	orders, err := filter.ParseOrders(in.OrderBy, l)
+	if err != nil {
+		return nil, err
+	}
+	for _, o := range orders {
 		if o.Kind != filter.Attribute {
 			return nil, fairlead.Errorf(fairlead.Invalid, "Invalid order_by entity: %s", o.Kind)
 		}

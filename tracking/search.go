@@ -67,6 +67,9 @@ func (q *query) and(cond string, args ...any) {
 	q.args = append(q.args, args...)
 }
 
+// maxExperiments bounds the experiments that one search looks into.
+const maxExperiments = 20_000
+
 // page reads offset and limit, and returns what binds page tokens to the search.
 func (s *Search) page(highest int) (bound string, offset, limit int, err error) {
 	limit = s.Limit
@@ -76,6 +79,10 @@ func (s *Search) page(highest int) (bound string, offset, limit int, err error) 
 	}
 	if limit == 0 {
 		limit = min(1000, highest)
+	}
+	if len(s.Experiments) > maxExperiments {
+		return "", 0, 0, fairlead.Errorf(fairlead.Invalid,
+			"a search looks into at most %d experiments, not %d", maxExperiments, len(s.Experiments))
 	}
 	b, err := json.Marshal([]any{s.Experiments, s.Filter, s.OrderBy, s.View})
 	if err != nil {
@@ -133,7 +140,7 @@ func compileRuns(in Search) (*query, error) {
 		cond, args := runCondition(c)
 		q.and(cond, args...)
 	}
-	orders, err := parseOrders(in.OrderBy, runLanguage)
+	orders, err := filter.ParseOrders(in.OrderBy, runLanguage)
 	if err != nil {
 		return nil, err
 	}
@@ -145,22 +152,6 @@ func compileRuns(in Search) (*query, error) {
 	}
 	q.order = append(q.order, "r.id")
 	return q, nil
-}
-
-func parseOrders(terms []string, l *filter.Language) (out []filter.Order, err error) {
-	for _, t := range terms {
-		o, err := filter.ParseOrder(t, l)
-		if err != nil {
-			return nil, err
-		}
-		if slices.ContainsFunc(out, func(x filter.Order) bool {
-			return x.Kind == o.Kind && x.Key == o.Key
-		}) {
-			return nil, fairlead.Errorf(fairlead.Invalid, "`order_by` contains duplicate fields: %s", t)
-		}
-		out = append(out, o)
-	}
-	return out, nil
 }
 
 func ordersBy(orders []filter.Order, attribute string) bool {
@@ -212,7 +203,7 @@ func compileExperiments(p fairlead.Project, in Search) (*query, error) {
 		cond, args := experimentCondition(c)
 		q.and(cond, args...)
 	}
-	orders, err := parseOrders(in.OrderBy, experimentLanguage)
+	orders, err := filter.ParseOrders(in.OrderBy, experimentLanguage)
 	if err != nil {
 		return nil, err
 	}
@@ -245,6 +236,9 @@ type ModelOrder struct {
 	Desc    bool
 	Dataset DatasetFilter
 }
+
+// maxTerms bounds the datasets and the order of a search for logged models.
+const maxTerms = 20
 
 // maxModelSearch is the most logged models of one page.
 const maxModelSearch = 1000
@@ -286,6 +280,10 @@ func compileModels(in Search, datasets []DatasetFilter, orders []ModelOrder) (*q
 	comparisons, err := filter.Parse(in.Filter, loggedModelLanguage)
 	if err != nil {
 		return nil, err
+	}
+	if len(datasets) > maxTerms || len(orders) > maxTerms {
+		return nil, fairlead.Errorf(fairlead.Invalid,
+			"a search has at most %d datasets and %d terms in its order", maxTerms, maxTerms)
 	}
 	q := &query{}
 	q.and("m.state = 'active'")

@@ -110,6 +110,35 @@ func TestSearchRuns_PagesAreStableAndBound(t *testing.T) {
 	b.refused(err, fairlead.Invalid, "")
 }
 
+func TestSearchRuns_BoundsWhatAnEngineMustBear(t *testing.T) {
+	b := fixture(t)
+	clause := func(n int, clause string) string {
+		return strings.TrimSuffix(strings.Repeat(clause+" and ", n), " and ")
+	}
+	ids := make([]string, 20_000)
+	for i := range ids {
+		ids[i] = fmt.Sprint(i)
+	}
+	search := func(in tracking.Search) error {
+		_, err := b.svc.SearchRuns(t.Context(), project, in)
+		return err
+	}
+	var orders []string
+	for i := range 21 {
+		orders = append(orders, fmt.Sprintf("metrics.m%d", i))
+	}
+	list := "run_id in (" + strings.TrimSuffix(strings.Repeat("'x',", 9_900), ",") + ")"
+	b.must(search(tracking.Search{Experiments: ids, Filter: clause(200, "metrics.acc > 0"),
+		OrderBy: orders[:20]}))
+	b.must(search(tracking.Search{Experiments: ids, Filter: list}))
+	b.refused(search(tracking.Search{Filter: clause(201, "metrics.acc > 0")}), fairlead.Invalid,
+		"more than 200")
+	b.refused(search(tracking.Search{OrderBy: orders}), fairlead.Invalid, "at most 20")
+	b.refused(search(tracking.Search{OrderBy: []string{"metrics.a", "metric.a desc"}}),
+		fairlead.Invalid, "duplicate")
+	b.refused(search(tracking.Search{Experiments: append(ids, "x")}), fairlead.Invalid, "at most 20000")
+}
+
 func TestSearchRuns_SeesOnlyItsProjectAndView(t *testing.T) {
 	b := fixture(t)
 	page, err := b.svc.SearchRuns(t.Context(), other, tracking.Search{Experiments: []string{"0", "7"}})

@@ -351,7 +351,20 @@ func FuzzLogBatch(f *testing.F) {
 	} {
 		f.Add(body)
 	}
+	for _, filter := range []string{"metrics.a > 1 and tags.`b` like '%[_'", "run_id in ('a','b')",
+		"dataset.context ilike '%x' and params.p is null", "attributes.end_time <= 1e400"} {
+		f.Add(filter)
+	}
 	f.Fuzz(func(t *testing.T, body string) {
+		filter, err := json.Marshal(map[string]any{"experiment_ids": []string{"0"}, "filter": body})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, path := range []string{"runs/search", "experiments/search", "logged-models/search"} {
+			if status, answer := s.send(t, "POST", api+path, string(filter)); status >= 500 {
+				t.Errorf("%s %q: %d %s", path, filter, status, answer)
+			}
+		}
 		for _, path := range []string{"runs/log-batch", "runs/log-metric", "runs/create",
 			"runs/search", "logged-models/search", "runs/log-inputs"} {
 			if status, answer := s.send(t, "POST", api+path, body); status >= 500 {

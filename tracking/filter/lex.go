@@ -32,8 +32,9 @@ func (t token) keyword() string {
 	return ""
 }
 
-// maxFilter bounds a filter in bytes.
-const maxFilter = 100_000
+// maxFilter bounds a filter in bytes, and with it the values of its lists: a
+// statement has at most 32,766 arguments on SQLite.
+const maxFilter = 40_000
 
 // lex splits a filter into tokens.
 func lex(s string) ([]token, error) {

@@ -8,6 +8,14 @@ import (
 	"github.com/fairlead-ml/fairlead"
 )
 
+// The most comparisons of a filter and terms of an order_by: engines bound the
+// depth of a condition and the number of joins.
+const (
+	maxComparisons = 200
+	maxOrders      = 20
+	maxPattern     = 5000 // bytes
+)
+
 // Parse reads a filter. All of the returned comparisons must hold. The empty
 // filter has none. Errors are Invalid, worded as MLflow words them.
 func Parse(s string, l *Language) ([]Comparison, error) {
@@ -52,6 +60,26 @@ func ParseOrder(s string, l *Language) (Order, error) {
 	return o, nil
 }
 
+// ParseOrders reads an order_by; a key may come once.
+func ParseOrders(terms []string, l *Language) (out []Order, err error) {
+	if len(terms) > maxOrders {
+		return nil, fairlead.Errorf(fairlead.Invalid,
+			"`order_by` has %d terms; at most %d are read", len(terms), maxOrders)
+	}
+	for _, t := range terms {
+		o, err := ParseOrder(t, l)
+		if err != nil {
+			return nil, err
+		}
+		if slices.ContainsFunc(out, func(x Order) bool { return x.Kind == o.Kind && x.Key == o.Key }) {
+			return nil, fairlead.Errorf(fairlead.Invalid,
+				"`order_by` contains duplicate fields: %s", clip(t))
+		}
+		out = append(out, o)
+	}
+	return out, nil
+}
+
 type parser struct {
 	tokens []token
 	at     int
@@ -74,7 +102,10 @@ func (p *parser) conjunction() (out []Comparison, err error) {
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, c)
+		if out = append(out, c); len(out) > maxComparisons {
+			return nil, fairlead.Errorf(fairlead.Invalid,
+				"the filter has more than %d comparisons", maxComparisons)
+		}
 		t := p.next()
 		if t.kind == end {
 			return out, nil
@@ -157,6 +188,10 @@ func (p *parser) value(c *Comparison) error {
 		return fairlead.Errorf(fairlead.Invalid,
 			"Expected a quoted string value for %s (e.g. 'my-value'). Got value %s",
 			c.Kind, clip(t.raw))
+	}
+	if (c.Op == Like || c.Op == ILike) && len(v) > maxPattern {
+		return fairlead.Errorf(fairlead.Invalid,
+			"the pattern for %s '%s' has more than %d bytes", c.Kind, c.Key, maxPattern)
 	}
 	c.Value = v
 	return nil
