@@ -33,8 +33,8 @@ type colleague struct {
 // colleagues come in while no case of the loop is under way, so that each is
 // judged by itself.
 var colleagues = []colleague{
-	{"noisy", time.Date(dataYear, time.May, 20, 0, 0, 0, 0, time.UTC)},
-	{"leaky", time.Date(dataYear, time.August, 10, 0, 0, 0, 0, time.UTC)},
+	{"noisy", time.Date(dataYear, time.June, 1, 0, 0, 0, 0, time.UTC)},
+	{"leaky", time.Date(dataYear, time.August, 9, 0, 0, 0, 0, time.UTC)},
 }
 
 // play does what a user's systems would: apply and run, shadow, traffic, colleagues.
