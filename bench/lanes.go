@@ -1,0 +1,196 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net/http"
+	"path/filepath"
+	"strconv"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	batchers  = 16
+	batchRows = 1000
+	batchKeys = 10
+)
+
+// measureLanes measures writes of the control plane, one after the other, alone
+// and while clients log batches as fast as they can. A call that does not touch the
+// database shows how much of it is the wait for a processor.
+func measureLanes(ctx context.Context, b *bench) error {
+	p, err := b.serve(ctx, filepath.Join(b.dir, "lanes"))
+	if err != nil {
+		return err
+	}
+	defer p.stop()
+	c, err := newControl(ctx, p)
+	if err != nil {
+		return err
+	}
+	alone, err := c.take(ctx, b.duration/4)
+	if err != nil {
+		return err
+	}
+	var batches atomic.Int64
+	stop := crowd(batchers, func(_ int, stopping *atomic.Bool) error {
+		return logBatches(ctx, p.url, c.experiment, &batches, stopping)
+	})
+	time.Sleep(warm)
+	before, began := batches.Load(), time.Now()
+	loaded, err := c.take(ctx, b.duration/2)
+	rows := float64(batches.Load()-before) * batchRows / time.Since(began).Seconds()
+	if e := stop(); err == nil {
+		err = e
+	}
+	if err != nil {
+		return err
+	}
+	for i, name := range controlNames {
+		b.report.lane(name, alone[i].times, loaded[i].times)
+	}
+	b.report.add(figure{Measurement: "lanes", Name: "rows logged meanwhile, 16 clients", Unit: "/s", Ours: rows, more: true})
+	return nil
+}
+
+func (r *report) lane(name string, alone, loaded []time.Duration) {
+	line := func(what string, times []time.Duration, q float64) figure {
+		return figure{Measurement: "lanes", Name: name + ", " + what, Unit: "ms", Ours: quantile(times, q)}
+	}
+	last := line("under load, p99", loaded, .99)
+	if name != controlNames[nothing] {
+		last = last.limit(20)
+	}
+	r.add(line("alone, p50", alone, .5), line("alone, p99", alone, .99), line("under load, p50", loaded, .5), last)
+}
+
+// control makes the calls that are measured.
+type control struct {
+	*caller
+	experiment string
+	n          int
+}
+
+// The calls, in the order of their results.
+const (
+	tag     = iota // one row
+	alias          // an event in the ledger too
+	nothing        // no database
+)
+
+var controlNames = [...]string{tag: "set-experiment-tag", alias: "registered-models/alias", nothing: "/livez"}
+
+const benchModel = "bench"
+
+func newControl(ctx context.Context, p *process) (*control, error) {
+	c := &control{caller: newCaller(p.url)}
+	var err error
+	if c.experiment, err = c.newExperiment(ctx); err != nil {
+		return nil, err
+	}
+	run, err := c.newRun(ctx, c.experiment)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.post(ctx, "registered-models/create", map[string]string{"name": benchModel}, nil); err != nil {
+		return nil, err
+	}
+	for range 2 {
+		in := map[string]string{"name": benchModel, "run_id": run, "source": "runs:/" + run + "/model"}
+		if err := c.post(ctx, "model-versions/create", in, nil); err != nil {
+			return nil, err
+		}
+	}
+	return c, nil
+}
+
+// pause lies between two calls, so that the writes do not queue behind each other's
+// fsync, and the client leaves the processors to the load.
+const pause = 5 * time.Millisecond
+
+// take makes the calls by turns for d.
+func (c *control) take(ctx context.Context, d time.Duration) (out [len(controlNames)]samples, err error) {
+	for began := time.Now(); time.Since(began) < d; {
+		for i := range out {
+			if err := ctx.Err(); err != nil {
+				return out, err
+			}
+			start := time.Now()
+			if err := c.do(ctx, i); err != nil {
+				return out, err
+			}
+			out[i].times = append(out[i].times, time.Since(start))
+			time.Sleep(pause)
+		}
+	}
+	return out, nil
+}
+
+func (c *control) do(ctx context.Context, what int) error {
+	c.n++
+	switch what {
+	case tag:
+		return c.post(ctx, "experiments/set-experiment-tag",
+			map[string]string{"experiment_id": c.experiment, "key": "bench", "value": strconv.Itoa(c.n)}, nil)
+	case alias: // moves between two versions
+		return c.post(ctx, "registered-models/alias",
+			map[string]string{"name": benchModel, "alias": "bench", "version": strconv.Itoa(c.n/len(controlNames)%2 + 1)}, nil)
+	}
+	return c.call(ctx, http.MethodGet, "/livez", nil, nil)
+}
+
+// logBatches logs batches of new points, one after the other.
+func logBatches(ctx context.Context, url, experiment string, batches *atomic.Int64, stopping *atomic.Bool) error {
+	c := newCaller(url)
+	run, err := c.newRun(ctx, experiment)
+	if err != nil {
+		return err
+	}
+	body := newBatch(run)
+	for n := 0; !stopping.Load(); n++ {
+		body.at(n)
+		if err := c.call(ctx, http.MethodPost, mlflow+"runs/log-batch", body.text, nil); err != nil {
+			return err
+		}
+		batches.Add(1)
+	}
+	return nil
+}
+
+// batch is the body of a log-batch whose steps can be moved on in place: to make
+// a new text each time would cost the server the processor.
+type batch struct {
+	text []byte
+	at0  []int // where the step of each row begins
+}
+
+// stepWidth is the number of digits of every step.
+const stepWidth = 12
+
+func newBatch(run string) *batch {
+	var b bytes.Buffer
+	out := &batch{}
+	fmt.Fprintf(&b, `{"run_id":%q,"metrics":[`, run)
+	for i := range batchRows {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		fmt.Fprintf(&b, `{"key":"m%d","value":%d.25,"timestamp":%d,"step":`, i%batchKeys, i, 1_700_000_000_000+i)
+		out.at0 = append(out.at0, b.Len())
+		fmt.Fprintf(&b, "%0*d}", stepWidth, 0)
+	}
+	b.WriteString("]}")
+	out.text = b.Bytes()
+	return out
+}
+
+// at moves the steps to those of the n-th batch. They begin with a 1, as JSON has no
+// numbers with leading zeros.
+func (b *batch) at(n int) {
+	for i, off := range b.at0 {
+		step := int64(n)*batchRows/batchKeys + int64(i/batchKeys)
+		strconv.AppendInt(b.text[:off], 100_000_000_000+step, 10)
+	}
+}

@@ -1,0 +1,112 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// measurement is one of the things that can be asked for with -only.
+type measurement struct {
+	name string
+	run  func(ctx context.Context, b *bench) error
+}
+
+var measurements = []measurement{
+	{"start", measureStart}, {"steps", measureSteps}, {"metric", measureMetric}, {"lanes", measureLanes},
+}
+
+// bench is what the measurements share.
+type bench struct {
+	program  string        // bin/fairlead
+	dir      string        // scratch, removed at the end
+	tools    string        // where peers are installed, and kept
+	repeat   int           // starts, and runs of the steps
+	duration time.Duration // of each side of metric; lanes take half of it
+	peers    bool
+	versions map[string]string
+	report   *report
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string) error {
+	b := &bench{}
+	f := flag.NewFlagSet("bench", flag.ContinueOnError)
+	only := f.String("only", "start,steps,metric,lanes", "what to measure, separated by commas")
+	output := f.String("o", "text", "text or json")
+	f.StringVar(&b.program, "program", "bin/fairlead", "the program to measure")
+	f.StringVar(&b.tools, "tools", ".tools", "where the peers are installed, and kept for the next time")
+	f.IntVar(&b.repeat, "repeat", 10, "how often to start the program and to run the steps")
+	f.DurationVar(&b.duration, "duration", 30*time.Second, "how long to log metrics on each side; the load of lanes lasts half as long")
+	f.BoolVar(&b.peers, "peers", true, "measure the peers too")
+	if err := f.Parse(args); err != nil {
+		return err
+	}
+	chosen, err := choose(*only)
+	if err != nil {
+		return err
+	}
+	if err := b.prepare(*output); err != nil {
+		return err
+	}
+	defer os.RemoveAll(b.dir)
+	for _, m := range chosen {
+		progress("measuring %s", m.name)
+		if err := m.run(ctx, b); err != nil {
+			return fmt.Errorf("%s: %w", m.name, err)
+		}
+	}
+	return b.report.print(os.Stdout, *output)
+}
+
+func choose(only string) (out []measurement, err error) {
+	for _, name := range strings.Split(only, ",") {
+		i := slices.IndexFunc(measurements, func(m measurement) bool { return m.name == name })
+		if i < 0 {
+			return nil, fmt.Errorf("-only %s: there is no measurement %q", only, name)
+		}
+		out = append(out, measurements[i])
+	}
+	return out, nil
+}
+
+func (b *bench) prepare(output string) (err error) {
+	if output != "text" && output != "json" {
+		return fmt.Errorf("-o is %q; it is text or json", output)
+	}
+	if b.repeat < 1 || b.duration < time.Second {
+		return fmt.Errorf("-repeat must be at least 1 and -duration at least 1s")
+	}
+	if b.program, err = absolute(b.program); err != nil {
+		return fmt.Errorf("%w; build it with `make build`", err)
+	}
+	if b.tools, err = absolute(b.tools); err != nil {
+		return fmt.Errorf("%w; `make setup` makes it", err)
+	}
+	if b.versions, err = readVersions("versions.mk"); err != nil {
+		return err
+	}
+	b.report = &report{Machine: thisMachine()}
+	b.report.warnOfLoad()
+	b.dir, err = os.MkdirTemp("", "fairlead-bench-")
+	return err
+}
+
+// progress says on stderr what is going on, so that stdout has only the figures.
+func progress(format string, args ...any) {
+	fmt.Fprintf(os.Stderr, time.Now().Format(time.TimeOnly)+"  "+format+"\n", args...)
+}
