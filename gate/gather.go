@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
 
 	"github.com/fairlead-ml/fairlead"
 	"github.com/fairlead-ml/fairlead/data"
@@ -32,13 +33,35 @@ func (g *run) gather(ctx context.Context) error {
 	if err := g.describeHoldout(ctx); err != nil {
 		return err
 	}
+	return g.evaluateAll(ctx)
+}
+
+// evaluation is what came of evaluating one version.
+type evaluation struct {
+	root    string
+	version int64
+	metrics map[string]float64
+	err     error
+}
+
+// evaluateAll evaluates the versions that checks read, side by side.
+func (g *run) evaluateAll(ctx context.Context) error {
+	var all []*evaluation
 	if g.policy.measures(candidateRoot) {
-		if err := g.evaluate(ctx, candidateRoot, g.r.Version); err != nil {
-			return err
-		}
+		all = append(all, &evaluation{root: candidateRoot, version: g.r.Version})
 	}
 	if g.policy.measures(liveRoot) && g.r.Baseline != 0 {
-		return g.evaluate(ctx, liveRoot, g.r.Baseline)
+		all = append(all, &evaluation{root: liveRoot, version: g.r.Baseline})
+	}
+	var wait sync.WaitGroup
+	for _, e := range all {
+		wait.Go(func() { e.metrics, e.err = g.metrics(ctx, e.root, e.version) })
+	}
+	wait.Wait()
+	for _, e := range all {
+		if err := g.take(ctx, e); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -72,22 +95,21 @@ func (g *run) describeHoldout(ctx context.Context) error {
 	return nil
 }
 
-// evaluate adds a version's metrics to the facts, or why there are none. Names of
-// the table win over metrics of the same name.
-func (g *run) evaluate(ctx context.Context, root string, version int64) error {
-	metrics, err := g.metrics(ctx, root, version)
+// take adds a version's metrics to the facts, or why there are none. Names of the
+// table win over metrics of the same name.
+func (g *run) take(ctx context.Context, e *evaluation) error {
 	switch {
 	case ctx.Err() != nil:
-		return fmt.Errorf("evaluate version %d: %w", version, context.Cause(ctx))
-	case fairlead.Is(err, fairlead.Precondition):
-		g.Log.Warn("version cannot be evaluated", "model", g.r.Model, "version", version, "err", err)
-		g.facts[root+".error"] = fairlead.MessageOf(err)
-	case err != nil:
-		return fmt.Errorf("evaluate version %d: %w", version, err)
+		return fmt.Errorf("evaluate version %d: %w", e.version, context.Cause(ctx))
+	case fairlead.Is(e.err, fairlead.Precondition):
+		g.Log.Warn("version cannot be evaluated", "model", g.r.Model, "version", e.version, "err", e.err)
+		g.facts[e.root+".error"] = fairlead.MessageOf(e.err)
+	case e.err != nil:
+		return fmt.Errorf("evaluate version %d: %w", e.version, e.err)
 	}
-	g.read = append(g.read, version)
-	for name, value := range metrics {
-		if name = root + "." + name; !documentedExactly(name) {
+	g.read = append(g.read, e.version)
+	for name, value := range e.metrics {
+		if name = e.root + "." + name; !documentedExactly(name) {
 			g.facts[name] = value
 		}
 	}
