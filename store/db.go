@@ -26,6 +26,7 @@ type Options struct {
 	Readers  int           // concurrent read transactions; default 2 per CPU, at least 4
 	BatchMax int           // rows changed after which a batch is committed; default 4000
 	ReadMax  time.Duration // wall time after which a read is cancelled; default 60 s
+	Reserve  int64         // bytes kept for control writes on a full disk; default 8 MiB
 }
 
 // DB is an open database. It is safe for concurrent use.
@@ -76,6 +77,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.ReadMax == 0 {
 		o.ReadMax = time.Minute
+	}
+	if o.Reserve == 0 {
+		o.Reserve = 8 << 20
 	}
 	if o.Clock == nil {
 		o.Clock = fairlead.WallClock{}

@@ -32,8 +32,7 @@ func translate(err error) error {
 	}
 	switch e.Code {
 	case sqlite3.ErrFull:
-		return fairlead.Errorf(fairlead.Exhausted,
-			"the disk of the data directory is full; free some room, nothing was changed").Because(err)
+		return errFull.Because(err)
 	case sqlite3.ErrIoErr:
 		return fairlead.Errorf(fairlead.Unavailable,
 			"the disk of the data directory failed to answer; nothing was changed").Because(err)

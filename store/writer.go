@@ -25,6 +25,7 @@ const batchClosures = 256
 
 type request struct {
 	fn   func(tx *Tx) error
+	lane Lane
 	done chan error
 }
 
@@ -38,6 +39,7 @@ type batch struct {
 // writer owns the only writing connection.
 type writer struct {
 	db      *DB
+	reserve *reserve
 	conn    *sql.Conn
 	stmts   map[string]*sql.Stmt
 	lanes   [2]chan *request
@@ -52,7 +54,7 @@ func startWriter(ctx context.Context, db *DB) (*writer, error) {
 		return nil, translate(err)
 	}
 	w := &writer{
-		db: db, conn: conn, stmts: map[string]*sql.Stmt{},
+		db: db, reserve: newReserve(db.opt.Path, db.opt.Reserve), conn: conn, stmts: map[string]*sql.Stmt{},
 		lanes: [2]chan *request{make(chan *request, 1024), make(chan *request, 1024)},
 		quit:  make(chan struct{}), stopped: make(chan struct{}),
 	}
@@ -61,7 +63,10 @@ func startWriter(ctx context.Context, db *DB) (*writer, error) {
 }
 
 func (w *writer) submit(ctx context.Context, lane Lane, fn func(tx *Tx) error) error {
-	r := &request{fn: fn, done: make(chan error, 1)}
+	if lane != Control && !w.reserve.admits(w.db.opt.Clock.Now()) {
+		return errFull
+	}
+	r := &request{fn: fn, lane: lane, done: make(chan error, 1)}
 	select {
 	case <-w.quit:
 		return errStopping
@@ -133,33 +138,69 @@ func (w *writer) next(wait bool) *request {
 }
 
 // commit runs the first write and whatever else waits as one transaction, and
-// acknowledges them together.
+// acknowledges them together. When the disk turns out to be full, the reserve is
+// given up and the control writes are run once more.
 func (w *writer) commit(first *request) {
+	all := w.transact(first, w.next)
+	if full := refused(all); len(full) > 0 && w.reserve.giveUp() {
+		w.db.opt.Log.Error("the disk is full; only control writes go on")
+		for _, o := range full {
+			o.err = w.transact(o.request, func(bool) *request { return nil })[0].err
+		}
+	}
+	committed := false
+	for _, o := range all {
+		o.done <- o.err
+		committed = committed || o.err == nil
+	}
+	if committed {
+		w.db.announce()
+	}
+}
+
+// outcome is what became of a request in a transaction.
+type outcome struct {
+	*request
+	err error
+}
+
+// refused returns the control writes that failed because the disk is full.
+func refused(all []*outcome) (full []*outcome) {
+	for _, o := range all {
+		if o.lane == Control && fairlead.Is(o.err, fairlead.Exhausted) {
+			full = append(full, o)
+		}
+	}
+	return full
+}
+
+// transact runs the first request and those that more returns in one transaction.
+func (w *writer) transact(first *request, more func(wait bool) *request) []*outcome {
 	ctx := context.Background() // an interrupt would roll back the others' work too
 	b := &batch{atEnd: map[string]func(*Tx) error{}}
 	tx := &Tx{ctx: ctx, conn: w.conn, stmts: w.stmts, batch: b}
 	if _, err := tx.Exec("begin immediate"); err != nil {
-		first.done <- err
-		return
+		return []*outcome{{request: first, err: err}}
 	}
-	var accepted []*request
-	for r, n := first, 0; r != nil; r = w.next(false) {
-		if err := w.apply(tx, r.fn); err != nil {
-			r.done <- err
-		} else {
-			accepted = append(accepted, r)
+	var all []*outcome
+	good := 0
+	for r, n := first, 0; r != nil; r = more(false) {
+		o := &outcome{request: r, err: w.apply(tx, r.fn)}
+		if all = append(all, o); o.err == nil {
+			good++
 		}
 		if n++; n >= batchClosures || b.rows >= w.db.opt.BatchMax {
 			break
 		}
 	}
-	err := w.finish(tx, len(accepted) > 0)
-	for _, r := range accepted {
-		r.done <- err
+	if err := w.finish(tx, good > 0); err != nil {
+		for _, o := range all {
+			if o.err == nil {
+				o.err = err
+			}
+		}
 	}
-	if err == nil && len(accepted) > 0 {
-		w.db.announce()
-	}
+	return all
 }
 
 // apply runs one closure in a savepoint and undoes it when it fails or panics.
