@@ -187,6 +187,11 @@ func (a *App) Handler() http.Handler { return a.server.Handler }
 func (a *App) wire() (err error) {
 	dir, clock, log := a.dir.path, a.opt.Clock, a.opt.Log
 	a.Ledger = ledger.New(a.DB, clock, log)
+	signer, err := ledger.OpenSigner(dir)
+	if err != nil {
+		return err
+	}
+	a.Ledger.SignWith(signer)
 	a.Stream = stream.New(a.DB, clock, log)
 	a.Projects = spec.NewProjects(a.DB, a.Ledger, clock)
 	if a.Tokens, err = auth.NewTokens(a.DB, clock, dir); err != nil {

@@ -127,3 +127,30 @@ func moveCursor(tx *store.Tx, name string, seq int64) error {
 		on conflict (subscriber) do update set seq = excluded.seq`, name, seq)
 	return err
 }
+
+func lastCheckpoint(tx *store.Tx) (size int64, err error) {
+	err = tx.QueryRow("select coalesce(max(size), 0) from checkpoint").Scan(&size)
+	return size, err
+}
+
+func insertCheckpoint(tx *store.Tx, size, timeMS int64, text string) error {
+	_, err := tx.Exec("insert into checkpoint (size, time_ms, note) values (?, ?, ?)", size, timeMS, text)
+	return err
+}
+
+func checkpoints(tx *store.Tx) ([]string, error) {
+	rows, err := tx.Query("select note from checkpoint order by size")
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var out []string
+	for rows.Next() {
+		var text string
+		if err := rows.Scan(&text); err != nil {
+			return nil, err
+		}
+		out = append(out, text)
+	}
+	return out, rows.Err()
+}

@@ -64,9 +64,10 @@ func (r *Record) Decode(payload any) error {
 
 // Ledger appends, reads and delivers events.
 type Ledger struct {
-	db    *store.DB
-	clock fairlead.Clock
-	log   *slog.Logger
+	db     *store.DB
+	clock  fairlead.Clock
+	log    *slog.Logger
+	signer *Signer // nil: no checkpoints
 
 	mu   sync.Mutex
 	subs []*subscriber
@@ -78,6 +79,9 @@ type Ledger struct {
 func New(db *store.DB, clock fairlead.Clock, log *slog.Logger) *Ledger {
 	return &Ledger{db: db, clock: clock, log: log}
 }
+
+// SignWith makes the ledger sign checkpoints; it is called before Start.
+func (l *Ledger) SignWith(s *Signer) { l.signer = s }
 
 // Append stores one event in tx; at is the stream time it belongs to, the zero
 // time meaning now. It becomes visible, with its number, when tx commits.

@@ -215,3 +215,37 @@ func waitIdle(t *testing.T, led *ledger.Ledger) {
 	}
 	t.Fatal("subscribers did not catch up in 10 s")
 }
+
+// Somebody with the database file can cut the newest events off and recompute the
+// tree; the signed checkpoint shows it.
+func TestVerify_SignedCheckpointShowsACutLedger(t *testing.T) {
+	dir := t.TempDir()
+	db, led := open(t, filepath.Join(dir, "f.db"))
+	signer, err := ledger.OpenSigner(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	led.SignWith(signer)
+	if err := led.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	appendMany(t, db, led, 8)
+	led.Stop()
+	rep, err := led.Verify(t.Context())
+	if err != nil || rep.Checkpoints != 1 || rep.PublicKey != signer.PublicKey() {
+		t.Fatalf("report %+v, error %v", rep, err)
+	}
+	err = db.Write(t.Context(), store.Control, func(tx *store.Tx) error {
+		if _, err := tx.Exec("delete from event where seq > 6"); err != nil {
+			return err
+		}
+		_, err := tx.Exec("delete from leaf_hash where ix >= 10")
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := led.Verify(t.Context()); !fairlead.Is(err, fairlead.Conflict) {
+		t.Errorf("verify after the cut: %v", err)
+	}
+}

@@ -18,11 +18,14 @@ type Report struct {
 	Events int64  `json:"events"`
 	Erased int64  `json:"erased"` // bodies removed for good, provable all the same
 	Root   string `json:"root"`   // RFC 6962 tree head over all events, hex
+
+	Checkpoints int    `json:"checkpoints"`          // signed heads, all of which the tree has had
+	PublicKey   string `json:"public_key,omitempty"` // of their signatures
 }
 
 // Verify reads the whole ledger and checks that numbers have no gaps, that every
 // body still matches its digest, that every leaf matches its stored hash, and
-// that the tree's head follows from the leaves. The first contradiction is an
+// that the tree's head follows from the leaves and from every signed checkpoint. The first contradiction is an
 // error with code Conflict.
 func (l *Ledger) Verify(ctx context.Context) (*Report, error) {
 	rep := &Report{}
@@ -40,7 +43,10 @@ func (l *Ledger) Verify(ctx context.Context) (*Report, error) {
 			return nil, err
 		}
 	}
-	return rep, l.verifyHead(ctx, rep, &tree)
+	if err := l.verifyHead(ctx, rep, &tree); err != nil || l.signer == nil {
+		return rep, err
+	}
+	return rep, l.db.Read(ctx, func(tx *store.Tx) error { return l.verifyCheckpoints(tx, rep) })
 }
 
 func verifyRecords(tx *store.Tx, rep *Report, tree *treeHead, records []*Record) error {

@@ -51,6 +51,9 @@ func (l *Ledger) Start(ctx context.Context) error {
 		}
 		l.wait.Go(func() { l.deliver(run, s) })
 	}
+	if l.signer != nil {
+		l.wait.Go(func() { l.keepCheckpoints(run) })
+	}
 	return nil
 }
 

@@ -186,7 +186,7 @@ func (c *cli) auditCommand() *cobra.Command {
 					return err
 				}
 				return c.print(rep, func(w io.Writer) {
-					fmt.Fprintf(w, "verified: %d events, root %s\n", rep.Events, rep.Root)
+					fmt.Fprintf(w, "verified: %d events, %d signed checkpoints, root %s\n", rep.Events, rep.Checkpoints, rep.Root)
 				})
 			})
 		},

@@ -1,0 +1,139 @@
+package ledger
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/fairlead-ml/fairlead"
+	"github.com/fairlead-ml/fairlead/store"
+)
+
+// A checkpoint is a signed tree head (C2SP tlog-checkpoint): whoever keeps one can
+// show later that the ledger was cut short or rewritten since.
+const (
+	origin          = "fairlead.ledger"
+	keyFile         = "ledger.key"
+	checkpointEvery = 5 * time.Minute // wall time, when there are new events
+)
+
+// Signer signs checkpoints with a key that is the data directory's own.
+type Signer struct {
+	signer   note.Signer
+	verifier note.Verifier
+	public   string
+}
+
+// OpenSigner reads the key in the directory, or makes it, readable by the owner.
+func OpenSigner(dir string) (*Signer, error) {
+	path := filepath.Join(dir, keyFile)
+	b, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		secret, public, e := note.GenerateKey(rand.Reader, origin)
+		if e != nil {
+			return nil, e
+		}
+		b, err = []byte(secret+"\n"+public+"\n"), nil
+		if e := os.WriteFile(path, b, 0o600); e != nil {
+			return nil, fmt.Errorf("ledger key: %w", e)
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("ledger key: %w", err)
+	}
+	secret, public, _ := strings.Cut(strings.TrimSpace(string(b)), "\n")
+	s := &Signer{public: public}
+	if s.signer, err = note.NewSigner(secret); err != nil {
+		return nil, fairlead.Errorf(fairlead.Precondition, "%s in the data directory is damaged; restore it from a backup", keyFile).Because(err)
+	}
+	s.verifier, err = note.NewVerifier(public)
+	return s, err
+}
+
+// PublicKey verifies the ledger's checkpoints (golang.org/x/mod/sumdb/note).
+func (s *Signer) PublicKey() string { return s.public }
+
+// checkpoint signs the present head when events have come since the last one.
+func (l *Ledger) checkpoint(ctx context.Context) error {
+	return l.db.Write(ctx, store.Control, func(tx *store.Tx) error {
+		size, err := head(tx)
+		if err != nil {
+			return err
+		}
+		last, err := lastCheckpoint(tx)
+		if err != nil || size == last {
+			return err
+		}
+		root, err := tlog.TreeHash(size, hashReader{tx})
+		if err != nil {
+			return err
+		}
+		text := fmt.Sprintf("%s\n%d\n%s\n", origin, size, base64.StdEncoding.EncodeToString(root[:]))
+		signed, err := note.Sign(&note.Note{Text: text}, l.signer.signer)
+		if err != nil {
+			return err
+		}
+		return insertCheckpoint(tx, size, l.clock.Now().UnixMilli(), string(signed))
+	})
+}
+
+// keepCheckpoints signs a head now and then, and once at the end.
+func (l *Ledger) keepCheckpoints(ctx context.Context) {
+	tick := time.NewTicker(checkpointEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+		}
+		if err := l.checkpoint(context.WithoutCancel(ctx)); err != nil {
+			l.log.Error("ledger checkpoint cannot be written", "err", err)
+		}
+		if ctx.Err() != nil {
+			return
+		}
+	}
+}
+
+// verifyCheckpoints checks that every signed head is one that the tree has had.
+func (l *Ledger) verifyCheckpoints(tx *store.Tx, rep *Report) error {
+	notes, err := checkpoints(tx)
+	if err != nil {
+		return err
+	}
+	for _, text := range notes {
+		n, err := note.Open([]byte(text), note.VerifierList(l.signer.verifier))
+		if err != nil {
+			return fairlead.Errorf(fairlead.Conflict, "a checkpoint of the ledger has no valid signature").Because(err)
+		}
+		var size int64
+		var root string
+		if _, err := fmt.Sscanf(n.Text, origin+"\n%d\n%s\n", &size, &root); err != nil {
+			return fairlead.Errorf(fairlead.Conflict, "a checkpoint of the ledger cannot be read").Because(err)
+		}
+		if size > rep.Events {
+			return fairlead.Errorf(fairlead.Conflict,
+				"the ledger was cut short: a signed checkpoint has %d events, and there are %d", size, rep.Events)
+		}
+		got, err := tlog.TreeHash(size, hashReader{tx})
+		if err != nil {
+			return err
+		}
+		if base64.StdEncoding.EncodeToString(got[:]) != root {
+			return fairlead.Errorf(fairlead.Conflict, "the ledger was rewritten: its first %d events are not the signed ones", size)
+		}
+	}
+	rep.Checkpoints = len(notes)
+	rep.PublicKey = l.signer.public
+	return nil
+}
