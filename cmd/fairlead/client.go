@@ -106,18 +106,32 @@ func (c *cli) projectName() (string, error) {
 	if c.project != "" {
 		return c.project, nil
 	}
-	body, err := os.ReadFile(spec.FileName)
-	if errors.Is(err, os.ErrNotExist) {
-		return spec.Default.Name, nil
-	}
-	if err != nil {
-		return "", err
-	}
-	s, err := spec.Parse(spec.FileName, body)
-	if err != nil {
-		return "", err
+	s, err := specHere()
+	if err != nil || s == nil {
+		return spec.Default.Name, err
 	}
 	return s.Project, nil
+}
+
+// modelName is the model that the fairlead.yaml here is about, "" without one.
+func modelName() (string, error) {
+	s, err := specHere()
+	if err != nil || s == nil {
+		return "", err
+	}
+	return s.Model, nil
+}
+
+// specHere parses the fairlead.yaml of the working directory; nil when there is none.
+func specHere() (*spec.Spec, error) {
+	body, err := os.ReadFile(spec.FileName)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return spec.Parse(spec.FileName, body)
 }
 
 // problem is the error body of the native API (RFC 9457).

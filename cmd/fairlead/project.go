@@ -8,8 +8,10 @@ import (
 	"io"
 	"mime/multipart"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -18,6 +20,8 @@ import (
 	"github.com/fairlead-ml/fairlead/api/rest"
 	"github.com/fairlead-ml/fairlead/gate"
 	"github.com/fairlead-ml/fairlead/loop"
+	"github.com/fairlead-ml/fairlead/registry"
+	"github.com/fairlead-ml/fairlead/release"
 	"github.com/fairlead-ml/fairlead/scm"
 	"github.com/fairlead-ml/fairlead/spec"
 )
@@ -290,23 +294,86 @@ func (c *cli) caseCommand() *cobra.Command {
 	}
 }
 
+// releaseArgs reads [MODEL [VERSION]]; version 0 stands for the newest.
+func releaseArgs(args []string) (model string, version int64, err error) {
+	if len(args) > 0 {
+		model = args[0]
+	} else if model, err = modelName(); err != nil {
+		return "", 0, err
+	}
+	if model == "" {
+		return "", 0, usage("there is no %s here; name the model: fairlead release MODEL", spec.FileName)
+	}
+	if len(args) < 2 {
+		return model, 0, nil
+	}
+	version, err = strconv.ParseInt(args[1], 10, 64)
+	if err != nil || version < 1 {
+		return "", 0, usage("VERSION is %q; it is a whole number", args[1])
+	}
+	return model, version, nil
+}
+
+// newest returns the number of a model's newest version.
+func (cl *client) newest(ctx context.Context, model string) (n int64, err error) {
+	var page fairlead.Page[*registry.Version]
+	err = cl.do(ctx, http.MethodGet, "/models/"+url.PathEscape(model)+"/versions", nil, &page)
+	for _, v := range page.Items {
+		n = max(n, v.N)
+	}
+	if err == nil && n == 0 {
+		err = fairlead.Errorf(fairlead.NotFound, "model %s has no version yet; make one with `fairlead run`", model)
+	}
+	return n, err
+}
+
+// isLive reports whether the version answers for the model in the last environment.
+func (cl *client) isLive(ctx context.Context, model string, n int64) (bool, error) {
+	var e rest.Endpoint
+	err := cl.do(ctx, http.MethodGet, "/endpoints/"+url.PathEscape(model), nil, &e)
+	if fairlead.Is(err, fairlead.NotFound) {
+		return false, nil
+	}
+	if err != nil || e.Assignment == nil {
+		return false, err
+	}
+	return e.Version(release.RoleLive) == n, nil
+}
+
 func (c *cli) releaseCommand() *cobra.Command {
 	var detach bool
 	cmd := &cobra.Command{
-		Use:   "release MODEL VERSION",
+		Use:   "release [MODEL [VERSION]]",
 		Short: "Make a version the candidate: package, gate and release it",
-		Example: `  fairlead release flight-delays 3
+		Long: `Release takes a registered version to packaging, gate and release. Without a
+version it takes the newest, without a model that of ./fairlead.yaml.`,
+		Example: `  fairlead release
+  fairlead release flight-delays 3
   fairlead release flight-delays 3 --detach`,
-		Args: cobra.ExactArgs(2),
+		Args: cobra.MaximumNArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			var n int64
-			if _, err := fmt.Sscan(args[1], &n); err != nil || n < 1 {
-				return usage("VERSION is %q; it is a whole number", args[1])
+			model, n, err := releaseArgs(args)
+			if err != nil {
+				return err
 			}
 			ctx := cmd.Context()
 			return c.with(ctx, func(cl *client) error {
+				if n == 0 {
+					if n, err = cl.newest(ctx, model); err != nil {
+						return err
+					}
+				}
+				live, err := cl.isLive(ctx, model, n)
+				if err != nil {
+					return err
+				}
+				if live {
+					return c.print(map[string]any{"model": model, "version": n, "live": true}, func(w io.Writer) {
+						fmt.Fprintf(w, "%s version %d is live already\n", model, n)
+					})
+				}
 				var opened loop.Case
-				path := "/models/" + args[0] + "/candidate"
+				path := "/models/" + url.PathEscape(model) + "/candidate"
 				if err := cl.do(ctx, http.MethodPut, path, map[string]int64{"version": n}, &opened); err != nil {
 					return err
 				}

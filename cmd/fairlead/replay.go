@@ -33,9 +33,15 @@ time has caused has settled (windows, incidents, trainings, rollouts), and then 
 the rows of the tick. The same file gives the same result on any machine. A replay
 that was interrupted continues where stream time stands.`,
 		Example: `  fairlead replay traffic.csv --endpoint flight-delays --time sched_dep --id flight_id --label delayed --label-delay 24h
-  fairlead replay traffic.csv --endpoint flight-delays --time sched_dep --id flight_id --label delayed --with dep_delay,air_time`,
+  fairlead replay traffic.csv --time sched_dep --id flight_id --label delayed --with dep_delay,air_time`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if r.endpoint == "" {
+				var err error
+				if r.endpoint, err = modelName(); err != nil {
+					return err
+				}
+			}
 			if r.time == "" || r.id == "" || r.endpoint == "" {
 				return usage("--endpoint, --time and --id are needed; see `fairlead replay --help`")
 			}
@@ -58,7 +64,7 @@ that was interrupted continues where stream time stands.`,
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&r.endpoint, "endpoint", "", "endpoint: the model's name, or model@environment (required)")
+	f.StringVar(&r.endpoint, "endpoint", "", "the model's name, or model@environment; default: the model of ./fairlead.yaml")
 	f.StringVar(&r.time, "time", "", "column with the event time (required)")
 	f.StringVar(&r.id, "id", "", "column that identifies a row (required)")
 	f.StringVar(&r.label, "label", "", "column with the truth; without it no labels are sent")
@@ -248,7 +254,8 @@ func (r *replay) advance(ctx context.Context, at time.Time) error {
 // deliver sends the labels that became known since the delivery before.
 func (r *replay) deliver(ctx context.Context, at time.Time) error {
 	var batch []label.Truth
-	first, _ := slices.BinarySearchFunc(r.rows, at.Add(-r.every-r.delay), func(s sample, t time.Time) int { return s.at.Compare(t) })
+	sent := at.Add(-r.every - r.delay) // up to here, with the delivery before
+	first, _ := slices.BinarySearchFunc(r.rows, sent.Add(1), func(s sample, t time.Time) int { return s.at.Compare(t) })
 	for _, s := range r.rows[first:] {
 		known := s.at.Add(r.delay)
 		if known.After(at) {
