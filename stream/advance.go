@@ -3,7 +3,6 @@ package stream
 import (
 	"context"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/fairlead-ml/fairlead"
@@ -13,44 +12,73 @@ import (
 // Advance drives the watermark to `to` and returns when all that this caused has
 // settled: timers fire one at a time in the order of their due times, and each
 // is waited for. From then on requests no longer move the watermark; Release
-// hands it back to them. A time before the watermark only settles.
+// hands it back to them. A time before the watermark only settles. A time more than
+// MaxFuture ahead of wall time is Invalid; Unavailable when ctx ends before.
 func (s *Service) Advance(ctx context.Context, p fairlead.Project, name string, to time.Time) error {
-	lock := s.lock(p, name)
-	lock.Lock()
-	defer lock.Unlock()
+	if latest := s.clock.Now().Add(MaxFuture); to.After(latest) {
+		return fairlead.Errorf(fairlead.Invalid,
+			"%s is in the future; stream time never goes back, so it may be at most %s ahead of the server's clock",
+			to.Format(time.RFC3339), MaxFuture)
+	}
+	unlock, err := s.lock(ctx, p, name)
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	if err := s.settle(ctx, p); err != nil { // what an interrupted advance left
 		return err
 	}
-	return s.walk(ctx, p, name, to, true)
+	return s.walk(ctx, walk{project: p, name: name, to: to, driven: true})
 }
 
-// Release ends a replay: the watermark follows the requests again.
+// Release ends a replay: the watermark follows the requests again, from the next
+// one on, which also says whether they carry event times. It waits for an Advance
+// that runs.
 func (s *Service) Release(ctx context.Context, p fairlead.Project, name string) error {
+	unlock, err := s.lock(ctx, p, name)
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	return s.db.Write(ctx, store.Control, func(tx *store.Tx) error {
 		st, err := read(tx, p, name)
 		if err != nil || !st.driven {
 			return err
 		}
-		st.driven = false
+		st.driven, st.mode = false, undecided
+		s.forget(p, name)
 		return write(tx, p, name, st)
 	})
 }
 
-// walk fires what is due until `to`, one timer at a time. Driven walks settle
+// walk is one way of a watermark: where to, and by whom.
+type walk struct {
+	project  fairlead.Project
+	name     string
+	to       time.Time
+	driven   bool // by a replay; else by the follower, with what it follows
+	mode     mode
+	lateness time.Duration
+}
+
+// walk fires what is due until w.to, one timer at a time. Driven walks settle
 // after each timer; walks that follow live requests do not hold them up.
-func (s *Service) walk(ctx context.Context, p fairlead.Project, name string, to time.Time, driven bool) error {
+func (s *Service) walk(ctx context.Context, w walk) error {
 	for {
-		fired, err := s.fireNext(ctx, p, name, to, driven)
+		fired, err := s.fireNext(ctx, w)
 		if err != nil {
-			return fmt.Errorf("advance %s: %w", name, err)
+			return fmt.Errorf("advance %s: %w", w.name, err)
 		}
-		if driven {
-			if err := s.settle(ctx, p); err != nil {
+		if w.driven {
+			if err := s.settle(ctx, w.project); err != nil {
 				return err
 			}
 		}
 		if !fired {
-			if more, err := s.due(ctx, p, name, to); err != nil || !more {
+			if !w.driven {
+				return nil
+			}
+			if more, err := s.due(ctx, w.project, w.name, w.to); err != nil || !more {
 				return err
 			}
 		}
@@ -66,39 +94,39 @@ func (s *Service) due(ctx context.Context, p fairlead.Project, name string, to t
 	return t != nil, err
 }
 
-// fireNext moves the watermark to the next due timer and runs it, or to `to` when
-// none is due until then.
-func (s *Service) fireNext(ctx context.Context, p fairlead.Project, name string, to time.Time,
-	driven bool) (fired bool, err error) {
+// fireNext moves the watermark to the next due timer and runs it, or to w.to when
+// none is due until then. A follower moves no stream that is driven.
+func (s *Service) fireNext(ctx context.Context, w walk) (fired bool, err error) {
 	ctx = fairlead.WithActor(ctx, fairlead.System("stream"))
 	err = s.db.Write(ctx, store.Control, func(tx *store.Tx) error {
-		st, err := read(tx, p, name)
+		fired = false
+		st, err := read(tx, w.project, w.name)
+		if err != nil || st.driven && !w.driven {
+			return err
+		}
+		t, err := nextTimer(tx, w.project, w.name, w.to.UnixMilli())
 		if err != nil {
 			return err
 		}
-		begun := st.watermarkMS != 0
-		t, err := nextTimer(tx, p, name, to.UnixMilli())
-		if err != nil {
-			return err
-		}
-		at := to
+		at := w.to
 		if fired = t != nil; fired {
 			at = t.Due
 		}
+		begun := st.watermarkMS != 0
 		st.watermarkMS = max(st.watermarkMS, at.UnixMilli())
-		st.driven = st.driven || driven
-		if err := write(tx, p, name, st); err != nil {
+		st.driven, st.mode, st.lateness = w.driven, w.mode, w.lateness
+		if err := write(tx, w.project, w.name, st); err != nil {
 			return err
 		}
 		if !begun {
-			if err := s.beginStream(ctx, tx, p, name, at); err != nil {
+			if err := s.beginStream(ctx, tx, w.project, w.name, at); err != nil {
 				return err
 			}
 		}
 		if !fired {
 			return nil
 		}
-		return s.fire(ctx, tx, p, t)
+		return s.fire(ctx, tx, w.project, t)
 	})
 	return fired, err
 }
@@ -139,10 +167,14 @@ func (s *Service) settle(ctx context.Context, p fairlead.Project) error {
 		case <-changed:
 		case <-time.After(250 * time.Millisecond): // a part may become idle without a commit
 		case <-ctx.Done():
-			return fairlead.Errorf(fairlead.Unavailable,
-				"the stream has not settled in time; what runs goes on, send the request again").Because(ctx.Err())
+			return unsettled(ctx)
 		}
 	}
+}
+
+func unsettled(ctx context.Context) error {
+	return fairlead.Errorf(fairlead.Unavailable,
+		"the stream has not settled in time; what runs goes on, send the request again").Because(ctx.Err())
 }
 
 func (s *Service) idleNow(ctx context.Context, p fairlead.Project) (bool, error) {
@@ -154,12 +186,38 @@ func (s *Service) idleNow(ctx context.Context, p fairlead.Project) (bool, error)
 	return true, nil
 }
 
-func (s *Service) lock(p fairlead.Project, name string) *sync.Mutex {
+// turn is held by whoever moves a stream: one at a time, and a place in the queue
+// ends with its context.
+type turn chan struct{}
+
+func (s *Service) turn(p fairlead.Project, name string) turn {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	key := p.Name + "/" + name
-	if s.locks[key] == nil {
-		s.locks[key] = &sync.Mutex{}
+	k := key{p.K, name}
+	if s.turns[k] == nil {
+		s.turns[k] = make(turn, 1)
 	}
-	return s.locks[key]
+	return s.turns[k]
+}
+
+func (t turn) end() { <-t }
+
+func (s *Service) lock(ctx context.Context, p fairlead.Project, name string) (unlock func(), err error) {
+	t := s.turn(p, name)
+	select {
+	case t <- struct{}{}:
+		return t.end, nil
+	case <-ctx.Done():
+		return nil, unsettled(ctx)
+	}
+}
+
+func (s *Service) tryLock(p fairlead.Project, name string) (unlock func(), ok bool) {
+	t := s.turn(p, name)
+	select {
+	case t <- struct{}{}:
+		return t.end, true
+	default:
+		return nil, false
+	}
 }

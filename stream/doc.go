@@ -4,7 +4,8 @@
 // replayed gives the same result, on any machine and after any crash.
 //
 // A watermark moves in one of two ways. It follows the requests: the newest
-// event time (wall time for requests that carry none) minus the allowed lateness.
+// event time minus the allowed lateness, or, while they carry none, wall time minus
+// the same, also without requests and after a restart.
 // Or a replay drives it: Advance moves it from one due timer to the next, each
 // time waiting until everything that the timer caused has settled, so that a
 // training of 20 s does not last a month of events. A stream that was never

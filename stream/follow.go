@@ -2,49 +2,81 @@ package stream
 
 import (
 	"context"
-	"sync/atomic"
 	"time"
 
 	"github.com/fairlead-ml/fairlead"
 	"github.com/fairlead-ml/fairlead/store"
 )
 
-// sighting is the newest time that requests of one stream have shown.
+// mode says what moves a stream that no replay drives.
+type mode int64
+
+const (
+	undecided mode = iota // no request so far, or none since a replay was released
+	byWall                // requests carry no event time: wall time, with or without requests
+	byEvent               // the newest event time; requests without one do not count
+)
+
+// key names a stream among all projects.
+type key struct {
+	projectK int64
+	name     string
+}
+
+// sighting is what the requests of one stream have shown. Service.mu guards it.
 type sighting struct {
 	project  fairlead.Project
 	name     string
+	mode     mode
 	lateness time.Duration
-	newestMS atomic.Int64
-	wall     atomic.Bool // no request has carried an event time so far
-	followed int64       // owned by the follower
+	newestMS int64 // of the requests that count
+
+	followedMS int64 // where the follower has been
+	followed   int64 // newestMS at that time
 }
 
-// followEvery is how often live watermarks move, in wall time.
-const followEvery = time.Second
+// MaxFuture is how far ahead of wall time an event time, or a clock that is driven,
+// may be: a watermark never goes back, so a wrong year would end a stream.
+const MaxFuture = 5 * time.Minute
+
+const (
+	followEvery = time.Second      // how often live watermarks move, in wall time
+	restEvery   = 15 * time.Second // the same of a stream that has neither requests nor timers
+)
 
 // Observe tells that a request with event time at was served; explicit is false
 // when the request carried none and at is wall time. It is cheap and never waits;
-// the watermark follows within a second. Requests of a driven stream are ignored.
+// the watermark follows within a second. The first event time turns a stream that
+// followed wall time into one that follows event times, and requests without one no
+// longer move it, until a replay is released. Requests of a driven stream change
+// nothing.
 func (s *Service) Observe(p fairlead.Project, name string, at time.Time, explicit bool, lateness time.Duration) {
-	s.mu.Lock()
-	g := s.seen[p.Name+"/"+name]
-	if g == nil {
-		g = &sighting{project: p, name: name, lateness: lateness}
-		g.wall.Store(true)
-		s.seen[p.Name+"/"+name] = g
-	}
-	s.mu.Unlock()
-	if explicit {
-		g.wall.Store(false)
-	}
 	ms := at.UnixMilli()
-	for old := g.newestMS.Load(); ms > old && !g.newestMS.CompareAndSwap(old, ms); {
-		old = g.newestMS.Load()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	g := s.seen[key{p.K, name}]
+	if g == nil {
+		g = &sighting{project: p, name: name}
+		s.seen[key{p.K, name}] = g
+	}
+	g.lateness = lateness
+	switch {
+	case explicit && g.mode != byEvent:
+		g.mode, g.newestMS = byEvent, ms
+	case !explicit && g.mode == undecided:
+		g.mode = byWall
+	}
+	if explicit == (g.mode == byEvent) {
+		g.newestMS = max(g.newestMS, ms)
 	}
 }
 
-// Start begins to follow live streams.
+// Start begins to follow live streams: those of before a restart go on at once, by
+// wall time also without a request.
 func (s *Service) Start(ctx context.Context) error {
+	if err := s.recall(ctx); err != nil {
+		return err
+	}
 	run, quit := context.WithCancel(context.WithoutCancel(ctx))
 	s.mu.Lock()
 	s.quit = quit
@@ -64,6 +96,21 @@ func (s *Service) Start(ctx context.Context) error {
 	return nil
 }
 
+// recall takes up the live streams of the last time that the program ran.
+func (s *Service) recall(ctx context.Context) error {
+	return s.db.Read(ctx, func(tx *store.Tx) error {
+		live, err := readLive(tx)
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		for _, g := range live {
+			if s.seen[key{g.project.K, g.name}] == nil {
+				s.seen[key{g.project.K, g.name}] = g
+			}
+		}
+		return err
+	})
+}
+
 // Stop ends following. It is safe before Start and to call twice.
 func (s *Service) Stop() {
 	s.mu.Lock()
@@ -77,9 +124,9 @@ func (s *Service) Stop() {
 
 func (s *Service) followAll(ctx context.Context) {
 	s.mu.Lock()
-	all := make([]*sighting, 0, len(s.seen))
+	all := make([]sighting, 0, len(s.seen))
 	for _, g := range s.seen {
-		all = append(all, g)
+		all = append(all, *g)
 	}
 	s.mu.Unlock()
 	for _, g := range all {
@@ -89,31 +136,42 @@ func (s *Service) followAll(ctx context.Context) {
 	}
 }
 
-// follow moves a live stream's watermark to what its requests have shown. While
-// no request carries an event time, wall time goes on without requests too.
-func (s *Service) follow(ctx context.Context, g *sighting) error {
-	ms := g.newestMS.Load()
-	if g.wall.Load() {
-		ms = s.clock.Now().UnixMilli()
+// follow moves a live stream's watermark to what its requests have shown. A stream
+// that is driven at this moment is left for the next round.
+func (s *Service) follow(ctx context.Context, g sighting) error {
+	toMS := g.newestMS
+	if g.mode == byWall {
+		toMS = s.clock.Now().UnixMilli()
 	}
-	ms -= g.lateness.Milliseconds()
-	if ms <= g.followed {
+	toMS -= g.lateness.Milliseconds()
+	if g.mode == undecided || toMS <= g.followedMS {
 		return nil
 	}
-	var st row
-	err := s.db.Read(ctx, func(tx *store.Tx) (err error) {
-		st, err = read(tx, g.project, g.name)
-		return err
-	})
-	if err != nil || st.driven || ms <= st.watermarkMS {
+	to := fairlead.FromMS(toMS)
+	if g.newestMS == g.followed && toMS-g.followedMS < restEvery.Milliseconds() {
+		if due, err := s.due(ctx, g.project, g.name, to); err != nil || !due {
+			return err
+		}
+	}
+	unlock, ok := s.tryLock(g.project, g.name)
+	if !ok {
+		return nil
+	}
+	defer unlock()
+	if err := s.walk(ctx, walk{project: g.project, name: g.name, to: to, mode: g.mode, lateness: g.lateness}); err != nil {
 		return err
 	}
-	lock := s.lock(g.project, g.name)
-	lock.Lock()
-	defer lock.Unlock()
-	if err := s.walk(ctx, g.project, g.name, fairlead.FromMS(ms), false); err != nil {
-		return err
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if now := s.seen[key{g.project.K, g.name}]; now != nil {
+		now.followedMS, now.followed = toMS, g.newestMS
 	}
-	g.followed = ms
 	return nil
+}
+
+// forget makes the stream undecided: its next request says what it follows.
+func (s *Service) forget(p fairlead.Project, name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.seen, key{p.K, name})
 }

@@ -57,8 +57,8 @@ type Service struct {
 	idle     []IdleFunc
 
 	mu    sync.Mutex
-	locks map[string]*sync.Mutex // one advance at a time for each stream
-	seen  map[string]*sighting   // event times observed and not yet followed
+	turns map[key]turn
+	seen  map[key]*sighting // what the requests of live streams have shown
 	quit  context.CancelFunc
 	wait  sync.WaitGroup
 }
@@ -67,7 +67,7 @@ type Service struct {
 func New(db *store.DB, clock fairlead.Clock, log *slog.Logger) *Service {
 	return &Service{
 		db: db, clock: clock, log: log, handlers: map[string]Handler{},
-		locks: map[string]*sync.Mutex{}, seen: map[string]*sighting{},
+		turns: map[key]turn{}, seen: map[key]*sighting{},
 	}
 }
 

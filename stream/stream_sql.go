@@ -2,6 +2,7 @@ package stream
 
 import (
 	"errors"
+	"time"
 
 	"github.com/fairlead-ml/fairlead"
 	"github.com/fairlead-ml/fairlead/store"
@@ -11,22 +12,53 @@ import (
 type row struct {
 	watermarkMS int64
 	driven      bool
+	mode        mode
+	lateness    time.Duration
 }
 
 func read(tx *store.Tx, p fairlead.Project, name string) (r row, err error) {
-	err = tx.QueryRow("select watermark_ms, driven from stream where project_k = ? and name = ?",
-		p.K, name).Scan(&r.watermarkMS, &r.driven)
+	var latenessMS int64
+	err = tx.QueryRow(`select watermark_ms, driven, mode, lateness_ms from stream
+		where project_k = ? and name = ?`, p.K, name).Scan(&r.watermarkMS, &r.driven, &r.mode, &latenessMS)
 	if errors.Is(err, store.ErrNoRows) {
 		return row{}, nil
 	}
+	r.lateness = time.Duration(latenessMS) * time.Millisecond
 	return r, err
 }
 
+// readLive returns the streams that follow requests.
+func readLive(tx *store.Tx) ([]*sighting, error) {
+	rows, err := tx.Query(`select project_k, project, name, mode, lateness_ms, watermark_ms from stream
+		where driven = 0 and mode > 0 order by project_k, name`)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var out []*sighting
+	for rows.Next() {
+		g := &sighting{}
+		var latenessMS int64
+		err := rows.Scan(&g.project.K, &g.project.Name, &g.name, &g.mode, &latenessMS, &g.followedMS)
+		if err != nil {
+			return nil, err
+		}
+		g.lateness = time.Duration(latenessMS) * time.Millisecond
+		out = append(out, g)
+	}
+	return out, rows.Err()
+}
+
 func write(tx *store.Tx, p fairlead.Project, name string, r row) error {
-	_, err := tx.Exec(`insert into stream (project_k, project, name, driven, watermark_ms)
-		values (?, ?, ?, ?, ?) on conflict (project_k, name)
-		do update set driven = excluded.driven, watermark_ms = excluded.watermark_ms`,
-		p.K, p.Name, name, r.driven, r.watermarkMS)
+	driven := 0
+	if r.driven {
+		driven = 1
+	}
+	_, err := tx.Exec(`insert into stream (project_k, project, name, driven, mode, lateness_ms, watermark_ms)
+		values (?, ?, ?, ?, ?, ?, ?) on conflict (project_k, name)
+		do update set driven = excluded.driven, mode = excluded.mode, lateness_ms = excluded.lateness_ms,
+			watermark_ms = excluded.watermark_ms`,
+		p.K, p.Name, name, driven, int64(r.mode), r.lateness.Milliseconds(), r.watermarkMS)
 	return err
 }
 

@@ -4,6 +4,8 @@ create table stream (
 	project text not null,
 	name text not null,
 	driven bigint not null,
+	mode bigint not null,
+	lateness_ms bigint not null,
 	watermark_ms bigint not null,
 	unique (project_k, name)
 );
