@@ -1,10 +1,7 @@
 package auth
 
 import (
-	"net"
 	"net/http"
-	"net/netip"
-	"net/url"
 	"strings"
 
 	"github.com/fairlead-ml/fairlead"
@@ -21,12 +18,13 @@ func (t *Tokens) Guard(route Route) (http.Handler, error) {
 		return nil, err
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		actor, err := t.allow(r, route.Permission)
+		actor, err := t.allow(r, route.Permission, route.Server)
 		if err != nil {
+			challenge(w, err)
 			route.Fail(w, r, err)
 			return
 		}
-		if route.BodyLimit >= 0 {
+		if route.BodyLimit != Unlimited {
 			r.Body = http.MaxBytesReader(w, r.Body, route.BodyLimit)
 		}
 		r = r.WithContext(fairlead.WithActor(r.Context(), actor))
@@ -39,89 +37,72 @@ func (t *Tokens) Guard(route Route) (http.Handler, error) {
 // Require checks a further permission inside a handler, for what depends on the
 // request's content.
 func (t *Tokens) Require(r *http.Request, need Permission) error {
-	_, err := t.allow(r, need)
+	_, err := t.allow(r, need, false)
 	return err
 }
 
-func (t *Tokens) allow(r *http.Request, need Permission) (fairlead.Actor, error) {
-	local := isLocal(r)
-	if err := checkOrigin(r); err != nil {
+// challenge names the scheme that would be accepted (RFC 9110, 11.6.1). It is
+// Bearer alone, so that no browser asks its user for a password.
+func challenge(w http.ResponseWriter, err error) {
+	if fairlead.Is(err, fairlead.Unauthenticated) {
+		w.Header().Set("WWW-Authenticate", `Bearer realm="fairlead"`)
+	}
+}
+
+// allow returns who asks, or why they may not.
+func (t *Tokens) allow(r *http.Request, need Permission, server bool) (fairlead.Actor, error) {
+	if err := checkSite(r); err != nil {
 		return fairlead.Actor{}, err
 	}
-	token := bearer(r)
+	token := secret(r)
 	if token == "" {
-		if local && open[need] || need == Public {
-			return fairlead.Actor{Kind: "user", Name: "local"}, nil
-		}
-		return fairlead.Actor{}, fairlead.Errorf(fairlead.Unauthenticated,
-			"this needs the token in the data directory's file %q, as `Authorization: Bearer …`; "+
-				"the fairlead command sends it by itself", OwnerFile)
+		return anonymous(r, need)
 	}
 	id, err := t.identify(r.Context(), token)
-	if err != nil {
-		return fairlead.Actor{}, err
+	if err != nil || id.owner || need == Public {
+		return id.actor, err
 	}
-	if id.owner {
-		return id.actor, nil
-	}
-	if p, ok := fairlead.ProjectIn(r.Context()); ok && p.K != id.projectK && need != Public {
-		return id.actor, fairlead.Errorf(fairlead.Denied, "this token works in its own project only")
-	}
-	if !stepMay[need] {
-		return id.actor, fairlead.Errorf(fairlead.Denied, "a step may not do this (it needs the permission %q)", need)
+	p, ok := fairlead.ProjectIn(r.Context())
+	switch {
+	case server || !ok || p.K != id.projectK:
+		return id.actor, fairlead.Errorf(fairlead.Denied,
+			"this token is a step's and works in the step's own project only; leave the project out of "+
+				"the address, or use the owner's token")
+	case !stepMay[need]:
+		return id.actor, fairlead.Errorf(fairlead.Denied,
+			"a step may not do this (it needs the permission %q); do it outside of the pipeline, "+
+				"with the owner's token", need)
 	}
 	return id.actor, nil
 }
 
-// bearer returns the request's token: `Authorization: Bearer`, or the password of
-// Basic, which MLflow's client prefers when both are set.
-func bearer(r *http.Request) string {
-	if token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
-		return strings.TrimSpace(token)
+// anonymous decides about a request without a token: on this machine it may do
+// what is open, from elsewhere only what is public.
+func anonymous(r *http.Request, need Permission) (fairlead.Actor, error) {
+	foreign := notLocal(r)
+	switch {
+	case foreign == "" && open[need]:
+		return fairlead.Actor{Kind: "user", Name: "local"}, nil
+	case need == Public:
+		return fairlead.Actor{Kind: "user", Name: "anonymous"}, nil
+	case foreign != "":
+		return fairlead.Actor{}, fairlead.Errorf(fairlead.Unauthenticated,
+			"%s, so it needs the token in the data directory's file %q, as `Authorization: Bearer …`",
+			foreign, OwnerFile)
+	}
+	return fairlead.Actor{}, fairlead.Errorf(fairlead.Unauthenticated,
+		"this needs the token in the data directory's file %q, as `Authorization: Bearer …`; "+
+			"the fairlead command sends it by itself", OwnerFile)
+}
+
+// secret returns the request's token: `Authorization: Bearer`, or the password of
+// Basic, which MLflow's client prefers when both are set. Schemes that are not
+// ours, such as the signature of AWS clients, are as if they were not there.
+func secret(r *http.Request) string {
+	scheme, rest, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if strings.EqualFold(scheme, "Bearer") {
+		return strings.TrimSpace(rest)
 	}
 	_, password, _ := r.BasicAuth()
 	return password
-}
-
-// isLocal reports whether the request comes from this machine and was not passed
-// on by a proxy.
-func isLocal(r *http.Request) bool {
-	addr, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil || !addr.Addr().Unmap().IsLoopback() || !LoopbackHost(r.Host) {
-		return false
-	}
-	for name := range r.Header {
-		if name == "Forwarded" || strings.HasPrefix(name, "X-Forwarded-") {
-			return false
-		}
-	}
-	return true
-}
-
-// LoopbackHost reports whether a host, with or without a port, names this machine:
-// another name that resolves to 127.0.0.1 is a rebinding attack.
-func LoopbackHost(hostport string) bool {
-	host := hostport
-	if h, _, err := net.SplitHostPort(hostport); err == nil {
-		host = h
-	}
-	host = strings.Trim(host, "[]")
-	if host == "localhost" {
-		return true
-	}
-	addr, err := netip.ParseAddr(host)
-	return err == nil && addr.IsLoopback()
-}
-
-// checkOrigin refuses a page of another site that a browser sends.
-func checkOrigin(r *http.Request) error {
-	origin := r.Header.Get("Origin")
-	if origin == "" {
-		return nil
-	}
-	u, err := url.Parse(origin)
-	if err != nil || u.Host != r.Host {
-		return fairlead.Errorf(fairlead.Denied, "requests from other sites (%s) are not accepted", origin)
-	}
-	return nil
 }

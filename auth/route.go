@@ -3,6 +3,8 @@ package auth
 import (
 	"fmt"
 	"net/http"
+	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -23,6 +25,10 @@ const (
 // open is what a local caller may do without a token.
 var open = map[Permission]bool{Public: true, Read: true, Track: true, Predict: true, Label: true}
 
+// known are all permissions; a route with another word would be open to nobody.
+var known = map[Permission]bool{Public: true, Read: true, Track: true, Predict: true, Label: true,
+	EventTime: true, Operate: true}
+
 // Route is one way in. Path is a http.ServeMux pattern without the method, below
 // the project's prefix. BodyLimit is in bytes; 0 accepts no body, Unlimited is
 // for uploads that the handler streams.
@@ -31,8 +37,12 @@ type Route struct {
 	Path       string
 	Permission Permission
 	BodyLimit  int64
-	Handle     func(w http.ResponseWriter, r *http.Request) error
-	Fail       func(w http.ResponseWriter, r *http.Request, err error) // writes an error in the API's form
+	// Server says that the route is about the whole server and works without a
+	// project. A step's token, which is bound to one, does not reach it.
+	Server bool
+	Handle func(w http.ResponseWriter, r *http.Request) error
+	// Fail writes an error in the form of the route's API.
+	Fail func(w http.ResponseWriter, r *http.Request, err error)
 }
 
 // Unlimited is the BodyLimit of streamed uploads.
@@ -40,21 +50,26 @@ const Unlimited = int64(-1)
 
 // String returns the route as the route table prints it.
 func (r Route) String() string {
-	limit := fmt.Sprint(r.BodyLimit)
+	limit := strconv.FormatInt(r.BodyLimit, 10)
 	if r.BodyLimit == Unlimited {
 		limit = "unlimited"
 	}
 	return fmt.Sprintf("%-6s %-9s %9s  %s", r.Method, r.Permission, limit, r.Path)
 }
 
+// withBody are the methods whose requests carry something.
+var withBody = []string{http.MethodPost, http.MethodPut, http.MethodPatch}
+
 // check refuses a route that leaves something unsaid.
 func (r Route) check() error {
 	switch {
 	case r.Method == "" || !strings.HasPrefix(r.Path, "/"):
 		return fmt.Errorf("route %q %q has no method or path", r.Method, r.Path)
-	case r.Permission == "":
-		return fmt.Errorf("route %s %s states no permission", r.Method, r.Path)
-	case r.BodyLimit == 0 && (r.Method == http.MethodPost || r.Method == http.MethodPut || r.Method == http.MethodPatch):
+	case !known[r.Permission]:
+		return fmt.Errorf("route %s %s states no known permission (%q)", r.Method, r.Path, r.Permission)
+	case r.BodyLimit < Unlimited:
+		return fmt.Errorf("route %s %s has the body limit %d", r.Method, r.Path, r.BodyLimit)
+	case r.BodyLimit == 0 && slices.Contains(withBody, r.Method):
 		return fmt.Errorf("route %s %s states no body limit", r.Method, r.Path)
 	case r.Handle == nil || r.Fail == nil:
 		return fmt.Errorf("route %s %s has no handler", r.Method, r.Path)

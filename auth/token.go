@@ -38,21 +38,22 @@ const OwnerFile = "token"
 type Tokens struct {
 	db    *store.DB
 	clock fairlead.Clock
-	owner string
+	owner [sha256.Size]byte // digest of the owner's token, which costs no look-up
 }
 
 // NewTokens reads the owner's token in the data directory, or makes it, readable
-// by the owner alone.
+// by the owner alone. A token that others could read, or that is not whole, is
+// replaced: it may be known already.
 func NewTokens(db *store.DB, clock fairlead.Clock, dir string) (*Tokens, error) {
 	owner, err := ReadOwner(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		owner = newToken("fl_owner_")
-		err = os.WriteFile(filepath.Join(dir, OwnerFile), []byte(owner+"\n"), 0o600)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && (!whole(owner) || exposed(dir)) {
+		owner = newToken(ownerPrefix)
+		err = writeOwner(dir, owner)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("owner's token: %w", err)
 	}
-	return &Tokens{db: db, clock: clock, owner: owner}, nil
+	return &Tokens{db: db, clock: clock, owner: sha256.Sum256([]byte(owner))}, nil
 }
 
 // ReadOwner returns the owner's token of a data directory.
@@ -61,8 +62,45 @@ func ReadOwner(dir string) (string, error) {
 	return strings.TrimSpace(string(b)), err
 }
 
+// whole reports whether a token is one that we made: an empty file must not become
+// an empty token.
+func whole(token string) bool {
+	hexa, ok := strings.CutPrefix(token, ownerPrefix)
+	b, err := hex.DecodeString(hexa)
+	return ok && err == nil && len(b) == tokenBytes
+}
+
+// exposed reports whether others than the owner may read the file or write it.
+func exposed(dir string) bool {
+	info, err := os.Lstat(filepath.Join(dir, OwnerFile))
+	return err != nil || info.Mode().Perm()&0o077 != 0 || !info.Mode().IsRegular()
+}
+
+// writeOwner puts the token into its file at once: no reader sees a part of it.
+func writeOwner(dir, token string) error {
+	f, err := os.CreateTemp(dir, "."+OwnerFile) // mode 0600
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(token + "\n")
+	err = errors.Join(err, f.Sync(), f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), filepath.Join(dir, OwnerFile))
+	}
+	if err != nil {
+		os.Remove(f.Name())
+	}
+	return err
+}
+
+const (
+	ownerPrefix = "fl_owner_"
+	stepPrefix  = "fl_step_"
+	tokenBytes  = 24 // of randomness
+)
+
 func newToken(prefix string) string {
-	b := make([]byte, 24)
+	b := make([]byte, tokenBytes)
 	rand.Read(b)
 	return prefix + hex.EncodeToString(b)
 }
@@ -72,11 +110,16 @@ func hash(token string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// IssueStep returns a token with which a step of the project may read and track.
-// It ends with its attempt: RevokeBelow with a higher fence, or at expires (wall
-// time).
-func (t *Tokens) IssueStep(tx *store.Tx, p fairlead.Project, subject string, fence int64, expires time.Time) (string, error) {
-	token := newToken("fl_step_")
+// IssueStep returns a token with which a step of the project may read, track and
+// predict. It ends with its attempt: RevokeBelow with a higher fence, or at expires
+// (wall time).
+func (t *Tokens) IssueStep(tx *store.Tx, p fairlead.Project, subject string, fence int64,
+	expires time.Time) (string, error) {
+	now := t.clock.Now().UnixMilli()
+	if _, err := tx.Exec("delete from token where expires_ms <= ?", now); err != nil {
+		return "", err
+	}
+	token := newToken(stepPrefix)
 	_, err := tx.Exec(`insert into token (hash, project_k, subject, scope, fence, expires_ms)
 		values (?, ?, ?, 'step', ?, ?)`, hash(token), p.K, subject, fence, expires.UnixMilli())
 	return token, err
@@ -91,26 +134,36 @@ func (t *Tokens) RevokeBelow(tx *store.Tx, subject string, fence int64) error {
 // identity is who a token stands for.
 type identity struct {
 	actor    fairlead.Actor
-	projectK int64 // 0: all
-	owner    bool
+	projectK int64 // of a step
+	owner    bool  // of the data directory, who works in every project
 }
 
-func (t *Tokens) identify(ctx context.Context, token string) (*identity, error) {
-	if subtle.ConstantTimeCompare([]byte(token), []byte(t.owner)) == 1 {
-		return &identity{actor: fairlead.Actor{Kind: "user", Name: "owner"}, owner: true}, nil
+// identify returns whose token it is; the zero identity with an error.
+func (t *Tokens) identify(ctx context.Context, token string) (id identity, err error) {
+	sum := sha256.Sum256([]byte(token))
+	if subtle.ConstantTimeCompare(sum[:], t.owner[:]) == 1 {
+		return identity{actor: fairlead.Actor{Kind: "user", Name: "owner"}, owner: true}, nil
 	}
-	var id *identity
-	err := t.db.Read(ctx, func(tx *store.Tx) error {
+	if !strings.HasPrefix(token, stepPrefix) {
+		return id, errUnknown
+	}
+	err = t.db.Read(ctx, func(tx *store.Tx) error {
 		var subject string
-		var projectK, expires int64
+		var expires int64
 		err := tx.QueryRow("select subject, project_k, expires_ms from token where hash = ?",
-			hash(token)).Scan(&subject, &projectK, &expires)
-		if errors.Is(err, store.ErrNoRows) || err == nil && expires < t.clock.Now().UnixMilli() {
-			return fairlead.Errorf(fairlead.Unauthenticated,
-				"the token is not known, or its step has ended; use the one in the data directory's file %q", OwnerFile)
+			hex.EncodeToString(sum[:])).Scan(&subject, &id.projectK, &expires)
+		if errors.Is(err, store.ErrNoRows) || err == nil && expires <= t.clock.Now().UnixMilli() {
+			return errUnknown
 		}
-		id = &identity{actor: fairlead.Actor{Kind: "step", Name: subject}, projectK: projectK}
+		id.actor = fairlead.Actor{Kind: "step", Name: subject}
 		return err
 	})
-	return id, err
+	if err != nil {
+		return identity{}, err
+	}
+	return id, nil
 }
+
+var errUnknown = fairlead.Errorf(fairlead.Unauthenticated,
+	"the token is not known, or its step has ended; use the one in the data directory's file %q",
+	OwnerFile)
