@@ -239,7 +239,8 @@ func (a *App) wire() (err error) {
 	a.Label = label.New(a.DB, a.Ledger, a.Stream, a.Serving, a.Data, clock)
 	a.Monitor = monitor.New(monitor.Deps{
 		DB: a.DB, Ledger: a.Ledger, Stream: a.Stream, Jobs: a.Jobs, Projects: a.Projects, Blobs: a.Blobs, Data: a.Data,
-		Registry: a.Registry, Gate: a.Gate, Release: a.Release, Serving: a.Serving, Label: a.Label, Clock: clock, Log: log,
+		Registry: a.Registry, Gate: a.Gate, Release: a.Release, Serving: a.Serving, Label: a.Label,
+		Load: a.engines.load, Clock: clock, Log: log, Dir: dir,
 	})
 	a.Loop = loop.New(loop.Deps{
 		DB: a.DB, Ledger: a.Ledger, Stream: a.Stream, Jobs: a.Jobs, Projects: a.Projects, SCM: a.SCM, Data: a.Data,

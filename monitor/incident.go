@@ -33,8 +33,9 @@ func (i *Incident) Open() bool { return i.ResolvedAt.IsZero() }
 
 // Event returns the payload of the incident's events.
 func (i *Incident) Event() event.Incident {
-	return event.Incident{Incident: i.ID, Endpoint: i.Endpoint, Model: i.Model, Version: i.Version,
-		Kind: i.Kind, Action: i.Action, Value: i.Value, Limit: i.Limit, Reason: i.Reason}
+	return event.Incident{Incident: i.ID, Endpoint: i.Endpoint, Model: i.Model,
+		Version: i.Version, Kind: i.Kind, Action: i.Action, Value: i.Value, Limit: i.Limit,
+		Reason: i.Reason}
 }
 
 // Decay is the kind of incident that performance windows open.
@@ -49,7 +50,7 @@ func incidentKind(k Kind) string {
 
 func replacedBy(version int64) string { return fmt.Sprintf("version %d took over", version) }
 
-// rules returns the N of M and the action for a kind of window.
+// rules returns the N of M and the action for a kind of window that is watched.
 func rules(mon *spec.Monitor, k Kind) (red spec.Red, action string) {
 	if k == Performance {
 		return mon.Performance.Red, mon.Then.Performance
@@ -59,13 +60,15 @@ func rules(mon *spec.Monitor, k Kind) (red spec.Red, action string) {
 
 // judgeIncident opens an incident when N of the newest M windows of the version
 // are red, and resolves it when all M are green: in between it stays as it is
-// (hysteresis). Unknown windows count neither way.
-func (s *Service) judgeIncident(ctx context.Context, tx *store.Tx, p fairlead.Project, w *Window, mon *spec.Monitor, at time.Time) error {
+// (hysteresis). Unknown windows count neither way, and neither do windows from
+// before since, when the version was live an earlier time.
+func (s *Service) judgeIncident(ctx context.Context, tx *store.Tx, p fairlead.Project, w *Window,
+	since time.Time, mon *spec.Monitor, at time.Time) error {
 	if w.State == Unknown {
 		return nil
 	}
 	rule, action := rules(mon, w.Kind)
-	reds, judged, err := countRed(tx, p, w, rule.M)
+	reds, judged, err := countRed(tx, p, w, since, rule.M)
 	if err != nil {
 		return err
 	}
@@ -75,14 +78,19 @@ func (s *Service) judgeIncident(ctx context.Context, tx *store.Tx, p fairlead.Pr
 	}
 	switch {
 	case open == nil && reds >= rule.N:
-		return s.openIncident(ctx, tx, p, w, action, fmt.Sprintf("%d of the last %d windows are red", reds, judged), at)
+		why := fmt.Sprintf("%d of the last %d windows are red", reds, judged)
+		if w.Reason != "" {
+			why += ": " + w.Reason
+		}
+		return s.openIncident(ctx, tx, p, w, action, why, at)
 	case open != nil && reds == 0 && judged >= rule.M:
 		return s.resolve(ctx, tx, p, open, fmt.Sprintf("the last %d windows are green", judged), at)
 	}
 	return nil
 }
 
-func (s *Service) openIncident(ctx context.Context, tx *store.Tx, p fairlead.Project, w *Window, action, reason string, at time.Time) error {
+func (s *Service) openIncident(ctx context.Context, tx *store.Tx, p fairlead.Project, w *Window,
+	action, reason string, at time.Time) error {
 	i := &Incident{
 		ID: fairlead.NewID("in", s.Clock.Now()), Endpoint: w.Endpoint, Model: w.Model, Version: w.Version,
 		Kind: incidentKind(w.Kind), Action: action, OpenedAt: at, Value: w.Value, Limit: w.Limit, Reason: reason,
@@ -96,7 +104,8 @@ func (s *Service) openIncident(ctx context.Context, tx *store.Tx, p fairlead.Pro
 	return err
 }
 
-func (s *Service) resolve(ctx context.Context, tx *store.Tx, p fairlead.Project, i *Incident, why string, at time.Time) error {
+func (s *Service) resolve(ctx context.Context, tx *store.Tx, p fairlead.Project, i *Incident,
+	why string, at time.Time) error {
 	i.ResolvedAt, i.Resolution = at, why
 	if err := resolveIncident(tx, i); err != nil {
 		return err
@@ -107,23 +116,22 @@ func (s *Service) resolve(ctx context.Context, tx *store.Tx, p fairlead.Project,
 	return err
 }
 
-// resolveAll resolves what is open on the endpoint: its version is no longer live.
-func (s *Service) resolveAll(ctx context.Context, tx *store.Tx, p fairlead.Project, endpoint, why string, at time.Time) error {
-	for _, kind := range []string{string(Drift), Decay} {
-		i, err := openIncident(tx, p, endpoint, kind)
-		if err != nil {
-			return err
-		}
-		if i != nil {
-			if err := s.resolve(ctx, tx, p, i, why, at); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
 // Incident returns one incident.
 func (s *Service) Incident(tx *store.Tx, p fairlead.Project, id string) (*Incident, error) {
 	return readIncident(tx, p, id)
+}
+
+// Open returns the endpoint's unresolved incidents, drift before decay.
+func (s *Service) Open(tx *store.Tx, p fairlead.Project, endpoint string) ([]*Incident, error) {
+	var out []*Incident
+	for _, kind := range []string{string(Drift), Decay} {
+		i, err := openIncident(tx, p, endpoint, kind)
+		if err != nil {
+			return nil, err
+		}
+		if i != nil {
+			out = append(out, i)
+		}
+	}
+	return out, nil
 }

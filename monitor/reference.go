@@ -2,42 +2,31 @@ package monitor
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"math"
+	"strings"
+	"time"
 
 	"github.com/fairlead-ml/fairlead"
 	"github.com/fairlead-ml/fairlead/data"
-	"github.com/fairlead-ml/fairlead/engine"
 	"github.com/fairlead-ml/fairlead/event"
+	"github.com/fairlead-ml/fairlead/gate"
 	"github.com/fairlead-ml/fairlead/job"
 	"github.com/fairlead-ml/fairlead/ledger"
 	"github.com/fairlead-ml/fairlead/registry"
-	"github.com/fairlead-ml/fairlead/stat"
+	"github.com/fairlead-ml/fairlead/spec"
 	"github.com/fairlead-ml/fairlead/store"
 )
 
-// The resolution of a reference: quantile bins of a number, categories of a text.
-const (
-	referenceBins       = 10
-	referenceCategories = 20
-	driftAlpha          = 0.01 // chance of a red feature without drift, per window
-)
-
 // Reference is what a version knew when it was made: the distribution of each
-// input, and, once the gate has judged it, its metrics on the holdout.
+// input and of its own predictions, and, once a gate has passed it, its metrics on
+// the holdout.
 type Reference struct {
-	Dataset  data.Ref           `json:"dataset"`
+	Datasets []data.Ref         `json:"datasets,omitempty"`
 	Rows     int                `json:"rows"`
-	Features []Feature          `json:"features"`
+	Features []*Feature         `json:"features,omitempty"`
+	Usual    *Usual             `json:"usual,omitempty"`
+	Note     string             `json:"note,omitempty"`
 	Metrics  map[string]float64 `json:"-"`
-}
-
-// Feature is the distribution of one input; exactly one form is set.
-type Feature struct {
-	Name       string           `json:"name"`
-	Histogram  *stat.Histogram  `json:"histogram,omitempty"`
-	Categories *stat.Categories `json:"categories,omitempty"`
 }
 
 type referencePayload struct {
@@ -48,27 +37,29 @@ type referencePayload struct {
 // versionPackaged asks for the reference of a version whose signature is known.
 func (s *Service) versionPackaged(tx *store.Tx, p fairlead.Project, r *ledger.Record) error {
 	var e event.ModelVersionCondition
-	if err := r.Decode(&e); err != nil || e.Condition != registry.ConditionPackaged || e.Status != string(registry.True) {
+	if err := r.Decode(&e); err != nil || e.Condition != registry.ConditionPackaged ||
+		e.Status != string(registry.True) {
 		return err
 	}
-	_, _, err := s.Jobs.Enqueue(tx, job.Task{Project: p, Kind: referenceJob, Key: fmt.Sprintf("%s/%d", e.Model, e.Version),
-		Payload: referencePayload{e.Model, e.Version}})
+	_, _, err := s.Jobs.Enqueue(tx, job.Task{Project: p, Kind: referenceJob,
+		Key: fmt.Sprintf("%s/%d", e.Model, e.Version), Payload: referencePayload{e.Model, e.Version}})
 	return err
 }
 
 // buildReference counts the inputs of the version on the data it was made from,
-// and sets the condition `reference`.
+// and sets the condition `reference`. A version without any usable data gets an
+// empty one, which says so: its error can be watched, its drift cannot.
 func (s *Service) buildReference(ctx context.Context, r *job.Run) error {
 	var in referencePayload
 	if err := r.Job.Decode(&in); err != nil {
 		return err
 	}
 	p := r.Job.Project
-	sig, err := s.signature(ctx, p, in)
+	sm, err := s.sample(ctx, p, in.Model, in.Version)
 	if err != nil {
 		return err
 	}
-	ref, err := s.count(ctx, p, in, sig)
+	ref, err := s.reference(ctx, p, sm)
 	if err != nil {
 		return err
 	}
@@ -77,10 +68,76 @@ func (s *Service) buildReference(ctx context.Context, r *job.Run) error {
 			return err
 		}
 		return s.Registry.SetCondition(ctx, tx, p, in.Model, in.Version, registry.Condition{
-			Type: registry.ConditionReference, Status: registry.True,
-			Reason: fmt.Sprintf("%d inputs on %d rows of %s version %d", len(ref.Features), ref.Rows, ref.Dataset.Dataset, ref.Dataset.N),
+			Type: registry.ConditionReference, Status: registry.True, Reason: ref.summary(sm.holdout),
 		})
 	})
+}
+
+// reference counts the sample, and learns what is usual for the windows that the
+// project's file asks for.
+func (s *Service) reference(ctx context.Context, p fairlead.Project, sm *sample) (*Reference,
+	error) {
+	ref, err := countSample(sm)
+	if err != nil {
+		return nil, err
+	}
+	var mon *spec.Monitor
+	err = s.DB.Read(ctx, func(tx *store.Tx) error {
+		mon, err = s.settings(tx, p)
+		return err
+	})
+	if err == nil && mon != nil && mon.Drift != nil {
+		ref.Usual, err = ref.learn(sm, mon.Drift.Window.Duration, mon.Drift.Threshold)
+	}
+	return ref, err
+}
+
+func countSample(sm *sample) (*Reference, error) {
+	ref := &Reference{Datasets: sm.datasets, Rows: sm.rows(), Note: sm.note}
+	for i := range sm.columns {
+		f, err := newFeature(&sm.columns[i])
+		if err != nil {
+			return nil, err
+		}
+		ref.Features = append(ref.Features, f)
+	}
+	return ref, nil
+}
+
+// summary says what the reference is, in one sentence.
+func (r *Reference) summary(holdout bool) string {
+	names := make([]string, len(r.Datasets))
+	for i, d := range r.Datasets {
+		names[i] = fmt.Sprintf("%s version %d", d.Dataset, d.N)
+	}
+	from := strings.Join(names, " and ")
+	if holdout {
+		from += " (the version names no data of its own)"
+	}
+	var text string
+	switch inputs := r.inputs(); {
+	case len(r.Datasets) == 0:
+		return "0 inputs: the version names no data, and there is no holdout to take instead; " +
+			"its drift cannot be watched"
+	case inputs == 0:
+		return "0 inputs: " + from + " has none of the model's columns; its drift cannot be watched"
+	default:
+		text = fmt.Sprintf("%d inputs on %d rows of %s", inputs, r.Rows, from)
+	}
+	if r.Note != "" {
+		text += "; " + r.Note
+	}
+	return text
+}
+
+func (r *Reference) inputs() int {
+	n := len(r.Features)
+	for _, f := range r.Features {
+		if f.Name == PredictionFeature {
+			n--
+		}
+	}
+	return n
 }
 
 // referenceDone makes a failure visible where a release waits for it.
@@ -93,172 +150,27 @@ func (s *Service) referenceDone(ctx context.Context, tx *store.Tx, j *job.Job) e
 		return err
 	}
 	return s.Registry.SetCondition(ctx, tx, j.Project, in.Model, in.Version, registry.Condition{
-		Type: registry.ConditionReference, Status: registry.False, Reason: "the reference cannot be built: " + j.Error,
+		Type: registry.ConditionReference, Status: registry.False,
+		Reason: "the reference cannot be built: " + j.Error,
 	})
-}
-
-// signature reads the inputs from the version's package.
-func (s *Service) signature(ctx context.Context, p fairlead.Project, in referencePayload) (engine.Signature, error) {
-	m, err := s.Registry.Manifest(ctx, p, in.Model, in.Version)
-	if err != nil {
-		return engine.Signature{}, err
-	}
-	return m.Signature, nil
-}
-
-// count reads the newest data that the version's lineage names; a version without
-// lineage is compared with the newest holdout.
-func (s *Service) count(ctx context.Context, p fairlead.Project, in referencePayload, sig engine.Signature) (*Reference, error) {
-	v, err := s.referenceData(ctx, p, in)
-	if err != nil {
-		return nil, err
-	}
-	path, err := s.Data.Path(ctx, p, data.Ref{Dataset: v.Dataset, N: v.N})
-	if err != nil {
-		return nil, err
-	}
-	ref := &Reference{Dataset: data.Ref{Dataset: v.Dataset, N: v.N}, Rows: int(v.Rows)}
-	var names []string
-	for _, f := range sig.Inputs {
-		if v.Column(f.Name) != nil {
-			names = append(names, f.Name)
-		}
-	}
-	table, err := s.Data.ReadTable(ctx, path, names)
-	if err != nil {
-		return nil, err
-	}
-	for i := range table.Columns {
-		f, err := newFeature(&table.Columns[i])
-		if err != nil {
-			return nil, fmt.Errorf("reference of %s: %w", table.Columns[i].Name, err)
-		}
-		ref.Features = append(ref.Features, f)
-	}
-	return ref, nil
-}
-
-func (s *Service) referenceData(ctx context.Context, p fairlead.Project, in referencePayload) (*data.Version, error) {
-	var refs []data.Ref
-	err := s.DB.Read(ctx, func(tx *store.Tx) error {
-		v, err := s.Registry.Version(tx, p, in.Model, in.Version)
-		if err != nil {
-			return err
-		}
-		refs = v.ProducedBy.Datasets
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	var newest *data.Version
-	for _, ref := range refs {
-		if ref.Dataset == data.HoldoutDataset {
-			continue // it was kept from the training
-		}
-		v, err := s.Data.Get(ctx, p, ref)
-		if err != nil {
-			return nil, err
-		}
-		if v.Rows > 0 && (newest == nil || v.ToAt.After(newest.ToAt)) {
-			newest = v
-		}
-	}
-	if newest != nil {
-		return newest, nil
-	}
-	v, err := s.Data.Latest(ctx, p, data.HoldoutDataset)
-	if fairlead.Is(err, fairlead.NotFound) {
-		return nil, fairlead.Errorf(fairlead.Precondition,
-			"the version names no data that it was made from, and the project has no holdout to take instead")
-	}
-	return v, err
-}
-
-func newFeature(c *data.TableColumn) (Feature, error) {
-	f := Feature{Name: c.Name}
-	if c.Floats == nil {
-		categories, err := stat.NewCategories(stat.TopCategories(c.Strings, referenceCategories))
-		if err != nil {
-			return f, err
-		}
-		f.Categories = categories
-		for i, v := range c.Strings {
-			if c.Missing(i) {
-				categories.AddMissing()
-			} else {
-				categories.Add(v)
-			}
-		}
-		return f, nil
-	}
-	h, err := stat.NewHistogram(stat.Edges(c.Floats, referenceBins))
-	if err != nil {
-		return f, err
-	}
-	f.Histogram = h
-	for _, v := range c.Floats {
-		h.Add(v)
-	}
-	return f, nil
-}
-
-// compare returns the PSI of the rows against the feature's reference, and the
-// value that chance alone exceeds with probability driftAlpha on so few rows.
-func (f *Feature) compare(rows []map[string]any) (psi, chance float64, err error) {
-	if f.Categories != nil {
-		cur, err := stat.NewCategories(f.Categories.Names)
-		if err != nil {
-			return 0, 0, err
-		}
-		for _, r := range rows {
-			if v, ok := r[f.Name].(string); ok {
-				cur.Add(v)
-			} else {
-				cur.AddMissing()
-			}
-		}
-		psi, err = f.Categories.PSI(cur)
-		return psi, stat.PSICritical(len(cur.Counts), f.Categories.Total(), cur.Total(), driftAlpha), err
-	}
-	cur, err := stat.NewHistogram(f.Histogram.Edges)
-	if err != nil {
-		return 0, 0, err
-	}
-	for _, r := range rows {
-		cur.Add(numberOf(r[f.Name]))
-	}
-	psi, err = f.Histogram.PSI(cur)
-	return psi, stat.PSICritical(len(cur.Counts), f.Histogram.Total(), cur.Total(), driftAlpha), err
-}
-
-func numberOf(v any) float64 {
-	switch x := v.(type) {
-	case float64:
-		return x
-	case bool:
-		if x {
-			return 1
-		}
-		return 0
-	}
-	return math.NaN()
 }
 
 // keepMetrics stores what the gate saw of a version that passed: what its windows
-// are compared with.
+// are compared with. A gate that stops a version, or could not be run, says
+// nothing about one that was released before.
 func (s *Service) keepMetrics(tx *store.Tx, p fairlead.Project, r *ledger.Record) error {
 	var d event.GateDecided
-	if err := r.Decode(&d); err != nil {
+	if err := r.Decode(&d); err != nil || d.Result != gate.Passed {
 		return err
 	}
 	metrics, err := s.Gate.CandidateMetrics(tx, p, d.Decision)
 	if err != nil {
 		return err
 	}
-	err = saveMetrics(tx, p, d.Model, d.Version, metrics)
-	if errors.Is(err, store.ErrNoRows) {
-		return nil
-	}
-	return err
+	return saveMetrics(tx, p, d.Model, d.Version, metrics)
+}
+
+// fits reports whether u was learned for windows of that length and threshold.
+func (u *Usual) fits(length time.Duration, threshold float64) bool {
+	return u != nil && u.WindowMS == length.Milliseconds() && u.Threshold == threshold
 }

@@ -9,7 +9,6 @@ import (
 	"github.com/fairlead-ml/fairlead"
 	"github.com/fairlead-ml/fairlead/event"
 	"github.com/fairlead-ml/fairlead/job"
-	"github.com/fairlead-ml/fairlead/serving"
 	"github.com/fairlead-ml/fairlead/spec"
 	"github.com/fairlead-ml/fairlead/stat"
 	"github.com/fairlead-ml/fairlead/store"
@@ -45,19 +44,21 @@ const (
 
 // Window is one judged stretch of stream time, [From, To).
 type Window struct {
-	Endpoint string             `json:"endpoint"`
-	Model    string             `json:"model"`
-	Version  int64              `json:"version"`
-	Kind     Kind               `json:"kind"`
-	From     time.Time          `json:"from"`
-	To       time.Time          `json:"to"`
-	State    WindowState        `json:"state"`
-	Value    float64            `json:"value"` // the metric, or the largest PSI of a feature
-	Limit    float64            `json:"limit"` // what Value was compared with
-	Rows     int                `json:"rows"`
-	Coverage float64            `json:"coverage"`         // labelled / requests; performance only
-	Detail   map[string]float64 `json:"detail,omitempty"` // PSI of each feature
-	Reason   string             `json:"reason,omitempty"`
+	Endpoint string      `json:"endpoint"`
+	Model    string      `json:"model"`
+	Version  int64       `json:"version"`
+	Kind     Kind        `json:"kind"`
+	From     time.Time   `json:"from"`
+	To       time.Time   `json:"to"`
+	State    WindowState `json:"state"`
+	// Value is the metric, or the PSI of the feature that exceeds its limit most;
+	// Limit is what Value was compared with. Both are 0 while unknown.
+	Value    float64        `json:"value"`
+	Limit    float64        `json:"limit"`
+	Rows     int            `json:"rows"`
+	Coverage float64        `json:"coverage"`           // labelled / requests; performance only
+	Features []FeatureDrift `json:"features,omitempty"` // the worst first; drift only
+	Reason   string         `json:"reason,omitempty"`   // why it is red or unknown
 }
 
 // due is the payload of a window's timer and job.
@@ -71,63 +72,51 @@ type due struct {
 	AsOfMS   int64  `json:"as_of_ms"`
 }
 
-// beginWindows sets the timers of the version's first windows. A timer of the
-// version before is replaced, which ends its windows.
-func (s *Service) beginWindows(tx *store.Tx, p fairlead.Project, endpoint, model string, version int64,
-	mon *spec.Monitor, at time.Time) error {
-	if d := mon.Drift; d != nil {
-		if err := s.setWindow(tx, p, due{Endpoint: endpoint, Model: model, Version: version, Kind: Drift}, at, d.Window.Duration, 0); err != nil {
-			return err
-		}
-	}
-	if f := mon.Performance; f != nil {
-		return s.setWindow(tx, p, due{Endpoint: endpoint, Model: model, Version: version, Kind: Performance}, at,
-			f.Window.Duration, f.LabelDelay.Duration)
-	}
-	return nil
+// key names the job of a window: a version that is live again has new windows.
+func (d due) key() string {
+	return fmt.Sprintf("%s/%d/%s/%d", d.Endpoint, d.Version, d.Kind, d.FromMS)
 }
 
-// setWindow sets the timer of the window that begins at `from`.
-func (s *Service) setWindow(tx *store.Tx, p fairlead.Project, d due, from time.Time, length, delay time.Duration) error {
+// setWindow sets the timer of the window that begins at from. It replaces the timer
+// of the endpoint's version before, which ends that one's windows.
+func (s *Service) setWindow(tx *store.Tx, p fairlead.Project, w watched, from time.Time,
+	length, delay time.Duration) error {
 	to := from.Add(length)
 	asOf := to.Add(delay)
-	d.FromMS, d.ToMS, d.AsOfMS = from.UnixMilli(), to.UnixMilli(), asOf.UnixMilli()
-	payload, err := json.Marshal(d)
+	payload, err := json.Marshal(due{Endpoint: w.endpoint, Model: w.model, Version: w.version,
+		Kind: w.kind, FromMS: from.UnixMilli(), ToMS: to.UnixMilli(), AsOfMS: asOf.UnixMilli()})
 	if err != nil {
 		return err
 	}
-	return s.Stream.Set(tx, p, stream.Timer{Stream: d.Endpoint, Kind: windowTimer, Key: string(d.Kind), Due: asOf, Payload: payload})
+	return s.Stream.Set(tx, p, stream.Timer{Stream: w.endpoint, Kind: windowTimer,
+		Key: string(w.kind), Due: asOf, Payload: payload})
 }
 
-// windowDue asks for the judgement of the window, and sets the next one's timer.
-func (s *Service) windowDue(_ context.Context, tx *store.Tx, p fairlead.Project, t stream.Timer) error {
+// windowDue asks for the judgement of the window, and sets the next one's timer. A
+// window that has begun keeps its length; the next one has what the file says now.
+func (s *Service) windowDue(_ context.Context, tx *store.Tx, p fairlead.Project,
+	t stream.Timer) error {
 	var d due
 	if err := json.Unmarshal(t.Payload, &d); err != nil {
 		return fmt.Errorf("timer of a window: %w", err)
 	}
-	_, mon, err := s.watched(tx, p, d.Model)
-	if err != nil || mon == nil {
+	w, ok, err := watchedBy(tx, p, d.Endpoint, d.Kind, d.Version)
+	if err != nil || !ok {
 		return err
 	}
-	key := fmt.Sprintf("%s/%d/%s/%d", d.Endpoint, d.Version, d.Kind, d.FromMS)
-	if _, _, err := s.Jobs.Enqueue(tx, job.Task{Project: p, Kind: windowJob, Key: key, Payload: d}); err != nil {
+	mon, err := s.settings(tx, p)
+	if err != nil {
 		return err
 	}
 	length, delay, ok := lengthOf(mon, d.Kind)
 	if !ok {
-		return nil
+		return nil // the file has just changed, and its event ends the watch
 	}
-	return s.setWindow(tx, p, d, fairlead.FromMS(d.ToMS), length, delay)
-}
-
-func lengthOf(mon *spec.Monitor, kind Kind) (length, delay time.Duration, ok bool) {
-	switch {
-	case kind == Drift && mon.Drift != nil:
-		return mon.Drift.Window.Duration, 0, true
-	case kind == Performance && mon.Performance != nil:
-		return mon.Performance.Window.Duration, mon.Performance.LabelDelay.Duration, true
+	_, _, err = s.Jobs.Enqueue(tx, job.Task{Project: p, Kind: windowJob, Key: d.key(), Payload: d})
+	if err != nil {
+		return err
 	}
-	return 0, 0, false
+	return s.setWindow(tx, p, w, fairlead.FromMS(d.ToMS), length, delay)
 }
 
 // judgeWindow computes the window on a snapshot, stores it, and opens or resolves
@@ -137,42 +126,89 @@ func (s *Service) judgeWindow(ctx context.Context, r *job.Run) error {
 	if err := r.Job.Decode(&d); err != nil {
 		return err
 	}
-	var w *Window
 	var mon *spec.Monitor
+	var ref *Reference
 	err := s.DB.Read(ctx, func(tx *store.Tx) (err error) {
-		_, mon, err = s.watched(tx, r.Job.Project, d.Model)
-		if err != nil || mon == nil {
+		if mon, err = s.settings(tx, r.Job.Project); err != nil {
 			return err
 		}
-		w, err = s.window(tx, r.Job.Project, d, mon)
+		ref, err = readReference(tx, r.Job.Project, d.Model, d.Version)
 		return err
 	})
-	if err != nil || w == nil {
+	if _, _, ok := lengthOf(mon, d.Kind); err != nil || !ok {
+		return err
+	}
+	learned, err := s.relearn(ctx, r.Job.Project, d, ref, mon)
+	if err != nil {
+		return err
+	}
+	var w *Window
+	err = s.DB.Read(ctx, func(tx *store.Tx) (err error) {
+		w, err = s.window(tx, r.Job.Project, d, ref, mon)
+		return err
+	})
+	if err != nil {
 		return err
 	}
 	return r.Commit(ctx, store.Control, func(tx *store.Tx) error {
-		if err := insertWindow(tx, r.Job.Project, w); err != nil {
-			return err
+		if learned {
+			if err := saveReference(tx, r.Job.Project, d.Model, d.Version, ref); err != nil {
+				return err
+			}
 		}
-		at := fairlead.FromMS(d.AsOfMS)
-		_, err := s.Ledger.Append(ctx, tx, r.Job.Project, "endpoint/"+w.Endpoint, at, event.WindowClosed{
-			Endpoint: w.Endpoint, Version: w.Version, Kind: string(w.Kind), FromMS: d.FromMS, ToMS: d.ToMS,
-			State: string(w.State), Value: w.Value, Limit: w.Limit,
-		})
-		if err != nil {
-			return err
-		}
-		return s.judgeIncident(ctx, tx, r.Job.Project, w, mon, at)
+		return s.close(ctx, tx, r.Job.Project, w, mon, fairlead.FromMS(d.AsOfMS))
 	})
 }
 
-func (s *Service) window(tx *store.Tx, p fairlead.Project, d due, mon *spec.Monitor) (*Window, error) {
+// relearn brings what is usual up to date with a file that asks for other windows
+// than when the reference was built.
+func (s *Service) relearn(ctx context.Context, p fairlead.Project, d due, ref *Reference,
+	mon *spec.Monitor) (bool, error) {
+	length := time.Duration(d.ToMS-d.FromMS) * time.Millisecond
+	if d.Kind != Drift || ref == nil || len(ref.Features) == 0 ||
+		ref.Usual.fits(length, mon.Drift.Threshold) {
+		return false, nil
+	}
+	sm, err := s.sample(ctx, p, d.Model, d.Version)
+	if err != nil {
+		return false, fmt.Errorf("reference of %s version %d: %w", d.Model, d.Version, err)
+	}
+	fresh, err := countSample(sm)
+	if err != nil {
+		return false, err
+	}
+	fresh.Metrics = ref.Metrics
+	*ref = *fresh
+	ref.Usual, err = ref.learn(sm, length, mon.Drift.Threshold)
+	return err == nil, err
+}
+
+// close stores a judged window. One whose version was replaced meanwhile is kept,
+// and has no further consequence.
+func (s *Service) close(ctx context.Context, tx *store.Tx, p fairlead.Project, w *Window,
+	mon *spec.Monitor, at time.Time) error {
+	if err := insertWindow(tx, p, w); err != nil {
+		return err
+	}
+	_, err := s.Ledger.Append(ctx, tx, p, "endpoint/"+w.Endpoint, at, event.WindowClosed{
+		Endpoint: w.Endpoint, Version: w.Version, Kind: string(w.Kind),
+		FromMS: w.From.UnixMilli(), ToMS: w.To.UnixMilli(),
+		State: string(w.State), Value: w.Value, Limit: w.Limit,
+	})
+	if err != nil {
+		return err
+	}
+	now, ok, err := watchedBy(tx, p, w.Endpoint, w.Kind, w.Version)
+	if err != nil || !ok || now.since.After(w.From) {
+		return err
+	}
+	return s.judgeIncident(ctx, tx, p, w, now.since, mon, at)
+}
+
+func (s *Service) window(tx *store.Tx, p fairlead.Project, d due, ref *Reference,
+	mon *spec.Monitor) (*Window, error) {
 	w := &Window{Endpoint: d.Endpoint, Model: d.Model, Version: d.Version, Kind: d.Kind,
 		From: fairlead.FromMS(d.FromMS), To: fairlead.FromMS(d.ToMS), State: Unknown}
-	ref, err := readReference(tx, p, d.Model, d.Version)
-	if err != nil {
-		return nil, err
-	}
 	if ref == nil {
 		w.Reason = "the version has no reference"
 		return w, nil
@@ -183,81 +219,55 @@ func (s *Service) window(tx *store.Tx, p fairlead.Project, d due, mon *spec.Moni
 	return w, s.performance(tx, p, w, ref, mon.Performance, fairlead.FromMS(d.AsOfMS))
 }
 
-// drift compares each feature's distribution with the reference. A PSI that chance
-// alone explains on so few rows is not red, whatever the threshold says.
-func (s *Service) drift(tx *store.Tx, p fairlead.Project, w *Window, ref *Reference, cfg *spec.Drift) error {
-	requests, err := s.Serving.Requests(tx, p, w.Endpoint, serving.Query{From: w.From, To: w.To})
-	if err != nil {
-		return err
-	}
-	w.Rows, w.Limit, w.Detail = len(requests), cfg.Threshold, map[string]float64{}
-	if w.Rows < minRows {
-		w.Reason = fmt.Sprintf("%d rows are too few", w.Rows)
-		return nil
-	}
-	rows := make([]map[string]any, len(requests))
-	for i, q := range requests {
-		if err := json.Unmarshal([]byte(q.Features), &rows[i]); err != nil {
-			return fmt.Errorf("features of request %s: %w", q.ID, err)
-		}
-	}
-	w.State = Green
-	for _, f := range ref.Features {
-		psi, chance, err := f.compare(rows)
-		if err != nil {
-			return fmt.Errorf("drift of %s: %w", f.Name, err)
-		}
-		w.Detail[f.Name] = psi
-		if psi > w.Value {
-			w.Value = psi
-		}
-		if psi > max(cfg.Threshold, chance) {
-			w.State = Red
-		}
-	}
-	return nil
-}
-
-// performance compares the realised metric of the version with the reference that
-// the gate saw on the holdout.
-func (s *Service) performance(tx *store.Tx, p fairlead.Project, w *Window, ref *Reference, cfg *spec.Performance, asOf time.Time) error {
+// performance compares the realised metric of the version, over the labels that
+// were known at asOf, with what the gate saw on the holdout. A request that the
+// version could not score has no prediction and does not count.
+func (s *Service) performance(tx *store.Tx, p fairlead.Project, w *Window, ref *Reference,
+	cfg *spec.Performance, asOf time.Time) error {
 	joined, coverage, err := s.Label.Joined(tx, p, w.Endpoint, w.From, w.To, asOf)
 	if err != nil {
 		return err
 	}
-	var y, pred []float64
+	var got pairs
 	for _, j := range joined {
 		if v, ok := j.Predictions[w.Version]; ok {
-			y, pred = append(y, j.Truth), append(pred, v)
+			got.add(j.Truth, v)
 		}
 	}
-	w.Rows, w.Coverage = len(y), coverage.Share()
+	w.Rows, w.Coverage = len(got.y), coverage.Share()
 	want, ok := ref.Metrics[cfg.Metric]
 	metric, known := stat.Lookup(cfg.Metric)
 	switch {
 	case !known:
-		return fmt.Errorf("metric %q is not known", cfg.Metric)
+		w.Reason = fmt.Sprintf("the monitor cannot compute %q", cfg.Metric)
+		return nil
 	case !ok:
-		w.Reason = "the gate did not see " + cfg.Metric
+		w.Reason = fmt.Sprintf("there is nothing to compare with: the gate did not see %q of version %d",
+			cfg.Metric, w.Version)
 		return nil
 	case w.Rows < minRows || w.Coverage < minCoverage:
-		w.Reason = fmt.Sprintf("%d labelled rows, %.0f%% of the requests, are too few", w.Rows, 100*w.Coverage)
+		w.Reason = fmt.Sprintf("%d labelled rows, %.0f%% of the requests, are too few",
+			w.Rows, 100*w.Coverage)
 		return nil
 	}
-	w.Value, err = metric.Compute(y, pred)
-	if fairlead.Is(err, fairlead.Precondition) {
-		w.Reason = err.Error()
+	value, err := metric.Compute(got.y, got.p)
+	if fairlead.Is(err, fairlead.Precondition) || fairlead.Is(err, fairlead.Invalid) {
+		w.Reason = fairlead.MessageOf(err)
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	w.Limit = limit(want, cfg.WorseBy, metric.HigherIsBetter)
-	w.State = Green
-	if metric.HigherIsBetter && w.Value < w.Limit || !metric.HigherIsBetter && w.Value > w.Limit {
-		w.State = Red
-	}
+	w.judgePerformance(value, want, cfg, metric)
 	return nil
+}
+
+func (w *Window) judgePerformance(value, want float64, cfg *spec.Performance, m stat.Metric) {
+	w.Value, w.Limit, w.State = value, limit(want, cfg.WorseBy, m.HigherIsBetter), Green
+	if m.HigherIsBetter && w.Value < w.Limit || !m.HigherIsBetter && w.Value > w.Limit {
+		w.State = Red
+		w.Reason = fmt.Sprintf("%s %.4g against %.4g on the holdout", cfg.Metric, value, want)
+	}
 }
 
 // limit is the value beyond which a metric is worse than the reference by the

@@ -6,6 +6,15 @@ create table reference (
 	metrics text not null,
 	primary key (project_k, model, version)
 );
+create table watch (
+	project_k bigint not null,
+	endpoint text not null,
+	kind text not null,
+	model text not null,
+	version bigint not null,
+	since_ms bigint not null,
+	primary key (project_k, endpoint, kind)
+);
 create table win (
 	k {{pk}},
 	project_k bigint not null,
@@ -47,9 +56,14 @@ create table paired (
 	live bigint not null,
 	candidate bigint not null,
 	metric text not null,
+	delay_ms bigint not null,
 	next_from_ms bigint not null,
 	test text not null,
+	decides bigint not null,
 	labels bigint not null,
 	loss_live {{float}} not null,
-	loss_candidate {{float}} not null
+	loss_candidate {{float}} not null,
+	looked_to_ms bigint not null,
+	requests bigint not null,
+	failed bigint not null
 );

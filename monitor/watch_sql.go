@@ -1,0 +1,56 @@
+package monitor
+
+import (
+	"github.com/fairlead-ml/fairlead"
+	"github.com/fairlead-ml/fairlead/store"
+)
+
+func saveWatched(tx *store.Tx, p fairlead.Project, w watched) error {
+	_, err := tx.Exec(`insert into watch (project_k, endpoint, kind, model, version, since_ms)
+		values (?, ?, ?, ?, ?, ?) on conflict (project_k, endpoint, kind) do update set
+		model = excluded.model, version = excluded.version, since_ms = excluded.since_ms`,
+		p.K, w.endpoint, string(w.kind), w.model, w.version, fairlead.MS(w.since))
+	return err
+}
+
+func deleteWatched(tx *store.Tx, p fairlead.Project, w watched) error {
+	_, err := tx.Exec("delete from watch where project_k = ? and endpoint = ? and kind = ?",
+		p.K, w.endpoint, string(w.kind))
+	return err
+}
+
+func listWatched(tx *store.Tx, p fairlead.Project) ([]watched, error) {
+	rows, err := tx.Query(`select endpoint, kind, model, version, since_ms from watch
+		where project_k = ? order by endpoint, kind`, p.K)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var out []watched
+	for rows.Next() {
+		var w watched
+		var since int64
+		if err := rows.Scan(&w.endpoint, &w.kind, &w.model, &w.version, &since); err != nil {
+			return nil, err
+		}
+		w.since = fairlead.FromMS(since)
+		out = append(out, w)
+	}
+	return out, rows.Err()
+}
+
+// watchedBy returns the row that a window belongs to, false when its version is no
+// longer watched.
+func watchedBy(tx *store.Tx, p fairlead.Project, endpoint string, kind Kind,
+	version int64) (watched, bool, error) {
+	all, err := listWatched(tx, p)
+	if err != nil {
+		return watched{}, false, err
+	}
+	for _, w := range all {
+		if w.endpoint == endpoint && w.kind == kind && w.version == version {
+			return w, true, nil
+		}
+	}
+	return watched{}, false, nil
+}
