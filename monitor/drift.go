@@ -18,8 +18,8 @@ import (
 
 const (
 	driftAlpha     = 0.01 // chance of a red feature on independent rows
-	usualWindows   = 8    // fewer windows of the reference say nothing about a usual one
-	usualQuantile  = 0.9
+	usualMargin    = 1.25
+	usualWindows   = 8 // fewer windows of the reference say nothing about a usual one
 	namedInReasons = 3
 )
 
@@ -37,14 +37,11 @@ type FeatureDrift struct {
 // Usual is how far windows of the reference itself are from the rest of it. A short
 // window never looks like months: three days have no Monday to Sunday, and their
 // weather hangs together. So a fixed threshold, or one for independent rows, would
-// call every window red. With the reference cut into windows of the same length,
-//
-//	limit(f) = c · max(threshold, q90 of the windows' PSI of f)
-//
-// where c ≥ 1 is the least factor that leaves all of them green. A new window that
-// is exchangeable with those n is then red in any feature with probability at most
-// 1/(n+1), however many features there are and however they hang together (a
-// conformal bound on the largest ratio, as in Westfall and Young's max-T of 1993).
+// call every window red. The reference is cut into windows of the same length, and
+// the largest PSI that one of them has against the others, and a quarter more for
+// what a finite reference has not shown, is what a feature may reach. A new window
+// that is exchangeable with those n exceeds the largest with probability at most
+// 1/(n+1), for each feature, and N of M red windows make that rare.
 type Usual struct {
 	WindowMS  int64              `json:"window_ms"`
 	Threshold float64            `json:"threshold"`
@@ -60,21 +57,12 @@ func (r *Reference) learn(sm *sample, length time.Duration, threshold float64) (
 		return u, nil
 	}
 	u.Windows, u.Limits = len(cuts), map[string]float64{}
-	worst := make([]float64, len(cuts)) // of each window, the largest ratio to a feature's scale
 	for i, f := range r.Features {
 		psi, err := f.leaveOneOut(&sm.columns[i], cuts)
 		if err != nil {
 			return nil, err
 		}
-		scale := max(threshold, stat.Quantile(slices.Sorted(slices.Values(psi)), usualQuantile))
-		u.Limits[f.Name] = scale
-		for w, v := range psi {
-			worst[w] = max(worst[w], v/scale)
-		}
-	}
-	factor := max(1, slices.Max(worst))
-	for name := range u.Limits {
-		u.Limits[name] *= factor
+		u.Limits[f.Name] = usualMargin * slices.Max(psi)
 	}
 	return u, nil
 }

@@ -520,3 +520,21 @@ func (w *world) rollout(id string) (r *release.Rollout) {
 	})
 	return r
 }
+
+// split holds the last week of a dataset back.
+func (w *world) split(ref data.Ref) (rest, held data.Ref) {
+	w.t.Helper()
+	refs, held, err := w.data.Split(context.Background(), w.p, []data.Ref{ref},
+		data.Holdout{Last: 7 * 24 * time.Hour})
+	w.must(err)
+	return refs[0], held
+}
+
+// others makes a dataset that has none of the models' columns.
+func (w *world) others() data.Ref {
+	w.t.Helper()
+	v, err := w.data.Create(context.Background(), w.p, data.Create{Dataset: "others", Table: data.Table{
+		Columns: []data.TableColumn{{Name: "planes", Type: data.Double, Floats: make([]float64, 100)}}}})
+	w.must(err)
+	return v.Ref()
+}

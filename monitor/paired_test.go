@@ -1,0 +1,140 @@
+package monitor_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/fairlead-ml/fairlead/engine"
+	"github.com/fairlead-ml/fairlead/release"
+	"github.com/fairlead-ml/fairlead/spec"
+)
+
+// candidate is a world in which version 2 runs against version 1, which is live.
+func candidate(t *testing.T, s stub, strategy, monitoring string) (w *world, rollout string) {
+	t.Helper()
+	w = live(t, monitoring)
+	w.register(s, w.history("history", 28, usual))
+	w.advance(day0)
+	return w, w.put(2, strategy)
+}
+
+// offBy is what happens when version 1 is off by one, and version 2 by its bias less
+// than that.
+func offBy(at time.Time) hour {
+	h := usual(at)
+	h.bikers--
+	return h
+}
+
+func TestPaired_CountsADaysLossesOnceTheirLabelsAreDue(t *testing.T) {
+	w, id := candidate(t, stub{Bias: -0.5}, spec.Canary, watchBoth)
+	w.ask(day0, day(1), offBy)
+	if got := w.evidence(id); len(got) != 0 {
+		t.Fatalf("evidence before its labels: %v", got)
+	}
+	w.ask(day(1), day(3), offBy)
+	got := w.evidence(id)
+	if len(got) != 2 {
+		t.Fatalf("%d pieces of evidence", len(got))
+	}
+	f := got[1]
+	if f["labels"] != int64(48) || f["blocks"] != int64(2) || f["loss_candidate"] != 24.0 ||
+		f["loss_live"] != 48.0 || f["rejected"] != false || f["metric"] != "error" && f["metric"] != "mae" {
+		t.Errorf("facts %v", f)
+	}
+}
+
+// Promotion and rollback are release's; what it gets must lead there.
+func TestPaired_LeadsToTheEndOfTheRollout(t *testing.T) {
+	for name, c := range map[string]struct {
+		bias    float64
+		outcome string
+		by      int // day
+	}{
+		"a better version": {-0.5, release.Promoted, 6},
+		"a worse version":  {20, release.RolledBack, 8},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, id := candidate(t, stub{Bias: c.bias}, spec.Canary, watchBoth)
+			w.ask(day0, day(c.by), offBy)
+			if r := w.rollout(id); r.Outcome != c.outcome {
+				t.Errorf("rollout %+v", r)
+			}
+			if st, err := w.streams.Describe(t.Context(), w.p, endpoint); err != nil || st.Timers != 2 {
+				t.Errorf("timers %+v of a rollout that is over, %v", st, err) // two kinds of windows
+			}
+		})
+	}
+}
+
+// No label is needed to see that a version cannot answer.
+func TestPaired_RollsBackAVersionThatCannotAnswer(t *testing.T) {
+	w, id := candidate(t, stub{Fail: true}, spec.Shadow, watchBoth)
+	w.send(day0, day(1), false, func(at time.Time) (*engine.Frame, float64) {
+		return usual(at).frame(at), 0
+	})
+	r := w.rollout(id)
+	if r.Outcome != release.RolledBack || !r.Ended.Equal(day(1)) {
+		t.Errorf("rollout %+v", r)
+	}
+	if f := w.evidence(id)[0]; f["requests"] != int64(24) || f["failed"] != int64(24) {
+		t.Errorf("facts %v", f)
+	}
+}
+
+func TestPaired_ComparesAShadowToo(t *testing.T) {
+	w, id := candidate(t, stub{Bias: -0.5}, spec.Shadow, watchBoth)
+	w.ask(day0, day(4), offBy)
+	if r := w.rollout(id); r.State != release.Waiting || r.Evidence.Labels < 48 {
+		t.Errorf("rollout %+v", r)
+	}
+}
+
+// A rollout goes by the settings that it began with: a file that changes on the way
+// neither ends its evidence nor loses labels.
+func TestPaired_KeepsTheSettingsThatItBeganWith(t *testing.T) {
+	w, id := candidate(t, stub{Bias: -0.5}, spec.Shadow, watchBoth)
+	w.ask(day0, day(1), offBy)
+	w.apply("") // no monitor, and with it no label delay
+	w.ask(day(1), day(4), offBy)
+	got := w.evidence(id)
+	if len(got) != 3 || got[2]["labels"] != int64(72) {
+		t.Errorf("evidence %v", got)
+	}
+}
+
+func TestPaired_BeginsWithTheStream(t *testing.T) {
+	w := live(t, watchBoth)
+	w.register(stub{Bias: -0.5}, w.history("history", 28, usual))
+	id := w.put(2, spec.Canary) // before the first request
+	w.advance(day0)
+	w.ask(day0, day(3), offBy)
+	if got := w.evidence(id); len(got) != 2 || got[1]["labels"] != int64(48) {
+		t.Errorf("evidence %v", got)
+	}
+}
+
+// Labels that come later than the file says are waited for, not lost.
+func TestPaired_WaitsForLateLabels(t *testing.T) {
+	soon := strings.Replace(watchBoth, ", label_delay: 24h", "", 1)
+	w, id := candidate(t, stub{Bias: -0.5}, spec.Shadow, soon)
+	w.ask(day0, day(4), offBy) // labels come a day later all the same
+	got := w.evidence(id)
+	if len(got) != 3 || got[2]["labels"] != int64(72) {
+		t.Errorf("evidence %v", got)
+	}
+}
+
+func TestPaired_GoesOnAfterARestart(t *testing.T) {
+	w, id := candidate(t, stub{Bias: -0.5}, spec.Shadow, watchBoth)
+	for n := range 4 {
+		w.ask(day(n), day(n+1), offBy)
+		w.restart()
+	}
+	w.settle()
+	got := w.evidence(id)
+	if len(got) != 3 || got[2]["labels"] != int64(72) || got[2]["blocks"] != int64(3) {
+		t.Errorf("evidence %v", got)
+	}
+}
