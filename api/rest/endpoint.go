@@ -216,6 +216,13 @@ func (a *API) labelOperations() {
 			if err != nil {
 				return nil, err
 			}
+			err = a.DB.Read(ctx, func(tx *store.Tx) error {
+				_, err := a.Release.Assignment(tx, p, name)
+				return err
+			})
+			if err != nil {
+				return nil, err
+			}
 			return a.Label.Receive(ctx, p, name, in.Body.Labels, in.Body.Source)
 		})
 }
