@@ -9,8 +9,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/fairlead-ml/fairlead"
@@ -167,6 +169,11 @@ func (d *demo) runColleague(ctx context.Context, c colleague, rows []sample) err
 	cmd := exec.CommandContext(ctx, python, c.script+".py", table)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "MLFLOW_TRACKING_URI="+d.server.url+"/p/"+demoProject, "PYTHONDONTWRITEBYTECODE=1")
+	// It ends with a demo that is killed: the next one must not meet a script that
+	// has still to register what it is about to register again.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	runtime.LockOSThread() // the signal comes when the thread ends, not the process
+	defer runtime.UnlockOSThread()
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("%s.py: %w\n%s", c.script, err, out)
 	}
