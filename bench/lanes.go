@@ -149,12 +149,39 @@ func logBatches(ctx context.Context, url, experiment string, batches *atomic.Int
 		return err
 	}
 	body := newBatch(run)
-	for n := 0; !stopping.Load(); n++ {
+	n := 0
+	for ; n == 0 || !stopping.Load(); n++ {
 		body.at(n)
 		if err := c.call(ctx, http.MethodPost, mlflow+"runs/log-batch", body.text, nil); err != nil {
 			return err
 		}
 		batches.Add(1)
+	}
+	return c.checkLatest(ctx, run, stepOf(n-1, batchRows-1))
+}
+
+// checkLatest makes sure that what was acknowledged is there.
+func (c *caller) checkLatest(ctx context.Context, run string, step int64) error {
+	var out struct {
+		Run struct {
+			Data struct {
+				Metrics []struct {
+					Key  string `json:"key"`
+					Step int64  `json:"step"`
+				} `json:"metrics"`
+			} `json:"data"`
+		} `json:"run"`
+	}
+	if err := c.call(ctx, http.MethodGet, mlflow+"runs/get?run_id="+run, nil, &out); err != nil {
+		return err
+	}
+	for _, m := range out.Run.Data.Metrics {
+		if m.Step != step {
+			return fmt.Errorf("run %s: the newest %s is of step %d, and %d was acknowledged", run, m.Key, m.Step, step)
+		}
+	}
+	if len(out.Run.Data.Metrics) != batchKeys {
+		return fmt.Errorf("run %s has %d metrics, and not %d", run, len(out.Run.Data.Metrics), batchKeys)
 	}
 	return nil
 }
@@ -186,11 +213,15 @@ func newBatch(run string) *batch {
 	return out
 }
 
-// at moves the steps to those of the n-th batch. They begin with a 1, as JSON has no
-// numbers with leading zeros.
+// at moves the steps to those of the n-th batch.
 func (b *batch) at(n int) {
 	for i, off := range b.at0 {
-		step := int64(n)*batchRows/batchKeys + int64(i/batchKeys)
-		strconv.AppendInt(b.text[:off], 100_000_000_000+step, 10)
+		strconv.AppendInt(b.text[:off], stepOf(n, i), 10)
 	}
+}
+
+// stepOf returns the step of a row. All have stepWidth digits, the first one a 1, as
+// JSON has no numbers with leading zeros.
+func stepOf(n, row int) int64 {
+	return 100_000_000_000 + int64(n)*batchRows/batchKeys + int64(row/batchKeys)
 }
