@@ -37,5 +37,5 @@ with mlflow.start_run(run_name="noisy"):
         input_example=x.tail(3),
         pip_requirements=[f"{name}=={version(name)}" for name in PACKAGES],
     )
-registered = mlflow.register_model(logged.model_uri, "bikes")
+registered = mlflow.register_model(logged.model_uri, "bikes", tags={"colleague": "noisy"})
 MlflowClient().set_registered_model_alias("bikes", "candidate", registered.version)
