@@ -2,24 +2,12 @@ package app
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
 	"path/filepath"
-	"strings"
-	"sync"
-	"time"
-
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"github.com/fairlead-ml/fairlead"
-	"github.com/fairlead-ml/fairlead/api/inference"
-	"github.com/fairlead-ml/fairlead/api/mlflow"
-	"github.com/fairlead-ml/fairlead/api/ops"
-	"github.com/fairlead-ml/fairlead/api/rest"
 	"github.com/fairlead-ml/fairlead/auth"
 	"github.com/fairlead-ml/fairlead/blob"
 	"github.com/fairlead-ml/fairlead/data"
@@ -100,69 +88,38 @@ type App struct {
 	Monitor  *monitor.Service
 	Loop     *loop.Service
 
-	started  bool
-	stopOnce sync.Once
-	stopErr  error
+	life *lifecycle
 }
 
 // New opens the data directory and the address, and wires everything. What it
 // cannot use is an error that says what to do; nothing runs before Start.
-func New(ctx context.Context, opt Options) (a *App, err error) {
+func New(ctx context.Context, opt Options) (*App, error) {
 	opt = opt.withDefaults()
 	if err := checkListen(opt.Listen); err != nil {
 		return nil, err
 	}
-	a = &App{opt: opt}
-	defer func() {
-		if err != nil {
-			a.abandon()
-		}
-	}()
-	if a.dir, err = openDataDir(opt.Dir); err != nil {
+	a := &App{opt: opt, life: newLifecycle()}
+	if err := a.build(ctx); err != nil {
+		a.abandon()
 		return nil, err
+	}
+	return a, nil
+}
+
+func (a *App) build(ctx context.Context) (err error) {
+	if a.dir, err = openDataDir(a.opt.Dir); err != nil {
+		return err
 	}
 	if a.listener, err = a.listen(); err != nil {
-		return nil, err
+		return err
 	}
 	if err := a.open(ctx); err != nil {
-		return nil, err
+		return err
 	}
 	if err := a.wire(); err != nil {
-		return nil, err
+		return err
 	}
-	return a, a.route()
-}
-
-// checkListen refuses every address that is not this machine alone.
-func checkListen(listen string) error {
-	host, _, err := net.SplitHostPort(listen)
-	if err != nil {
-		return fairlead.Errorf(fairlead.Invalid, "--listen is %q; write it as 127.0.0.1:4747", listen)
-	}
-	if !auth.LoopbackHost(host) {
-		return fairlead.Errorf(fairlead.Denied,
-			"--listen %s would let other machines in, and there are no accounts yet; "+
-				"listen on 127.0.0.1 and put a proxy with authentication in front", listen)
-	}
-	return nil
-}
-
-// listen takes the address. Port 0 tries the port of the server before, so that
-// what it left running finds its tracking server again.
-func (a *App) listen() (net.Listener, error) {
-	if host, ok := strings.CutSuffix(a.opt.Listen, ":0"); ok {
-		if port := a.dir.lastPort(); port != "" {
-			if l, err := net.Listen("tcp", net.JoinHostPort(host, port)); err == nil {
-				return l, nil
-			}
-		}
-	}
-	l, err := net.Listen("tcp", a.opt.Listen)
-	if err != nil {
-		return nil, fairlead.Errorf(fairlead.Conflict,
-			"the address %s cannot be used: is another server running on it? choose another one with --listen", a.opt.Listen).Because(err)
-	}
-	return l, nil
+	return a.route()
 }
 
 func (a *App) open(ctx context.Context) (err error) {
@@ -259,119 +216,4 @@ func (a *App) jobsIdle(ctx context.Context, p fairlead.Project) (idle bool, err 
 		return err
 	})
 	return idle, err
-}
-
-// readHeaderTimeout and idleTimeout bound what a silent client holds, in wall time.
-const (
-	readHeaderTimeout = 10 * time.Second
-	idleTimeout       = 2 * time.Minute
-)
-
-// route builds the one table of routes that the server answers.
-func (a *App) route() error {
-	reg := prometheus.NewRegistry()
-	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	e, err := newEdge(a.Tokens, a.Projects, a.opt.Project, a.routes(reg))
-	if err != nil {
-		return err
-	}
-	a.server = &http.Server{Handler: e, ReadHeaderTimeout: readHeaderTimeout, IdleTimeout: idleTimeout,
-		ErrorLog: slog.NewLogLogger(a.opt.Log.Handler(), slog.LevelWarn)}
-	return nil
-}
-
-func (a *App) routes(reg *prometheus.Registry) []auth.Route {
-	native := rest.New(rest.Services{
-		DB: a.DB, Ledger: a.Ledger, Stream: a.Stream, Jobs: a.Jobs, Projects: a.Projects, SCM: a.SCM,
-		Registry: a.Registry, Pipeline: a.Pipeline, Gate: a.Gate, Release: a.Release, Serving: a.Serving,
-		Label: a.Label, Monitor: a.Monitor, Loop: a.Loop,
-	}, a.opt.Version)
-	routes := ops.New(reg, a.ready, a.overview).Routes()
-	routes = append(routes, native.Routes()...)
-	routes = append(routes, inference.New(a.Serving, a.Tokens, a.opt.Version).Routes()...)
-	return append(routes, mlflow.New(a.Tracking, a.Registry, a.opt.Log).Routes()...)
-}
-
-// Routes lists every route of the server.
-func (a *App) Routes() []auth.Route { return a.routes(prometheus.NewRegistry()) }
-
-func (a *App) ready(ctx context.Context) error {
-	return a.DB.Read(ctx, func(tx *store.Tx) error {
-		var one int
-		return tx.QueryRow("select 1").Scan(&one)
-	})
-}
-
-func (a *App) overview(ctx context.Context) (ops.Overview, error) {
-	projects, err := a.Projects.List(ctx)
-	o := ops.Overview{Version: a.opt.Version, URL: a.URL()}
-	for _, p := range projects {
-		o.Projects = append(o.Projects, ops.Project{Name: p.Name, Endpoints: a.Serving.Endpoints(p)})
-	}
-	return o, err
-}
-
-// Start begins to work and to answer. It returns once the server is reachable.
-func (a *App) Start(ctx context.Context) error {
-	a.started = true
-	if err := a.Ledger.Start(ctx); err != nil {
-		return err
-	}
-	if err := a.Pipeline.Sweep(ctx); err != nil {
-		return err
-	}
-	if err := a.Jobs.Start(ctx); err != nil {
-		return err
-	}
-	if err := a.Serving.Start(ctx); err != nil {
-		return err
-	}
-	if err := a.Stream.Start(ctx); err != nil {
-		return err
-	}
-	go func() {
-		if err := a.server.Serve(a.listener); !errors.Is(err, http.ErrServerClosed) {
-			a.opt.Log.Error("server ended", "err", err)
-		}
-	}()
-	return a.dir.announce(a.URL())
-}
-
-// Stop ends gracefully: no new requests, the running ones finish, then the
-// services from right to left. Steps that run outlive it and are found again. It
-// is safe before Start and to call twice.
-func (a *App) Stop(ctx context.Context) error {
-	a.stopOnce.Do(func() { a.stopErr = a.stop(ctx) })
-	return a.stopErr
-}
-
-func (a *App) stop(ctx context.Context) error {
-	var errs []error
-	if a.started {
-		if err := a.server.Shutdown(ctx); err != nil {
-			errs = append(errs, fmt.Errorf("requests that run: %w", err))
-			a.server.Close()
-		}
-		a.Stream.Stop()
-		errs = append(errs, a.Jobs.Stop(ctx))
-		a.Ledger.Stop()
-		a.Serving.Stop()
-	} else {
-		a.listener.Close()
-	}
-	errs = append(errs, a.Data.Close(), a.DB.Close(), a.dir.close())
-	return errors.Join(errs...)
-}
-
-// abandon closes what New has opened before it failed.
-func (a *App) abandon() {
-	if a.listener != nil {
-		a.listener.Close()
-	}
-	if a.DB != nil {
-		a.DB.Close()
-	}
-	if a.dir != nil {
-		a.dir.lock.Close()
-	}
 }

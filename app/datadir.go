@@ -10,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/fairlead-ml/fairlead"
 )
 
@@ -17,6 +19,7 @@ import (
 const (
 	lockFile   = "lock"
 	serverFile = "server.json"
+	portFile   = "port"
 	dbFile     = "fairlead.db"
 )
 
@@ -46,8 +49,8 @@ func openDataDir(path string) (*dataDir, error) {
 			return nil, unusable(path, err)
 		}
 		return nil, fairlead.Errorf(fairlead.Conflict,
-			"the data directory %s is in use by another fairlead%s; stop it, or choose another directory with --data",
-			path, holder(path))
+			"the data directory %s is in use by another fairlead%s; stop it, "+
+				"or choose another directory with --data", path, holder(path))
 	}
 	return &dataDir{path: path, lock: f}, nil
 }
@@ -59,7 +62,8 @@ func unusable(path string, err error) error {
 		reason = pe.Err
 	}
 	return fairlead.Errorf(fairlead.Precondition,
-		"the data directory %s cannot be used (%s); make it writable, or choose another one with --data", path, reason)
+		"the data directory %s cannot be used (%s); make it writable, or choose another one with --data",
+		path, reason)
 }
 
 // holder names the server that holds the directory, when it has said who it is.
@@ -97,24 +101,53 @@ func ReadServer(dir string) (*Server, error) {
 	return &s, json.Unmarshal(b, &s)
 }
 
+// announce says where the server answers, and keeps its port for the next one.
 func (d *dataDir) announce(url string) error {
 	b, err := json.Marshal(Server{URL: url, PID: os.Getpid()})
 	if err != nil {
 		return err
 	}
-	tmp := filepath.Join(d.path, "."+serverFile)
-	if err := os.WriteFile(tmp, b, 0o600); err != nil {
+	port := url[strings.LastIndex(url, ":")+1:]
+	return errors.Join(d.replace(portFile, []byte(port)), d.replace(serverFile, b))
+}
+
+// replace writes a file at once: no reader sees a part of it.
+func (d *dataDir) replace(name string, content []byte) error {
+	tmp := filepath.Join(d.path, "."+name)
+	if err := os.WriteFile(tmp, content, 0o600); err != nil {
 		return err
 	}
-	return os.Rename(tmp, filepath.Join(d.path, serverFile))
+	return os.Rename(tmp, filepath.Join(d.path, name))
 }
 
 // lastPort returns the port of the server that ran here before, so that a
 // training that outlived it finds its tracking server again; empty when unknown.
 func (d *dataDir) lastPort() string {
-	s, err := ReadServer(d.path)
+	b, err := os.ReadFile(filepath.Join(d.path, portFile))
 	if err != nil {
 		return ""
 	}
-	return s.URL[strings.LastIndex(s.URL, ":")+1:]
+	return strings.TrimSpace(string(b))
+}
+
+// minFree is the room below which the directory counts as full, in bytes: about
+// what the database needs to go on for a while.
+const minFree = 16 << 20
+
+// writable reports, without writing, whether the directory's file system has room
+// and takes writes.
+func (d *dataDir) writable() error {
+	var fs unix.Statfs_t
+	if err := unix.Statfs(d.path, &fs); err != nil {
+		return unusable(d.path, &os.PathError{Op: "statfs", Path: d.path, Err: err})
+	}
+	free := int64(fs.Bavail) * int64(fs.Bsize)
+	switch {
+	case fs.Flags&unix.ST_RDONLY != 0:
+		return unusable(d.path, syscall.EROFS)
+	case free < minFree:
+		return fairlead.Errorf(fairlead.Exhausted,
+			"the disk of the data directory %s is full (%d MiB left); free some room", d.path, free>>20)
+	}
+	return nil
 }

@@ -1,11 +1,14 @@
 package app
 
 import (
-	"fmt"
+	"encoding/json"
+	"log/slog"
 	"net/http"
 	"path"
-	"slices"
 	"strings"
+	"sync"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/fairlead-ml/fairlead"
 	"github.com/fairlead-ml/fairlead/auth"
@@ -18,20 +21,38 @@ type edge struct {
 	mux      *http.ServeMux
 	projects *spec.Projects
 	fallback string // the project of calls without a prefix
+	log      *slog.Logger
+	metrics  *requestMetrics
+	known    sync.Map // name → fairlead.Project; a project is neither renamed nor deleted
 }
 
 // newEdge builds the router of all routes; a route that does not state its
 // permission and body limit is an error.
-func newEdge(tokens *auth.Tokens, projects *spec.Projects, fallback string, routes []auth.Route) (*edge, error) {
-	e := &edge{mux: http.NewServeMux(), projects: projects, fallback: fallback}
+func newEdge(tokens *auth.Tokens, projects *spec.Projects, fallback string, log *slog.Logger,
+	reg prometheus.Registerer, routes []auth.Route) (*edge, error) {
+	e := &edge{mux: http.NewServeMux(), projects: projects, fallback: fallback, log: log,
+		metrics: newRequestMetrics(reg)}
 	for _, r := range routes {
+		pattern := r.Method + " " + r.Path
+		fail := r.Fail
+		r.Fail = func(w http.ResponseWriter, req *http.Request, err error) {
+			if fairlead.Is(err, fairlead.Internal) {
+				log.Error("request failed", "route", pattern, "project", projectOf(req), "err", err)
+			}
+			fail(w, req, err)
+		}
 		h, err := tokens.Guard(r)
 		if err != nil {
 			return nil, err
 		}
-		e.mux.Handle(r.Method+" "+r.Path, h)
+		e.mux.Handle(pattern, e.metrics.watch(pattern, rescue(pattern, log, r.Fail, h)))
 	}
 	return e, nil
+}
+
+func projectOf(r *http.Request) string {
+	p, _ := fairlead.ProjectIn(r.Context())
+	return p.Name
 }
 
 const (
@@ -42,37 +63,74 @@ const (
 
 // ServeHTTP resolves the project and calls the route.
 func (e *edge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if dirty(r) {
-		http.Error(w, `{"error_code":"INVALID_PARAMETER_VALUE","message":"the path is not clean; write it without . and .. parts"}`, http.StatusBadRequest)
+	protect(w.Header())
+	if reason := unclean(r); reason != "" {
+		e.refuse(w, r, fairlead.Errorf(fairlead.Invalid, "the path %s", reason))
 		return
 	}
 	name, rest := e.fallback, r.URL.Path
-	switch {
-	case strings.HasPrefix(rest, projectPrefix):
+	under := strings.HasPrefix(rest, projectPrefix)
+	if under {
 		name, rest, _ = strings.Cut(rest[len(projectPrefix):], "/")
 		rest = "/" + rest
-	case strings.HasPrefix(rest, nativePrefix):
-		name, _, _ = strings.Cut(rest[len(nativePrefix):], "/")
+	}
+	if native, ok := strings.CutPrefix(rest, nativePrefix); ok {
+		inner, _, _ := strings.Cut(native, "/")
+		if under && inner != name {
+			e.refuse(w, r, fairlead.Errorf(fairlead.Invalid,
+				"the path says project %q first and then %q; name one", name, inner))
+			return
+		}
+		name, under = inner, false // the native API says itself what does not exist
 	}
 	if ws := r.Header.Get(workspace); ws != "" && ws != name {
-		http.Error(w, fmt.Sprintf(`{"error_code":"INVALID_PARAMETER_VALUE","message":"the path says project %q and the header %s says %q"}`,
-			name, workspace, ws), http.StatusBadRequest)
+		e.refuse(w, r, fairlead.Errorf(fairlead.Invalid,
+			"the path says project %q and the header %s says %q; leave one out", name, workspace, ws))
 		return
 	}
-	p, err := e.projects.Get(r.Context(), name)
-	if err != nil && !fairlead.Is(err, fairlead.NotFound) {
-		http.Error(w, `{"error_code":"INTERNAL_ERROR","message":"the project cannot be looked up"}`, http.StatusInternalServerError)
-		return
+	p, err := e.project(r, name)
+	if fairlead.Is(err, fairlead.NotFound) && !under {
+		p, err = fairlead.Project{Name: name}, nil // K 0: nothing is found in it, and it can be created
 	}
 	if err != nil {
-		p = fairlead.Project{Name: name} // K 0: nothing is found in it, and the native API can create it
+		e.refuse(w, r, err)
+		return
 	}
-	r2 := r.Clone(fairlead.WithProject(r.Context(), p))
+	r2 := r.WithContext(fairlead.WithProject(r.Context(), p))
 	if len(rest) != len(r.URL.Path) {
-		r2.URL.Path = rest
-		r2.URL.RawPath = escapedRest(r.URL.EscapedPath())
+		u := *r.URL
+		u.Path, u.RawPath = rest, escapedRest(r.URL.EscapedPath())
+		r2.URL = &u
 	}
-	e.mux.ServeHTTP(w, r2)
+	e.route(w, r2)
+}
+
+// route calls the route of a request whose project is settled. What no route
+// answers is refused in the edge's form.
+func (e *edge) route(w http.ResponseWriter, r *http.Request) {
+	a := &answer{ResponseWriter: w, status: http.StatusOK}
+	e.mux.ServeHTTP(a, r)
+	switch {
+	case a.matched:
+	case a.status == http.StatusMethodNotAllowed:
+		e.unanswered(w, a.status, fairlead.Errorf(fairlead.Invalid,
+			"%s is not possible here; possible is %s", r.Method, w.Header().Get("Allow")))
+	default:
+		e.unanswered(w, http.StatusNotFound, fairlead.Errorf(fairlead.NotFound,
+			"nothing answers at this path; /api/v1/openapi.json lists what there is"))
+	}
+}
+
+// project looks a name up, the first time in the database.
+func (e *edge) project(r *http.Request, name string) (fairlead.Project, error) {
+	if p, ok := e.known.Load(name); ok {
+		return p.(fairlead.Project), nil
+	}
+	p, err := e.projects.Get(r.Context(), name)
+	if err == nil {
+		e.known.Store(name, p)
+	}
+	return p, err
 }
 
 // escapedRest cuts /p/<project> off an escaped path; a project's name has nothing
@@ -82,13 +140,73 @@ func escapedRest(escaped string) string {
 	return "/" + rest
 }
 
-// dirty reports a path that means another one once it is cleaned, also where the
-// dots are encoded.
-func dirty(r *http.Request) bool {
+// unclean says what is wrong with a path that could mean another one to somebody
+// who cleans it or decodes it once more; empty when it is clean.
+func unclean(r *http.Request) string {
 	p := r.URL.Path
-	if strings.ContainsAny(p, "\\\x00") || slices.Contains(strings.Split(p, "/"), "..") {
-		return true
+	switch {
+	case !strings.HasPrefix(p, "/"):
+		return "does not begin with a slash"
+	case strings.ContainsAny(p, "\\\x00"):
+		return "has a backslash or a zero byte in it"
+	case strings.Contains(strings.ToLower(r.URL.EscapedPath()), "%2f"):
+		return "has an encoded slash in it; write it as a slash"
+	case strings.Contains(p, "//"):
+		return "has an empty part (//); write single slashes"
+	case path.Clean(p) != p && path.Clean(p)+"/" != p:
+		return "has a part . or .. in it; write it without"
 	}
-	clean := path.Clean(p)
-	return clean != p && clean+"/" != p && !strings.Contains(p, "//")
+	return ""
+}
+
+// The headers of every answer. What comes from here is never guessed to be a
+// script or a page, runs nothing unless its route says so, and is not embedded by
+// other sites. The slices are shared, because they are set for each request.
+var (
+	noSniff   = []string{"nosniff"}
+	sandboxed = []string{"default-src 'none'; frame-ancestors 'none'; sandbox"}
+	sameSite  = []string{"same-origin"}
+)
+
+func protect(h http.Header) {
+	h["X-Content-Type-Options"] = noSniff
+	h["Content-Security-Policy"] = sandboxed
+	h["Cross-Origin-Resource-Policy"] = sameSite
+}
+
+// refusal is the edge's own error. It does not know yet whose client asks, so it
+// carries the members of each: RFC 9457's, MLflow's and the inference protocol's.
+type refusal struct {
+	Title     string        `json:"title"`
+	Status    int           `json:"status"`
+	Detail    string        `json:"detail"`
+	Code      fairlead.Code `json:"code"`
+	ErrorCode string        `json:"error_code"`
+	Message   string        `json:"message"`
+	Error     string        `json:"error"`
+}
+
+// refuse answers with an error of the edge.
+func (e *edge) refuse(w http.ResponseWriter, r *http.Request, err error) {
+	code := fairlead.CodeOf(err)
+	if code == fairlead.Internal {
+		e.log.Error("request failed at the edge", "method", r.Method, "err", err)
+	}
+	e.write(w, code.HTTPStatus(), code.MLflowCode(), err)
+}
+
+// unanswered refuses what no route takes. MLflow's word for it is not the one of a
+// missing run, which its client takes for an answer.
+func (e *edge) unanswered(w http.ResponseWriter, status int, err error) {
+	e.write(w, status, "ENDPOINT_NOT_FOUND", err)
+}
+
+func (e *edge) write(w http.ResponseWriter, status int, mlflow string, err error) {
+	e.metrics.refused(status)
+	message := fairlead.MessageOf(err)
+	b, _ := json.Marshal(refusal{Title: http.StatusText(status), Status: status, Detail: message,
+		Code: fairlead.CodeOf(err), ErrorCode: mlflow, Message: message, Error: message})
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(status)
+	w.Write(b)
 }

@@ -1,0 +1,86 @@
+package app
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/fairlead-ml/fairlead"
+	"github.com/fairlead-ml/fairlead/api/inference"
+	"github.com/fairlead-ml/fairlead/api/mlflow"
+	"github.com/fairlead-ml/fairlead/api/ops"
+	"github.com/fairlead-ml/fairlead/api/rest"
+	"github.com/fairlead-ml/fairlead/auth"
+	"github.com/fairlead-ml/fairlead/store"
+)
+
+// readHeaderTimeout and idleTimeout bound what a silent client holds, in wall time.
+const (
+	readHeaderTimeout = 10 * time.Second
+	idleTimeout       = 2 * time.Minute
+)
+
+// maxHeader bounds a request's line and headers, in bytes.
+const maxHeader = 64 << 10
+
+// route builds the one table of routes that the server answers.
+func (a *App) route() error {
+	reg := prometheus.NewRegistry()
+	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	e, err := newEdge(a.Tokens, a.Projects, a.opt.Project, a.opt.Log, reg, a.routes(reg))
+	if err != nil {
+		return err
+	}
+	a.server = &http.Server{
+		Handler: e, ReadHeaderTimeout: readHeaderTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
+		BaseContext: func(net.Listener) context.Context { return a.life.requests },
+		ErrorLog:    slog.NewLogLogger(a.opt.Log.Handler(), slog.LevelWarn),
+	}
+	return nil
+}
+
+func (a *App) routes(reg *prometheus.Registry) []auth.Route {
+	native := rest.New(rest.Services{
+		DB: a.DB, Ledger: a.Ledger, Stream: a.Stream, Jobs: a.Jobs, Projects: a.Projects, SCM: a.SCM,
+		Registry: a.Registry, Pipeline: a.Pipeline, Gate: a.Gate, Release: a.Release, Serving: a.Serving,
+		Label: a.Label, Monitor: a.Monitor, Loop: a.Loop,
+	}, a.opt.Version)
+	routes := ops.New(reg, a.ready, a.overview).Routes()
+	routes = append(routes, native.Routes()...)
+	routes = append(routes, inference.New(a.Serving, a.Tokens, a.opt.Version).Routes()...)
+	return append(routes, mlflow.New(a.Tracking, a.Registry, a.opt.Log).Routes()...)
+}
+
+// Routes lists every route of the server.
+func (a *App) Routes() []auth.Route { return a.routes(prometheus.NewRegistry()) }
+
+// ready says why the server should get no traffic: it stops, its disk has no room
+// or takes no writes, or its database does not answer. It writes nothing itself.
+func (a *App) ready(ctx context.Context) error {
+	select {
+	case <-a.life.stopping:
+		return fairlead.Errorf(fairlead.Unavailable, "the server is stopping")
+	default:
+	}
+	if err := a.dir.writable(); err != nil {
+		return err
+	}
+	return a.DB.Read(ctx, func(tx *store.Tx) error {
+		var one int
+		return tx.QueryRow("select 1").Scan(&one)
+	})
+}
+
+func (a *App) overview(ctx context.Context) (ops.Overview, error) {
+	projects, err := a.Projects.List(ctx)
+	o := ops.Overview{Version: a.opt.Version, URL: a.URL()}
+	for _, p := range projects {
+		o.Projects = append(o.Projects, ops.Project{Name: p.Name, Endpoints: a.Serving.Endpoints(p)})
+	}
+	return o, err
+}
