@@ -23,13 +23,7 @@ import (
 var files embed.FS
 
 // Schema returns the table of tokens.
-func Schema() store.Schema {
-	sub, err := fs.Sub(files, "migrations")
-	if err != nil {
-		panic(err)
-	}
-	return store.Schema{Component: "auth", Files: sub}
-}
+func Schema() store.Schema { return store.Embedded("auth", files) }
 
 // OwnerFile is the file in the data directory that holds the owner's token.
 const OwnerFile = "token"

@@ -25,13 +25,7 @@ import (
 var files embed.FS
 
 // Schema returns the tables of stored bytes and of references to them.
-func Schema() store.Schema {
-	sub, err := fs.Sub(files, "migrations")
-	if err != nil {
-		panic(err)
-	}
-	return store.Schema{Component: "blob", Files: sub}
-}
+func Schema() store.Schema { return store.Embedded("blob", files) }
 
 // Object is stored content: its SHA-256 in lower-case hexadecimal and its size.
 type Object struct {

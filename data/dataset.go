@@ -5,7 +5,6 @@ import (
 	"embed"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -22,13 +21,7 @@ import (
 var migrations embed.FS
 
 // Schema returns the tables of datasets, versions and holdout reads.
-func Schema() store.Schema {
-	sub, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		panic(err)
-	}
-	return store.Schema{Component: "data", Files: sub}
-}
+func Schema() store.Schema { return store.Embedded("data", migrations) }
 
 // The types of columns.
 const (

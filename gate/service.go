@@ -4,7 +4,6 @@ import (
 	"context"
 	"embed"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -24,13 +23,7 @@ import (
 var files embed.FS
 
 // Schema returns the tables of evidence, decisions and approvals.
-func Schema() store.Schema {
-	sub, err := fs.Sub(files, "migrations")
-	if err != nil {
-		panic(err)
-	}
-	return store.Schema{Component: "gate", Files: sub}
-}
+func Schema() store.Schema { return store.Embedded("gate", files) }
 
 // Evaluator runs `evaluate` for a model on a holdout and returns the metrics that
 // it printed; pipeline.Service.Evaluate is the one. Precondition says that the

@@ -5,7 +5,6 @@ import (
 	"embed"
 	"encoding/json"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"math"
 	"runtime"
@@ -21,13 +20,7 @@ import (
 var files embed.FS
 
 // Schema returns the tables of jobs, steps and schedules.
-func Schema() store.Schema {
-	sub, err := fs.Sub(files, "migrations")
-	if err != nil {
-		panic(err)
-	}
-	return store.Schema{Component: "job", Files: sub}
-}
+func Schema() store.Schema { return store.Embedded("job", files) }
 
 // Options tune a Service. Zero values are defaults.
 type Options struct {

@@ -5,7 +5,6 @@ import (
 	"embed"
 	"encoding/json"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"sync"
 	"time"
@@ -21,13 +20,7 @@ import (
 var files embed.FS
 
 // Schema returns the ledger's tables.
-func Schema() store.Schema {
-	sub, err := fs.Sub(files, "migrations")
-	if err != nil {
-		panic(err)
-	}
-	return store.Schema{Component: "ledger", Files: sub}
-}
+func Schema() store.Schema { return store.Embedded("ledger", files) }
 
 // Record is a stored event.
 type Record struct {

@@ -3,7 +3,6 @@ package monitor
 import (
 	"context"
 	"embed"
-	"io/fs"
 	"log/slog"
 
 	"github.com/fairlead-ml/fairlead"
@@ -26,13 +25,7 @@ import (
 var files embed.FS
 
 // Schema returns the monitor's tables.
-func Schema() store.Schema {
-	sub, err := fs.Sub(files, "migrations")
-	if err != nil {
-		panic(err)
-	}
-	return store.Schema{Component: "monitor", Files: sub}
-}
+func Schema() store.Schema { return store.Embedded("monitor", files) }
 
 // Deps is what the monitor stands on.
 type Deps struct {

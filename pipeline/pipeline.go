@@ -3,7 +3,6 @@ package pipeline
 import (
 	"context"
 	"embed"
-	"io/fs"
 	"log/slog"
 	"path/filepath"
 	"slices"
@@ -29,13 +28,7 @@ import (
 var files embed.FS
 
 // Schema returns the tables of pipeline runs, tries, steps and the cache.
-func Schema() store.Schema {
-	sub, err := fs.Sub(files, "migrations")
-	if err != nil {
-		panic(err)
-	}
-	return store.Schema{Component: "pipeline", Files: sub}
-}
+func Schema() store.Schema { return store.Embedded("pipeline", files) }
 
 // Kind is the kind of the jobs that drive runs.
 const Kind = "pipeline"

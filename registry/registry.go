@@ -5,7 +5,6 @@ import (
 	"embed"
 	"errors"
 	"fmt"
-	"io/fs"
 	"time"
 
 	"github.com/fairlead-ml/fairlead"
@@ -20,13 +19,7 @@ import (
 var files embed.FS
 
 // Schema returns the registry's tables.
-func Schema() store.Schema {
-	sub, err := fs.Sub(files, "migrations")
-	if err != nil {
-		panic(err)
-	}
-	return store.Schema{Component: "registry", Files: sub}
-}
+func Schema() store.Schema { return store.Embedded("registry", files) }
 
 // Service is the registry stage. It is safe for concurrent use.
 type Service struct {

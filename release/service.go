@@ -5,7 +5,6 @@ import (
 	"embed"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"time"
 
@@ -23,13 +22,7 @@ import (
 var files embed.FS
 
 // Schema returns the tables of environments, rollouts and assignments.
-func Schema() store.Schema {
-	sub, err := fs.Sub(files, "migrations")
-	if err != nil {
-		panic(err)
-	}
-	return store.Schema{Component: "release", Files: sub}
-}
+func Schema() store.Schema { return store.Embedded("release", files) }
 
 // Deps is what releases stand on.
 type Deps struct {

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"strings"
 
 	"github.com/fairlead-ml/fairlead"
@@ -20,13 +19,7 @@ import (
 var migrations embed.FS
 
 // Schema returns the tables of imported commits.
-func Schema() store.Schema {
-	sub, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		panic(err)
-	}
-	return store.Schema{Component: "scm", Files: sub}
-}
+func Schema() store.Schema { return store.Embedded("scm", migrations) }
 
 // Limits of one snapshot. Data beyond them belongs beside the repository.
 const (

@@ -7,7 +7,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io/fs"
 	"regexp"
 	"time"
 
@@ -22,13 +21,7 @@ var files embed.FS
 
 // Tables returns the tables of projects and of their revisions (Schema is the
 // JSON Schema of the file).
-func Tables() store.Schema {
-	sub, err := fs.Sub(files, "migrations")
-	if err != nil {
-		panic(err)
-	}
-	return store.Schema{Component: "spec", Files: sub}
-}
+func Tables() store.Schema { return store.Embedded("spec", files) }
 
 // Default is the project that calls without a prefix reach.
 var Default = fairlead.Project{K: 1, Name: "default"}

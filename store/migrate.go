@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"embed"
 	"fmt"
 	"io/fs"
 	"path"
@@ -17,6 +18,15 @@ import (
 type Schema struct {
 	Component string
 	Files     fs.FS
+}
+
+// Embedded returns the schema of a package that embeds its migrations/ directory.
+func Embedded(component string, files embed.FS) Schema {
+	sub, err := fs.Sub(files, "migrations")
+	if err != nil {
+		panic("store: " + component + " embeds no migrations: " + err.Error())
+	}
+	return Schema{Component: component, Files: sub}
 }
 
 type migration struct {

@@ -5,7 +5,6 @@ import (
 	"embed"
 	"encoding/json"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"sync"
 	"time"
@@ -18,13 +17,7 @@ import (
 var files embed.FS
 
 // Schema returns the tables of stream time.
-func Schema() store.Schema {
-	sub, err := fs.Sub(files, "migrations")
-	if err != nil {
-		panic(err)
-	}
-	return store.Schema{Component: "stream", Files: sub}
-}
+func Schema() store.Schema { return store.Embedded("stream", files) }
 
 // Timer is something to be done once the stream's watermark reaches Due. Kind
 // names the handler, Key tells timers of a kind apart.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"embed"
 	"errors"
-	"io/fs"
 	"time"
 
 	"github.com/fairlead-ml/fairlead"
@@ -18,13 +17,7 @@ import (
 var files embed.FS
 
 // Schema returns tracking's tables.
-func Schema() store.Schema {
-	sub, err := fs.Sub(files, "migrations")
-	if err != nil {
-		panic(err)
-	}
-	return store.Schema{Component: "tracking", Files: sub}
-}
+func Schema() store.Schema { return store.Embedded("tracking", files) }
 
 // Service is the tracking stage. It is safe for concurrent use.
 type Service struct {
