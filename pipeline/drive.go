@@ -250,6 +250,11 @@ func (d *driver) look(ctx context.Context) (done bool, err error) {
 	v := d.verdict()
 	if v.decided {
 		d.run.Winner = v.winner
+		// Only memory says that the shared steps have ended, so a driver that begins
+		// after the decision looks again; and those that no try waits for may not run yet.
+		if err := d.schedule(ctx, Shared); err != nil {
+			return false, err
+		}
 		if v.winner == 0 || len(d.plan.refit()) == 0 {
 			return d.settled(), nil
 		}

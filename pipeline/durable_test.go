@@ -54,6 +54,27 @@ func TestRun_GoesOnAfterARestart(t *testing.T) {
 	}
 }
 
+func TestRun_GoesOnAfterARestartInTheRefit(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	dir := t.TempDir()
+	f, notes := searchFiles(t)
+	st := w.chain(t, f.with("train.sh",
+		`if [ -n "$FAIRLEAD_IN_VALIDATION" ]; then `+waiting(dir)+"fi\n"+f["train.sh"]))
+	id := w.begin(t, st)
+	waitFor(t, filepath.Join(dir, "started"))
+	w.stop(t)
+	w.start(t)
+	check(t, os.WriteFile(filepath.Join(dir, "go"), nil, 0o600))
+	r := w.await(t, id)
+	if r.State != pipeline.Succeeded || r.Winner != 3 || r.Version != 1 {
+		t.Errorf("%s, winner %d: %s", r.State, r.Winner, r.Reason)
+	}
+	if got := read(t, notes); got != "prepare\n" {
+		t.Errorf("the shared step ran %d times", strings.Count(got, "prepare"))
+	}
+}
+
 func TestRun_TakesAStepThatEndedWhileTheServerWasDown(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
