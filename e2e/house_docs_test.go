@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"bufio"
+	"fmt"
 	"os"
 	"os/exec"
 	"path"
@@ -11,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/fairlead-ml/fairlead"
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
@@ -369,4 +371,38 @@ func anchors(text string) []string {
 		}
 	}
 	return names
+}
+
+// A fairlead.yaml that a document shows whole is one that `fairlead check` takes.
+func TestHouse_DocumentedFilesAreRight(t *testing.T) {
+	whole := regexp.MustCompile("(?ms)^```yaml\n((?:#[^\n]*\n)*project: .*?)^```")
+	bin, checked := program(t), 0
+	for _, name := range treeFiles(t, ".md") {
+		for _, m := range whole.FindAllStringSubmatch(readTree(t, name), -1) {
+			file := filepath.Join(t.TempDir(), "fairlead.yaml")
+			if err := os.WriteFile(file, []byte(m[1]), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			if out, err := exec.Command(bin, "check", file).CombinedOutput(); err != nil {
+				t.Errorf("%s shows a file that is wrong: %s", name, out)
+			}
+			checked++
+		}
+	}
+	if checked == 0 {
+		t.Error("no document shows a whole fairlead.yaml")
+	}
+}
+
+// The table in docs/api.md is the table in the program.
+func TestHouse_DocumentedCodesAreRight(t *testing.T) {
+	text := readTree(t, "docs/api.md")
+	for _, c := range []fairlead.Code{fairlead.Invalid, fairlead.Unauthenticated, fairlead.Denied,
+		fairlead.NotFound, fairlead.Conflict, fairlead.Precondition, fairlead.Gone, fairlead.Exhausted,
+		fairlead.Unavailable, fairlead.Unimplemented, fairlead.Internal} {
+		row := fmt.Sprintf("| `%s` | %d | `%s` | %d |", c, c.HTTPStatus(), c.MLflowCode(), c.ExitStatus())
+		if !strings.Contains(text, row) {
+			t.Errorf("docs/api.md lacks the row %s", row)
+		}
+	}
 }
