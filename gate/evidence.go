@@ -21,7 +21,7 @@ const (
 // Evidence is a snapshot of facts about a subject. It never changes.
 type Evidence struct {
 	ID      string    `json:"id"`
-	Subject string    `json:"subject"` // "model/bikes/7" or "bikes@production"
+	Subject string    `json:"subject"` // "model/flights/7" or "flights@production"
 	Kind    string    `json:"kind"`    // evaluation | paired
 	Facts   Facts     `json:"facts"`
 	Digest  string    `json:"digest"`            // SHA-256 of the facts' canonical JSON, hex

@@ -8,7 +8,7 @@ import (
 	"github.com/fairlead-ml/fairlead/store"
 )
 
-// Holder is who depends on a version, for example {endpoint, bikes@production,
+// Holder is who depends on a version, for example {endpoint, flights@production,
 // "standby"}. Kind and ID identify it.
 type Holder struct {
 	Kind   string `json:"kind"`

@@ -87,6 +87,11 @@ func (s *Projects) Apply(ctx context.Context, body []byte, commit string) (rev *
 	if err != nil {
 		return nil, err
 	}
+	if len(parsed.Approvals) > 0 {
+		return nil, fairlead.Errorf(fairlead.Unimplemented,
+			"%s asks for approvals, and this version cannot ask anybody for them yet: "+
+				"remove `approvals`, so that nobody believes that a release waits for them", FileName)
+	}
 	sum := sha256.Sum256(body)
 	digest := hex.EncodeToString(sum[:])
 	err = s.db.Write(ctx, store.Control, func(tx *store.Tx) error {

@@ -22,7 +22,7 @@ func Schema() store.Schema { return store.Embedded("stream", files) }
 // Timer is something to be done once the stream's watermark reaches Due. Kind
 // names the handler, Key tells timers of a kind apart.
 type Timer struct {
-	Stream  string // the endpoint's name, such as "bikes@production"
+	Stream  string // the endpoint's name, such as "flights@production"
 	Kind    string
 	Key     string
 	Due     time.Time // stream time

@@ -24,6 +24,9 @@ const (
 	exitRefused = 3 // the model is at fault; standard output says why
 )
 
+// ownExecutable is this program, also when its file was replaced by a newer one.
+const ownExecutable = "/proc/self/exe"
+
 // Probe loads the package in dir with the library, warms it, and repeats the row
 // that its parity check found worst, all in a child process: the executable exe
 // (empty: this one), whose main must call ProbeMain first. A model that crashes,
@@ -31,11 +34,7 @@ const (
 // Unavailable.
 func Probe(ctx context.Context, exe, library, dir string) error {
 	if exe == "" {
-		self, err := os.Executable()
-		if err != nil {
-			return fmt.Errorf("probe: %w", err)
-		}
-		exe = self
+		exe = ownExecutable
 	}
 	cmd := exec.CommandContext(ctx, exe)
 	cmd.Env = append(os.Environ(), probeDir+"="+dir, probeLibrary+"="+library)
