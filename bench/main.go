@@ -102,7 +102,7 @@ func (b *bench) prepare(output string) (err error) {
 	}
 	b.report = &report{Machine: thisMachine()}
 	b.report.warnOfLoad()
-	b.dir, err = os.MkdirTemp("", "fairlead-bench-")
+	b.dir, err = os.MkdirTemp(b.tools, "bench-run-") // on a disk, which /tmp need not be
 	return err
 }
 
