@@ -5,10 +5,19 @@
 // The desired state is package release's; serving reports back with
 // release.Observe once a generation is loaded. A request reads one immutable
 // table behind an atomic pointer: no lock and no database on the way to an
-// answer, unless the endpoint's log is durable, when the request is on disk
-// before it is answered.
+// answer, unless the endpoint's log is durable, when the request and all its
+// scores are on disk before it is answered. A table and its models live for as
+// long as a request uses them, so a change of generation disturbs none.
+//
+// A version that does not load never takes an endpoint with it: a rollout is
+// rolled back, a live version gives way to a standby that loads, and only without
+// one is the endpoint Unavailable, with the reason.
+//
+// What the log keeps of a request with several rows are as many rows, with the ids
+// "{id}/0", "{id}/1" …. Of each score it keeps the first numeric output.
 //
 // Serving owns the tables request and prediction. It never decides what is
-// served, and never joins labels. Start reading in serving.go (what is loaded),
-// infer.go (a request's way), log.go (what is kept of it).
+// served, and never joins labels. Start reading in serving.go (the service),
+// infer.go (a request's way), log.go (what is kept of it), reconcile.go and pool.go
+// (what is loaded).
 package serving

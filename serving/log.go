@@ -2,150 +2,177 @@ package serving
 
 import (
 	"context"
-	"encoding/json"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"github.com/fairlead-ml/fairlead"
-	"github.com/fairlead-ml/fairlead/engine"
 	"github.com/fairlead-ml/fairlead/store"
 )
 
-// The bounds of a buffered log: a crash loses at most what came in during
-// flushEvery, and at most bufferMax requests.
+// The bounds of a buffered log. A crash loses what was answered within the last
+// flushEvery and one write, and at most bufferRows rows; an orderly stop loses none.
 const (
 	flushEvery = 200 * time.Millisecond // wall time
-	bufferMax  = 5000
-	flushRows  = 500 // requests of one write
+	bufferRows = MaxRows
+	flushRows  = 500 // after which a write does not wait for more
 )
 
-// entry is what the log keeps of one request.
-type entry struct {
-	endpoint   *endpoint
-	id         string
-	atMS       int64
-	receivedMS int64
-	frame      *engine.Frame
-	served     int64
-	scores     []score
-}
-
-type score struct {
-	version int64
-	role    string
-	outputs *engine.Frame
-	err     error
-}
-
-func (e *entry) add(v *variant, outputs *engine.Frame, err error) {
-	e.scores = append(e.scores, score{v.version, v.role, outputs, err})
-}
-
-// features returns the row's inputs as a JSON object.
-func (e *entry) features(row int) (string, error) {
-	m := make(map[string]any, len(e.frame.Columns))
-	for i := range e.frame.Columns {
-		m[e.frame.Columns[i].Name] = e.frame.Columns[i].Value(row)
-	}
-	b, err := json.Marshal(m)
-	return string(b), err
-}
-
-// requestLog stores requests: at once where the endpoint's log is durable, else
-// in the background.
+// requestLog stores requests: before their answer where the endpoint's log is
+// durable, else in the background, in order of arrival. A buffer that is full makes
+// its callers wait: nothing is answered that cannot be kept.
 type requestLog struct {
-	db  *store.DB
-	log *slog.Logger
+	db     *store.DB
+	log    *slog.Logger
+	stored func(*entry)
+	room   *semaphore.Weighted // in rows
+	rows   atomic.Int64        // reserved and not stored yet
+	lost   atomic.Int64
 
-	mu      sync.Mutex
-	room    sync.Cond // signalled when the buffer shrinks
-	buffer  []*entry
-	writing int // entries taken from the buffer and not yet stored
-	quit    chan struct{}
-	done    chan struct{}
+	mu     sync.Mutex
+	buffer []*entry
+	kick   chan struct{} // there is something in the buffer
+	quit   chan struct{}
+	done   chan struct{}
 }
 
-func newRequestLog(db *store.DB, log *slog.Logger) *requestLog {
-	l := &requestLog{db: db, log: log, quit: make(chan struct{}), done: make(chan struct{})}
-	l.room.L = &l.mu
-	return l
+func newRequestLog(db *store.DB, log *slog.Logger, stored func(*entry)) *requestLog {
+	return &requestLog{db: db, log: log, stored: stored, room: semaphore.NewWeighted(bufferRows),
+		kick: make(chan struct{}, 1), quit: make(chan struct{}), done: make(chan struct{})}
 }
 
-// put stores the entry, or buffers it; a full buffer makes its callers wait.
-func (l *requestLog) put(ctx context.Context, e *entry) error {
-	if e.endpoint.durable {
-		return l.db.Write(ctx, store.Bulk, func(tx *store.Tx) error { return insertEntry(tx, e) })
+// put stores the entry now. For a request that is stored already it returns what was
+// answered then.
+func (l *requestLog) put(ctx context.Context, e *entry) (before *answered, err error) {
+	l.rows.Add(int64(len(e.rows)))
+	defer l.rows.Add(-int64(len(e.rows)))
+	err = l.db.Write(ctx, store.Bulk, func(tx *store.Tx) (err error) {
+		before, err = insertOnce(tx, e)
+		return err
+	})
+	if err == nil {
+		l.stored(e)
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for len(l.buffer) >= bufferMax {
-		if ctx.Err() != nil {
-			return fairlead.Errorf(fairlead.Unavailable, "the request log cannot keep up; try again")
+	return before, err
+}
+
+// reserve waits for room for a request of so many rows, which add or cancel uses.
+func (l *requestLog) reserve(ctx context.Context, rows int) error {
+	if !l.room.TryAcquire(int64(rows)) {
+		if err := l.room.Acquire(ctx, int64(rows)); err != nil {
+			return fairlead.Errorf(fairlead.Unavailable, "the request log cannot keep up; try again").Because(err)
 		}
-		l.room.Wait()
 	}
-	l.buffer = append(l.buffer, e)
+	l.rows.Add(int64(rows))
 	return nil
 }
 
-func (l *requestLog) empty() bool {
+func (l *requestLog) cancel(rows int) {
+	l.rows.Add(-int64(rows))
+	l.room.Release(int64(rows))
+}
+
+// add buffers an entry that has its room. It never waits.
+func (l *requestLog) add(e *entry) {
+	l.mu.Lock()
+	l.buffer = append(l.buffer, e)
+	n := len(l.buffer)
+	l.mu.Unlock()
+	if n == 1 || n >= flushRows {
+		select {
+		case l.kick <- struct{}{}:
+		default:
+		}
+	}
+}
+
+func (l *requestLog) pending() int64 { return l.rows.Load() }
+
+func (l *requestLog) empty() bool { return l.rows.Load() == 0 }
+
+func (l *requestLog) start() { go l.run() }
+
+func (l *requestLog) run() {
+	defer close(l.done)
+	for {
+		select {
+		case <-l.kick:
+		case <-l.quit:
+			l.finish()
+			return
+		}
+		pause := time.NewTimer(flushEvery)
+		for l.waiting() < flushRows {
+			select {
+			case <-l.kick:
+				continue
+			case <-pause.C:
+			case <-l.quit:
+			}
+			break
+		}
+		pause.Stop()
+		l.flush()
+	}
+}
+
+func (l *requestLog) waiting() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return len(l.buffer) == 0 && l.writing == 0
+	return len(l.buffer)
 }
 
-func (l *requestLog) start() {
-	go func() {
-		defer close(l.done)
-		tick := time.NewTicker(flushEvery)
-		defer tick.Stop()
-		for {
-			select {
-			case <-tick.C:
-				l.flush()
-			case <-l.quit:
-				l.flush()
-				return
-			}
-		}
-	}()
-}
-
+// stop stores what is left.
 func (l *requestLog) stop() {
 	close(l.quit)
 	<-l.done
 }
 
-// flush stores what is buffered. What cannot be stored stays, so a full disk
-// makes callers wait before it loses anything.
+func (l *requestLog) finish() {
+	if l.flush(); l.empty() {
+		return
+	}
+	l.lost.Add(l.pending())
+	l.log.Error("requests were not stored before the end", "rows", l.pending())
+}
+
+// flush stores what is buffered. What cannot be stored stays, so a full disk makes
+// callers wait before it loses anything.
 func (l *requestLog) flush() {
 	for {
 		l.mu.Lock()
 		part := l.buffer[:min(flushRows, len(l.buffer))]
-		l.writing = len(part)
 		l.mu.Unlock()
 		if len(part) == 0 {
 			return
 		}
 		err := l.db.Write(context.Background(), store.Bulk, func(tx *store.Tx) error {
 			for _, e := range part {
-				if err := insertEntry(tx, e); err != nil {
+				if _, err := insertEntry(tx, e); err != nil {
 					return err
 				}
 			}
 			return nil
 		})
-		l.mu.Lock()
-		l.writing = 0
-		if err == nil {
-			l.buffer = append([]*entry(nil), l.buffer[len(part):]...)
-			l.room.Broadcast()
-		}
-		l.mu.Unlock()
 		if err != nil {
 			l.log.Error("request log cannot be written; it is tried again", "err", err)
+			time.AfterFunc(flushEvery, func() {
+				select {
+				case l.kick <- struct{}{}:
+				default:
+				}
+			})
 			return
+		}
+		l.mu.Lock()
+		l.buffer = append([]*entry(nil), l.buffer[len(part):]...)
+		l.mu.Unlock()
+		for _, e := range part {
+			l.stored(e)
+			l.cancel(len(e.rows))
 		}
 	}
 }

@@ -9,30 +9,61 @@ import (
 	"github.com/fairlead-ml/fairlead/store"
 )
 
-// insertEntry stores a request, one row for each of its rows, with its scores. A
-// row that is stored already is left as it is.
-func insertEntry(tx *store.Tx, e *entry) error {
-	for row := range e.frame.Rows {
-		features, err := e.features(row)
-		if err != nil {
-			return err
-		}
+// insertEntry stores a request, one row for each of its rows, with its scores, and
+// returns the rows that were stored before; those are left as they are.
+func insertEntry(tx *store.Tx, e *entry) (known []int, err error) {
+	for i := range e.rows {
+		row := &e.rows[i]
 		var k int64
-		err = tx.QueryRow(`insert into request (project_k, endpoint, id, at_ms, received_ms, features, served_n)
-			values (?, ?, ?, ?, ?, ?, ?) on conflict do nothing returning k`,
-			e.endpoint.project.K, e.endpoint.name, rowID(e.id, row, e.frame.Rows), e.atMS, e.receivedMS,
-			features, e.served).Scan(&k)
+		err := tx.QueryRow(`insert into request (project_k, endpoint, id, at_ms, received_ms, features, served_n, answer)
+			values (?, ?, ?, ?, ?, ?, ?, ?) on conflict do nothing returning k`,
+			e.endpoint.project.K, e.endpoint.name, row.id, e.atMS, e.receivedMS,
+			row.features, e.served, row.answer).Scan(&k)
 		if errors.Is(err, store.ErrNoRows) {
+			known = append(known, i)
 			continue
 		}
 		if err != nil {
-			return err
+			return nil, err
 		}
-		if err := insertScores(tx, k, e.scores, row); err != nil {
-			return err
+		if err := insertScores(tx, k, e.scores, i); err != nil {
+			return nil, err
 		}
 	}
-	return nil
+	return known, nil
+}
+
+// insertOnce stores a new request. One that is stored already changes nothing, and
+// gives what was answered then; Conflict when it had other inputs.
+func insertOnce(tx *store.Tx, e *entry) (*answered, error) {
+	known, err := insertEntry(tx, e)
+	if err != nil || len(known) == 0 {
+		return nil, err
+	}
+	before := &answered{}
+	same, kept := len(known) == len(e.rows), true
+	for _, i := range known {
+		var at int64
+		var features, answer string
+		err := tx.QueryRow(`select at_ms, features, served_n, answer from request
+			where project_k = ? and endpoint = ? and id = ?`, e.endpoint.project.K, e.endpoint.name, e.rows[i].id).Scan(
+			&at, &features, &before.version, &answer)
+		if err != nil {
+			return nil, err
+		}
+		same = same && features == e.rows[i].features && (!e.explicit || at == e.atMS)
+		kept = kept && answer != ""
+		before.rows = append(before.rows, answer)
+	}
+	if !same {
+		return nil, fairlead.Errorf(fairlead.Conflict,
+			"the id %q was used before, for a request with other inputs; an id names one request, "+
+				"to which its ground truth is joined: send a new one, or none", e.id)
+	}
+	if !kept { // the log was not durable then
+		return nil, nil
+	}
+	return before, nil
 }
 
 func insertScores(tx *store.Tx, requestK int64, scores []score, row int) error {
@@ -82,8 +113,9 @@ func (q Query) where(p fairlead.Project, endpoint string) (string, []any) {
 	return cond, args
 }
 
-// Prediction is one version's score of one request. Value is NaN-free; Failed
-// tells that the version could not score it.
+// Prediction is one version's score of one request: the model's first numeric output,
+// booleans as 0 and 1. Failed tells that there is none: the version could not score
+// the request, answered text alone, or nothing finite.
 type Prediction struct {
 	RequestID string
 	AtMS      int64 // event time
@@ -94,12 +126,13 @@ type Prediction struct {
 	Failed    bool
 }
 
-// Predictions returns the scores of the selected requests in order of event time.
+// Predictions returns the scores of the selected requests in order of event time, id
+// and version, whatever the order they came in.
 func (s *Service) Predictions(tx *store.Tx, p fairlead.Project, endpoint string, q Query) ([]Prediction, error) {
 	cond, args := q.where(p, endpoint)
 	rows, err := tx.Query(`select r.id, r.at_ms, r.served_n, v.model_n, v.role, v.value
 		from request r join prediction v on v.request_k = r.k`+cond+
-		" order by r.at_ms, r.k, v.model_n", args...)
+		" order by r.at_ms, r.id, v.model_n", args...)
 	if err != nil {
 		return nil, err
 	}
@@ -125,12 +158,12 @@ type LoggedRequest struct {
 	Served   int64
 }
 
-// Requests returns the selected requests in order of event time.
+// Requests returns the selected requests in order of event time and id.
 func (s *Service) Requests(tx *store.Tx, p fairlead.Project, endpoint string, q Query) ([]LoggedRequest, error) {
 	q.Versions = nil
 	cond, args := q.where(p, endpoint)
 	rows, err := tx.Query("select r.id, r.at_ms, r.features, r.served_n from request r"+cond+
-		" order by r.at_ms, r.k", args...)
+		" order by r.at_ms, r.id", args...)
 	if err != nil {
 		return nil, err
 	}

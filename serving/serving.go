@@ -3,10 +3,8 @@ package serving
 import (
 	"context"
 	"embed"
-	"fmt"
 	"io/fs"
 	"log/slog"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -36,7 +34,9 @@ func Schema() store.Schema {
 }
 
 // Loader opens the package in a directory. It is given by the program's wiring,
-// so that serving knows no engine.
+// so that serving knows no engine. An error that is the package's own fault carries
+// a code such as Invalid or Precondition; any other one, and Unavailable, may pass,
+// and the load is tried again before anything is done about it.
 type Loader func(ctx context.Context, dir string) (engine.Predictor, *engine.Manifest, error)
 
 // Deps is what the service stands on.
@@ -52,71 +52,43 @@ type Deps struct {
 	Clock    fairlead.Clock
 	Log      *slog.Logger
 	Dir      string // the data directory
+
+	RetryAfter time.Duration // before a failed load is tried again, in wall time; default 2 s
 }
 
 // Service serves all endpoints of all projects.
 type Service struct {
 	Deps
-	routes   atomic.Pointer[routes]
-	log      *requestLog
-	wake     chan struct{}
-	quit     context.CancelFunc
-	wait     sync.WaitGroup
-	mu       sync.Mutex // guards quit and the reconciler's own state
-	packages map[packageKey]*loaded
+	routes  atomic.Pointer[routes]
+	ready   atomic.Bool
+	pool    *pool
+	log     *requestLog
+	metrics *metrics
+	wake    chan struct{}
+	scoring chan struct{}  // one place for each request that is scored after its answer
+	after   sync.WaitGroup // the same requests
+	wait    sync.WaitGroup // the reconciler
+
+	mu   sync.Mutex // guards quit
+	quit context.CancelFunc
 }
 
-type packageKey struct {
-	projectK int64
-	model    string
-	version  int64
-}
-
-// loaded is a version that can predict.
-type loaded struct {
-	version   int64
-	predictor engine.Predictor
-	manifest  *engine.Manifest
-}
-
-// routes is the immutable table that requests read.
-type routes struct {
-	endpoints map[routeKey]*endpoint
-}
-
-type routeKey struct {
-	projectK int64
-	name     string
-}
-
-// endpoint is what one endpoint serves in one generation.
-type endpoint struct {
-	project    fairlead.Project
-	name       string // model@environment
-	model      string
-	generation int64
-	durable    bool
-	lateness   time.Duration
-	live       *variant
-	canary     *variant
-	scorers    []*variant // every version that scores each request, each once
-	all        map[int64]*variant
-}
-
-type variant struct {
-	*loaded
-	role    string
-	percent float64
-}
+// scoringMax bounds the requests that are scored after their answer at one time.
+const scoringMax = 64
 
 // New wires the service; Start loads what is assigned.
 func New(d Deps) *Service {
-	s := &Service{Deps: d, wake: make(chan struct{}, 1), packages: map[packageKey]*loaded{}}
-	s.routes.Store(&routes{endpoints: map[routeKey]*endpoint{}})
-	s.log = newRequestLog(d.DB, d.Log)
+	if d.RetryAfter <= 0 {
+		d.RetryAfter = 2 * time.Second
+	}
+	s := &Service{Deps: d, wake: make(chan struct{}, 1), scoring: make(chan struct{}, scoringMax)}
+	s.routes.Store(&routes{})
+	s.log = newRequestLog(d.DB, d.Log, s.stored)
+	s.metrics = newMetrics(s)
+	s.pool = &pool{load: s.open, ended: s.poke, retry: d.RetryAfter, log: d.Log, slots: map[packageKey]*slot{}}
 	d.Ledger.Subscribe(ledger.Subscription{
-		Name: "serving", Types: []string{event.AssignmentChangedType},
-		Handle: func(context.Context, *store.Tx, *ledger.Record) error {
+		Name: "serving", Types: []string{event.AssignmentChangedType, event.ProjectAppliedType},
+		Handle: func(_ context.Context, tx *store.Tx, _ *ledger.Record) error {
 			s.poke()
 			return nil
 		},
@@ -126,18 +98,20 @@ func New(d Deps) *Service {
 
 // Start loads all assignments in the background and keeps them true.
 func (s *Service) Start(ctx context.Context) error {
+	if err := s.sweep(ctx); err != nil {
+		return err
+	}
 	run, quit := context.WithCancel(context.WithoutCancel(ctx))
 	s.mu.Lock()
 	s.quit = quit
 	s.mu.Unlock()
 	s.log.start()
-	s.poke()
 	s.wait.Go(func() { s.run(run) })
 	return nil
 }
 
 // Stop finishes the request log and unloads all models. It is safe before Start
-// and to call twice.
+// and to call twice; requests have ended before.
 func (s *Service) Stop() {
 	s.mu.Lock()
 	quit := s.quit
@@ -148,57 +122,48 @@ func (s *Service) Stop() {
 	}
 	quit()
 	s.wait.Wait()
+	s.after.Wait()
 	s.log.stop()
-	s.routes.Store(&routes{endpoints: map[routeKey]*endpoint{}})
-	for key, l := range s.packages {
-		l.close(s.Log, key)
-		delete(s.packages, key)
-	}
+	s.swap(s.routes.Load(), &routes{})
+	s.pool.want(context.Background(), nil)
+	s.pool.wait.Wait()
 }
 
-// Idle reports whether every assignment of the project is loaded and every
-// buffered request is stored.
-func (s *Service) Idle(ctx context.Context, p fairlead.Project) (bool, error) {
+// Ready is nil once everything that was assigned when the service started is loaded,
+// or was found not to load: before, an endpoint may be Unavailable.
+func (s *Service) Ready() error {
+	if s.ready.Load() {
+		return nil
+	}
+	return fairlead.Errorf(fairlead.Unavailable, "models are being loaded; try again")
+}
+
+// Idle reports whether nothing is left to do for the project: every assignment is
+// served, or is known not to load, and every request that was answered is stored
+// with all its scores.
+func (s *Service) Idle(ctx context.Context, p fairlead.Project) (idle bool, err error) {
 	if !s.log.empty() {
 		return false, nil
 	}
-	return s.Release.Idle(ctx, p)
-}
-
-func (s *Service) poke() {
-	select {
-	case s.wake <- struct{}{}:
-	default:
-	}
-}
-
-// retryLoad is how long a failed reconciliation waits before it is tried again,
-// in wall time.
-const retryLoad = 2 * time.Second
-
-func (s *Service) run(ctx context.Context) {
-	for {
-		var again <-chan time.Time
-		if err := s.reconcile(ctx); err != nil && ctx.Err() == nil {
-			s.Deps.Log.Error("cannot make an assignment true", "err", err)
-			again = time.After(retryLoad)
+	err = s.DB.Read(ctx, func(tx *store.Tx) error {
+		assignments, err := s.Release.Assignments(tx, p)
+		if err != nil {
+			return err
 		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-s.wake:
-		case <-again:
+		known := s.routes.Load().settled
+		for _, a := range assignments {
+			st, ok := known[routeKey{p.K, a.Endpoint}]
+			if !ok || st.generation != a.Generation || !st.failed && a.ObservedGeneration < a.Generation {
+				return nil
+			}
 		}
-	}
+		idle = true
+		return nil
+	})
+	return idle, err
 }
 
-func (l *loaded) close(log *slog.Logger, key packageKey) {
-	if err := l.predictor.Close(); err != nil {
-		log.Warn("model did not close cleanly", "model", key.model, "version", key.version, "err", err)
-	}
-}
-
-// packageDir is where a version's package is unpacked for the engines.
-func (s *Service) packageDir(key packageKey, digest string) string {
-	return filepath.Join(s.Dir, "packages", fmt.Sprintf("%d-%s-%d-%.12s", key.projectK, key.model, key.version, digest))
+// stored tells stream time of a request that the log has.
+func (s *Service) stored(e *entry) {
+	s.Stream.Observe(e.endpoint.project, e.endpoint.name, fairlead.FromMS(e.atMS), e.explicit, e.endpoint.lateness)
 }

@@ -7,6 +7,7 @@ create table request (
 	received_ms bigint not null,
 	features text not null,
 	served_n bigint not null,
+	answer text not null,
 	unique (project_k, endpoint, id)
 );
 create index request_at on request (project_k, endpoint, at_ms, k);
