@@ -47,7 +47,7 @@ $(STAMP)/test-venv: examples/bikes/requirements.txt $(STAMP)/uv-$(UV_VERSION)
 
 .PHONY: build
 build: ## Build bin/fairlead
-	@$(GO) build -trimpath -ldflags "-s -w" -o bin/fairlead ./cmd/fairlead
+	@$(GO) build -trimpath -ldflags '-s -w -extldflags "-Wl,--no-export-dynamic"' -o bin/fairlead ./cmd/fairlead
 
 .PHONY: run
 run: setup build ## Start the server with defaults
@@ -66,7 +66,7 @@ test-chaos: setup $(STAMP)/test-venv build ## Long rounds: 100 random kills and 
 	@FAIRLEAD_CHAOS_ROUNDS=100 $(GO) test -count=1 -timeout 60m -run 'Chaos|Kill' -v ./e2e/... ./job/...
 
 .PHONY: bench
-bench: setup $(STAMP)/test-venv build ## Measure against peers in the same run, and print ratios
+bench: setup build ## Measure against peers in the same run, and print ratios
 	@$(GO) run ./bench $(ARGS)
 
 .PHONY: lint

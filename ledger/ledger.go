@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/mod/sumdb/tlog"
@@ -62,6 +63,9 @@ type Ledger struct {
 	log    *slog.Logger
 	signer *Signer // nil: no checkpoints
 
+	appended atomic.Pointer[chan struct{}] // closed when events were committed
+	caughtUp func()                        // told when a subscriber has seen all there is
+
 	mu   sync.Mutex
 	subs []*subscriber
 	quit context.CancelFunc
@@ -70,8 +74,15 @@ type Ledger struct {
 
 // New returns the ledger of db, whose schema must include Schema().
 func New(db *store.DB, clock fairlead.Clock, log *slog.Logger) *Ledger {
-	return &Ledger{db: db, clock: clock, log: log}
+	l := &Ledger{db: db, clock: clock, log: log}
+	ch := make(chan struct{})
+	l.appended.Store(&ch)
+	return l
 }
+
+// OnCaughtUp registers who is told when a subscriber has seen all events, which
+// happens without a commit where the last ones were not for it. Called before Start.
+func (l *Ledger) OnCaughtUp(fn func()) { l.caughtUp = fn }
 
 // SignWith makes the ledger sign checkpoints; it is called before Start.
 func (l *Ledger) SignWith(s *Signer) { l.signer = s }
@@ -97,14 +108,15 @@ func (l *Ledger) Append(ctx context.Context, tx *store.Tx, p fairlead.Project, s
 	if err := insertEvent(tx, r); err != nil {
 		return "", fmt.Errorf("append %s: %w", r.Type, err)
 	}
-	tx.AtEnd("ledger", number)
+	tx.AtEnd("ledger", l.number)
 	return r.ID, nil
 }
 
 // number gives the batch's events their sequence numbers and Merkle leaves. It
 // runs last in the only writer, so that numbers follow commit order and a reader
 // that has seen n has seen all before it.
-func number(tx *store.Tx) error {
+func (l *Ledger) number(tx *store.Tx) error {
+	tx.AfterCommit("ledger", l.announce)
 	pending, err := unnumbered(tx)
 	if err != nil {
 		return fmt.Errorf("number events: %w", err)
@@ -153,4 +165,11 @@ func (l *Ledger) Head(ctx context.Context) (seq int64, err error) {
 		return err
 	})
 	return seq, err
+}
+
+// announce wakes the subscribers. They wait for events and not for commits: under
+// metrics there are thousands of those a second without a single event.
+func (l *Ledger) announce() {
+	next := make(chan struct{})
+	close(*l.appended.Swap(&next))
 }

@@ -103,7 +103,7 @@ func (l *Ledger) Lag(ctx context.Context) (map[string]int64, error) {
 func (l *Ledger) deliver(ctx context.Context, s *subscriber) {
 	backoff := 10 * time.Millisecond
 	for ctx.Err() == nil {
-		changed := l.db.Changed()
+		changed := *l.appended.Load()
 		n, err := l.deliverNext(ctx, s)
 		switch {
 		case ctx.Err() != nil:
@@ -113,6 +113,9 @@ func (l *Ledger) deliver(ctx context.Context, s *subscriber) {
 			backoff = min(2*backoff, 5*time.Second)
 			wait(ctx, nil, backoff)
 		case n == 0:
+			if l.caughtUp != nil {
+				l.caughtUp()
+			}
 			wait(ctx, changed, 0)
 		default:
 			backoff = 10 * time.Millisecond

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
 )
 
 // form is the shape that a text must have. Its pattern is valid for Go and for
@@ -12,7 +13,7 @@ type form struct {
 	pattern string
 	what    string // what the text is, for "… is not a …"
 	hint    string
-	re      *regexp.Regexp
+	re      func() *regexp.Regexp
 }
 
 const nameHint = "use lower-case letters, digits, - and _, beginning with a letter"
@@ -45,7 +46,7 @@ const pathHint = "write it relative to the repository, with / and without .., su
 
 func compileForms(forms map[string]form) map[string]form {
 	for name, f := range forms {
-		f.re = regexp.MustCompile(f.pattern)
+		f.re = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(f.pattern) })
 		forms[name] = f
 	}
 	return forms
@@ -55,7 +56,7 @@ func compileForms(forms map[string]form) map[string]form {
 // write; it returns nothing for one that has. The form "" is any text.
 func misfit(name, text string) (message, hint string) {
 	f, ok := forms[name]
-	if !ok || f.re.MatchString(text) && (name != "path" && name != "glob" || staysInside(text)) {
+	if !ok || f.re().MatchString(text) && (name != "path" && name != "glob" || staysInside(text)) {
 		return "", ""
 	}
 	return fmt.Sprintf("%q is not a %s", text, f.what), f.hint

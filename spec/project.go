@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"sync"
 	"time"
 
 	"github.com/fairlead-ml/fairlead"
@@ -28,6 +29,7 @@ var Default = fairlead.Project{K: 1, Name: "default"}
 
 // Projects keeps the projects and every revision of their files.
 type Projects struct {
+	known sync.Map // fairlead.Project by name; a project keeps its key and is never deleted
 	db    *store.DB
 	led   *ledger.Ledger
 	clock fairlead.Clock
@@ -53,10 +55,16 @@ var projectName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
 
 // Get returns the project of that name.
 func (s *Projects) Get(ctx context.Context, name string) (p fairlead.Project, err error) {
+	if known, ok := s.known.Load(name); ok {
+		return known.(fairlead.Project), nil
+	}
 	err = s.db.Read(ctx, func(tx *store.Tx) error {
 		p, err = projectByName(tx, name)
 		return err
 	})
+	if err == nil {
+		s.known.Store(name, p)
+	}
 	return p, err
 }
 

@@ -90,6 +90,15 @@ func (tx *Tx) AtEnd(key string, fn func(tx *Tx) error) {
 	}
 }
 
+// AfterCommit runs fn once after the batch is committed, whatever number of closures
+// ask for it under the same key; not when it is rolled back.
+func (tx *Tx) AfterCommit(key string, fn func()) {
+	if tx.batch == nil {
+		panic("store: AfterCommit on a read transaction")
+	}
+	tx.batch.after[key] = fn
+}
+
 // maxPrepared bounds the writer's statement cache; texts are few and constant,
 // only `in` lists and multi-row inserts vary.
 const maxPrepared = 512

@@ -34,6 +34,7 @@ type batch struct {
 	rows  int
 	atEnd map[string]func(*Tx) error
 	order []string
+	after map[string]func()
 }
 
 // writer owns the only writing connection.
@@ -174,22 +175,31 @@ func refused(all []*outcome) (full []*outcome) {
 	return full
 }
 
+// prompt reports whether a batch is to be committed now for the sake of the control
+// writes in it: they do not wait until bulk writes have filled it. One of those goes
+// along, so that bulk writes get on under control writes without an end.
+func (w *writer) prompt(lanes [2]int) bool {
+	return lanes[Control] > 0 && lanes[Bulk] > 0 && len(w.lanes[Control]) == 0
+}
+
 // transact runs the first request and those that more returns in one transaction.
 func (w *writer) transact(first *request, more func(wait bool) *request) []*outcome {
 	ctx := context.Background() // an interrupt would roll back the others' work too
-	b := &batch{atEnd: map[string]func(*Tx) error{}}
+	b := &batch{atEnd: map[string]func(*Tx) error{}, after: map[string]func(){}}
 	tx := &Tx{ctx: ctx, conn: w.conn, stmts: w.stmts, batch: b}
 	if _, err := tx.Exec("begin immediate"); err != nil {
 		return []*outcome{{request: first, err: err}}
 	}
 	var all []*outcome
+	var lanes [2]int // writes of each lane in this batch
 	good := 0
 	for r, n := first, 0; r != nil; r = more(false) {
 		o := &outcome{request: r, err: w.apply(tx, r.fn)}
 		if all = append(all, o); o.err == nil {
 			good++
 		}
-		if n++; n >= batchClosures || b.rows >= w.db.opt.BatchMax {
+		lanes[r.lane]++
+		if n++; n >= batchClosures || b.rows >= w.db.opt.BatchMax || w.prompt(lanes) {
 			break
 		}
 	}
@@ -229,6 +239,9 @@ func (w *writer) finish(tx *Tx, commit bool) error {
 	}
 	if commit && err == nil {
 		if _, err = tx.Exec("commit"); err == nil {
+			for _, fn := range tx.batch.after {
+				fn()
+			}
 			return nil
 		}
 	}

@@ -158,18 +158,29 @@ func (s *Service) fire(ctx context.Context, tx *store.Tx, p fairlead.Project, t 
 // a commit, since one part's end may be another's work.
 func (s *Service) settle(ctx context.Context, p fairlead.Project) error {
 	for {
-		changed := s.db.Changed()
+		changed, nudged := s.db.Changed(), *s.nudged.Load()
 		idle, err := s.idleNow(ctx, p)
 		if err != nil || idle {
 			return err
 		}
 		select {
 		case <-changed:
-		case <-time.After(250 * time.Millisecond): // a part may become idle without a commit
+		case <-nudged:
+		case <-time.After(lookAgain):
 		case <-ctx.Done():
 			return unsettled(ctx)
 		}
 	}
+}
+
+// lookAgain is the wait, in wall time, for a part that becomes idle without a commit
+// and without a Nudge.
+const lookAgain = 250 * time.Millisecond
+
+// Nudge tells that a part may have become idle without a commit.
+func (s *Service) Nudge() {
+	next := make(chan struct{})
+	close(*s.nudged.Swap(&next))
 }
 
 func unsettled(ctx context.Context) error {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/fairlead-ml/fairlead"
@@ -54,14 +55,19 @@ type Service struct {
 	seen  map[key]*sighting // what the requests of live streams have shown
 	quit  context.CancelFunc
 	wait  sync.WaitGroup
+
+	nudged atomic.Pointer[chan struct{}] // closed by Nudge
 }
 
 // New returns the service; handlers are registered before Start.
 func New(db *store.DB, clock fairlead.Clock, log *slog.Logger) *Service {
-	return &Service{
+	s := &Service{
 		db: db, clock: clock, log: log, handlers: map[string]Handler{},
 		turns: map[key]turn{}, seen: map[key]*sighting{},
 	}
+	ch := make(chan struct{})
+	s.nudged.Store(&ch)
+	return s
 }
 
 // Handle registers the handler of a kind of timers.

@@ -2,7 +2,6 @@ package keeper
 
 import (
 	"os"
-	"path/filepath"
 	"time"
 )
 
@@ -18,7 +17,7 @@ const drainWithin = 2 * time.Second
 func (a *attempt) drain(out *os.File, done chan<- struct{}) {
 	defer close(done)
 	log := &logWriter{dir: a.dir, limit: a.order.LogLimit}
-	marks := &markScanner{path: filepath.Join(a.dir, MarksFile), limit: a.order.MarksLimit}
+	marks := &markScanner{path: join(a.dir, MarksFile), limit: a.order.MarksLimit}
 	buf := make([]byte, drainBytes)
 	for {
 		n, err := out.Read(buf)

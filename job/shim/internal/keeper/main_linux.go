@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"runtime"
 	"strings"
 	"syscall"
@@ -83,7 +82,7 @@ func (a *attempt) receive() error {
 // runCommand fills in how the command ended. An error means that this is an
 // attempt that no later server could watch, which therefore does not take place.
 func (a *attempt) runCommand() error {
-	if _, err := os.Stat(filepath.Join(a.dir, KillFile)); err == nil {
+	if _, err := os.Stat(join(a.dir, KillFile)); err == nil {
 		a.exit.State, a.exit.Code = Killed, -1
 		return nil
 	}
@@ -163,11 +162,17 @@ func lookPath(name, workDir string, env []string) (string, error) {
 			search = v
 		}
 	}
-	for _, dir := range filepath.SplitList(search) {
-		if !filepath.IsAbs(dir) {
-			dir = filepath.Join(workDir, dir)
+	for dir := range strings.SplitSeq(search, ":") {
+		if search == "" {
+			break
 		}
-		path := filepath.Join(dir, name)
+		if dir == "" {
+			dir = workDir // an empty part is the current directory, as in a shell
+		}
+		if !strings.HasPrefix(dir, "/") {
+			dir = join(workDir, dir)
+		}
+		path := join(dir, name)
 		info, err := os.Stat(path)
 		if err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0 {
 			return path, nil

@@ -3,7 +3,6 @@ package keeper
 import (
 	"encoding/json"
 	"os"
-	"path/filepath"
 	"strings"
 	"syscall"
 )
@@ -20,7 +19,7 @@ const durable = true
 type reserved struct{ file *os.File }
 
 func reserve(dir, name string) (*reserved, error) {
-	f, err := os.OpenFile(filepath.Join(dir, name+".tmp"), os.O_CREATE|os.O_RDWR, 0o600)
+	f, err := os.OpenFile(join(dir, name+".tmp"), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, err
 	}
