@@ -46,9 +46,9 @@ func (a *App) route() error {
 
 func (a *App) routes(reg *prometheus.Registry) []auth.Route {
 	native := rest.New(rest.Services{
-		DB: a.DB, Ledger: a.Ledger, Stream: a.Stream, Jobs: a.Jobs, Projects: a.Projects, SCM: a.SCM,
-		Registry: a.Registry, Pipeline: a.Pipeline, Gate: a.Gate, Release: a.Release, Serving: a.Serving,
-		Label: a.Label, Monitor: a.Monitor, Loop: a.Loop,
+		DB: a.DB, Clock: a.opt.Clock, Log: a.opt.Log, Stopping: a.life.stopping, Ledger: a.Ledger, Stream: a.Stream,
+		Jobs: a.Jobs, Projects: a.Projects, SCM: a.SCM, Data: a.Data, Registry: a.Registry, Pipeline: a.Pipeline,
+		Gate: a.Gate, Release: a.Release, Serving: a.Serving, Label: a.Label, Monitor: a.Monitor, Loop: a.Loop,
 	}, a.opt.Version)
 	routes := ops.New(reg, a.ready, a.overview).Routes()
 	routes = append(routes, native.Routes()...)

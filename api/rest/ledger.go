@@ -9,31 +9,51 @@ import (
 	"github.com/fairlead-ml/fairlead/ledger"
 )
 
+// EventsInput selects events.
+type EventsInput struct {
+	InProject
+	Waiting
+	Page    string `query:"page" doc:"the next of the page before; only with the same filter"`
+	After   int64  `query:"after" minimum:"0" doc:"sequence number to continue after"`
+	Types   string `query:"types" doc:"comma-separated event types; empty for all"`
+	Subject string `query:"subject" doc:"what they are about, such as model/bikes/7; empty for all"`
+	Limit   int    `query:"limit" default:"100" minimum:"1" maximum:"1000"`
+}
+
 func (a *API) ledgerOperations() {
-	register(a, op{"list-events", "GET", "/events", "The project's events in order", auth.Read, 0},
-		func(ctx context.Context, in *struct {
-			InProject
-			After int64  `query:"after" doc:"sequence number to continue after"`
-			Types string `query:"types" doc:"comma-separated event types; empty for all"`
-			Limit int    `query:"limit" default:"100" minimum:"1" maximum:"1000"`
-		}) (out fairlead.Page[*ledger.Record], err error) {
-			p, err := existing(ctx)
-			if err != nil {
-				return out, err
-			}
-			f := ledger.Filter{ProjectK: p.K, After: in.After, Limit: in.Limit}
-			if in.Types != "" {
-				f.Types = strings.Split(in.Types, ",")
-			}
-			out.Items, err = a.Ledger.List(ctx, f)
-			return out, err
-		})
-	register(a, op{"verify-ledger", "POST", "//audit/verify", "Check the whole ledger", auth.Read, 1 << 10},
+	register(a, op{id: "list-events", method: "GET", path: "/events",
+		summary: "The project's events in order; with wait, once there is one", may: auth.Read}, a.events)
+	registerServer(a, op{id: "verify-ledger", method: "POST", path: "/audit/verify",
+		summary: "Check the whole ledger", may: auth.Read},
 		func(ctx context.Context, _ *struct{}) (*ledger.Report, error) { return a.Ledger.Verify(ctx) })
-	register(a, op{"prove-event", "GET", "//audit/proofs/{seq}", "The inclusion proof of an event (RFC 6962)", auth.Read, 0},
+	registerServer(a, op{id: "prove-event", method: "GET", path: "/audit/proofs/{seq}",
+		summary: "The inclusion proof of an event (RFC 6962)", may: auth.Read},
 		func(ctx context.Context, in *struct {
 			Seq int64 `path:"seq" minimum:"1"`
 		}) (*ledger.Proof, error) {
 			return a.Ledger.Prove(ctx, in.Seq)
 		})
+}
+
+func (a *API) events(ctx context.Context, p fairlead.Project, in *EventsInput) (
+	out fairlead.Page[*ledger.Record], err error) {
+	f := ledger.Filter{ProjectK: p.K, After: in.After, Subject: in.Subject, Limit: in.Limit}
+	if in.Types != "" {
+		f.Types = strings.Split(in.Types, ",")
+	}
+	filter := list(p, "events", in.Types, in.Subject)
+	if err := fairlead.DecodeCursor(in.Page, filter, &f.After); err != nil {
+		return out, err
+	}
+	err = a.until(ctx, in.Waiting, func() (bool, error) {
+		out.Items, err = a.Ledger.List(ctx, f)
+		return len(out.Items) > 0, err
+	})
+	if n := len(out.Items); n == in.Limit {
+		out.Next = fairlead.EncodeCursor(filter, out.Items[n-1].Seq)
+	}
+	if out.Items == nil {
+		out.Items = []*ledger.Record{}
+	}
+	return out, err
 }

@@ -1,0 +1,418 @@
+package rest_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/fairlead-ml/fairlead/store"
+)
+
+const none = "nothing" // a name that nobody has
+
+// TestOperations_AnswerRefuseAndStayInTheirProject calls every operation that reads:
+// what exists is answered, what does not is 404, garbage is 400, and another
+// project's id is not found.
+func TestOperations_AnswerRefuseAndStayInTheirProject(t *testing.T) {
+	w := newWorld(t)
+	events := decode[page](t, w.call("GET", "/projects/alpha/events?types=rollout.started", ""))
+	if len(events.Items) != 2 {
+		t.Fatalf("events: %+v", events)
+	}
+	for _, tt := range []struct {
+		path     string // below the project; %s is what is named
+		name     string
+		part     string // of the answer
+		missing  string // path, below the project, of what does not exist; empty: none
+		invalid  string // path of what makes no sense; empty: none
+		notThere int    // status in a project that lacks it; 0: 404
+	}{
+		{path: "", part: `"revision":1`},
+		{path: "/revisions", part: `"revision":1`, invalid: "/revisions?page=x", notThere: 200},
+		{path: "/revisions/1", part: `"spec"`, missing: "/revisions/99", invalid: "/revisions/0", notThere: 200},
+		{path: "/datasets", part: `"dataset":"d"`, invalid: "/datasets?limit=0", notThere: 200},
+		{path: "/datasets/d/versions", part: `"n":3`, missing: "/datasets/nothing/versions"},
+		{path: "/datasets/d/versions/2", part: `"profile"`, missing: "/datasets/d/versions/9",
+			invalid: "/datasets/d/versions/two"},
+		{path: "/datasets/d/versions/latest", part: `"n":3`, missing: "/datasets/nothing/versions/latest"},
+		{path: "/datasets/d/versions/1/reads", part: `"items":[]`, missing: "/datasets/d/versions/9/reads"},
+		{path: "/models", part: `"name":"alpha"`, invalid: "/models?page=x", notThere: 200},
+		{path: "/models/alpha", part: `"live":2`, missing: "/models/nothing"},
+		{path: "/models/alpha/versions", part: `"n":5`, missing: "/models/nothing/versions"},
+		{path: "/models/alpha/versions/1", part: `"packaged"`, missing: "/models/alpha/versions/9",
+			invalid: "/models/alpha/versions/x"},
+		{path: "/models/alpha/aliases/live/moves", part: `"to":2`, missing: "/models/nothing/aliases/live/moves"},
+		{path: "/pipeline-runs", part: `"items":[]`, invalid: "/pipeline-runs?page=x", notThere: 200},
+		{path: "/jobs", part: w.job, invalid: "/jobs?state=odd", notThere: 200},
+		{path: "/jobs/" + w.job, part: `"state":"queued"`, missing: "/jobs/nothing", invalid: "/jobs/" + w.job + "?wait=soon"},
+		{path: "/cases", part: `"items":[]`, invalid: "/cases?page=x", notThere: 200},
+		{path: "/endpoints", part: `"alpha@production"`, invalid: "/endpoints?page=x", notThere: 200},
+		{path: "/endpoints/alpha@production", part: `"clock"`, missing: "/endpoints/nothing@production"},
+		{path: "/endpoints/alpha", part: `"generation"`, missing: "/endpoints/nothing", notThere: 412},
+		{path: "/endpoints/alpha/rollouts", part: w.rollout, invalid: "/endpoints/alpha/rollouts?page=x", notThere: 412},
+		{path: "/rollouts/" + w.rollout, part: `"finished"`, missing: "/rollouts/nothing"},
+		{path: "/endpoints/alpha@production/windows", part: `"items":[]`,
+			invalid: "/endpoints/alpha/windows?from=monday", notThere: 200},
+		{path: "/incidents", part: `"items":[]`, invalid: "/incidents?page=x", notThere: 200},
+		{path: "/events", part: "rollout.started", invalid: "/events?after=x", notThere: 200},
+	} {
+		t.Run("GET "+tt.path, func(t *testing.T) {
+			if a := w.call("GET", "/projects/alpha"+tt.path, ""); a.status != 200 || !strings.Contains(string(a.body), tt.part) {
+				t.Errorf("status %d, %s; want %s", a.status, a.body, tt.part)
+			}
+			if tt.missing != "" {
+				wantProblem(t, tt.missing, w.call("GET", "/projects/alpha"+tt.missing, ""), 404)
+			}
+			if tt.invalid != "" {
+				wantProblem(t, tt.invalid, w.call("GET", "/projects/alpha"+tt.invalid, ""), 400)
+			}
+			wantProblem(t, "no project", w.call("GET", "/projects/nobody"+tt.path, ""), 404)
+			if tt.path == "" {
+				return
+			}
+			foreign := w.call("GET", "/projects/beta"+tt.path, "")
+			if tt.notThere != 200 {
+				wantProblem(t, "other project", foreign, max(tt.notThere, 404))
+			} else if foreign.status != 200 || tt.part != `"items":[]` && tt.part != `"spec"` && tt.part != `"revision":1` &&
+				strings.Contains(string(foreign.body), tt.part) {
+				t.Errorf("the other project answers %d %s", foreign.status, foreign.body)
+			}
+		})
+	}
+	for _, path := range []string{"/pipeline-runs/" + none, "/pipeline-runs/" + none + "/steps",
+		"/pipeline-runs/" + none + "/steps/train/why", "/pipeline-runs/" + none + "/steps/train/log", "/cases/" + none,
+		"/decisions/" + none, "/evidence/" + none, "/incidents/" + none, "/loop/" + none,
+		"/models/alpha/versions/1/decision"} {
+		wantProblem(t, path, w.call("GET", "/projects/alpha"+path, ""), 404)
+	}
+}
+
+func TestOperations_ChangeRefuseAndStayInTheirProject(t *testing.T) {
+	w := newWorld(t)
+	reason := `{"reason":"a test"}`
+	for _, tt := range []struct {
+		name, method, path, body string
+		status                   int
+	}{
+		{"cancel a job", "POST", "/projects/alpha/jobs/" + w.job + "/cancel", "", 202},
+		{"cancel it again", "POST", "/projects/alpha/jobs/" + w.job + "/cancel", "", 202},
+		{"cancel nothing", "POST", "/projects/alpha/jobs/nothing/cancel", "", 404},
+		{"cancel another project's job", "POST", "/projects/beta/jobs/" + w.job + "/cancel", "", 404},
+		{"start a shadow", "PUT", "/projects/alpha/endpoints/alpha/shadows/3", "", 200},
+		{"stop a shadow", "DELETE", "/projects/alpha/endpoints/alpha/shadows/3", "", 200},
+		{"shadow nothing", "PUT", "/projects/alpha/endpoints/alpha/shadows/99", "", 404},
+		{"shadow no number", "PUT", "/projects/alpha/endpoints/alpha/shadows/three", "", 400},
+		{"roll back without a reason", "POST", "/projects/alpha/endpoints/alpha/rollback", `{"reason":""}`, 400},
+		{"roll back without a body", "POST", "/projects/alpha/endpoints/alpha/rollback", "", 400},
+		{"roll back with a list", "POST", "/projects/alpha/endpoints/alpha/rollback", "[]", 400},
+		{"roll back with more", "POST", "/projects/alpha/endpoints/alpha/rollback", `{"reason":"x","force":1}`, 400},
+		{"roll back too much", "POST", "/projects/alpha/endpoints/alpha/rollback", `{"reason":"` + strings.Repeat("x", 9000) + `"}`, 413},
+		{"roll back another project's", "POST", "/projects/beta/endpoints/alpha@production/rollback", reason, 404},
+		{"roll back", "POST", "/projects/alpha/endpoints/alpha/rollback", reason, 200},
+		{"promote what is finished", "POST", "/projects/alpha/rollouts/" + w.rollout + "/promote", reason, 412},
+		{"promote nothing", "POST", "/projects/alpha/rollouts/nothing/promote", reason, 404},
+		{"promote another project's", "POST", "/projects/beta/rollouts/" + w.rollout + "/promote", reason, 404},
+		{"cancel no run", "POST", "/projects/alpha/pipeline-runs/nothing/cancel", "", 404},
+		{"candidate without a number", "PUT", "/projects/alpha/models/alpha/candidate", `{"version":0}`, 400},
+		{"candidate that is not", "PUT", "/projects/alpha/models/alpha/candidate", `{"version":99}`, 404},
+		{"run what has no pipeline", "POST", "/projects/beta/cases", "", 412},
+		{"run nothing", "POST", "/projects/nobody/cases", "", 404},
+		{"labels that are none", "POST", "/projects/alpha/endpoints/alpha/labels", `{"labels":"no"}`, 400},
+		{"labels that are not JSON", "POST", "/projects/alpha/endpoints/alpha/labels", `{"labels":[`, 400},
+		{"labels for nothing", "POST", "/projects/alpha/endpoints/alpha/labels", `{"labels":[]}`, 400},
+		{"clock to no time", "PUT", "/projects/alpha/endpoints/alpha/clock", `{"to":"noon"}`, 400},
+		{"verify", "POST", "/audit/verify", "{}", 200},
+		{"prove", "GET", "/audit/proofs/1", "", 200},
+		{"prove nothing", "GET", "/audit/proofs/99999", "", 404},
+		{"prove zero", "GET", "/audit/proofs/0", "", 400},
+		{"apply no form", "POST", "/projects/alpha/revisions", "{}", 400},
+		{"delete a project", "DELETE", "/projects/alpha", "", 405},
+	} {
+		a := w.call(tt.method, tt.path, tt.body)
+		if tt.status < 400 && a.status != tt.status {
+			t.Errorf("%s: status %d (%s), want %d", tt.name, a.status, a.body, tt.status)
+		}
+		if tt.status >= 400 {
+			wantProblem(t, tt.name, a, tt.status)
+		}
+	}
+}
+
+func TestOperations_DemandTheToken(t *testing.T) {
+	w := newWorld(t)
+	w.token = ""
+	for _, tt := range []struct {
+		method, path string
+		status       int
+	}{
+		{"GET", "/projects/alpha", 200},
+		{"GET", "/openapi.json", 200},
+		{"POST", "/projects/alpha/cases", 401},
+		{"POST", "/projects/alpha/revisions", 401},
+		{"PUT", "/projects/alpha/endpoints/alpha/clock", 401},
+		{"POST", "/projects/alpha/jobs/" + w.job + "/cancel", 401},
+	} {
+		a := w.call(tt.method, tt.path, "")
+		if tt.status == 401 {
+			p := wantProblem(t, tt.path, a, 401)
+			if !strings.Contains(p.Detail, "token") {
+				t.Errorf("%s: %q does not say what to do", tt.path, p.Detail)
+			}
+		} else if a.status != tt.status {
+			t.Errorf("%s: %d %s", tt.path, a.status, a.body)
+		}
+	}
+}
+
+func TestLists_PageToTheEndWithoutGapOrRepeat(t *testing.T) {
+	w := newWorld(t)
+	for _, tt := range []struct {
+		path string
+		key  func(map[string]any) any
+		want int
+	}{
+		{"/projects?", field("name"), 3},
+		{"/projects/beta/revisions?", field("revision"), 2},
+		{"/projects/alpha/datasets/d/versions?", field("n"), 3},
+		{"/projects/alpha/models/alpha/versions?", field("n"), 5},
+		{"/projects/alpha/models/alpha/aliases/live/moves?", field("rev"), 2},
+		{"/projects/alpha/jobs?kind=test&", field("id"), 3},
+		{"/projects/alpha/endpoints/alpha/rollouts?", field("id"), 2},
+		{"/projects/alpha/events?types=modelversion.created&", field("seq"), 5},
+	} {
+		whole := decode[page](t, w.call("GET", tt.path+"limit=1000", ""))
+		var parts []any
+		for token, n := "", 0; ; n++ {
+			part := decode[page](t, w.call("GET", tt.path+"limit=1&page="+token, ""))
+			for _, item := range part.Items {
+				parts = append(parts, tt.key(item))
+			}
+			if token = part.Next; token == "" {
+				break
+			}
+			if n > tt.want {
+				t.Fatalf("%s does not end", tt.path)
+			}
+		}
+		if len(whole.Items) != tt.want || len(parts) != tt.want {
+			t.Fatalf("%s: %d at once, %d in parts, want %d", tt.path, len(whole.Items), len(parts), tt.want)
+		}
+		for i, item := range whole.Items {
+			if tt.key(item) != parts[i] {
+				t.Errorf("%s: item %d is %v at once and %v in parts", tt.path, i, tt.key(item), parts[i])
+			}
+		}
+	}
+}
+
+func field(name string) func(map[string]any) any {
+	return func(item map[string]any) any { return item[name] }
+}
+
+func TestLists_RefuseACursorOfAnotherList(t *testing.T) {
+	w := newWorld(t)
+	next := decode[page](t, w.call("GET", "/projects/alpha/models/alpha/versions?limit=1", "")).Next
+	if next == "" {
+		t.Fatal("no next page")
+	}
+	for _, path := range []string{"/projects/alpha/endpoints/alpha/rollouts", "/projects/alpha/datasets/d/versions",
+		"/projects/alpha/events", "/projects/beta/models", "/projects/alpha/incidents"} {
+		wantProblem(t, path, w.call("GET", path+"?page="+next, ""), 400)
+	}
+	events := decode[page](t, w.call("GET", "/projects/alpha/events?limit=1&types=modelversion.created", "")).Next
+	wantProblem(t, "other types", w.call("GET", "/projects/alpha/events?types=alias.moved&page="+events, ""), 400)
+}
+
+func TestIdempotencyKey_MakesAChangeOnce(t *testing.T) {
+	w := newWorld(t)
+	rollback := func(key, reason string) answer {
+		return w.call("POST", "/projects/alpha/endpoints/alpha/rollback", fmt.Sprintf(`{"reason":%q}`, reason), "Idempotency-Key", key)
+	}
+	generation := func() float64 {
+		return decode[map[string]any](t, w.call("GET", "/projects/alpha/endpoints/alpha", ""))["generation"].(float64)
+	}
+	first := generation()
+	for range 3 {
+		if a := rollback("k1", "wrong units"); a.status != 200 {
+			t.Fatalf("%d %s", a.status, a.body)
+		}
+	}
+	if now := generation(); now != first+1 {
+		t.Errorf("three sendings made %v changes", now-first)
+	}
+	wantProblem(t, "the key for something else", rollback("k1", "other"), 409)
+	wantProblem(t, "too long a key", rollback(strings.Repeat("k", 300), "x"), 400)
+
+	open := func(key string) string {
+		a := w.call("POST", "/projects/alpha/cases", "", "Idempotency-Key", key)
+		if a.status != 202 {
+			t.Fatalf("%d %s", a.status, a.body)
+		}
+		return decode[map[string]any](t, a)["id"].(string)
+	}
+	if a, b := open("c1"), open("c1"); a != b {
+		t.Errorf("two cases: %s, %s", a, b)
+	}
+	// the same key is another actor's or project's own
+	wantProblem(t, "the key in another project", w.call("POST", "/projects/beta/cases", "", "Idempotency-Key", "c1"), 412)
+}
+
+func TestIdempotencyKey_AfterAFailureTriesAgain(t *testing.T) {
+	w := newWorld(t)
+	send := func(project string) answer {
+		return w.call("POST", "/projects/"+project+"/cases", "", "Idempotency-Key", "k")
+	}
+	wantProblem(t, "without a pipeline", send("beta"), 412)
+	if _, err := w.app.Projects.Apply(t.Context(), []byte(strings.Replace(alphaFile, "alpha", "beta", 1)), "4b"); err != nil {
+		t.Fatal(err)
+	}
+	if a := send("beta"); a.status != 202 {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+}
+
+func TestIdempotencyKey_SaysWhenNobodyKnows(t *testing.T) {
+	w := newWorld(t)
+	send := func() answer { return w.call("POST", "/projects/alpha/cases", "", "Idempotency-Key", "k") }
+	if a := send(); a.status != 202 {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	// as the server leaves it that dies between the change and its answer
+	w.write(func(tx *store.Tx) error { _, err := tx.Exec("update idem set done = 0"); return err })
+	if p := wantProblem(t, "begun", send(), 409); !strings.Contains(p.Detail, "new key") {
+		t.Errorf("%q does not say what to do", p.Detail)
+	}
+	w.write(func(tx *store.Tx) error { _, err := tx.Exec("update idem set expires_ms = 1"); return err })
+	if a := send(); a.status != 202 {
+		t.Errorf("after a day: %d %s", a.status, a.body)
+	}
+}
+
+func TestWait_AnswersWhenItHappensOrTheTimeIsOver(t *testing.T) {
+	w := newWorld(t)
+	began := time.Now()
+	a := w.call("GET", "/projects/alpha/jobs/"+w.job+"?wait=30ms", "")
+	if a.status != 200 || time.Since(began) < 30*time.Millisecond || time.Since(began) > timeout {
+		t.Errorf("%d after %s", a.status, time.Since(began))
+	}
+	for _, wait := range []string{"-1s", "soon", "5"} {
+		wantProblem(t, wait, w.call("GET", "/projects/alpha/jobs/"+w.job+"?wait="+wait, ""), 400)
+	}
+	done := make(chan answer, 1)
+	go func() { done <- w.call("GET", "/projects/alpha/jobs/"+w.job+"?wait=1h", "") }() // capped, and ends before
+	w.write(func(tx *store.Tx) error { return w.app.Jobs.Cancel(t.Context(), tx, w.alpha.K, w.job) })
+	select {
+	case a := <-done:
+		if state := decode[map[string]any](t, a)["state"]; state != "cancelled" {
+			t.Errorf("state %v", state)
+		}
+	case <-time.After(timeout):
+		t.Error("it waits on")
+	}
+	go func() { done <- w.call("GET", "/projects/alpha/events?after=9999&wait=1h", "") }()
+	time.AfterFunc(20*time.Millisecond, w.stop)
+	select {
+	case a := <-done:
+		if a.status != 200 {
+			t.Errorf("a stopping server answers %d %s", a.status, a.body)
+		}
+	case <-time.After(timeout):
+		t.Error("it waits for longer than the server runs")
+	}
+}
+
+// TestOpenAPI_DescribesEveryOperation checks the document's structure: each
+// reference leads somewhere, and each operation says what it needs to say.
+func TestOpenAPI_DescribesEveryOperation(t *testing.T) {
+	w := newWorld(t)
+	a := w.call("GET", "/openapi.json", "")
+	doc := decode[map[string]any](t, a)
+	if doc["openapi"] != "3.1.0" {
+		t.Errorf("version %v", doc["openapi"])
+	}
+	seen, ids := 0, map[string]bool{}
+	for path, item := range doc["paths"].(map[string]any) {
+		for method, raw := range item.(map[string]any) {
+			o := raw.(map[string]any)
+			what := method + " " + path
+			seen++
+			id, _ := o["operationId"].(string)
+			if id == "" || ids[id] {
+				t.Errorf("%s: operation id %q", what, id)
+			}
+			ids[id] = true
+			for _, key := range []string{"summary", "x-permission"} {
+				if s, _ := o[key].(string); s == "" {
+					t.Errorf("%s says no %s", what, key)
+				}
+			}
+			checkResponses(t, what, o["responses"].(map[string]any))
+			checkParameters(t, what, path, o)
+		}
+	}
+	native := 0
+	for _, r := range w.app.Routes() {
+		if strings.HasPrefix(r.Path, "/api/v1/") && r.Path != "/api/v1/openapi.json" {
+			native++
+		}
+	}
+	if seen != native {
+		t.Errorf("%d operations described, %d routes", seen, native)
+	}
+	checkReferences(t, doc, doc)
+}
+
+func checkResponses(t *testing.T, what string, responses map[string]any) {
+	for _, status := range []string{"400", "401", "403", "404", "500", "503"} {
+		r, _ := responses[status].(map[string]any)
+		content, _ := r["content"].(map[string]any)
+		if content["application/problem+json"] == nil {
+			t.Errorf("%s: response %s is not a problem: %v", what, status, r)
+		}
+	}
+	if responses["200"] == nil && responses["202"] == nil {
+		t.Errorf("%s describes no success", what)
+	}
+}
+
+func checkParameters(t *testing.T, what, path string, o map[string]any) {
+	named := map[string]bool{}
+	params, _ := o["parameters"].([]any)
+	for _, raw := range params {
+		p := raw.(map[string]any)
+		if p["in"] == "path" {
+			named[p["name"].(string)] = true
+		}
+	}
+	for _, part := range strings.Split(path, "/") {
+		if name, ok := strings.CutPrefix(part, "{"); ok && !named[strings.TrimSuffix(name, "}")] {
+			t.Errorf("%s does not describe %s", what, part)
+		}
+	}
+}
+
+func checkReferences(t *testing.T, doc map[string]any, node any) {
+	switch n := node.(type) {
+	case []any:
+		for _, v := range n {
+			checkReferences(t, doc, v)
+		}
+	case map[string]any:
+		if ref, ok := n["$ref"].(string); ok {
+			var at any = doc
+			for _, part := range strings.Split(strings.TrimPrefix(ref, "#/"), "/") {
+				m, _ := at.(map[string]any)
+				at = m[part]
+			}
+			if at == nil {
+				b, _ := json.Marshal(n)
+				t.Errorf("%s leads nowhere", b)
+			}
+		}
+		for _, v := range n {
+			checkReferences(t, doc, v)
+		}
+	}
+}

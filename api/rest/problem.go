@@ -1,0 +1,77 @@
+package rest
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/fairlead-ml/fairlead"
+)
+
+// problem is an RFC 9457 problem document.
+type problem struct {
+	Title  string         `json:"title" doc:"the status in words"`
+	Status int            `json:"status"`
+	Detail string         `json:"detail" doc:"what is wrong, why, and what to do next"`
+	Code   fairlead.Code  `json:"code" doc:"stable; what programs look at"`
+	Extra  map[string]any `json:"extra,omitempty" doc:"machine-readable details of this problem"`
+}
+
+// Error returns the detail.
+func (p *problem) Error() string { return p.Detail }
+
+// GetStatus returns the HTTP status.
+func (p *problem) GetStatus() int { return p.Status }
+
+// ContentType is RFC 9457's.
+func (p *problem) ContentType(string) string { return "application/problem+json" }
+
+func newProblem(err error) *problem {
+	code := fairlead.CodeOf(err)
+	p := &problem{Title: http.StatusText(code.HTTPStatus()), Status: code.HTTPStatus(),
+		Detail: fairlead.MessageOf(err), Code: code}
+	var e *fairlead.Error
+	if errors.As(err, &e) {
+		p.Extra = e.Detail
+	}
+	return p
+}
+
+// Fail writes an error as a problem document.
+func Fail(w http.ResponseWriter, _ *http.Request, err error) {
+	p := newProblem(err)
+	b, mErr := json.Marshal(p)
+	if mErr != nil { // a detail that is not JSON
+		p.Extra = nil
+		b, _ = json.Marshal(p)
+	}
+	w.Header().Set("Content-Type", p.ContentType(""))
+	w.WriteHeader(p.Status)
+	w.Write(b)
+}
+
+// huma's defaults are the process's, so they are set once.
+func init() {
+	huma.DefaultArrayNullable = false
+	huma.NewError = humaProblem
+}
+
+// humaProblem is what huma finds wrong with a request before an operation sees it.
+// It says 422 for what does not fit the document; here that is 400, as elsewhere.
+func humaProblem(status int, msg string, errs ...error) huma.StatusError {
+	code := fairlead.Invalid
+	if status >= http.StatusInternalServerError {
+		code = fairlead.Internal
+	}
+	detail := []string{msg}
+	for _, e := range errs {
+		detail = append(detail, e.Error())
+	}
+	if status == http.StatusUnprocessableEntity {
+		status = http.StatusBadRequest
+	}
+	return &problem{Title: http.StatusText(status), Status: status, Detail: strings.Join(detail, "; "), Code: code}
+}
