@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 
 	"github.com/fairlead-ml/fairlead"
-	"github.com/fairlead-ml/fairlead/api/rest"
 	"github.com/fairlead-ml/fairlead/auth"
 	"github.com/fairlead-ml/fairlead/blob"
 	"github.com/fairlead-ml/fairlead/data"
@@ -128,7 +127,7 @@ func (a *App) open(ctx context.Context) (err error) {
 	a.DB, err = store.Open(ctx, store.Options{Path: path, Clock: a.opt.Clock, Log: a.opt.Log},
 		ledger.Schema(), spec.Tables(), auth.Schema(), blob.Schema(), job.Schema(), stream.Schema(), scm.Schema(),
 		data.Schema(), tracking.Schema(), registry.Schema(), pipeline.Schema(), gate.Schema(), release.Schema(),
-		serving.Schema(), label.Schema(), monitor.Schema(), loop.Schema(), rest.Schema())
+		serving.Schema(), label.Schema(), monitor.Schema(), loop.Schema())
 	return err
 }
 
@@ -151,7 +150,6 @@ func (a *App) wire() (err error) {
 	}
 	a.Ledger.SignWith(signer)
 	a.Stream = stream.New(a.DB, clock, log)
-	a.Ledger.OnCaughtUp(a.Stream.Nudge)
 	a.Projects = spec.NewProjects(a.DB, a.Ledger, clock)
 	if a.Tokens, err = auth.NewTokens(a.DB, clock, dir); err != nil {
 		return err
@@ -203,8 +201,8 @@ func (a *App) wire() (err error) {
 	})
 	a.Loop = loop.New(loop.Deps{
 		DB: a.DB, Ledger: a.Ledger, Stream: a.Stream, Jobs: a.Jobs, Projects: a.Projects, SCM: a.SCM, Data: a.Data,
-		Registry: a.Registry, Packaging: packaging, Pipeline: a.Pipeline, Gate: a.Gate, Release: a.Release,
-		Label: a.Label, Monitor: a.Monitor, Clock: clock, Log: log, Dir: dir,
+		Registry: a.Registry, Gate: a.Gate, Release: a.Release, Label: a.Label, Monitor: a.Monitor,
+		Train: a.Pipeline.Start, Package: packaging.Request, Clock: clock, Log: log, Dir: dir,
 	})
 	a.Stream.Settles(func(ctx context.Context, _ fairlead.Project) (bool, error) { return a.Ledger.Idle(ctx) })
 	a.Stream.Settles(a.jobsIdle)

@@ -3,7 +3,6 @@ package loop
 import (
 	"context"
 	"embed"
-	"io/fs"
 	"log/slog"
 	"time"
 
@@ -28,13 +27,7 @@ import (
 var files embed.FS
 
 // Schema returns the tables of cases.
-func Schema() store.Schema {
-	sub, err := fs.Sub(files, "migrations")
-	if err != nil {
-		panic(err)
-	}
-	return store.Schema{Component: "loop", Files: sub}
-}
+func Schema() store.Schema { return store.Embedded("loop", files) }
 
 // State is where a case stands.
 type State string
@@ -57,6 +50,7 @@ const (
 	RolledBack = "rolledback" // by live evidence, or by hand
 	Failed     = "failed"     // could not be trained, packaged or released
 	Superseded = "superseded" // a newer candidate came while it waited
+	Unchanged  = "unchanged"  // its version is live already
 )
 
 // The causes of a case.
@@ -87,71 +81,80 @@ type Case struct {
 	Environment int                 `json:"-"` // index of the environment it is being released to
 	Rollout     string              `json:"rollout,omitempty"`
 	Outcome     string              `json:"outcome,omitempty"`
-	Reason      string              `json:"reason,omitempty"`
+	Reason      string              `json:"reason,omitempty"` // for the state it is in
 }
 
-// Deps is what the loop stands on: every stage to its left.
+// Deps is what the loop stands on: every stage to its left. Of those that run
+// Python, it needs no more than how to ask for work.
 type Deps struct {
-	DB        *store.DB
-	Ledger    *ledger.Ledger
-	Stream    *stream.Service
-	Jobs      *job.Service
-	Projects  *spec.Projects
-	SCM       *scm.Service
-	Data      *data.Service
-	Registry  *registry.Service
-	Packaging *registry.Packaging
-	Pipeline  *pipeline.Service
-	Gate      *gate.Service
-	Release   *release.Service
-	Label     *label.Service
-	Monitor   *monitor.Service
-	Clock     fairlead.Clock
-	Log       *slog.Logger
-	Dir       string // the data directory
+	DB       *store.DB
+	Ledger   *ledger.Ledger
+	Stream   *stream.Service
+	Jobs     *job.Service
+	Projects *spec.Projects
+	SCM      *scm.Service
+	Data     *data.Service
+	Registry *registry.Service
+	Gate     *gate.Service
+	Release  *release.Service
+	Label    *label.Service
+	Monitor  *monitor.Service
+	// Train starts a pipeline run; pipelinerun.finished tells of its end.
+	Train func(ctx context.Context, tx *store.Tx, p fairlead.Project, start pipeline.Start) (
+		run string, err error)
+	// Package asks for a version's package, compared on inputs; the conditions
+	// `packaged` and `reference` tell of its end.
+	Package func(tx *store.Tx, p fairlead.Project, model string, n int64, inputs data.Ref) error
+	Clock   fairlead.Clock
+	Log     *slog.Logger
+	Dir     string // the data directory
 }
 
 // Service moves the cases of all models.
 type Service struct{ Deps }
 
+// subscriber is the loop's name in the ledger, as a subscriber and as an actor.
+const subscriber = "loop"
+
 // New wires the loop to the events it reacts to.
 func New(d Deps) *Service {
 	s := &Service{d}
 	d.Ledger.Subscribe(ledger.Subscription{
-		Name: "loop",
+		Name: subscriber,
 		Types: []string{event.AliasMovedType, event.IncidentOpenedType, event.PipelineRunFinishedType,
-			event.ModelVersionConditionType, event.GateDecidedType, event.RolloutFinishedType},
+			event.ModelVersionConditionType, event.GateDecidedType, event.RolloutSteppedType,
+			event.RolloutAskedType, event.RolloutFinishedType, event.ProjectAppliedType},
 		Handle: s.react,
 	})
-	d.Stream.Handle(retryTimer, s.retryIncident)
+	d.Stream.Handle(retryTimer, s.retry)
 	d.Jobs.Handle(collectJob, s.collect, job.Limits{Concurrency: 1})
 	d.Jobs.OnDone(collectJob, s.collected)
 	return s
 }
 
-// endpoint is the name of the endpoint that the model's loop is about.
-func endpoint(model string, sp *spec.Spec) string {
+// endpointOf is the name of the endpoint that a model's loop is about: that of the
+// last environment. It is the model's own name when nothing is released.
+func endpointOf(sp *spec.Spec) string {
 	env, ok := sp.LastEnvironment()
 	if !ok {
-		return model
+		return sp.Model
 	}
-	return model + "@" + env.Name
+	return release.EndpointName(sp.Model, env.Name)
 }
 
-// advance stores the case and appends the event that tells of it. A case that
-// closes lets the model's next waiting one begin.
+// advance stores the case and appends the event that tells of it.
 func (s *Service) advance(ctx context.Context, tx *store.Tx, p fairlead.Project, c *Case) error {
 	name := event.CaseAdvancedType
 	switch {
-	case c.k == 0:
-		name = event.CaseOpenedType
 	case c.State == Closed:
 		name = event.CaseClosedType
+	case c.k == 0:
+		name = event.CaseOpenedType
 	}
 	if err := saveCase(tx, p, c); err != nil {
 		return err
 	}
-	at, err := s.now(tx, p, c.Model)
+	at, err := s.now(tx, p, c)
 	if err != nil {
 		return err
 	}
@@ -162,14 +165,12 @@ func (s *Service) advance(ctx context.Context, tx *store.Tx, p fairlead.Project,
 	return err
 }
 
-// now is the stream time of the model's endpoint, wall time before it has one.
-func (s *Service) now(tx *store.Tx, p fairlead.Project, model string) (time.Time, error) {
-	rev, err := s.Projects.Current(tx, p)
-	if fairlead.Is(err, fairlead.NotFound) {
-		return s.Clock.Now(), nil
-	}
+// now is the stream time of the endpoint that the case's file is about, wall time
+// before that has one.
+func (s *Service) now(tx *store.Tx, p fairlead.Project, c *Case) (time.Time, error) {
+	rev, err := s.Projects.Revision(tx, p, c.SpecRev)
 	if err != nil {
 		return time.Time{}, err
 	}
-	return s.Stream.NowOrWall(tx, p, endpoint(model, rev.Spec))
+	return s.Stream.NowOrWall(tx, p, endpointOf(rev.Spec))
 }

@@ -69,12 +69,14 @@ func waitingCases(tx *store.Tx, p fairlead.Project, model string) ([]*Case, erro
 	return scanCases(tx.Query(caseColumns+" where project_k = ? and model = ? and state = 'waiting' order by k", p.K, model))
 }
 
-// caseOfVersion reports whether a case has had the version as its candidate.
-func caseOfVersion(tx *store.Tx, p fairlead.Project, model string, n int64) (bool, error) {
-	var count int
-	err := tx.QueryRow(`select count(*) from loop_case where project_k = ? and model = ? and version = ?
-		and state <> 'closed'`, p.K, model, n).Scan(&count)
-	return count > 0, err
+// openCase returns the model's case about the version that is not closed, or nil.
+func openCase(tx *store.Tx, p fairlead.Project, model string, n int64) (*Case, error) {
+	c, err := scanCase(tx.QueryRow(caseColumns+` where project_k = ? and model = ? and version = ?
+		and state <> 'closed' order by k limit 1`, p.K, model, n))
+	if errors.Is(err, store.ErrNoRows) {
+		return nil, nil
+	}
+	return c, err
 }
 
 func listCases(tx *store.Tx, p fairlead.Project, model string, before int64, limit int) ([]*Case, error) {

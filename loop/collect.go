@@ -3,7 +3,9 @@ package loop
 import (
 	"context"
 	"fmt"
+	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 
@@ -59,7 +61,8 @@ func (s *Service) collect(ctx context.Context, r *job.Run) error {
 		}
 		c.Inputs, c.Holdout = inputs, holdout
 		if c.Version != 0 {
-			return s.pack(ctx, tx, p, c, false)
+			c.Reason = fmt.Sprintf("version %d is there already", c.Version)
+			return s.pack(ctx, tx, p, c)
 		}
 		return s.train(ctx, tx, p, c, rev.Spec)
 	})
@@ -81,7 +84,8 @@ func (s *Service) collected(ctx context.Context, tx *store.Tx, j *job.Job) error
 // train starts the pipeline: with the search space, or on the settings of the
 // last version that a pipeline made.
 func (s *Service) train(ctx context.Context, tx *store.Tx, p fairlead.Project, c *Case, sp *spec.Spec) error {
-	start := pipeline.Start{Case: c.ID, SpecRev: c.SpecRev, Commit: c.Commit, Inputs: c.Inputs, Holdout: c.Holdout, Cause: c.Cause}
+	start := pipeline.Start{Case: c.ID, SpecRev: c.SpecRev, Commit: c.Commit, Inputs: c.Inputs,
+		Holdout: c.Holdout, Cause: c.Cause}
 	if !c.Search && sp.Pipeline.Search != nil {
 		params, err := s.Registry.LastParams(tx, p, c.Model)
 		if err != nil {
@@ -89,18 +93,28 @@ func (s *Service) train(ctx context.Context, tx *store.Tx, p fairlead.Project, c
 		}
 		start.Fixed = params
 	}
-	id, err := s.Pipeline.Start(ctx, tx, p, start)
+	id, err := s.Train(ctx, tx, p, start)
 	if err != nil {
 		return err
 	}
-	c.State, c.PipelineRun = Training, id
+	c.State, c.PipelineRun, c.Reason = Training, id, "on the settings of the file"
+	switch {
+	case start.Fixed != nil:
+		c.Reason = "on the settings of the last winner"
+	case sp.Pipeline.Search != nil:
+		c.Reason = "with a search of settings"
+	}
 	return s.advance(ctx, tx, p, c)
 }
 
 // datasets makes the versions of all entries of `data`, and the holdout.
-func (s *Service) datasets(ctx context.Context, p fairlead.Project, c *Case, sp *spec.Spec) (map[string]data.Ref, data.Ref, error) {
+func (s *Service) datasets(ctx context.Context, p fairlead.Project, c *Case, sp *spec.Spec) (
+	map[string]data.Ref, data.Ref, error) {
 	work := filepath.Join(s.Dir, "work", c.ID)
 	defer os.RemoveAll(work)
+	if err := os.RemoveAll(work); err != nil { // what a crash left
+		return nil, data.Ref{}, err
+	}
 	if err := s.SCM.Checkout(ctx, p, c.Commit, work); err != nil {
 		return nil, data.Ref{}, err
 	}
@@ -109,7 +123,7 @@ func (s *Service) datasets(ctx context.Context, p fairlead.Project, c *Case, sp 
 	for i, d := range sp.Data {
 		v, err := s.dataset(ctx, p, c, sp, d, work)
 		if err != nil {
-			return nil, data.Ref{}, fmt.Errorf("data %s: %w", d.Name, err)
+			return nil, data.Ref{}, named("data "+d.Name, err)
 		}
 		refs[i] = data.Ref{Dataset: v.Dataset, N: v.N}
 		times[v.Dataset] = timeColumn(d)
@@ -117,9 +131,10 @@ func (s *Service) datasets(ctx context.Context, p fairlead.Project, c *Case, sp 
 	var holdout data.Ref
 	if sp.Holdout != nil && len(refs) > 0 {
 		var err error
-		refs, holdout, err = s.Data.Split(ctx, p, refs, data.Holdout{TimeColumn: times, Last: sp.Holdout.Last.Duration})
+		refs, holdout, err = s.Data.Split(ctx, p, refs, data.Holdout{
+			TimeColumn: times, Last: sp.Holdout.Last.Duration, At: c.OpenedAt})
 		if err != nil {
-			return nil, data.Ref{}, fmt.Errorf("split the holdout: %w", err)
+			return nil, data.Ref{}, named("holdout", err)
 		}
 	}
 	inputs := make(map[string]data.Ref, len(refs))
@@ -129,6 +144,15 @@ func (s *Service) datasets(ctx context.Context, p fairlead.Project, c *Case, sp 
 	return inputs, holdout, nil
 }
 
+// named says in an error that people see which part of the file it is about.
+func named(part string, err error) error {
+	code := fairlead.CodeOf(err)
+	if code == fairlead.Internal {
+		return fmt.Errorf("%s: %w", part, err)
+	}
+	return fairlead.Errorf(code, "%s: %s", part, fairlead.MessageOf(err)).Because(err)
+}
+
 func timeColumn(d spec.NamedData) string {
 	if d.From == spec.FromRequests {
 		return label.TimeColumn
@@ -136,7 +160,8 @@ func timeColumn(d spec.NamedData) string {
 	return d.Time
 }
 
-func (s *Service) dataset(ctx context.Context, p fairlead.Project, c *Case, sp *spec.Spec, d spec.NamedData, work string) (*data.Version, error) {
+func (s *Service) dataset(ctx context.Context, p fairlead.Project, c *Case, sp *spec.Spec,
+	d spec.NamedData, work string) (*data.Version, error) {
 	if d.From == spec.FromRequests {
 		env := d.Environment
 		if env == "" {
@@ -148,19 +173,32 @@ func (s *Service) dataset(ctx context.Context, p fairlead.Project, c *Case, sp *
 			AsOf: c.OpenedAt, LabelColumn: labelColumn(sp),
 		})
 	}
-	matches, err := filepath.Glob(filepath.Join(work, filepath.FromSlash(d.From)))
+	found, err := match(work, d.From)
 	if err != nil {
-		return nil, fairlead.Errorf(fairlead.Invalid, "%q is not a file pattern", d.From)
+		return nil, err
 	}
-	if len(matches) == 0 {
+	if len(found) == 0 {
 		return nil, fairlead.Errorf(fairlead.NotFound,
 			"no file of commit %.12s matches %q; commit it, or correct `from`", c.Commit, d.From)
 	}
-	slices.Sort(matches)
 	return s.Data.Ingest(ctx, p, data.Ingest{
-		Dataset: d.Name, Files: matches, Time: d.Time, Key: d.Key, Label: d.Label,
-		Source: "file", Commit: c.Commit, Expect: d.Expect,
+		Dataset: d.Name, Files: found, Dir: work, Time: d.Time, Key: d.Key, Label: d.Label,
+		Last: d.Last.Duration, Source: data.SourceFile, Commit: c.Commit, Expect: d.Expect, At: c.OpenedAt,
 	})
+}
+
+// match returns the files below dir that match the pattern, in the order of their
+// names. The pattern cannot lead out of dir, whose own name may hold anything.
+func match(dir, pattern string) ([]string, error) {
+	names, err := fs.Glob(os.DirFS(dir), path.Clean(pattern))
+	if err != nil {
+		return nil, fairlead.Errorf(fairlead.Invalid, "%q is not a file pattern", pattern)
+	}
+	slices.Sort(names)
+	for i, name := range names {
+		names[i] = filepath.Join(dir, filepath.FromSlash(name))
+	}
+	return names, nil
 }
 
 // labelColumn is what the label is called in datasets of requests: as in the

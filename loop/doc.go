@@ -4,16 +4,19 @@
 //	waiting → collecting → training → packaging → gating → releasing → closed
 //
 // A case is opened by a person (`fairlead run`), by a version that gets the alias
-// `candidate` (from anyone, through any client; it starts at packaging after its
-// data is collected), or by an incident whose `then` says retrain. It closes as
-// promoted, stopped (by the gate), rolledback (by live evidence), failed or
-// superseded. Each step happens in the transaction that consumes the event which
-// causes it, so a case survives any restart.
+// `candidate` (from anyone, through any client; it goes from collecting straight to
+// packaging), or by an incident whose `then` says retrain. It closes as promoted,
+// stopped (by the gate), rolledback (by live evidence), failed, superseded (by a
+// newer candidate) or unchanged (the version is live already). Each step happens in
+// the transaction that consumes the event which causes it, so a case survives any
+// restart, and each says its reason in its event.
 //
 // The loop is careful: a cooldown in stream time between automatic cases, a budget
-// of retrainings, and after several failures in a row it stops and asks a human.
+// of retrainings, and after several failures in a row it stops and asks a human. An
+// incident that it leaves alone is looked at again when what held it back is over.
 // Explain says why it did or did not act. It decides nothing about quality: gates,
 // sequential tests and windows do.
 //
-// Start reading in case.go (the states), react.go (what moves them), collect.go.
+// Package loop owns the tables loop_case and loop_model. Start reading in case.go
+// (the states), react.go (what moves them), open.go, incident.go, collect.go.
 package loop

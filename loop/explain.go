@@ -6,82 +6,154 @@ import (
 	"time"
 
 	"github.com/fairlead-ml/fairlead"
+	"github.com/fairlead-ml/fairlead/monitor"
+	"github.com/fairlead-ml/fairlead/release"
+	"github.com/fairlead-ml/fairlead/spec"
 	"github.com/fairlead-ml/fairlead/store"
 )
 
+// recentCases is how many cases an explanation lists.
+const recentCases = 10
+
 // Explanation says what the loop does for a model, and why.
 type Explanation struct {
-	Model    string   `json:"model"`
-	Paused   bool     `json:"paused"`
-	Active   *Case    `json:"active,omitempty"`
-	Waiting  []*Case  `json:"waiting,omitempty"`
-	Recent   []*Case  `json:"recent"`
-	Retrains int      `json:"retrains"`
-	Failures int      `json:"failures_in_a_row"`
-	Note     string   `json:"note"` // the last thing it did or left, and why
-	Lines    []string `json:"explanation"`
+	Model     string              `json:"model"`
+	At        time.Time           `json:"at"` // stream time
+	Paused    bool                `json:"paused"`
+	Active    *Case               `json:"active,omitempty"`
+	Rollout   *release.Rollout    `json:"rollout,omitempty"` // of the active case
+	Waiting   []*Case             `json:"waiting,omitempty"`
+	Incidents []*monitor.Incident `json:"incidents,omitempty"` // open ones
+	Recent    []*Case             `json:"recent"`
+	Retrains  int                 `json:"retrains"`
+	Failures  int                 `json:"failures_in_a_row"`
+	Held      string              `json:"held,omitempty"` // why an incident would start no retraining now
+	Note      string              `json:"note"`           // the last thing it did or left, and why
+	Lines     []string            `json:"explanation"`
 }
 
 // Explain returns why the loop did or did not act on the model.
-func (s *Service) Explain(ctx context.Context, p fairlead.Project, model string) (*Explanation, error) {
+func (s *Service) Explain(ctx context.Context, p fairlead.Project, model string) (*Explanation,
+	error) {
 	e := &Explanation{Model: model}
-	err := s.DB.Read(ctx, func(tx *store.Tx) error {
-		m, err := readModel(tx, p, model)
-		if err != nil {
-			return err
-		}
-		e.Paused, e.Retrains, e.Failures, e.Note = m.paused, m.retrains, m.failures, m.note
-		if e.Active, err = activeCase(tx, p, model); err != nil {
-			return err
-		}
-		if e.Waiting, err = waitingCases(tx, p, model); err != nil {
-			return err
-		}
-		if e.Recent, err = listCases(tx, p, model, 0, 10); err != nil {
-			return err
-		}
-		at, err := s.now(tx, p, model)
-		if err != nil {
-			return err
-		}
-		rev, err := s.Projects.Current(tx, p)
-		if err != nil {
-			return err
-		}
-		why, _ := m.mayRetrain(rev.Spec.Monitor, at)
-		e.Lines = e.lines(why, at)
-		return nil
-	})
-	return e, err
+	err := s.DB.Read(ctx, func(tx *store.Tx) error { return s.explain(tx, p, e) })
+	if err != nil {
+		return nil, err
+	}
+	e.Lines = e.lines()
+	return e, nil
 }
 
-func (e *Explanation) lines(why string, at time.Time) []string {
-	out := []string{"stream time is " + at.Format(time.RFC3339)}
-	if e.Active != nil {
-		line := fmt.Sprintf("case %s (%s) is %s", e.Active.ID, e.Active.Cause, e.Active.State)
-		if e.Active.Version != 0 {
-			line += fmt.Sprintf(" with version %d", e.Active.Version)
-		}
-		out = append(out, line)
+func (s *Service) explain(tx *store.Tx, p fairlead.Project, e *Explanation) error {
+	m, err := readModel(tx, p, e.Model)
+	if err != nil {
+		return err
+	}
+	e.Paused, e.Retrains, e.Failures, e.Note = m.paused, m.retrains, m.failures, m.note
+	if e.Recent, err = listCases(tx, p, e.Model, 0, recentCases); err != nil {
+		return err
+	}
+	rev, err := s.current(tx, p, e.Model)
+	if fairlead.Is(err, fairlead.NotFound) && (m.note != "" || len(e.Recent) > 0) {
+		e.At, e.Held = s.Clock.Now(), fairlead.MessageOf(err) // what was left alone has a note
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return s.explainCurrent(tx, p, e, m, rev)
+}
+
+func (s *Service) explainCurrent(tx *store.Tx, p fairlead.Project, e *Explanation, m *modelState,
+	rev *spec.Revision) (err error) {
+	if e.At, err = s.Stream.NowOrWall(tx, p, endpointOf(rev.Spec)); err != nil {
+		return err
+	}
+	if e.Waiting, err = waitingCases(tx, p, e.Model); err != nil {
+		return err
+	}
+	if e.Incidents, err = s.Monitor.Open(tx, p, endpointOf(rev.Spec)); err != nil {
+		return err
+	}
+	if e.Active, err = activeCase(tx, p, e.Model); err != nil {
+		return err
+	}
+	e.Held, _ = m.mayRetrain(rev.Spec, e.Active, e.At)
+	if e.Active != nil && e.Active.State == Releasing {
+		e.Rollout, err = s.Release.Rollout(tx, p, e.Active.Rollout)
+	}
+	return err
+}
+
+// stamp is how times read in explanations, in UTC.
+const stamp = "2006-01-02 15:04"
+
+func (e *Explanation) lines() []string {
+	out := []string{fmt.Sprintf("It is %s in the model's stream time (UTC).", e.At.UTC().Format(stamp))}
+	if e.Active == nil {
+		out = append(out, "No case is active.")
 	} else {
-		out = append(out, "no case is active")
+		out = append(out, fmt.Sprintf("Active: case %s is %s since it was opened by %s%s.",
+			e.Active.ID, e.Active.State, e.Active.Cause, about(e.Active)))
+		if e.Active.Reason != "" {
+			out = append(out, "  "+e.Active.Reason)
+		}
+		out = append(out, e.rolloutLines()...)
 	}
 	for _, c := range e.Waiting {
-		out = append(out, fmt.Sprintf("case %s (%s) waits: %s", c.ID, c.Cause, c.Reason))
+		out = append(out, fmt.Sprintf("Waiting: case %s%s: %s", c.ID, about(c), c.Reason))
 	}
-	if why == "" {
-		out = append(out, "an incident would start a retraining now")
+	for _, i := range e.Incidents {
+		out = append(out, fmt.Sprintf("Open incident %s: %s of version %d since %s, then %s: %s",
+			i.ID, i.Kind, i.Version, i.OpenedAt.Format(stamp), i.Action, i.Reason))
+	}
+	if e.Held == "" {
+		out = append(out, "An incident that asks for it would start a retraining now.")
 	} else {
-		out = append(out, "an incident would start no retraining: "+why)
+		out = append(out, "An incident would start no retraining: "+e.Held)
 	}
 	if e.Note != "" {
-		out = append(out, "last: "+e.Note)
+		out = append(out, "Last: "+e.Note)
 	}
+	out = append(out, fmt.Sprintf("Retrainings so far: %d, failed in a row: %d.", e.Retrains, e.Failures))
+	return append(out, e.history()...)
+}
+
+// about names the version and the incident of a case, as far as it has them.
+func about(c *Case) string {
+	var text string
+	if c.Version != 0 {
+		text += fmt.Sprintf(", with version %d", c.Version)
+	}
+	if c.Incident != "" {
+		text += ", for incident " + c.Incident
+	}
+	return text
+}
+
+func (e *Explanation) rolloutLines() []string {
+	r := e.Rollout
+	if r == nil {
+		return nil
+	}
+	text := fmt.Sprintf("  %s of version %d to %s at %g%%, %d labels so far", r.Strategy, r.To,
+		r.Environment, r.Percent, r.Evidence.Labels)
+	if r.State == release.Waiting {
+		text += fmt.Sprintf("; it needs a human: promote or roll back rollout %s", r.ID)
+	}
+	return []string{text}
+}
+
+func (e *Explanation) history() []string {
+	var out []string
 	for _, c := range e.Recent {
 		if c.State == Closed {
-			out = append(out, fmt.Sprintf("%s  case %s (%s), version %d: %s, %s",
-				c.ClosedAt.Format(time.DateOnly), c.ID, c.Cause, c.Version, c.Outcome, c.Reason))
+			out = append(out, fmt.Sprintf("%s  case %s by %s%s: %s, %s", c.ClosedAt.UTC().Format(stamp),
+				c.ID, c.Cause, about(c), c.Outcome, c.Reason))
 		}
+	}
+	if len(out) > 0 {
+		out = append([]string{"Closed, the newest first:"}, out...)
 	}
 	return out
 }
@@ -96,7 +168,8 @@ func (s *Service) Case(ctx context.Context, p fairlead.Project, id string) (c *C
 }
 
 // Cases lists the project's cases, the newest first; model may be empty.
-func (s *Service) Cases(ctx context.Context, p fairlead.Project, model, page string, limit int) (out fairlead.Page[*Case], err error) {
+func (s *Service) Cases(ctx context.Context, p fairlead.Project, model, page string, limit int) (
+	out fairlead.Page[*Case], err error) {
 	var before int64
 	filter := "cases/" + p.Name + "/" + model
 	if err := fairlead.DecodeCursor(page, filter, &before); err != nil {

@@ -2,7 +2,6 @@ package loop
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"time"
 
@@ -14,42 +13,41 @@ import (
 	"github.com/fairlead-ml/fairlead/stream"
 )
 
-// retryTimer looks at an open incident again, in stream time.
+// retryTimer looks at a model's open incidents again, in stream time.
 const retryTimer = "loop.retry"
 
 // incidentOpened does what fairlead.yaml says is to follow.
-func (s *Service) incidentOpened(ctx context.Context, tx *store.Tx, p fairlead.Project, r *ledger.Record) error {
+func (s *Service) incidentOpened(ctx context.Context, tx *store.Tx, p fairlead.Project,
+	r *ledger.Record) error {
 	var in event.Incident
 	if err := r.Decode(&in); err != nil {
 		return err
 	}
-	return s.answer(ctx, tx, p, in)
-}
-
-func (s *Service) answer(ctx context.Context, tx *store.Tx, p fairlead.Project, in event.Incident) error {
+	name := fmt.Sprintf("incident %s (%s)", in.Incident, in.Kind)
 	switch in.Action {
 	case spec.Retrain:
 		return s.retrain(ctx, tx, p, in)
 	case spec.Rollback:
-		err := s.Release.RollbackEndpoint(ctx, tx, p, in.Endpoint, "incident "+in.Incident+": "+in.Reason)
+		err := s.Release.RollbackEndpoint(ctx, tx, p, in.Endpoint, name+": "+in.Reason)
 		if fairlead.Is(err, fairlead.Precondition) || fairlead.Is(err, fairlead.NotFound) {
-			return s.note(tx, p, in.Model, "incident "+in.Incident+" asks for a rollback: "+fairlead.MessageOf(err))
+			return s.note(tx, p, in.Model, name+" asks for a rollback: "+fairlead.MessageOf(err))
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		return s.note(tx, p, in.Model, name+": rolled back")
 	case spec.Alert:
-		return s.note(tx, p, in.Model, "incident "+in.Incident+" is shown; fairlead.yaml asks for nothing more")
+		return s.note(tx, p, in.Model, name+" is shown; fairlead.yaml asks for nothing more")
 	}
-	return s.note(tx, p, in.Model, fmt.Sprintf("incident %s asks for %q, which a human has to do", in.Incident, in.Action))
+	return s.note(tx, p, in.Model,
+		fmt.Sprintf("%s asks for %q, which a human has to do", name, in.Action))
 }
 
-// retrain opens a case for the incident, unless the loop has a reason to wait; the
+// retrain opens a case for the incident, unless the loop has a reason not to; the
 // reason is kept for Explain.
-func (s *Service) retrain(ctx context.Context, tx *store.Tx, p fairlead.Project, in event.Incident) error {
+func (s *Service) retrain(ctx context.Context, tx *store.Tx, p fairlead.Project,
+	in event.Incident) error {
 	rev, err := s.Projects.Current(tx, p)
-	if err != nil {
-		return err
-	}
-	at, err := s.Stream.NowOrWall(tx, p, in.Endpoint)
 	if err != nil {
 		return err
 	}
@@ -57,48 +55,70 @@ func (s *Service) retrain(ctx context.Context, tx *store.Tx, p fairlead.Project,
 	if err != nil {
 		return err
 	}
-	why, until := m.mayRetrain(rev.Spec.Monitor, at)
+	at, err := s.Stream.NowOrWall(tx, p, in.Endpoint)
+	if err != nil {
+		return err
+	}
+	active, err := activeCase(tx, p, in.Model)
+	if err != nil {
+		return err
+	}
+	why, until := m.mayRetrain(rev.Spec, active, at)
 	if why != "" {
-		if err := s.note(tx, p, in.Model, "incident "+in.Incident+": no retraining, "+why); err != nil {
+		err := s.note(tx, p, in.Model, "incident "+in.Incident+": no retraining, "+why)
+		if err != nil || until.IsZero() {
 			return err
 		}
-		if until.IsZero() {
-			return nil
-		}
-		return s.later(tx, p, in, until)
+		return s.setRetry(tx, p, in.Model, in.Endpoint, until)
 	}
 	m.retrains++
 	m.note = "incident " + in.Incident + ": retraining"
 	if err := saveModel(tx, p, in.Model, m); err != nil {
 		return err
 	}
-	c := s.newCase(rev, ByIncident)
-	c.Incident, c.Reason = in.Incident, in.Reason
-	c.Search = rev.Spec.Pipeline != nil && rev.Spec.Pipeline.Search != nil && rev.Spec.Pipeline.Search.When == "always"
+	c := s.newCase(rev, ByIncident, in.Reason)
+	c.Incident = in.Incident
+	search := rev.Spec.Pipeline.Search
+	c.Search = search != nil && search.When == "always"
 	return s.open(ctx, tx, p, c)
 }
 
 // mayRetrain says why the loop must not retrain at the given stream time, and
-// until when; the zero time means until a human acts.
-func (m *modelState) mayRetrain(mon *spec.Monitor, at time.Time) (why string, until time.Time) {
-	if m.paused {
+// until when; the zero time means until something other than time changes, after
+// which lookAgain is called.
+func (m *modelState) mayRetrain(sp *spec.Spec, active *Case, at time.Time) (why string,
+	until time.Time) {
+	mon := sp.Monitor
+	switch {
+	case active != nil:
+		return "case " + active.ID + " is active", time.Time{}
+	case m.paused && m.pauseReason != "":
 		return "the loop is paused: " + m.pauseReason, time.Time{}
-	}
-	if mon == nil {
+	case m.paused:
+		return "the loop is paused", time.Time{}
+	case mon == nil:
 		return "fairlead.yaml has no monitor", time.Time{}
+	case sp.Pipeline == nil:
+		return "fairlead.yaml has no pipeline", time.Time{}
+	case m.failures >= mon.Retrain.Failures:
+		return fmt.Sprintf("%d cases in a row failed; look at them, then `fairlead loop resume`",
+			m.failures), time.Time{}
+	case mon.Retrain.AtMost > 0 && m.retrains >= mon.Retrain.AtMost:
+		return fmt.Sprintf("the budget of %d retrainings is used up; raise monitor.retrain.at_most",
+			mon.Retrain.AtMost), time.Time{}
 	}
-	if m.failures >= mon.Retrain.Failures {
-		return fmt.Sprintf("%d cases in a row failed; look at them, then `fairlead loop resume`", m.failures), time.Time{}
-	}
-	if mon.Retrain.AtMost > 0 && m.retrains >= mon.Retrain.AtMost {
-		return fmt.Sprintf("the budget of %d retrainings is used up", mon.Retrain.AtMost), time.Time{}
-	}
-	if m.lastClosedMS > 0 {
-		if free := fairlead.FromMS(m.lastClosedMS).Add(mon.Cooldown.Duration); at.Before(free) {
-			return "the cooldown lasts until " + free.Format(time.RFC3339), free
-		}
+	if free := m.free(mon); at.Before(free) {
+		return "the cooldown lasts until " + free.Format(time.RFC3339), free
 	}
 	return "", time.Time{}
+}
+
+// free is when the cooldown ends, in stream time; the zero time when there is none.
+func (m *modelState) free(mon *spec.Monitor) time.Time {
+	if m.lastClosedMS == 0 || mon == nil {
+		return time.Time{}
+	}
+	return fairlead.FromMS(m.lastClosedMS).Add(mon.Cooldown.Duration)
 }
 
 func (s *Service) note(tx *store.Tx, p fairlead.Project, model, note string) error {
@@ -110,44 +130,54 @@ func (s *Service) note(tx *store.Tx, p fairlead.Project, model, note string) err
 	return saveModel(tx, p, model, m)
 }
 
-func (s *Service) later(tx *store.Tx, p fairlead.Project, in event.Incident, due time.Time) error {
-	payload, err := json.Marshal(in)
-	if err != nil {
-		return err
-	}
-	return s.Stream.Set(tx, p, stream.Timer{Stream: in.Endpoint, Kind: retryTimer, Key: in.Model, Due: due, Payload: payload})
+func (s *Service) setRetry(tx *store.Tx, p fairlead.Project, model, endpoint string,
+	due time.Time) error {
+	return s.Stream.Set(tx, p, stream.Timer{Stream: endpoint, Kind: retryTimer, Key: model, Due: due})
 }
 
-// setRetry looks at the case's incident again once the cooldown is over.
-func (s *Service) setRetry(tx *store.Tx, p fairlead.Project, c *Case, at time.Time) error {
-	in, err := s.Monitor.Incident(tx, p, c.Incident)
-	if err != nil || !in.Open() {
-		return err
-	}
+// lookAgain sets the timer that answers the model's open incidents once the cooldown
+// is over: what held the loop back has changed. It goes through a timer even when
+// there is no cooldown, so that what happens at this moment settles first; a
+// promotion, for one, resolves incidents.
+func (s *Service) lookAgain(tx *store.Tx, p fairlead.Project, model string) error {
 	rev, err := s.Projects.Current(tx, p)
+	if err != nil || rev.Spec.Model != model {
+		return err
+	}
+	endpoint := endpointOf(rev.Spec)
+	at, err := s.Stream.Now(tx, p, endpoint)
+	if err != nil || at.IsZero() {
+		return err
+	}
+	open, err := s.Monitor.Open(tx, p, endpoint)
+	if err != nil || len(open) == 0 {
+		return err
+	}
+	m, err := readModel(tx, p, model)
 	if err != nil {
 		return err
 	}
-	cooldown := time.Duration(0)
-	if rev.Spec.Monitor != nil {
-		cooldown = rev.Spec.Monitor.Cooldown.Duration
+	if free := m.free(rev.Spec.Monitor); free.After(at) {
+		at = free
 	}
-	return s.later(tx, p, in.Event(), at.Add(cooldown))
+	return s.setRetry(tx, p, model, endpoint, at)
 }
 
-// retryIncident runs when the timer is due: an incident that is still open is
-// answered again.
-func (s *Service) retryIncident(ctx context.Context, tx *store.Tx, p fairlead.Project, t stream.Timer) error {
-	var in event.Incident
-	if err := json.Unmarshal(t.Payload, &in); err != nil {
-		return fmt.Errorf("timer of incident: %w", err)
-	}
-	now, err := s.Monitor.Incident(tx, p, in.Incident)
-	if err != nil || !now.Open() {
+// retry runs when the timer is due: incidents that are still open and ask for a
+// retraining are answered again.
+func (s *Service) retry(ctx context.Context, tx *store.Tx, p fairlead.Project,
+	t stream.Timer) error {
+	open, err := s.Monitor.Open(tx, p, t.Stream)
+	if err != nil {
 		return err
 	}
-	if active, err := activeCase(tx, p, in.Model); err != nil || active != nil {
-		return err
+	for _, in := range open {
+		if in.Action != spec.Retrain {
+			continue
+		}
+		if err := s.retrain(ctx, tx, p, in.Event()); err != nil {
+			return err
+		}
 	}
-	return s.answer(ctx, tx, p, now.Event())
+	return nil
 }

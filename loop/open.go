@@ -7,6 +7,7 @@ import (
 
 	"github.com/fairlead-ml/fairlead"
 	"github.com/fairlead-ml/fairlead/event"
+	"github.com/fairlead-ml/fairlead/registry"
 	"github.com/fairlead-ml/fairlead/spec"
 	"github.com/fairlead-ml/fairlead/store"
 )
@@ -22,7 +23,7 @@ func (s *Service) Run(ctx context.Context, p fairlead.Project) (c *Case, err err
 		if rev.Spec.Pipeline == nil {
 			return fairlead.Errorf(fairlead.Precondition, "%s has no pipeline to run", spec.FileName)
 		}
-		c = s.newCase(rev, ByUser)
+		c = s.newCase(rev, ByUser, "a person asked for it")
 		c.Search = true
 		return s.open(ctx, tx, p, c)
 	})
@@ -30,26 +31,28 @@ func (s *Service) Run(ctx context.Context, p fairlead.Project) (c *Case, err err
 }
 
 // Candidate makes a version the candidate and opens the case that packages, gates
-// and releases it.
-func (s *Service) Candidate(ctx context.Context, p fairlead.Project, model string, version int64) (c *Case, err error) {
+// and releases it. A version that has an open case keeps that; one that is live
+// gets a case that is closed as unchanged.
+func (s *Service) Candidate(ctx context.Context, p fairlead.Project, model string,
+	version int64) (c *Case, err error) {
 	err = s.DB.Write(ctx, store.Control, func(tx *store.Tx) error {
 		rev, err := s.Projects.Current(tx, p)
 		if err != nil {
 			return err
 		}
 		if rev.Spec.Model != model {
-			return fairlead.Errorf(fairlead.Precondition, "%s is about model %q, not %q", spec.FileName, rev.Spec.Model, model)
+			return fairlead.Errorf(fairlead.Precondition,
+				"%s is about model %q, not %q", spec.FileName, rev.Spec.Model, model)
 		}
 		v, err := s.Registry.Version(tx, p, model, version)
 		if err != nil {
 			return err
 		}
 		if v.Retired() {
-			return fairlead.Errorf(fairlead.Gone, "version %d of %s is retired; release another one", version, model)
+			return fairlead.Errorf(fairlead.Gone,
+				"version %d of %s is retired; release another one", version, model)
 		}
-		c = s.newCase(rev, ByCandidate)
-		c.Version = version
-		if err := s.open(ctx, tx, p, c); err != nil {
+		if c, err = s.consider(ctx, tx, p, rev, version); err != nil || c.State == Closed {
 			return err
 		}
 		return s.Registry.SetAlias(ctx, tx, p, model, CandidateAlias, version)
@@ -57,21 +60,50 @@ func (s *Service) Candidate(ctx context.Context, p fairlead.Project, model strin
 	return c, err
 }
 
-func (s *Service) newCase(rev *spec.Revision, cause string) *Case {
+// consider opens the case of a candidate that somebody brought, or returns the open
+// one that it has.
+func (s *Service) consider(ctx context.Context, tx *store.Tx, p fairlead.Project,
+	rev *spec.Revision, version int64) (*Case, error) {
+	c, err := openCase(tx, p, rev.Spec.Model, version)
+	if err != nil || c != nil {
+		return c, err
+	}
+	c = s.newCase(rev, ByCandidate, fmt.Sprintf("version %d was made the candidate", version))
+	c.Version = version
+	live, err := s.Registry.Alias(tx, p, c.Model, registry.LiveAlias)
+	if err != nil {
+		return nil, err
+	}
+	if live == version {
+		at, err := s.now(tx, p, c)
+		if err != nil {
+			return nil, err
+		}
+		c.OpenedAt = at
+		return c, s.end(ctx, tx, p, c, Unchanged, fmt.Sprintf("version %d is live already", version), at)
+	}
+	return c, s.open(ctx, tx, p, c)
+}
+
+func (s *Service) newCase(rev *spec.Revision, cause, reason string) *Case {
 	return &Case{
 		ID: fairlead.NewID("ca", s.Clock.Now()), Model: rev.Spec.Model, Cause: cause,
-		SpecRev: rev.N, Commit: rev.Commit,
+		SpecRev: rev.N, Commit: rev.Commit, Reason: reason,
 	}
 }
 
 // open starts the case, or lets it wait behind the model's active one. Of the
-// candidates that wait, the newest replaces the others.
-func (s *Service) open(ctx context.Context, tx *store.Tx, p fairlead.Project, c *Case) error {
-	at, err := s.now(tx, p, c.Model)
-	if err != nil {
+// candidates that wait, the newest replaces the others. A version is held from
+// here on, so that it cannot vanish on its way.
+func (s *Service) open(ctx context.Context, tx *store.Tx, p fairlead.Project, c *Case) (err error) {
+	if c.OpenedAt, err = s.now(tx, p, c); err != nil {
 		return err
 	}
-	c.OpenedAt = at
+	if c.Version != 0 {
+		if err := s.hold(tx, p, c); err != nil {
+			return err
+		}
+	}
 	active, err := activeCase(tx, p, c.Model)
 	if err != nil {
 		return err
@@ -84,8 +116,14 @@ func (s *Service) open(ctx context.Context, tx *store.Tx, p fairlead.Project, c 
 			return err
 		}
 	}
-	c.State, c.Reason = Waiting, "case "+active.ID+" is active"
+	c.State = Waiting
+	c.Reason += "; it waits for case " + active.ID
 	return s.advance(ctx, tx, p, c)
+}
+
+func (s *Service) hold(tx *store.Tx, p fairlead.Project, c *Case) error {
+	return s.Registry.Hold(tx, p, c.Model, c.Version,
+		registry.Holder{Kind: "case", ID: c.ID, Reason: "is being judged"})
 }
 
 func (s *Service) supersede(ctx context.Context, tx *store.Tx, p fairlead.Project, by *Case) error {
@@ -94,96 +132,136 @@ func (s *Service) supersede(ctx context.Context, tx *store.Tx, p fairlead.Projec
 		return err
 	}
 	for _, c := range waiting {
-		if c.Cause == ByCandidate {
-			c.State, c.Outcome, c.ClosedAt = Closed, Superseded, by.OpenedAt
-			c.Reason = fmt.Sprintf("version %d became the candidate", by.Version)
-			if err := s.advance(ctx, tx, p, c); err != nil {
-				return err
-			}
+		if c.Cause != ByCandidate {
+			continue
+		}
+		why := fmt.Sprintf("version %d became the candidate", by.Version)
+		if err := s.end(ctx, tx, p, c, Superseded, why, by.OpenedAt); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
 // begin sets the case to work: its data is collected as of now.
-func (s *Service) begin(ctx context.Context, tx *store.Tx, p fairlead.Project, c *Case) error {
-	at, err := s.now(tx, p, c.Model)
-	if err != nil {
+func (s *Service) begin(ctx context.Context, tx *store.Tx, p fairlead.Project, c *Case) (err error) {
+	if c.OpenedAt, err = s.now(tx, p, c); err != nil {
 		return err
 	}
-	c.OpenedAt, c.State, c.Reason = at, Collecting, ""
+	if c.State == Waiting {
+		c.Reason = "its turn has come"
+	}
+	c.State = Collecting
 	if err := s.advance(ctx, tx, p, c); err != nil {
 		return err
 	}
 	return s.enqueueCollect(tx, p, c)
 }
 
-// close ends the case, counts it, and begins the next one that waits. An incident
-// that is still open is looked at again after the cooldown.
-func (s *Service) close(ctx context.Context, tx *store.Tx, p fairlead.Project, c *Case, outcome, reason string) error {
-	at, err := s.now(tx, p, c.Model)
+// end stores a case as closed, and lets go of its version.
+func (s *Service) end(ctx context.Context, tx *store.Tx, p fairlead.Project, c *Case, outcome,
+	reason string, at time.Time) error {
+	if c.Version != 0 {
+		if err := s.Registry.Unhold(tx, p, c.Model, c.Version, "case", c.ID); err != nil {
+			return err
+		}
+	}
+	c.State, c.Outcome, c.Reason, c.ClosedAt = Closed, outcome, reason, at
+	return s.advance(ctx, tx, p, c)
+}
+
+// close ends the active case, counts it, and begins the next one that waits. Then,
+// or when none waits, incidents that are still open are looked at again after the
+// cooldown.
+func (s *Service) close(ctx context.Context, tx *store.Tx, p fairlead.Project, c *Case, outcome,
+	reason string) error {
+	at, err := s.now(tx, p, c)
 	if err != nil {
 		return err
 	}
-	c.State, c.Outcome, c.Reason, c.ClosedAt = Closed, outcome, reason, at
-	if err := s.advance(ctx, tx, p, c); err != nil {
+	if err := s.end(ctx, tx, p, c, outcome, reason, at); err != nil {
 		return err
 	}
+	if err := s.count(tx, p, c); err != nil {
+		return err
+	}
+	waiting, err := waitingCases(tx, p, c.Model)
+	if err != nil {
+		return err
+	}
+	if len(waiting) > 0 {
+		return s.begin(ctx, tx, p, waiting[0])
+	}
+	return s.lookAgain(tx, p, c.Model)
+}
+
+// count remembers the end of a case: when, for the cooldown, and whether it is one
+// more failure of the loop's own in a row. The cases of people say nothing about
+// that, unless they succeed.
+func (s *Service) count(tx *store.Tx, p fairlead.Project, c *Case) error {
 	m, err := readModel(tx, p, c.Model)
 	if err != nil {
 		return err
 	}
-	if outcome == Failed && c.Cause == ByIncident {
+	switch {
+	case c.Cause == ByIncident && c.Outcome == Failed:
 		m.failures++
-	} else {
+	case c.Cause == ByIncident || c.Outcome == Promoted:
 		m.failures = 0
 	}
-	if m.lastClosedMS, err = s.cooldownFrom(tx, p, c.Model); err != nil {
+	rev, err := s.Projects.Revision(tx, p, c.SpecRev)
+	if err != nil {
 		return err
 	}
-	if err := saveModel(tx, p, c.Model, m); err != nil {
+	// Zero for a stream that has not begun, whose first time may be any.
+	at, err := s.Stream.Now(tx, p, endpointOf(rev.Spec))
+	if err != nil {
 		return err
 	}
-	if c.Incident != "" && outcome != Promoted {
-		if err := s.setRetry(tx, p, c, at); err != nil {
+	m.lastClosedMS = fairlead.MS(at)
+	return saveModel(tx, p, c.Model, m)
+}
+
+// Pause stops the loop from opening cases for the model by itself; cases of people
+// and candidates go on. Resume with paused false: the failures so far are forgiven,
+// since a person has looked, and open incidents are looked at again.
+func (s *Service) Pause(ctx context.Context, p fairlead.Project, model string, paused bool,
+	reason string) error {
+	return s.DB.Write(ctx, store.Control, func(tx *store.Tx) error {
+		rev, err := s.current(tx, p, model)
+		if err != nil {
 			return err
 		}
-	}
-	waiting, err := waitingCases(tx, p, c.Model)
-	if err != nil || len(waiting) == 0 {
-		return err
-	}
-	return s.begin(ctx, tx, p, waiting[0])
-}
-
-// cooldownFrom is the stream time at which a cooldown begins; 0 for a stream that
-// has not begun, whose first time may be any.
-func (s *Service) cooldownFrom(tx *store.Tx, p fairlead.Project, model string) (int64, error) {
-	rev, err := s.Projects.Current(tx, p)
-	if err != nil {
-		return 0, err
-	}
-	at, err := s.Stream.Now(tx, p, endpoint(model, rev.Spec))
-	return fairlead.MS(at), err
-}
-
-// Pause stops the loop from opening cases for the model by itself; cases of
-// people and candidates go on. Resume with paused false.
-func (s *Service) Pause(ctx context.Context, p fairlead.Project, model string, paused bool, reason string) error {
-	return s.DB.Write(ctx, store.Control, func(tx *store.Tx) error {
 		m, err := readModel(tx, p, model)
 		if err != nil {
 			return err
 		}
 		m.paused, m.pauseReason = paused, reason
 		if !paused {
-			m.failures = 0 // a person has looked
+			m.pauseReason, m.failures = "", 0
 		}
 		if err := saveModel(tx, p, model, m); err != nil {
 			return err
 		}
-		_, err = s.Ledger.Append(ctx, tx, p, "model/"+model, time.Time{},
+		at, err := s.Stream.NowOrWall(tx, p, endpointOf(rev.Spec))
+		if err != nil {
+			return err
+		}
+		_, err = s.Ledger.Append(ctx, tx, p, "model/"+model, at,
 			event.LoopPaused{Model: model, Paused: paused, Reason: reason})
-		return err
+		if err != nil || paused {
+			return err
+		}
+		return s.lookAgain(tx, p, model)
 	})
+}
+
+// current returns the project's file, which must be about the model.
+func (s *Service) current(tx *store.Tx, p fairlead.Project, model string) (*spec.Revision, error) {
+	rev, err := s.Projects.Current(tx, p)
+	if err == nil && rev.Spec.Model != model {
+		return nil, fairlead.Errorf(fairlead.NotFound, "there is no loop for model %q: %s is about %q",
+			model, spec.FileName, rev.Spec.Model)
+	}
+	return rev, err
 }

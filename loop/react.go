@@ -11,11 +11,12 @@ import (
 	"github.com/fairlead-ml/fairlead/ledger"
 	"github.com/fairlead-ml/fairlead/registry"
 	"github.com/fairlead-ml/fairlead/release"
+	"github.com/fairlead-ml/fairlead/spec"
 	"github.com/fairlead-ml/fairlead/store"
 )
 
 // CandidateAlias is the alias that opens a case for a version.
-const CandidateAlias = "candidate"
+const CandidateAlias = registry.CandidateAlias
 
 // react moves cases by the events of the stages.
 func (s *Service) react(ctx context.Context, tx *store.Tx, r *ledger.Record) error {
@@ -31,41 +32,73 @@ func (s *Service) react(ctx context.Context, tx *store.Tx, r *ledger.Record) err
 		return s.conditioned(ctx, tx, p, r)
 	case event.GateDecidedType:
 		return s.decided(ctx, tx, p, r)
+	case event.RolloutSteppedType, event.RolloutAskedType:
+		return s.rollingOut(ctx, tx, p, r)
 	case event.RolloutFinishedType:
 		return s.rolledOut(ctx, tx, p, r)
+	case event.ProjectAppliedType:
+		return s.applied(tx, p)
 	}
 	return nil
 }
 
-// aliasMoved opens a case for a version that became the candidate, unless the
-// active case made it itself.
-func (s *Service) aliasMoved(ctx context.Context, tx *store.Tx, p fairlead.Project, r *ledger.Record) error {
-	var a event.AliasMoved
-	if err := r.Decode(&a); err != nil || a.Alias != CandidateAlias || a.To == 0 {
+// applied looks at open incidents again: the new file may allow what the one before
+// did not.
+func (s *Service) applied(tx *store.Tx, p fairlead.Project) error {
+	rev, err := s.Projects.Current(tx, p)
+	if err != nil {
 		return err
 	}
-	known, err := caseOfVersion(tx, p, a.Model, a.To)
-	if err != nil || known {
+	return s.lookAgain(tx, p, rev.Spec.Model)
+}
+
+// aliasMoved opens a case for a version that somebody made the candidate; a version
+// that the loop named has its case. An alias that has moved on meanwhile has a later
+// event, and is judged then.
+func (s *Service) aliasMoved(ctx context.Context, tx *store.Tx, p fairlead.Project,
+	r *ledger.Record) error {
+	var a event.AliasMoved
+	if err := r.Decode(&a); err != nil || a.Alias != CandidateAlias || a.To == 0 ||
+		r.Actor == fairlead.System(subscriber).String() {
 		return err
+	}
+	now, err := s.Registry.Alias(tx, p, a.Model, CandidateAlias)
+	if err != nil || now != a.To {
+		return err
+	}
+	open, err := openCase(tx, p, a.Model, a.To)
+	if err != nil || open != nil {
+		return err
+	}
+	name := fmt.Sprintf("version %d is the candidate, but ", a.To)
+	v, err := s.Registry.Version(tx, p, a.Model, a.To)
+	if fairlead.Is(err, fairlead.NotFound) {
+		return nil // deleted meanwhile
+	}
+	if err != nil {
+		return err
+	}
+	if v.Retired() {
+		return s.note(tx, p, a.Model, name+"it is retired")
 	}
 	rev, err := s.Projects.Current(tx, p)
 	if fairlead.Is(err, fairlead.NotFound) {
-		return s.note(tx, p, a.Model, fmt.Sprintf(
-			"version %d is the candidate, but project %s has no fairlead.yaml that says what follows", a.To, p.Name))
+		return s.note(tx, p, a.Model, name+"project "+p.Name+" has no fairlead.yaml that says what follows")
 	}
 	if err != nil {
 		return err
 	}
 	if rev.Spec.Model != a.Model {
-		return s.note(tx, p, a.Model, fmt.Sprintf("version %d is the candidate, but fairlead.yaml is about model %q", a.To, rev.Spec.Model))
+		return s.note(tx, p, a.Model, fmt.Sprintf("%sfairlead.yaml is about model %q", name, rev.Spec.Model))
 	}
-	c := s.newCase(rev, ByCandidate)
-	c.Version = a.To
-	return s.open(ctx, tx, p, c)
+	_, err = s.consider(ctx, tx, p, rev, a.To)
+	return err
 }
 
-// trained takes the pipeline's winner to packaging.
-func (s *Service) trained(ctx context.Context, tx *store.Tx, p fairlead.Project, r *ledger.Record) error {
+// trained takes the pipeline's winner to packaging. A pipeline that was answered
+// from the cache may name a version that it made before.
+func (s *Service) trained(ctx context.Context, tx *store.Tx, p fairlead.Project,
+	r *ledger.Record) error {
 	var f event.PipelineRunFinished
 	if err := r.Decode(&f); err != nil || f.Case == "" {
 		return err
@@ -77,33 +110,42 @@ func (s *Service) trained(ctx context.Context, tx *store.Tx, p fairlead.Project,
 	if f.Version == 0 {
 		return s.close(ctx, tx, p, c, Failed, "pipeline run "+f.Pipeline+" "+f.State+": "+f.Reason)
 	}
+	live, err := s.Registry.Alias(tx, p, c.Model, registry.LiveAlias)
+	if err != nil {
+		return err
+	}
 	c.Version = f.Version
-	return s.pack(ctx, tx, p, c, true)
+	if live == f.Version {
+		return s.close(ctx, tx, p, c, Unchanged,
+			fmt.Sprintf("the pipeline made version %d again, and that is live", live))
+	}
+	c.Reason = fmt.Sprintf("version %d won: %s", f.Version, f.Reason)
+	return s.pack(ctx, tx, p, c)
 }
 
-// pack asks for the version's package and reference. A version of our own becomes
-// the candidate with it.
-func (s *Service) pack(ctx context.Context, tx *store.Tx, p fairlead.Project, c *Case, name bool) error {
+// pack asks for the version's package and reference, and makes it the candidate.
+func (s *Service) pack(ctx context.Context, tx *store.Tx, p fairlead.Project, c *Case) error {
 	c.State = Packaging
 	if err := s.advance(ctx, tx, p, c); err != nil {
 		return err
 	}
-	if name {
+	if err := s.hold(tx, p, c); err != nil {
+		return err
+	}
+	if c.PipelineRun != "" {
 		if err := s.Registry.SetAlias(ctx, tx, p, c.Model, CandidateAlias, c.Version); err != nil {
 			return err
 		}
 	}
-	if err := s.Registry.Hold(tx, p, c.Model, c.Version, registry.Holder{Kind: "case", ID: c.ID, Reason: "is being judged"}); err != nil {
-		return err
-	}
-	if err := s.Packaging.Request(tx, p, c.Model, c.Version, c.Holdout); err != nil {
+	if err := s.Package(tx, p, c.Model, c.Version, c.Holdout); err != nil {
 		return err
 	}
 	return s.packed(ctx, tx, p, c) // a version that was packaged before has no event to come
 }
 
 // conditioned looks whether the version that a case packages is ready.
-func (s *Service) conditioned(ctx context.Context, tx *store.Tx, p fairlead.Project, r *ledger.Record) error {
+func (s *Service) conditioned(ctx context.Context, tx *store.Tx, p fairlead.Project,
+	r *ledger.Record) error {
 	var e event.ModelVersionCondition
 	if err := r.Decode(&e); err != nil {
 		return err
@@ -124,7 +166,7 @@ func (s *Service) packed(ctx context.Context, tx *store.Tx, p fairlead.Project, 
 		}
 		switch cond.Status {
 		case registry.False:
-			return s.settle(ctx, tx, p, c, Failed, fmt.Sprintf("version %d: %s", c.Version, cond.Reason))
+			return s.close(ctx, tx, p, c, Failed, fmt.Sprintf("version %d: %s", c.Version, cond.Reason))
 		case registry.True:
 		default:
 			return nil
@@ -134,7 +176,10 @@ func (s *Service) packed(ctx context.Context, tx *store.Tx, p fairlead.Project, 
 	if err != nil {
 		return err
 	}
-	c.State = Gating
+	c.State, c.Reason = Gating, "there is no live version to compare with"
+	if live != 0 {
+		c.Reason = fmt.Sprintf("compared with version %d, which is live", live)
+	}
 	if err := s.advance(ctx, tx, p, c); err != nil {
 		return err
 	}
@@ -145,7 +190,8 @@ func (s *Service) packed(ctx context.Context, tx *store.Tx, p fairlead.Project, 
 }
 
 // decided releases what passed the gate.
-func (s *Service) decided(ctx context.Context, tx *store.Tx, p fairlead.Project, r *ledger.Record) error {
+func (s *Service) decided(ctx context.Context, tx *store.Tx, p fairlead.Project,
+	r *ledger.Record) error {
 	var d event.GateDecided
 	if err := r.Decode(&d); err != nil || d.Case == "" {
 		return err
@@ -155,58 +201,103 @@ func (s *Service) decided(ctx context.Context, tx *store.Tx, p fairlead.Project,
 		return err
 	}
 	c.Decision = d.Decision
-	if d.Result == gate.Undecided {
-		return s.settle(ctx, tx, p, c, Failed, d.Reason)
+	switch d.Result {
+	case gate.Passed:
+		c.State = Releasing
+		return s.release(ctx, tx, p, c)
+	case gate.Undecided:
+		return s.close(ctx, tx, p, c, Failed, d.Reason)
 	}
-	if d.Result != gate.Passed {
-		return s.settle(ctx, tx, p, c, Stopped, "the gate stopped it: "+strings.Join(d.Failed, ", "))
-	}
-	c.State = Releasing
-	return s.release(ctx, tx, p, c)
+	return s.close(ctx, tx, p, c, Stopped, "the gate stopped it: "+strings.Join(d.Failed, ", "))
 }
 
-// release starts the rollout to the case's present environment.
+// release starts the rollout to the case's next environment where its version is
+// not live already.
 func (s *Service) release(ctx context.Context, tx *store.Tx, p fairlead.Project, c *Case) error {
 	rev, err := s.Projects.Revision(tx, p, c.SpecRev)
 	if err != nil {
 		return err
 	}
-	if c.Environment >= len(rev.Spec.Release) {
-		return s.settle(ctx, tx, p, c, Promoted, "released to every environment")
+	if len(rev.Spec.Release) == 0 {
+		return s.close(ctx, tx, p, c, Promoted,
+			"it passed the gate; fairlead.yaml names no environment to release it to")
 	}
-	c.Rollout, err = s.Release.Start(ctx, tx, p, release.Start{
-		Environment: rev.Spec.Release[c.Environment], Model: c.Model, Version: c.Version, Case: c.ID,
+	for ; c.Environment < len(rev.Spec.Release); c.Environment++ {
+		env := rev.Spec.Release[c.Environment]
+		there, err := s.liveAt(tx, p, c, env)
+		if err != nil {
+			return err
+		}
+		if !there {
+			return s.startRollout(ctx, tx, p, c, env)
+		}
+	}
+	return s.close(ctx, tx, p, c, Promoted, "released to every environment")
+}
+
+// liveAt reports whether the case's version is live in the environment.
+func (s *Service) liveAt(tx *store.Tx, p fairlead.Project, c *Case, env spec.Environment) (bool,
+	error) {
+	a, err := s.Release.Assignment(tx, p, release.EndpointName(c.Model, env.Name))
+	if fairlead.Is(err, fairlead.NotFound) {
+		return false, nil
+	}
+	return err == nil && a.Version(release.RoleLive) == c.Version, err
+}
+
+func (s *Service) startRollout(ctx context.Context, tx *store.Tx, p fairlead.Project, c *Case,
+	env spec.Environment) error {
+	id, err := s.Release.Start(ctx, tx, p, release.Start{
+		Environment: env, Model: c.Model, Version: c.Version, Case: c.ID,
 	})
 	if err != nil && fairlead.CodeOf(err) != fairlead.Internal {
-		return s.settle(ctx, tx, p, c, Failed, "cannot be released: "+fairlead.MessageOf(err))
+		return s.close(ctx, tx, p, c, Failed, "cannot be released: "+fairlead.MessageOf(err))
 	}
 	if err != nil {
 		return err
+	}
+	c.Rollout, c.Reason = id, fmt.Sprintf("to %s, by %s", env.Name, env.Strategy)
+	return s.advance(ctx, tx, p, c)
+}
+
+// ofRollout returns the case that waits for the rollout of an event, or nil.
+func (s *Service) ofRollout(tx *store.Tx, p fairlead.Project, r *ledger.Record) (*Case,
+	event.Rollout, error) {
+	var f event.Rollout
+	if err := r.Decode(&f); err != nil || f.Case == "" {
+		return nil, f, err
+	}
+	c, err := readCase(tx, p, f.Case)
+	if err != nil || c.State != Releasing || c.Rollout != f.Rollout {
+		return nil, f, err
+	}
+	return c, f, nil
+}
+
+// rollingOut tells of the case how far its rollout is, and that it needs a human.
+func (s *Service) rollingOut(ctx context.Context, tx *store.Tx, p fairlead.Project,
+	r *ledger.Record) error {
+	c, f, err := s.ofRollout(tx, p, r)
+	if err != nil || c == nil {
+		return err
+	}
+	c.Reason = fmt.Sprintf("to %s, by %s: %g%% of the requests", f.Environment, f.Strategy, f.Percent)
+	if r.Type == event.RolloutAskedType {
+		c.Reason = "it asks a human: " + f.Reason
 	}
 	return s.advance(ctx, tx, p, c)
 }
 
 // rolledOut takes the case to its next environment, or closes it.
-func (s *Service) rolledOut(ctx context.Context, tx *store.Tx, p fairlead.Project, r *ledger.Record) error {
-	var f event.Rollout
-	if err := r.Decode(&f); err != nil || f.Case == "" {
-		return err
-	}
-	c, err := readCase(tx, p, f.Case)
-	if err != nil || c.State != Releasing || c.Rollout != f.Rollout {
+func (s *Service) rolledOut(ctx context.Context, tx *store.Tx, p fairlead.Project,
+	r *ledger.Record) error {
+	c, f, err := s.ofRollout(tx, p, r)
+	if err != nil || c == nil {
 		return err
 	}
 	if f.Outcome != release.Promoted {
-		return s.settle(ctx, tx, p, c, RolledBack, f.Reason)
+		return s.close(ctx, tx, p, c, RolledBack, f.Reason)
 	}
 	c.Environment++
 	return s.release(ctx, tx, p, c)
-}
-
-// settle closes a case that has a version, and lets go of it.
-func (s *Service) settle(ctx context.Context, tx *store.Tx, p fairlead.Project, c *Case, outcome, reason string) error {
-	if err := s.Registry.Unhold(tx, p, c.Model, c.Version, "case", c.ID); err != nil {
-		return err
-	}
-	return s.close(ctx, tx, p, c, outcome, reason)
 }

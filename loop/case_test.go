@@ -1,0 +1,194 @@
+package loop_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/fairlead-ml/fairlead/loop"
+	"github.com/fairlead-ml/fairlead/spec"
+	"github.com/fairlead-ml/fairlead/store"
+)
+
+var good = stub{Bias: 0, Offline: 1}
+
+func TestRun_GoesTheWholeWay(t *testing.T) {
+	w := newWorld(t, replace)
+	c := w.run(good)
+	if c.Outcome != loop.Promoted || c.Version != 1 || w.live() != 1 || w.heldByCase(1) {
+		t.Fatalf("case %+v", c)
+	}
+	states, reason := w.steps(c.ID)
+	want := []string{"collecting", "training", "packaging", "gating", "releasing", "closed"}
+	if !slices.Equal(states, want) || reason != "released to every environment" {
+		t.Errorf("states %v: %s", states, reason)
+	}
+	if c.Inputs["history"].N != 2 || c.Inputs["recent"].N != 1 || c.Holdout.N != 1 || !c.Search ||
+		c.Commit != w.commit { // history is what the holdout left of it
+		t.Errorf("case %+v", c)
+	}
+	w.wantLine("case " + c.ID + " by user, with version 1: promoted, released to every environment")
+}
+
+// What ends a case early, and why.
+func TestCase_ClosesWithTheReason(t *testing.T) {
+	for name, c := range map[string]struct {
+		prepare func(w *world)
+		story   string
+		reason  string
+	}{
+		"the pipeline fails": {func(w *world) {
+			w.trainFails = "step train failed: exit status 1"
+			w.run(good)
+		}, "user 0 failed", "failed: step train failed: exit status 1"},
+		"it cannot be packaged": {func(w *world) {
+			w.packFails = "it cannot be packaged: no signature"
+			w.run(good)
+		}, "user 1 failed", "version 1: it cannot be packaged: no signature"},
+		"the gate stops it": {func(w *world) { w.run(stub{Offline: 500}) },
+			"user 1 stopped", "the gate stopped it: good-enough"},
+		"a file of its data is missing": {func(w *world) {
+			w.applyCommit(map[string]string{spec.FileName: head + replace})
+			w.run(good)
+		}, "user 0 failed", `data history: no file of commit`},
+		"a candidate of a colleague": {func(w *world) { w.colleague(good, true) },
+			"candidate 1 promoted", "released to every environment"},
+		"a bad candidate of a colleague": {func(w *world) { w.run(good); w.colleague(stub{Offline: 2}, true) },
+			"user 1 promoted, candidate 2 stopped", "the gate stopped it: better-than-live"},
+		"the live version again": {func(w *world) {
+			w.run(good)
+			w.colleague(good, true)
+			w.settle()
+			w.alias(1)
+			w.settle()
+			w.alias(2)
+		}, "user 1 promoted, candidate 2 promoted, candidate 1 promoted, candidate 2 promoted",
+			"released to every environment"},
+		"a candidate that is live": {func(w *world) { w.colleague(good, true); w.settle(); w.candidate(1) },
+			"candidate 1 promoted, candidate 1 unchanged", "version 1 is live already"},
+		"the pipeline makes the live version again": {func(w *world) {
+			w.run(good)
+			w.again = 1
+			w.run(good)
+		}, "user 1 promoted, user 1 unchanged", "the pipeline made version 1 again, and that is live"},
+		"the pipeline makes an older version again": {func(w *world) {
+			w.run(good)
+			w.run(stub{Offline: 2})
+			w.again = 2
+			w.run(good)
+		}, "user 1 promoted, user 2 stopped, user 2 stopped", "the gate stopped it: better-than-live"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, replace)
+			c.prepare(w)
+			w.settle()
+			w.wantStory(c.story)
+			last := w.explain().Recent[0]
+			if !strings.Contains(last.Reason, c.reason) || last.Version != 0 && w.heldByCase(last.Version) {
+				t.Errorf("case %+v, want %s", last, c.reason)
+			}
+			if _, said := w.steps(last.ID); said != last.Reason {
+				t.Errorf("the event says %q", said)
+			}
+			w.wantLine(c.reason)
+			w.wantLine("No case is active.")
+		})
+	}
+}
+
+func (w *world) candidate(n int64) *loop.Case {
+	w.t.Helper()
+	c, err := w.loop.Candidate(w.t.Context(), w.p, model, n)
+	w.must(err)
+	return c
+}
+
+// A model has one active case. Of the candidates that wait, the newest counts.
+func TestCandidates_WaitAndAreSuperseded(t *testing.T) {
+	w := newWorld(t, replace)
+	w.run(good)
+	w.slow = make(chan struct{})
+	w.next = good
+	first, err := w.loop.Run(t.Context(), w.p)
+	w.must(err)
+	for range 3 { // versions 2, 3 and 4, the last two at the same moment
+		w.colleague(good, false)
+	}
+	w.candidate(2)
+	waiting := w.candidate(3)
+	if again := w.candidate(3); again.ID != waiting.ID {
+		t.Errorf("a candidate that waits got another case")
+	}
+	w.wantLine("Waiting: case " + waiting.ID + ", with version 3: version 3 was made the candidate; it waits for case " + first.ID)
+	if !w.heldByCase(3) || w.heldByCase(2) {
+		t.Error("what waits is not held, or what was superseded is")
+	}
+	w.do(func(ctx context.Context, tx *store.Tx) error { // the alias has moved on when the first is seen
+		return errors.Join(w.models.SetAlias(ctx, tx, w.p, model, loop.CandidateAlias, 2),
+			w.models.SetAlias(ctx, tx, w.p, model, loop.CandidateAlias, 4))
+	})
+	close(w.slow)
+	w.settle()
+	w.wantStory("user 1 promoted, user 5 promoted, candidate 2 superseded, candidate 3 superseded, candidate 4 promoted")
+}
+
+func TestCase_PassesItsEnvironmentsInTurn(t *testing.T) {
+	w := newWorld(t, both)
+	c := w.run(good)
+	w.advance(day0)
+	if c.Outcome != loop.Promoted {
+		t.Fatalf("first release %+v", c)
+	}
+	c = w.run(stub{Bias: 20, Offline: 1})
+	if c.State != loop.Releasing || c.Reason != "to production, by canary" {
+		t.Fatalf("case %+v", c)
+	}
+	w.wantLine("canary of version 2 to production at 100%, 0 labels so far")
+	w.ask(day0, day(4), 20)
+	w.wantStory("user 1 promoted, user 2 promoted")
+	// Back on staging only: what is live there already is not released there again.
+	w.alias(1)
+	w.settle()
+	w.ask(day(4), day(9), 20)
+	w.wantStory("user 1 promoted, user 2 promoted, candidate 1 rolledback")
+	w.alias(2)
+	w.settle()
+	w.alias(1)
+	w.settle()
+	w.wantStory("user 1 promoted, user 2 promoted, candidate 1 rolledback, candidate 2 unchanged, candidate 1 releasing")
+	if c := w.explain().Active; c == nil || c.Reason != "to production, by canary" {
+		t.Errorf("active %+v", c)
+	}
+}
+
+func TestCanary_IsRolledBackByLiveEvidence(t *testing.T) {
+	w := newWorld(t, canary)
+	w.run(good)
+	w.advance(day0)
+	n := w.colleague(stub{Bias: 20, Offline: 0.1}, true) // shines offline
+	w.settle()
+	w.ask(day0, day(7), 1)
+	w.wantStory("user 1 promoted, candidate 2 rolledback")
+	if w.live() != 1 || w.heldByCase(n) {
+		t.Error("the version that was rolled back is live or held")
+	}
+	w.wantLine("rolledback, version 2 is worse than version 1")
+}
+
+func TestCase_WhoseReleaseNeedsAHumanSaysSo(t *testing.T) {
+	w := newWorld(t, canary)
+	w.run(good)
+	w.advance(day0)
+	c := w.run(good)
+	w.advance(day(6)) // nobody asks, so there is no evidence
+	c = w.get(c.ID)
+	if c.State != loop.Releasing || !strings.HasPrefix(c.Reason, "it asks a human: 0 of 24 labels") {
+		t.Fatalf("case %+v", c)
+	}
+	w.wantLine("it needs a human: promote or roll back rollout " + c.Rollout)
+	if _, said := w.steps(c.ID); said != c.Reason {
+		t.Errorf("the event says %q", said)
+	}
+}
