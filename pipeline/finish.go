@@ -6,6 +6,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/fairlead-ml/fairlead"
 	"github.com/fairlead-ml/fairlead/blob"
 	"github.com/fairlead-ml/fairlead/data"
 	"github.com/fairlead-ml/fairlead/registry"
@@ -125,9 +126,20 @@ func (d *driver) modelFiles(ctx context.Context) ([]blob.Entry, error) {
 	return files, err
 }
 
-// register makes a logged model and a version of the candidate.
+// register makes a logged model and a version of the candidate. A candidate whose
+// step was answered from the cache, and that an earlier run registered, is that
+// version again.
 func (d *driver) register(ctx context.Context, tx *store.Tx, files []blob.Entry) error {
 	_, row := d.modelStep()
+	before, err := d.registeredBefore(tx, row)
+	if err != nil {
+		return err
+	}
+	if before != 0 {
+		d.run.Version = before
+		d.run.Reason = fmt.Sprintf("%s; nothing has changed since version %d", d.verdict().reason, before)
+		return nil
+	}
 	made := d.parts[row.Try]
 	winner := d.parts[d.run.Winner]
 	lm, err := d.Tracking.CreateLoggedModel(ctx, tx, d.p, tracking.NewLoggedModel{
@@ -156,6 +168,23 @@ func (d *driver) register(ctx context.Context, tx *store.Tx, files []blob.Entry)
 		d.run.Version = v.N
 	}
 	return err
+}
+
+// registeredBefore returns the newest version that an earlier run made of the same
+// step with the same key; 0 when there is none, or it is retired or deleted.
+func (d *driver) registeredBefore(tx *store.Tx, row *Step) (int64, error) {
+	if row.State != Cached {
+		return 0, nil
+	}
+	n, err := versionOfKey(tx, d.p, d.run, row)
+	if err != nil || n == 0 {
+		return 0, err
+	}
+	v, err := d.Registry.Version(tx, d.p, d.run.Model, n)
+	if fairlead.Is(err, fairlead.NotFound) || err == nil && v.Retired() {
+		return 0, nil
+	}
+	return n, err
 }
 
 // loggedName is a model's name without what a logged model's may not have.

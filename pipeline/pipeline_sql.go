@@ -193,6 +193,18 @@ func stepBefore(tx *store.Tx, p fairlead.Project, r *Run, step *Step) (*Step, er
 		step.Name, p.K, r.Model, r.k, step.Try))
 }
 
+// versionOfKey returns the newest version that an earlier run of the model registered
+// from a step like this one: the same key in the same part, the winner's try, the
+// shared steps or the refit. 0 when there is none.
+func versionOfKey(tx *store.Tx, p fairlead.Project, r *Run, step *Step) (n int64, err error) {
+	err = tx.QueryRow(`select coalesce(max(r.version), 0) from pipeline_run r
+		join pipeline_step s on s.run_k = r.k
+		where r.project_k = ? and r.model = ? and r.k < ? and r.version > 0 and s.name = ?
+		and s.cache_key = ? and case when ? > 0 then s.n = r.winner else s.n = ? end`,
+		p.K, r.Model, r.k, step.Name, step.Key, step.Try, step.Try).Scan(&n)
+	return n, err
+}
+
 func runByK(tx *store.Tx, p fairlead.Project, k int64) (*Run, error) {
 	return scanRun(tx.QueryRow("select "+runColumns+
 		" from pipeline_run where project_k = ? and k = ?", p.K, k))
