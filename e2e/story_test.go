@@ -6,8 +6,11 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
+	"math/rand/v2"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -104,7 +107,7 @@ type server struct {
 // test, checking that it leaves no process behind.
 func serve(t testing.TB, data string, args ...string) *server {
 	t.Helper()
-	args = append([]string{"serve", "--data", data, "--listen", "127.0.0.1:0"}, args...)
+	args = append([]string{"serve", "--data", data, "--listen", freeAddress(t)}, args...)
 	s := &server{t: t, data: data, args: args, log: filepath.Join(t.TempDir(), "server.log"),
 		http: &http.Client{Timeout: time.Minute, Transport: &http.Transport{MaxIdleConnsPerHost: 16}}}
 	s.start()
@@ -122,6 +125,21 @@ func serve(t testing.TB, data string, args ...string) *server {
 		}
 	})
 	return s
+}
+
+// freeAddress returns an address that nobody uses, below the ports that the system
+// gives to clients: a server that is killed finds it free again.
+func freeAddress(t testing.TB) string {
+	t.Helper()
+	for range 100 {
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 15000+rand.IntN(15000)))
+		if err == nil {
+			l.Close()
+			return l.Addr().String()
+		}
+	}
+	t.Fatal("no port is free")
+	return ""
 }
 
 var readyAt = regexp.MustCompile(`is ready at (http://\S+)`)
@@ -149,7 +167,9 @@ func (s *server) start() {
 	lines := bufio.NewScanner(out)
 	for lines.Scan() {
 		if m := readyAt.FindStringSubmatch(lines.Text()); m != nil {
-			s.url = m[1]
+			if s.url == "" { // a later start has the same address, and callers that read it
+				s.url = m[1]
+			}
 			go io.Copy(io.Discard, out)
 			return
 		}
