@@ -4,8 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/fairlead-ml/fairlead"
@@ -40,9 +42,11 @@ type row struct {
 }
 
 // CreateDataset makes a dataset version of what the endpoint was asked up to AsOf:
-// id, event time, the features as they were sent, the label, and what else came
-// with it. The same requests give the same version; no requests give one with no
-// rows.
+// id, event time, the label (missing where it is not known), the features as they
+// were sent, and what came with the label, which fills only what the request lacked.
+// Features called like one of the first three columns are left out. The same requests
+// and labels give the same version, in whatever order they came; no requests give one
+// with no rows.
 func (s *Service) CreateDataset(ctx context.Context, p fairlead.Project, c Collect) (*data.Version, error) {
 	if c.LabelColumn == "" {
 		c.LabelColumn = DefaultColumn
@@ -56,16 +60,21 @@ func (s *Service) CreateDataset(ctx context.Context, p fairlead.Project, c Colle
 		return nil, err
 	}
 	return s.data.Create(ctx, p, data.Create{
-		Dataset: c.Dataset, Table: tableOf(rows, c.LabelColumn), Source: data.SourceRequests, Time: TimeColumn, At: c.AsOf,
+		Dataset: c.Dataset, Table: tableOf(rows, c.LabelColumn), Source: data.SourceRequests, Time: TimeColumn,
+		FromAt: c.from(), ToAt: c.AsOf, At: c.AsOf,
 	})
 }
 
-func (s *Service) rows(tx *store.Tx, p fairlead.Project, c Collect) ([]row, error) {
-	q := serving.Query{To: c.AsOf}
-	if c.Last > 0 {
-		q.From = c.AsOf.Add(-c.Last)
+// from is the beginning of what is collected; the zero time when all is.
+func (c Collect) from() time.Time {
+	if c.Last <= 0 {
+		return time.Time{}
 	}
-	requests, err := s.serving.Requests(tx, p, c.Endpoint, q)
+	return c.AsOf.Add(-c.Last)
+}
+
+func (s *Service) rows(tx *store.Tx, p fairlead.Project, c Collect) ([]row, error) {
+	requests, err := s.serving.Requests(tx, p, c.Endpoint, serving.Query{From: c.from(), To: c.AsOf})
 	if err != nil {
 		return nil, err
 	}
@@ -84,18 +93,25 @@ func (s *Service) rows(tx *store.Tx, p fairlead.Project, c Collect) ([]row, erro
 			continue
 		}
 		x := row{LoggedRequest: r}
-		if err := json.Unmarshal([]byte(r.Features), &x.features); err != nil {
+		if x.features, err = object(r.Features); err != nil {
 			return nil, fmt.Errorf("features of request %s: %w", r.ID, err)
 		}
 		if ok {
 			x.truth = &t
-			if err := json.Unmarshal([]byte(t.columns), &x.more); err != nil {
+			if x.more, err = object(t.columns); err != nil {
 				return nil, fmt.Errorf("columns of label %s: %w", r.ID, err)
 			}
 		}
 		out = append(out, x)
 	}
 	return out, nil
+}
+
+// object reads a JSON object, with numbers as they are written.
+func object(text string) (m map[string]any, err error) {
+	d := json.NewDecoder(strings.NewReader(text))
+	d.UseNumber()
+	return m, d.Decode(&m)
 }
 
 // tableOf lays the rows out: id, at, the label, then features and further columns,
@@ -114,7 +130,9 @@ func tableOf(rows []row, labelColumn string) data.Table {
 			if values[name] == nil {
 				values[name] = make([]any, n)
 			}
-			values[name][i] = v
+			if values[name][i] == nil {
+				values[name][i] = v
+			}
 		}
 	}
 	for i, r := range rows {
@@ -126,26 +144,25 @@ func tableOf(rows []row, labelColumn string) data.Table {
 		put(i, r.more)
 	}
 	t := data.Table{Columns: []data.TableColumn{id, at, truth}}
-	names := make([]string, 0, len(values))
-	for name := range values {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	for _, name := range names {
+	for _, name := range slices.Sorted(maps.Keys(values)) {
 		t.Columns = append(t.Columns, columnOf(name, values[name]))
 	}
 	return t
 }
 
-// columnOf types a column of JSON values: numbers, booleans, or else text.
+// columnOf types a column of JSON values: booleans when all are, double when all are
+// numbers (long when they are whole, and one is too large for a double to keep), or
+// else text.
 func columnOf(name string, values []any) data.TableColumn {
-	typ := data.Double
-	numbers, booleans, others := 0, 0, 0
+	numbers, booleans, others, whole, large := 0, 0, 0, true, false
 	for _, v := range values {
-		switch v.(type) {
+		switch v := v.(type) {
 		case nil:
-		case float64:
+		case json.Number:
 			numbers++
+			n, err := v.Int64()
+			whole = whole && err == nil
+			large = large || err == nil && (n > exact || n < -exact)
 		case bool:
 			booleans++
 		default:
@@ -154,37 +171,63 @@ func columnOf(name string, values []any) data.TableColumn {
 	}
 	switch {
 	case others > 0 || numbers > 0 && booleans > 0:
-		typ = data.String
+		return textColumn(name, values)
 	case booleans > 0:
-		typ = data.Boolean
+		return data.TableColumn{Name: name, Type: data.Boolean, Floats: floats(values)}
+	case whole && large:
+		return longColumn(name, values)
 	}
-	c := data.TableColumn{Name: name, Type: typ}
-	if typ != data.String {
-		for _, v := range values {
-			c.Floats = append(c.Floats, floatOf(v))
+	return data.TableColumn{Name: name, Type: data.Double, Floats: floats(values)}
+}
+
+// exact is the largest whole number up to which a double keeps all.
+const exact = 1 << 53
+
+// floats are JSON numbers, booleans as 0 and 1, and NaN for null.
+func floats(values []any) []float64 {
+	out := make([]float64, len(values))
+	for i, v := range values {
+		switch v := v.(type) {
+		case json.Number:
+			out[i], _ = v.Float64()
+		case bool:
+			if v {
+				out[i] = 1
+			}
+		default:
+			out[i] = math.NaN()
 		}
-		return c
 	}
-	for _, v := range values {
-		text, ok := v.(string)
-		if !ok && v != nil {
-			text, ok = fmt.Sprint(v), true
+	return out
+}
+
+func longColumn(name string, values []any) data.TableColumn {
+	c := data.TableColumn{Name: name, Type: data.Long, Ints: make([]int64, len(values)), Valid: make([]bool, len(values))}
+	for i, v := range values {
+		if n, ok := v.(json.Number); ok {
+			c.Ints[i], _ = n.Int64()
+			c.Valid[i] = true
 		}
-		c.Strings, c.Valid = append(c.Strings, text), append(c.Valid, ok)
 	}
 	return c
 }
 
-// floatOf is a JSON number, a boolean as 0 or 1, and NaN for null.
-func floatOf(v any) float64 {
-	switch x := v.(type) {
-	case float64:
-		return x
-	case bool:
-		if x {
-			return 1
+// textColumn keeps text as it is, and anything else as its JSON.
+func textColumn(name string, values []any) data.TableColumn {
+	c := data.TableColumn{Name: name, Type: data.String, Strings: make([]string, len(values)), Valid: make([]bool, len(values))}
+	for i, v := range values {
+		if v == nil {
+			continue
 		}
-		return 0
+		text, ok := v.(string)
+		if !ok {
+			b, err := json.Marshal(v)
+			if err != nil {
+				panic("label: a value that came as JSON is none: " + err.Error())
+			}
+			text = string(b)
+		}
+		c.Strings[i], c.Valid[i] = text, true
 	}
-	return math.NaN()
+	return c
 }

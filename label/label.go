@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/fairlead-ml/fairlead"
@@ -46,7 +47,7 @@ func New(db *store.DB, led *ledger.Ledger, st *stream.Service, sv *serving.Servi
 	return &Service{db: db, led: led, stream: st, serving: sv, data: d, clock: clock}
 }
 
-// Truth is the ground truth of one request.
+// Truth is the ground truth of one request. A class is its number, a boolean 0 or 1.
 type Truth struct {
 	RequestID  string         `json:"request_id"`
 	Value      float64        `json:"value"`
@@ -57,47 +58,47 @@ type Truth struct {
 // Receipt says what became of a batch.
 type Receipt struct {
 	Accepted   int `json:"accepted"`   // stored: new ones and corrections
-	Corrected  int `json:"corrected"`  // of them, had another value before
-	Duplicates int `json:"duplicates"` // were known already, or are older than what is
-	Unmatched  int `json:"unmatched"`  // have no request yet; they join when it comes
+	Corrected  int `json:"corrected"`  // of them, say something else than what was known then
+	Duplicates int `json:"duplicates"` // were known already
+	Unmatched  int `json:"unmatched"`  // of the accepted, have no request yet; they join when it comes
 }
 
 // The bounds of one batch.
 const (
 	maxBatch   = 100_000
 	maxColumns = 200
-	maxFuture  = 5 * time.Minute // ahead of wall time
 )
 
 // Receive stores a batch of ground truth: all of it, or with an error none. The
-// same batch again changes nothing. A label with another value than the stored
-// one corrects it when it was observed later.
+// same batch again changes nothing. A label that says something else than one
+// before it corrects that from its own observed_at on; of two that were observed
+// at the same time the greater value counts, whichever came first.
 func (s *Service) Receive(ctx context.Context, p fairlead.Project, endpoint string, batch []Truth, source string) (*Receipt, error) {
 	if err := s.check(batch); err != nil {
 		return nil, err
 	}
+	rows, err := s.rowsOf(batch, source)
+	if err != nil {
+		return nil, err
+	}
 	var rec *Receipt
-	err := s.db.Write(ctx, store.Bulk, func(tx *store.Tx) error {
-		rec = &Receipt{}
-		now, err := s.stream.NowOrWall(tx, p, endpoint)
-		if err != nil {
+	err = s.db.Write(ctx, store.Bulk, func(tx *store.Tx) error {
+		b := &receiving{tx: tx, project: p, endpoint: endpoint}
+		if b.now, err = s.stream.NowOrWall(tx, p, endpoint); err != nil {
 			return err
 		}
-		times, err := s.serving.RequestTimes(tx, p, endpoint, ids(batch))
-		if err != nil {
+		if err := b.receive(rows); err != nil {
 			return err
 		}
-		ev := event.LabelsReceived{Endpoint: endpoint}
-		for i := range batch {
-			if err := s.receive(tx, p, endpoint, &batch[i], now, source, times, rec, &ev); err != nil {
-				return err
-			}
-		}
+		rec = &b.receipt
 		if rec.Accepted == 0 {
 			return nil
 		}
-		ev.Count = rec.Accepted
-		_, err = s.led.Append(ctx, tx, p, "endpoint/"+endpoint, now, ev)
+		ev, err := b.event(s.serving)
+		if err != nil {
+			return err
+		}
+		_, err = s.led.Append(ctx, tx, p, "endpoint/"+endpoint, b.now, ev)
 		return err
 	})
 	return rec, err
@@ -110,7 +111,7 @@ func (s *Service) check(batch []Truth) error {
 	if len(batch) > maxBatch {
 		return fairlead.Errorf(fairlead.Invalid, "the batch has %d labels; send at most %d at once", len(batch), maxBatch)
 	}
-	latest := s.clock.Now().Add(maxFuture)
+	latest := s.clock.Now().Add(stream.MaxFuture)
 	for i, t := range batch {
 		switch {
 		case t.RequestID == "":
@@ -127,51 +128,136 @@ func (s *Service) check(batch []Truth) error {
 	return nil
 }
 
-func (s *Service) receive(tx *store.Tx, p fairlead.Project, endpoint string, t *Truth, now time.Time,
-	source string, times map[string]int64, rec *Receipt, ev *event.LabelsReceived) error {
-	observed := t.ObservedAt
-	if observed.IsZero() {
-		observed = now
+// rowsOf writes the labels as they are stored; observedMS 0 stands for now.
+func (s *Service) rowsOf(batch []Truth, source string) ([]truthRow, error) {
+	rows, received := make([]truthRow, len(batch)), s.clock.Now().UnixMilli()
+	for i, t := range batch {
+		columns := "null"
+		if len(t.Columns) > 0 {
+			b, err := json.Marshal(t.Columns)
+			if err != nil {
+				return nil, fairlead.Errorf(fairlead.Invalid, "label %d (%s) has columns that are no JSON: %w", i, t.RequestID, err)
+			}
+			columns = string(b)
+		}
+		rows[i] = truthRow{requestID: t.RequestID, value: t.Value, columns: columns,
+			observedMS: fairlead.MS(t.ObservedAt), receivedMS: received, source: source}
 	}
-	old, err := readTruth(tx, p, endpoint, t.RequestID)
+	return rows, nil
+}
+
+// receiving is one batch on its way into the table.
+type receiving struct {
+	tx       *store.Tx
+	project  fairlead.Project
+	endpoint string
+	now      time.Time
+	known    map[string][]truthRow // by request, in the order of observation
+	fresh    []truthRow
+	index    map[observation]int // in fresh
+	accepted []truthRow
+	receipt  Receipt
+}
+
+// observation is what tells rows apart.
+type observation struct {
+	requestID  string
+	observedMS int64
+}
+
+func (t truthRow) observation() observation { return observation{t.requestID, t.observedMS} }
+
+func (b *receiving) receive(rows []truthRow) error {
+	ids := make([]string, len(rows))
+	for i, t := range rows {
+		ids[i] = t.requestID
+	}
+	slices.Sort(ids)
+	ids = slices.Compact(ids)
+	b.known, b.index = make(map[string][]truthRow, len(rows)), make(map[observation]int, len(rows))
+	err := eachTruth(b.tx, b.project, b.endpoint, ids, math.MaxInt64, func(t truthRow) {
+		b.known[t.requestID] = append(b.known[t.requestID], t)
+	})
 	if err != nil {
-		return err
+		return fmt.Errorf("labels of %s: %w", b.endpoint, err)
 	}
-	if old != nil && (old.value == t.Value || old.observedMS >= observed.UnixMilli()) {
-		rec.Duplicates++
+	for _, t := range rows {
+		if err := b.take(t); err != nil {
+			return err
+		}
+	}
+	return insertTruths(b.tx, b.project, b.endpoint, b.fresh)
+}
+
+// take decides what becomes of one label.
+func (b *receiving) take(t truthRow) error {
+	known := b.known[t.requestID]
+	implicit := t.observedMS == 0
+	if implicit {
+		t.observedMS = b.now.UnixMilli()
+	}
+	i, same := slices.BinarySearchFunc(known, t.observedMS, func(k truthRow, ms int64) int {
+		return int(min(max(k.observedMS-ms, -1), 1))
+	})
+	before := i - 1
+	if same {
+		before = i
+	}
+	said := before >= 0 && known[before].says(t)
+	switch {
+	case said && (same || implicit), same && !t.over(known[i]):
+		b.receipt.Duplicates++
 		return nil
+	case same:
+		known[i].value, known[i].columns = t.value, t.columns
+		if err := b.replace(t); err != nil {
+			return err
+		}
+	default:
+		b.known[t.requestID] = slices.Insert(known, i, t)
+		b.index[t.observation()] = len(b.fresh)
+		b.fresh = append(b.fresh, t)
 	}
-	columns, err := json.Marshal(t.Columns)
-	if err != nil {
-		return fmt.Errorf("label %s: %w", t.RequestID, err)
+	if before >= 0 && !said {
+		b.receipt.Corrected++
 	}
-	row := truthRow{value: t.Value, columns: string(columns), observedMS: observed.UnixMilli(),
-		receivedMS: s.clock.Now().UnixMilli(), source: source}
-	if err := writeTruth(tx, p, endpoint, t.RequestID, row); err != nil {
-		return err
-	}
-	rec.Accepted++
-	if old != nil {
-		rec.Corrected++
-	}
-	ev.WatermarkMS = max(ev.WatermarkMS, row.observedMS)
-	at, ok := times[t.RequestID]
-	if !ok {
-		rec.Unmatched++
-		return nil
-	}
-	ev.Joined++
-	if ev.FirstAtMS == 0 || at < ev.FirstAtMS {
-		ev.FirstAtMS = at
-	}
-	ev.LastAtMS = max(ev.LastAtMS, at)
+	b.receipt.Accepted++
+	b.accepted = append(b.accepted, t)
 	return nil
 }
 
-func ids(batch []Truth) []string {
-	out := make([]string, len(batch))
-	for i, t := range batch {
-		out[i] = t.RequestID
+// replace changes a row that is stored, or is about to be.
+func (b *receiving) replace(t truthRow) error {
+	if i, ok := b.index[t.observation()]; ok {
+		b.fresh[i] = t
+		return nil
 	}
-	return out
+	return updateTruth(b.tx, b.project, b.endpoint, t)
+}
+
+// event says what was accepted, and which requests it is about.
+func (b *receiving) event(sv *serving.Service) (event.LabelsReceived, error) {
+	ev := event.LabelsReceived{Endpoint: b.endpoint, Count: b.receipt.Accepted}
+	ids := make([]string, len(b.accepted))
+	for i, t := range b.accepted {
+		ids[i] = t.requestID
+		ev.WatermarkMS = max(ev.WatermarkMS, t.observedMS)
+	}
+	times, err := sv.RequestTimes(b.tx, b.project, b.endpoint, ids)
+	if err != nil {
+		return ev, err
+	}
+	for _, id := range ids {
+		at, ok := times[id]
+		if !ok {
+			b.receipt.Unmatched++
+			continue
+		}
+		ev.Joined++
+		if ev.FirstAtMS == 0 || at < ev.FirstAtMS {
+			ev.FirstAtMS = at
+		}
+		ev.LastAtMS = max(ev.LastAtMS, at)
+	}
+	return ev, nil
 }

@@ -12,22 +12,23 @@ import (
 
 	"github.com/fairlead-ml/fairlead"
 	"github.com/fairlead-ml/fairlead/serving"
+	"github.com/fairlead-ml/fairlead/serving/servingtest"
 	"github.com/fairlead-ml/fairlead/spec"
 	"github.com/fairlead-ml/fairlead/store"
 )
 
 var (
-	replaceBuffered = env(spec.Replace, spec.Buffered)
-	replaceDurable  = env(spec.Replace, spec.Durable)
-	canaryDurable   = env(spec.Canary, spec.Durable)
-	canaryBuffered  = env(spec.Canary, spec.Buffered)
+	replaceBuffered = servingtest.Env(spec.Replace, spec.Buffered)
+	replaceDurable  = servingtest.Env(spec.Replace, spec.Durable)
+	canaryDurable   = servingtest.Env(spec.Canary, spec.Durable)
+	canaryBuffered  = servingtest.Env(spec.Canary, spec.Buffered)
 
 	faulty = fairlead.Errorf(fairlead.Invalid, "the graph is damaged")
 )
 
 func TestReconcile_NoRequestFailsDuringAHundredSwaps(t *testing.T) {
-	w := newWorld(t)
-	first := w.deploy(replaceBuffered)
+	w := servingtest.New(t)
+	first := w.Deploy(replaceBuffered)
 	stop, done := make(chan struct{}), sync.WaitGroup{}
 	for worker := range 4 {
 		done.Go(func() {
@@ -37,61 +38,63 @@ func TestReconcile_NoRequestFailsDuringAHundredSwaps(t *testing.T) {
 					return
 				default:
 				}
-				if _, err := w.infer(fmt.Sprintf("%d-%d", worker, i), march, hours(1)); err != nil {
+				if _, err := w.Infer(fmt.Sprintf("%d-%d", worker, i), servingtest.March, servingtest.Hours(1)); err != nil {
 					t.Error(err)
 					return
 				}
 			}
 		})
 	}
-	second := w.version()
+	second := w.Version()
 	for i := range 100 {
 		want := second
 		if i%2 == 0 {
-			w.begin(second, replaceBuffered)
+			w.Begin(second, replaceBuffered)
 		} else {
 			want = first
-			w.rollback("test")
+			w.Rollback("test")
 		}
-		w.until("the swap", func() bool { return strings.HasPrefix(w.roles(), fmt.Sprintf("%d:live", want)) })
+		w.Until("the swap", func() bool { return strings.HasPrefix(w.Roles(), fmt.Sprintf("%d:live", want)) })
 	}
 	close(stop)
 	done.Wait()
 }
 
 func TestReconcile_RollsBackToALoadedStandbyUnderASecondWhateverElseLoads(t *testing.T) {
-	w := newWorld(t)
-	w.deploy(replaceBuffered)
-	w.deploy(replaceBuffered)
+	w := servingtest.New(t)
+	w.Deploy(replaceBuffered)
+	w.Deploy(replaceBuffered)
 	hang := make(chan struct{})
-	next := w.version()
-	w.engines.set(func(e *engines) { e.slow[next] = hang })
-	w.begin(next, canaryBuffered) // and its package takes for ever
-	w.until("the canary is being loaded", func() bool {
-		w.engines.mu.Lock()
-		defer w.engines.mu.Unlock()
-		return w.engines.loads[next] == 1
+	next := w.Version()
+	w.Engines.Set(func(e *servingtest.Engines) { e.Slow[next] = hang })
+	w.Begin(next, canaryBuffered) // and its package takes for ever
+	w.Until("the canary is being loaded", func() bool {
+		w.Engines.Lock()
+		defer w.Engines.Unlock()
+		return w.Engines.Loads[next] == 1
 	})
 	began := time.Now()
-	w.rollback("version 2 is bad")
-	w.until("version 1 answers", func() bool { return w.mustInfer("", time.Time{}, hours(1)).Version == 1 })
+	w.Rollback("version 2 is bad")
+	w.Until("version 1 answers", func() bool { return w.MustInfer("", time.Time{}, servingtest.Hours(1)).Version == 1 })
 	if took := time.Since(began); took > time.Second {
 		t.Errorf("the rollback took %v", took)
 	}
-	if n := w.engines.loads[1]; n != 1 {
+	if n := w.Engines.Loads[1]; n != 1 {
 		t.Errorf("the standby was loaded %d times", n)
 	}
 }
 
 func TestReconcile_EndsALoadThatIsNoLongerWanted(t *testing.T) {
-	w := newWorld(t)
-	w.deploy(replaceBuffered)
-	next := w.version()
-	w.engines.set(func(e *engines) { e.slow[next] = make(chan struct{}) })
-	id := w.begin(next, canaryBuffered)
-	w.do(func(tx *store.Tx) error { return w.release.Rollback(context.Background(), tx, project, id, "test") })
-	w.settle()
-	if got := w.roles(); got != "1:live" {
+	w := servingtest.New(t)
+	w.Deploy(replaceBuffered)
+	next := w.Version()
+	w.Engines.Set(func(e *servingtest.Engines) { e.Slow[next] = make(chan struct{}) })
+	id := w.Begin(next, canaryBuffered)
+	w.Do(func(tx *store.Tx) error {
+		return w.Release.Rollback(context.Background(), tx, servingtest.Project, id, "test")
+	})
+	w.Settle()
+	if got := w.Roles(); got != "1:live" {
 		t.Errorf("serves %s", got)
 	}
 }
@@ -104,160 +107,160 @@ func TestReconcile_RollsBackWhatDoesNotLoad(t *testing.T) {
 	}{
 		{"a canary", canaryBuffered, "1:live"},
 		{"a live version, for the standby", replaceBuffered, "1:live"},
-		{"a rollout's shadow", env(spec.Shadow, spec.Buffered), "1:live"},
+		{"a rollout's shadow", servingtest.Env(spec.Shadow, spec.Buffered), "1:live"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			w := newWorld(t)
-			w.deploy(replaceBuffered)
-			bad := w.version()
-			w.engines.set(func(e *engines) { e.broken[bad] = faulty })
-			w.begin(bad, c.start)
-			w.settle()
-			a := w.assignment()
-			if got := w.roles(); got != c.want || a.ObservedGeneration != a.Generation || a.Generation != 3 {
+			w := servingtest.New(t)
+			w.Deploy(replaceBuffered)
+			bad := w.Version()
+			w.Engines.Set(func(e *servingtest.Engines) { e.Broken[bad] = faulty })
+			w.Begin(bad, c.start)
+			w.Settle()
+			a := w.Assignment()
+			if got := w.Roles(); got != c.want || a.ObservedGeneration != a.Generation || a.Generation != 3 {
 				t.Errorf("serves %s in generation %d of %d", got, a.ObservedGeneration, a.Generation)
 			}
-			w.mustInfer("", time.Time{}, hours(1))
+			w.MustInfer("", time.Time{}, servingtest.Hours(1))
 		})
 	}
 }
 
 func TestReconcile_LeavesOutAStandbyOrShadowThatDoesNotLoad(t *testing.T) {
-	w := newWorld(t)
-	w.deploy(replaceBuffered)
-	w.deploy(replaceBuffered)
-	shadow := w.version()
-	w.engines.set(func(e *engines) { e.broken[shadow] = faulty })
-	w.do(func(tx *store.Tx) error {
-		return w.release.StartShadow(context.Background(), tx, project, name, shadow, "test")
+	w := servingtest.New(t)
+	w.Deploy(replaceBuffered)
+	w.Deploy(replaceBuffered)
+	shadow := w.Version()
+	w.Engines.Set(func(e *servingtest.Engines) { e.Broken[shadow] = faulty })
+	w.Do(func(tx *store.Tx) error {
+		return w.Release.StartShadow(context.Background(), tx, servingtest.Project, servingtest.Endpoint, shadow, "test")
 	})
-	w.settle()
-	if got := w.roles(); got != "2:live 1:standby" {
+	w.Settle()
+	if got := w.Roles(); got != "2:live 1:standby" {
 		t.Errorf("serves %s", got)
 	}
-	w.engines.set(func(e *engines) { delete(e.broken, shadow) })
-	w.until("the shadow comes back", func() bool { return w.roles() == "2:live 1:standby 3:shadow" })
+	w.Engines.Set(func(e *servingtest.Engines) { delete(e.Broken, shadow) })
+	w.Until("the shadow comes back", func() bool { return w.Roles() == "2:live 1:standby 3:shadow" })
 }
 
 func TestReconcile_TriesAgainWhatMayPass(t *testing.T) {
-	w := newWorld(t)
-	w.deploy(replaceBuffered)
-	next := w.version()
-	w.engines.set(func(e *engines) {
-		e.broken[next] = fairlead.Errorf(fairlead.Unavailable, "the machine is busy")
-		e.slow[next] = make(chan struct{})
+	w := servingtest.New(t)
+	w.Deploy(replaceBuffered)
+	next := w.Version()
+	w.Engines.Set(func(e *servingtest.Engines) {
+		e.Broken[next] = fairlead.Errorf(fairlead.Unavailable, "the machine is busy")
+		e.Slow[next] = make(chan struct{})
 	})
-	w.begin(next, replaceBuffered)
-	w.engines.set(func(e *engines) { close(e.slow[next]) })
-	w.until("a second try", func() bool {
-		w.engines.mu.Lock()
-		defer w.engines.mu.Unlock()
-		if e := w.engines; e.loads[next] == 1 {
-			delete(e.broken, next)
+	w.Begin(next, replaceBuffered)
+	w.Engines.Set(func(e *servingtest.Engines) { close(e.Slow[next]) })
+	w.Until("a second try", func() bool {
+		w.Engines.Lock()
+		defer w.Engines.Unlock()
+		if e := w.Engines; e.Loads[next] == 1 {
+			delete(e.Broken, next)
 		}
-		return w.engines.loads[next] == 2
+		return w.Engines.Loads[next] == 2
 	})
-	w.settle()
-	if got := w.roles(); got != "2:live 1:standby" {
+	w.Settle()
+	if got := w.Roles(); got != "2:live 1:standby" {
 		t.Errorf("serves %s", got)
 	}
 }
 
 func TestReconcile_AnEndpointWithoutAWayBackIsDownAndSaysWhy(t *testing.T) {
-	w := newWorld(t)
-	only := w.version()
-	w.engines.set(func(e *engines) { e.broken[only] = faulty })
-	w.begin(only, replaceBuffered)
-	w.settle() // it must not wait for ever
-	_, err := w.infer("", time.Time{}, hours(1))
+	w := servingtest.New(t)
+	only := w.Version()
+	w.Engines.Set(func(e *servingtest.Engines) { e.Broken[only] = faulty })
+	w.Begin(only, replaceBuffered)
+	w.Settle() // it must not wait for ever
+	_, err := w.Infer("", time.Time{}, servingtest.Hours(1))
 	if !fairlead.Is(err, fairlead.Unavailable) || !strings.Contains(err.Error(), "the graph is damaged") {
 		t.Errorf("the request: %v", err)
 	}
-	if err := w.serving.Ready(); err != nil {
+	if err := w.Serving.Ready(); err != nil {
 		t.Errorf("one endpoint that is down keeps the server from being ready: %v", err)
 	}
-	if got := w.serving.Endpoints(project); len(got) != 0 {
+	if got := w.Serving.Endpoints(servingtest.Project); len(got) != 0 {
 		t.Errorf("%v can answer", got)
 	}
-	w.engines.set(func(e *engines) { delete(e.broken, only) }) // its environment is back
-	w.until("it answers", func() bool { _, err := w.infer("", time.Time{}, hours(1)); return err == nil })
-	w.settle()
-	if a := w.assignment(); a.ObservedGeneration != a.Generation {
+	w.Engines.Set(func(e *servingtest.Engines) { delete(e.Broken, only) }) // its environment is back
+	w.Until("it answers", func() bool { _, err := w.Infer("", time.Time{}, servingtest.Hours(1)); return err == nil })
+	w.Settle()
+	if a := w.Assignment(); a.ObservedGeneration != a.Generation {
 		t.Errorf("generation %d of %d was observed", a.ObservedGeneration, a.Generation)
 	}
 }
 
 func TestStart_GoesBackToAStandbyWhenTheLiveVersionNoLongerLoads(t *testing.T) {
-	w := newWorld(t)
-	w.deploy(replaceBuffered)
-	w.deploy(replaceBuffered)
-	w.stop()
-	w.engines.set(func(e *engines) { e.broken[2] = faulty })
-	w.start()
-	w.settle()
-	if got := w.roles(); got != "1:live" {
+	w := servingtest.New(t)
+	w.Deploy(replaceBuffered)
+	w.Deploy(replaceBuffered)
+	w.Stop()
+	w.Engines.Set(func(e *servingtest.Engines) { e.Broken[2] = faulty })
+	w.Start()
+	w.Settle()
+	if got := w.Roles(); got != "1:live" {
 		t.Errorf("serves %s", got)
 	}
-	if a := w.assignment(); !strings.Contains(a.Reason, "version 2 does not load: the graph is damaged") {
+	if a := w.Assignment(); !strings.Contains(a.Reason, "version 2 does not load: the graph is damaged") {
 		t.Errorf("the reason is %q", a.Reason)
 	}
 }
 
 func TestStart_IsNotReadyNorIdleUntilModelsAreLoaded(t *testing.T) {
-	w := newWorld(t)
-	w.deploy(replaceBuffered)
-	w.stop()
+	w := servingtest.New(t)
+	w.Deploy(replaceBuffered)
+	w.Stop()
 	hang := make(chan struct{})
-	w.engines.set(func(e *engines) { e.slow[1] = hang })
-	w.start()
-	idle, err := w.serving.Idle(t.Context(), project)
+	w.Engines.Set(func(e *servingtest.Engines) { e.Slow[1] = hang })
+	w.Start()
+	idle, err := w.Serving.Idle(t.Context(), servingtest.Project)
 	if idle || err != nil {
 		t.Errorf("idle %v, %v", idle, err)
 	}
-	if err := w.serving.Ready(); !fairlead.Is(err, fairlead.Unavailable) {
+	if err := w.Serving.Ready(); !fairlead.Is(err, fairlead.Unavailable) {
 		t.Errorf("ready: %v", err)
 	}
-	for _, called := range []string{name, "bikes"} {
-		_, err = w.serving.Infer(t.Context(), project, called, serving.Request{Frame: hours(1)})
+	for _, called := range []string{servingtest.Endpoint, "bikes"} {
+		_, err = w.Serving.Infer(t.Context(), servingtest.Project, called, serving.Request{Frame: servingtest.Hours(1)})
 		if !fairlead.Is(err, fairlead.Unavailable) {
 			t.Errorf("%s: %v", called, err)
 		}
 	}
 	close(hang)
-	w.settle()
-	if err := w.serving.Ready(); err != nil {
+	w.Settle()
+	if err := w.Serving.Ready(); err != nil {
 		t.Error(err)
 	}
 }
 
 func TestStart_RemovesPackagesThatNothingNames(t *testing.T) {
-	w := newWorld(t)
-	w.deploy(replaceBuffered)
-	w.deploy(replaceBuffered)
-	w.rollback("test") // version 2 is no standby now
-	w.settle()
-	w.stop()
-	w.start()
-	w.settle()
-	dirs, err := filepath.Glob(filepath.Join(w.dir, "packages", "*"))
+	w := servingtest.New(t)
+	w.Deploy(replaceBuffered)
+	w.Deploy(replaceBuffered)
+	w.Rollback("test") // version 2 is no standby now
+	w.Settle()
+	w.Stop()
+	w.Start()
+	w.Settle()
+	dirs, err := filepath.Glob(filepath.Join(w.Dir, "packages", "*"))
 	if err != nil || len(dirs) != 1 {
 		t.Errorf("packages %v, %v", dirs, err)
 	}
 }
 
 func TestDescribe_SaysWhatToCallInstead(t *testing.T) {
-	w := newWorld(t)
-	_, err := w.serving.Describe(t.Context(), project, "bikes", 0)
+	w := servingtest.New(t)
+	_, err := w.Serving.Describe(t.Context(), servingtest.Project, "bikes", 0)
 	if !fairlead.Is(err, fairlead.NotFound) || !strings.Contains(err.Error(), "nothing is released") {
 		t.Errorf("before the first release: %v", err)
 	}
 	e := replaceBuffered
 	e.Keep = 0
 	for range 2 {
-		w.deploy(e)
+		w.Deploy(e)
 	}
-	w.version()
+	w.Version()
 	cases := []struct {
 		endpoint string
 		version  int64
@@ -265,41 +268,41 @@ func TestDescribe_SaysWhatToCallInstead(t *testing.T) {
 		want     string
 	}{
 		{"boats", 0, fairlead.NotFound, "call one of: bikes@production"},
-		{name, 1, fairlead.Gone, "version 1 is retired; call bikes@production without a version, or one of [2]"},
-		{name, 3, fairlead.NotFound, "is not released to bikes@production"},
-		{name, 99, fairlead.NotFound, "has no version 99"},
+		{servingtest.Endpoint, 1, fairlead.Gone, "version 1 is retired; call bikes@production without a version, or one of [2]"},
+		{servingtest.Endpoint, 3, fairlead.NotFound, "is not released to bikes@production"},
+		{servingtest.Endpoint, 99, fairlead.NotFound, "has no version 99"},
 	}
 	for _, c := range cases {
-		_, described := w.serving.Describe(t.Context(), project, c.endpoint, c.version)
-		_, signature := w.serving.Signature(t.Context(), project, c.endpoint, c.version)
-		_, inferred := w.serving.Infer(t.Context(), project, c.endpoint,
-			serving.Request{Version: c.version, Frame: hours(1)})
+		_, described := w.Serving.Describe(t.Context(), servingtest.Project, c.endpoint, c.version)
+		_, signature := w.Serving.Signature(t.Context(), servingtest.Project, c.endpoint, c.version)
+		_, inferred := w.Serving.Infer(t.Context(), servingtest.Project, c.endpoint,
+			serving.Request{Version: c.version, Frame: servingtest.Hours(1)})
 		for _, err := range []error{described, signature, inferred} {
 			if !fairlead.Is(err, c.code) || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("%s version %d: %v", c.endpoint, c.version, err)
 			}
 		}
 	}
-	if _, err := w.serving.Describe(t.Context(), fairlead.Project{K: 2, Name: "other"}, name, 0); !fairlead.Is(err, fairlead.NotFound) {
+	if _, err := w.Serving.Describe(t.Context(), fairlead.Project{K: 2, Name: "other"}, servingtest.Endpoint, 0); !fairlead.Is(err, fairlead.NotFound) {
 		t.Errorf("another project's endpoint: %v", err)
 	}
 }
 
 func TestReconcile_AVersionInTwoRolesScoresOnce(t *testing.T) {
-	w := newWorld(t)
-	w.deploy(replaceDurable)
+	w := servingtest.New(t)
+	w.Deploy(replaceDurable)
 	for _, v := range []int64{1, 1} {
-		w.do(func(tx *store.Tx) error {
-			return w.release.StartShadow(context.Background(), tx, project, name, v, "test")
+		w.Do(func(tx *store.Tx) error {
+			return w.Release.StartShadow(context.Background(), tx, servingtest.Project, servingtest.Endpoint, v, "test")
 		})
 	}
-	w.begin(w.version(), canaryDurable)
-	w.settle()
-	if got := w.roles(); got != "1:live 2:canary" {
+	w.Begin(w.Version(), canaryDurable)
+	w.Settle()
+	if got := w.Roles(); got != "1:live 2:canary" {
 		t.Errorf("serves %s", got)
 	}
-	w.mustInfer("a", march, hours(1))
-	if got := w.logged(); !slices.Equal(got, []string{"a v1=1001 v2=2001"}) {
+	w.MustInfer("a", servingtest.March, servingtest.Hours(1))
+	if got := w.Logged(); !slices.Equal(got, []string{"a v1=1001 v2=2001"}) {
 		t.Errorf("logged %v", got)
 	}
 }

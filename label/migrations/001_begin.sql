@@ -8,5 +8,5 @@ create table truth (
 	observed_ms bigint not null,
 	received_ms bigint not null,
 	source text not null,
-	unique (project_k, endpoint, request_id)
+	unique (project_k, endpoint, request_id, observed_ms)
 );
