@@ -19,8 +19,9 @@ func scanCase(row scanner) (*Case, error) {
 	var c Case
 	var opened, closed int64
 	var inputs, holdout string
-	err := row.Scan(&c.k, &c.ID, &c.Model, &c.State, &c.Cause, &c.Incident, &c.SpecRev, &c.Commit, &c.Search, &opened,
-		&closed, &c.PipelineRun, &c.Version, &inputs, &holdout, &c.Decision, &c.Environment, &c.Rollout, &c.Outcome, &c.Reason)
+	err := row.Scan(&c.k, &c.ID, &c.Model, &c.State, &c.Cause, &c.Incident, &c.SpecRev, &c.Commit, &c.Search,
+		&opened, &closed, &c.PipelineRun, &c.Version, &inputs, &holdout, &c.Decision, &c.Environment,
+		&c.Rollout, &c.Outcome, &c.Reason)
 	if err != nil {
 		return nil, err
 	}
@@ -66,7 +67,8 @@ func activeCase(tx *store.Tx, p fairlead.Project, model string) (*Case, error) {
 }
 
 func waitingCases(tx *store.Tx, p fairlead.Project, model string) ([]*Case, error) {
-	return scanCases(tx.Query(caseColumns+" where project_k = ? and model = ? and state = 'waiting' order by k", p.K, model))
+	return scanCases(tx.Query(caseColumns+` where project_k = ? and model = ?
+		and state = 'waiting' order by k`, p.K, model))
 }
 
 // openCase returns the model's case about the version that is not closed, or nil.
@@ -79,7 +81,8 @@ func openCase(tx *store.Tx, p fairlead.Project, model string, n int64) (*Case, e
 	return c, err
 }
 
-func listCases(tx *store.Tx, p fairlead.Project, model string, before int64, limit int) ([]*Case, error) {
+func listCases(tx *store.Tx, p fairlead.Project, model string, before int64, limit int) (
+	[]*Case, error) {
 	q, args := caseColumns+" where project_k = ?", []any{p.K}
 	if model != "" {
 		q, args = q+" and model = ?", append(args, model)
@@ -100,15 +103,16 @@ func saveCase(tx *store.Tx, p fairlead.Project, c *Case) error {
 		return err
 	}
 	if c.k == 0 {
-		return tx.QueryRow(`insert into loop_case (id, project_k, model, state, cause, incident, spec_rev, commit_sha, search,
-			opened_at_ms, closed_at_ms, pipeline_run, version, inputs, holdout, decision, environment, rollout, outcome, reason)
+		return tx.QueryRow(`insert into loop_case (id, project_k, model, state, cause, incident, spec_rev,
+			commit_sha, search, opened_at_ms, closed_at_ms, pipeline_run, version, inputs, holdout,
+			decision, environment, rollout, outcome, reason)
 			values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) returning k`,
 			c.ID, p.K, c.Model, string(c.State), c.Cause, c.Incident, c.SpecRev, c.Commit, c.Search,
-			fairlead.MS(c.OpenedAt), fairlead.MS(c.ClosedAt), c.PipelineRun, c.Version, string(inputs), string(holdout),
-			c.Decision, c.Environment, c.Rollout, c.Outcome, c.Reason).Scan(&c.k)
+			fairlead.MS(c.OpenedAt), fairlead.MS(c.ClosedAt), c.PipelineRun, c.Version,
+			string(inputs), string(holdout), c.Decision, c.Environment, c.Rollout, c.Outcome, c.Reason).Scan(&c.k)
 	}
-	_, err = tx.Exec(`update loop_case set state = ?, opened_at_ms = ?, closed_at_ms = ?, pipeline_run = ?, version = ?,
-		inputs = ?, holdout = ?, decision = ?, environment = ?, rollout = ?, outcome = ?, reason = ? where k = ?`,
+	_, err = tx.Exec(`update loop_case set state = ?, opened_at_ms = ?, closed_at_ms = ?, pipeline_run = ?,
+		version = ?, inputs = ?, holdout = ?, decision = ?, environment = ?, rollout = ?, outcome = ?, reason = ? where k = ?`,
 		string(c.State), fairlead.MS(c.OpenedAt), fairlead.MS(c.ClosedAt), c.PipelineRun, c.Version,
 		string(inputs), string(holdout), c.Decision, c.Environment, c.Rollout, c.Outcome, c.Reason, c.k)
 	return err
@@ -136,8 +140,9 @@ func readModel(tx *store.Tx, p fairlead.Project, model string) (*modelState, err
 }
 
 func saveModel(tx *store.Tx, p fairlead.Project, model string, m *modelState) error {
-	_, err := tx.Exec(`insert into loop_model (project_k, model, paused, pause_reason, failures, retrains, last_closed_ms, note)
-		values (?, ?, ?, ?, ?, ?, ?, ?) on conflict (project_k, model) do update set paused = excluded.paused,
+	_, err := tx.Exec(`insert into loop_model (project_k, model, paused, pause_reason, failures,
+		retrains, last_closed_ms, note) values (?, ?, ?, ?, ?, ?, ?, ?)
+		on conflict (project_k, model) do update set paused = excluded.paused,
 		pause_reason = excluded.pause_reason, failures = excluded.failures, retrains = excluded.retrains,
 		last_closed_ms = excluded.last_closed_ms, note = excluded.note`,
 		p.K, model, m.paused, m.pauseReason, m.failures, m.retrains, m.lastClosedMS, m.note)

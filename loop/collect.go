@@ -26,7 +26,8 @@ type collectPayload struct {
 }
 
 func (s *Service) enqueueCollect(tx *store.Tx, p fairlead.Project, c *Case) error {
-	_, _, err := s.Jobs.Enqueue(tx, job.Task{Project: p, Kind: collectJob, Key: c.ID, Payload: collectPayload{c.ID}})
+	_, _, err := s.Jobs.Enqueue(tx, job.Task{Project: p, Kind: collectJob, Key: c.ID,
+		Payload: collectPayload{c.ID}})
 	return err
 }
 
@@ -83,7 +84,8 @@ func (s *Service) collected(ctx context.Context, tx *store.Tx, j *job.Job) error
 
 // train starts the pipeline: with the search space, or on the settings of the
 // last version that a pipeline made.
-func (s *Service) train(ctx context.Context, tx *store.Tx, p fairlead.Project, c *Case, sp *spec.Spec) error {
+func (s *Service) train(ctx context.Context, tx *store.Tx, p fairlead.Project, c *Case,
+	sp *spec.Spec) error {
 	start := pipeline.Start{Case: c.ID, SpecRev: c.SpecRev, Commit: c.Commit, Inputs: c.Inputs,
 		Holdout: c.Holdout, Cause: c.Cause}
 	if !c.Search && sp.Pipeline.Search != nil {
@@ -183,7 +185,8 @@ func (s *Service) dataset(ctx context.Context, p fairlead.Project, c *Case, sp *
 	}
 	return s.Data.Ingest(ctx, p, data.Ingest{
 		Dataset: d.Name, Files: found, Dir: work, Time: d.Time, Key: d.Key, Label: d.Label,
-		Last: d.Last.Duration, Source: data.SourceFile, Commit: c.Commit, Expect: d.Expect, At: c.OpenedAt,
+		Last: d.Last.Duration, Source: data.SourceFile, Commit: c.Commit, Expect: d.Expect,
+		At: c.OpenedAt,
 	})
 }
 

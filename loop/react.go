@@ -83,13 +83,15 @@ func (s *Service) aliasMoved(ctx context.Context, tx *store.Tx, p fairlead.Proje
 	}
 	rev, err := s.Projects.Current(tx, p)
 	if fairlead.Is(err, fairlead.NotFound) {
-		return s.note(tx, p, a.Model, name+"project "+p.Name+" has no fairlead.yaml that says what follows")
+		return s.note(tx, p, a.Model,
+			name+"project "+p.Name+" has no fairlead.yaml that says what follows")
 	}
 	if err != nil {
 		return err
 	}
 	if rev.Spec.Model != a.Model {
-		return s.note(tx, p, a.Model, fmt.Sprintf("%sfairlead.yaml is about model %q", name, rev.Spec.Model))
+		return s.note(tx, p, a.Model,
+			fmt.Sprintf("%sfairlead.yaml is about model %q", name, rev.Spec.Model))
 	}
 	_, err = s.consider(ctx, tx, p, rev, a.To)
 	return err

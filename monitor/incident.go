@@ -92,8 +92,9 @@ func (s *Service) judgeIncident(ctx context.Context, tx *store.Tx, p fairlead.Pr
 func (s *Service) openIncident(ctx context.Context, tx *store.Tx, p fairlead.Project, w *Window,
 	action, reason string, at time.Time) error {
 	i := &Incident{
-		ID: fairlead.NewID("in", s.Clock.Now()), Endpoint: w.Endpoint, Model: w.Model, Version: w.Version,
-		Kind: incidentKind(w.Kind), Action: action, OpenedAt: at, Value: w.Value, Limit: w.Limit, Reason: reason,
+		ID: fairlead.NewID("in", s.Clock.Now()), Endpoint: w.Endpoint, Model: w.Model,
+		Version: w.Version, Kind: incidentKind(w.Kind), Action: action, OpenedAt: at,
+		Value: w.Value, Limit: w.Limit, Reason: reason,
 	}
 	if err := insertIncident(tx, p, i); err != nil {
 		return err

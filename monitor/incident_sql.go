@@ -7,24 +7,25 @@ import (
 	"github.com/fairlead-ml/fairlead/store"
 )
 
-const incidentColumns = `select id, endpoint, model, version, kind, action, opened_at_ms, resolved_at_ms, value,
-	limit_value, reason, resolution from incident`
+const incidentColumns = `select id, endpoint, model, version, kind, action, opened_at_ms,
+	resolved_at_ms, value, limit_value, reason, resolution from incident`
 
 type scanner interface{ Scan(dest ...any) error }
 
 func scanIncident(row scanner) (*Incident, error) {
 	var i Incident
 	var opened, resolved int64
-	err := row.Scan(&i.ID, &i.Endpoint, &i.Model, &i.Version, &i.Kind, &i.Action, &opened, &resolved, &i.Value,
-		&i.Limit, &i.Reason, &i.Resolution)
+	err := row.Scan(&i.ID, &i.Endpoint, &i.Model, &i.Version, &i.Kind, &i.Action, &opened,
+		&resolved, &i.Value, &i.Limit, &i.Reason, &i.Resolution)
 	i.OpenedAt, i.ResolvedAt = fairlead.FromMS(opened), fairlead.FromMS(resolved)
 	return &i, err
 }
 
 func insertIncident(tx *store.Tx, p fairlead.Project, i *Incident) error {
-	_, err := tx.Exec(`insert into incident (id, project_k, endpoint, model, version, kind, action, opened_at_ms,
-		resolved_at_ms, value, limit_value, reason, resolution) values (?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, '')`,
-		i.ID, p.K, i.Endpoint, i.Model, i.Version, i.Kind, i.Action, fairlead.MS(i.OpenedAt), i.Value, i.Limit, i.Reason)
+	_, err := tx.Exec(`insert into incident (id, project_k, endpoint, model, version, kind, action,
+		opened_at_ms, resolved_at_ms, value, limit_value, reason, resolution)
+		values (?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, '')`, i.ID, p.K, i.Endpoint, i.Model, i.Version,
+		i.Kind, i.Action, fairlead.MS(i.OpenedAt), i.Value, i.Limit, i.Reason)
 	return err
 }
 

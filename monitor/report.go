@@ -12,7 +12,8 @@ import (
 
 // Windows lists the judged windows of an endpoint that begin in [from, to), in
 // order; the zero time is open, an empty kind means all.
-func (s *Service) Windows(ctx context.Context, p fairlead.Project, endpoint string, kind Kind, from, to time.Time) (out []*Window, err error) {
+func (s *Service) Windows(ctx context.Context, p fairlead.Project, endpoint string, kind Kind,
+	from, to time.Time) (out []*Window, err error) {
 	err = s.DB.Read(ctx, func(tx *store.Tx) error {
 		out, err = listWindows(tx, p, endpoint, kind, from, to)
 		return err
@@ -21,7 +22,8 @@ func (s *Service) Windows(ctx context.Context, p fairlead.Project, endpoint stri
 }
 
 // Incidents lists incidents, the newest first; an empty endpoint means all.
-func (s *Service) Incidents(ctx context.Context, p fairlead.Project, endpoint string) (out []*Incident, err error) {
+func (s *Service) Incidents(ctx context.Context, p fairlead.Project, endpoint string) (
+	out []*Incident, err error) {
 	err = s.DB.Read(ctx, func(tx *store.Tx) error {
 		out, err = listIncidents(tx, p, endpoint)
 		return err
@@ -48,16 +50,19 @@ const (
 
 // Realised computes the metric on the joined ground truth of [from, to), grouped by
 // day or month (UTC).
-func (s *Service) Realised(ctx context.Context, p fairlead.Project, endpoint, metric, by string, from, to time.Time) ([]Period, error) {
+func (s *Service) Realised(ctx context.Context, p fairlead.Project, endpoint, metric, by string,
+	from, to time.Time) ([]Period, error) {
 	m, ok := stat.Lookup(metric)
 	if !ok {
-		return nil, fairlead.Errorf(fairlead.Invalid, "metric %q is not known; known are %v", metric, stat.Names())
+		return nil, fairlead.Errorf(fairlead.Invalid, "metric %q is not known; known are %v",
+			metric, stat.Names())
 	}
 	if by != ByDay && by != ByMonth {
 		return nil, fairlead.Errorf(fairlead.Invalid, "by is %q; it is day or month", by)
 	}
 	if !from.Before(to) || to.Sub(from) > 20*366*24*time.Hour {
-		return nil, fairlead.Errorf(fairlead.Invalid, "from and to must be times in order, at most 20 years apart")
+		return nil, fairlead.Errorf(fairlead.Invalid,
+			"from and to must be times in order, at most 20 years apart")
 	}
 	var out []Period
 	for start := from; start.Before(to); {

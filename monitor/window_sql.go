@@ -20,10 +20,10 @@ func insertWindow(tx *store.Tx, p fairlead.Project, w *Window) error {
 	if err != nil {
 		return err
 	}
-	_, err = tx.Exec(`insert into win (project_k, endpoint, model, version, kind, from_ms, to_ms, state, value, limit_value,
-		row_count, coverage, detail) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		p.K, w.Endpoint, w.Model, w.Version, string(w.Kind), w.From.UnixMilli(), w.To.UnixMilli(), string(w.State),
-		w.Value, w.Limit, w.Rows, w.Coverage, string(detail))
+	_, err = tx.Exec(`insert into win (project_k, endpoint, model, version, kind, from_ms, to_ms,
+		state, value, limit_value, row_count, coverage, detail) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		p.K, w.Endpoint, w.Model, w.Version, string(w.Kind), w.From.UnixMilli(),
+		w.To.UnixMilli(), string(w.State), w.Value, w.Limit, w.Rows, w.Coverage, string(detail))
 	return err
 }
 
@@ -50,9 +50,10 @@ func countRed(tx *store.Tx, p fairlead.Project, w *Window, since time.Time, m in
 	return reds, judged, rows.Err()
 }
 
-func listWindows(tx *store.Tx, p fairlead.Project, endpoint string, kind Kind, from, to time.Time) ([]*Window, error) {
-	q := `select endpoint, model, version, kind, from_ms, to_ms, state, value, limit_value, row_count, coverage, detail
-		from win where project_k = ? and endpoint = ?`
+func listWindows(tx *store.Tx, p fairlead.Project, endpoint string, kind Kind,
+	from, to time.Time) ([]*Window, error) {
+	q := `select endpoint, model, version, kind, from_ms, to_ms, state, value, limit_value,
+		row_count, coverage, detail from win where project_k = ? and endpoint = ?`
 	args := []any{p.K, endpoint}
 	if kind != "" {
 		q, args = q+" and kind = ?", append(args, string(kind))
@@ -83,7 +84,8 @@ func scanWindow(rows *sql.Rows) (*Window, error) {
 	var w Window
 	var from, to int64
 	var detail string
-	err := rows.Scan(&w.Endpoint, &w.Model, &w.Version, &w.Kind, &from, &to, &w.State, &w.Value, &w.Limit, &w.Rows, &w.Coverage, &detail)
+	err := rows.Scan(&w.Endpoint, &w.Model, &w.Version, &w.Kind, &from, &to, &w.State,
+		&w.Value, &w.Limit, &w.Rows, &w.Coverage, &detail)
 	if err != nil {
 		return nil, err
 	}
@@ -91,6 +93,7 @@ func scanWindow(rows *sql.Rows) (*Window, error) {
 	if err := json.Unmarshal([]byte(detail), &d); err != nil {
 		return nil, err
 	}
-	w.From, w.To, w.Features, w.Reason = fairlead.FromMS(from), fairlead.FromMS(to), d.Features, d.Reason
+	w.From, w.To = fairlead.FromMS(from), fairlead.FromMS(to)
+	w.Features, w.Reason = d.Features, d.Reason
 	return &w, nil
 }
