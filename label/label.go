@@ -66,13 +66,15 @@ type Receipt struct {
 // The bounds of one batch.
 const (
 	maxBatch   = 100_000
+	partRows   = 5_000 // of one transaction: other writes wait for one at most
 	maxColumns = 200
 )
 
-// Receive stores a batch of ground truth: all of it, or with an error none. The
-// same batch again changes nothing. A label that says something else than one
-// before it corrects that from its own observed_at on; of two that were observed
-// at the same time the greater value counts, whichever came first.
+// Receive stores a batch of ground truth. A bad label refuses the whole batch; what
+// else fails leaves whole parts of partRows labels stored, and the same batch again
+// changes nothing about them. A label that says something else than one before it
+// corrects that from its own observed_at on; of two that were observed at the same time
+// the greater value counts, whichever came first.
 func (s *Service) Receive(ctx context.Context, p fairlead.Project, endpoint string, batch []Truth, source string) (*Receipt, error) {
 	if err := s.check(batch); err != nil {
 		return nil, err
@@ -81,8 +83,21 @@ func (s *Service) Receive(ctx context.Context, p fairlead.Project, endpoint stri
 	if err != nil {
 		return nil, err
 	}
-	var rec *Receipt
-	err = s.db.Write(ctx, store.Bulk, func(tx *store.Tx) error {
+	var sum Receipt
+	for part := range slices.Chunk(rows, partRows) {
+		rec, err := s.store(ctx, p, endpoint, part)
+		if err != nil {
+			return nil, err
+		}
+		sum.Accepted, sum.Corrected = sum.Accepted+rec.Accepted, sum.Corrected+rec.Corrected
+		sum.Duplicates, sum.Unmatched = sum.Duplicates+rec.Duplicates, sum.Unmatched+rec.Unmatched
+	}
+	return &sum, nil
+}
+
+// store stores a part of a batch, with one event when it changes something.
+func (s *Service) store(ctx context.Context, p fairlead.Project, endpoint string, rows []truthRow) (rec Receipt, err error) {
+	err = s.db.Write(ctx, store.Bulk, func(tx *store.Tx) (err error) {
 		b := &receiving{tx: tx, project: p, endpoint: endpoint}
 		if b.now, err = s.stream.NowOrWall(tx, p, endpoint); err != nil {
 			return err
@@ -90,16 +105,17 @@ func (s *Service) Receive(ctx context.Context, p fairlead.Project, endpoint stri
 		if err := b.receive(rows); err != nil {
 			return err
 		}
-		rec = &b.receipt
-		if rec.Accepted == 0 {
-			return nil
+		if b.receipt.Accepted > 0 {
+			ev, err := b.event(s.serving)
+			if err != nil {
+				return err
+			}
+			if _, err := s.led.Append(ctx, tx, p, "endpoint/"+endpoint, b.now, ev); err != nil {
+				return err
+			}
 		}
-		ev, err := b.event(s.serving)
-		if err != nil {
-			return err
-		}
-		_, err = s.led.Append(ctx, tx, p, "endpoint/"+endpoint, b.now, ev)
-		return err
+		rec = b.receipt
+		return nil
 	})
 	return rec, err
 }
