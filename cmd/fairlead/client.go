@@ -2,10 +2,10 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -27,8 +27,14 @@ type client struct {
 	project string
 	token   string
 	http    *http.Client
-	close   func(ctx context.Context) error // ends a server of our own
+	own     bool // the server lives in this process, and ends with the command
+	met     bool // the server has answered before, so it comes back when it is gone
+	close   func(ctx context.Context) error
 }
+
+// tokenVar names the environment variable with the token of a server whose data
+// directory is not here.
+const tokenVar = "FAIRLEAD_TOKEN"
 
 // connect returns a client of the server that --server names, or that serves the
 // data directory; when nobody does, the program serves it itself for as long as the
@@ -39,20 +45,53 @@ func (c *cli) connect(ctx context.Context) (*client, error) {
 		return nil, err
 	}
 	cl := &client{project: project, base: strings.TrimRight(c.server, "/"), http: newHTTP(),
-		close: func(context.Context) error { return nil }}
-	cl.token, _ = auth.ReadOwner(c.data) // a remote server's token is not on this machine
-	if env := os.Getenv("FAIRLEAD_TOKEN"); env != "" {
-		cl.token = env
-	}
+		token: os.Getenv(tokenVar), close: func(context.Context) error { return nil }}
 	if cl.base != "" {
-		return cl, nil
+		return cl, cl.checkServer(c.data)
 	}
-	if s, err := app.ReadServer(c.data); err == nil && alive(ctx, cl.http, s.URL) {
-		cl.base = s.URL
-		return cl, nil
-	}
-	return cl, c.serveOurselves(ctx, cl)
+	return cl, c.findServer(ctx, cl)
 }
+
+// checkServer refuses an address that is none, and takes the token of the data
+// directory when that is the server's: no other server gets to see it.
+func (cl *client) checkServer(data string) error {
+	u, err := url.Parse(cl.base)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return usage("--server is %q; write it as http://127.0.0.1:4747", cl.base)
+	}
+	here, err := app.ReadServer(data)
+	if err != nil || cl.token != "" {
+		return nil // another machine's; what needs a token will say so
+	}
+	if own, err := url.Parse(here.URL); err == nil && own.Port() == u.Port() && auth.LoopbackHost(u.Host) {
+		cl.token, _ = auth.ReadOwner(data) // absent: what needs it will say so
+	}
+	return nil
+}
+
+// findServer takes the server that serves the data directory, or becomes one. A
+// server that holds the directory and does not answer yet is waited for.
+func (c *cli) findServer(ctx context.Context, cl *client) error {
+	for deadline := time.Now().Add(startingMax); ; {
+		if s, err := app.ReadServer(c.data); err == nil && alive(ctx, cl.http, s.URL) {
+			cl.base = s.URL
+			if cl.token == "" {
+				cl.token, err = auth.ReadOwner(c.data)
+			}
+			return err
+		}
+		err := c.serveOurselves(ctx, cl)
+		if !fairlead.Is(err, fairlead.Conflict) || time.Now().After(deadline) {
+			return err
+		}
+		if err := pause(ctx, retryFirst); err != nil {
+			return err
+		}
+	}
+}
+
+// startingMax bounds how long a server may take to start, in wall time.
+const startingMax = 3 * time.Second
 
 func newHTTP() *http.Client {
 	return &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 32, IdleConnTimeout: time.Minute}}
@@ -75,14 +114,17 @@ func alive(ctx context.Context, h *http.Client, base string) bool {
 
 func (c *cli) serveOurselves(ctx context.Context, cl *client) error {
 	log := slog.New(slog.NewTextHandler(c.err, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	a, err := app.New(ctx, app.Options{Dir: c.data, Listen: "127.0.0.1:0", Log: log, Version: version, Project: c.project})
+	a, err := app.New(ctx, app.Options{
+		Dir: c.data, Listen: "127.0.0.1:0", Log: log, Version: version, Project: c.project,
+		Environments: os.Getenv("FAIRLEAD_ENVIRONMENTS"),
+	})
 	if err != nil {
 		return err
 	}
 	if err := a.Start(ctx); err != nil {
 		return err
 	}
-	cl.base, cl.close = a.URL(), a.Stop
+	cl.base, cl.own, cl.close = a.URL(), true, a.Stop
 	cl.token, err = auth.ReadOwner(c.data)
 	return err
 }
@@ -134,17 +176,30 @@ func specHere() (*spec.Spec, error) {
 	return spec.Parse(spec.FileName, body)
 }
 
-// problem is the error body of the native API (RFC 9457).
+// problem is the error body of the native API (RFC 9457), or of another protocol.
 type problem struct {
-	Detail string        `json:"detail"`
-	Code   fairlead.Code `json:"code"`
-	Error  string        `json:"error"` // the inference protocol's form
+	Detail  string        `json:"detail"`
+	Code    fairlead.Code `json:"code"`
+	Message string        `json:"message"` // MLflow's form
+	Error   string        `json:"error"`   // the inference protocol's
 }
 
 // do calls a path below the project (/api/v1/projects/<project>), or below the
-// root when it begins with //, and decodes the answer into out. A server that is
-// being restarted is waited for.
+// root when it begins with //, and decodes the answer into out. A reading call waits
+// for a server that is being restarted.
 func (cl *client) do(ctx context.Context, method, path string, in, out any) error {
+	return cl.call(ctx, method, path, in, out, nil)
+}
+
+// once is do for a change that must not be made twice: it carries an
+// Idempotency-Key, so that it too can be repeated when the server is restarted.
+func (cl *client) once(ctx context.Context, method, path string, in, out any) error {
+	return cl.call(ctx, method, path, in, out, http.Header{idempotencyKey: {fairlead.NewHexID()}})
+}
+
+const idempotencyKey = "Idempotency-Key"
+
+func (cl *client) call(ctx context.Context, method, path string, in, out any, header http.Header) error {
 	var body []byte
 	if in != nil {
 		var err error
@@ -152,7 +207,56 @@ func (cl *client) do(ctx context.Context, method, path string, in, out any) erro
 			return err
 		}
 	}
-	return cl.send(ctx, method, path, "application/json", body, out)
+	if header == nil {
+		header = http.Header{}
+	}
+	header.Set("Content-Type", "application/json")
+	repeatable := method == http.MethodGet || header.Get(idempotencyKey) != ""
+	deadline := time.Now().Add(restartMax)
+	for wait := retryFirst; ; wait = min(2*wait, retryLast) {
+		err := cl.roundTrip(ctx, method, path, header, body, out)
+		if !repeatable || !cl.met || !fairlead.Is(err, fairlead.Unavailable) || time.Now().After(deadline) {
+			return err
+		}
+		if pause(ctx, wait) != nil {
+			return err
+		}
+	}
+}
+
+// A server that is gone is asked again for restartMax, at growing intervals; wall
+// time.
+const (
+	restartMax = 15 * time.Second
+	retryFirst = 50 * time.Millisecond
+	retryLast  = time.Second
+)
+
+func pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// every returns all items of a list, page by page.
+func every[T any](ctx context.Context, cl *client, path string) (all []T, err error) {
+	q := url.Values{}
+	for {
+		var page fairlead.Page[T]
+		if err := cl.do(ctx, http.MethodGet, path+"?"+q.Encode(), nil, &page); err != nil {
+			return nil, err
+		}
+		all = append(all, page.Items...)
+		if page.Next == "" {
+			return all, nil
+		}
+		q.Set("page", page.Next)
+	}
 }
 
 func (cl *client) url(path string) string {
@@ -162,49 +266,75 @@ func (cl *client) url(path string) string {
 	return cl.base + "/api/v1/projects/" + url.PathEscape(cl.project) + path
 }
 
+// mayDetach refuses to leave work to a server that ends with this command.
+func (cl *client) mayDetach(detach bool) error {
+	if detach && cl.own {
+		return usage("no server runs that would go on with it; start one with `fairlead serve`, or leave out --detach")
+	}
+	return nil
+}
+
+// send calls a path with a body of any type, once.
 func (cl *client) send(ctx context.Context, method, path, contentType string, body []byte, out any) error {
+	return cl.roundTrip(ctx, method, path, http.Header{"Content-Type": {contentType}}, body, out)
+}
+
+func (cl *client) roundTrip(ctx context.Context, method, path string, header http.Header, body []byte,
+	out any) error {
 	req, err := http.NewRequestWithContext(ctx, method, cl.url(path), bytes.NewReader(body))
 	if err != nil {
 		return err
 	}
-	if len(body) > 0 {
-		req.Header.Set("Content-Type", contentType)
+	if len(body) > 0 || header.Get(idempotencyKey) != "" {
+		req.Header = header.Clone()
 	}
 	if cl.token != "" {
 		req.Header.Set("Authorization", "Bearer "+cl.token)
 	}
 	res, err := cl.http.Do(req)
-	if errors.Is(err, syscall.ECONNREFUSED) {
-		return fairlead.Errorf(fairlead.Unavailable, "no server answers at %s; start one with `fairlead serve`", cl.base)
-	}
 	if err != nil {
-		return fmt.Errorf("%s %s: %w", method, path, err)
+		return cl.gone(ctx, err)
 	}
 	defer res.Body.Close()
 	answer, err := io.ReadAll(res.Body)
 	if err != nil {
-		return fmt.Errorf("%s %s: %w", method, path, err)
+		return cl.gone(ctx, err)
 	}
-	if res.StatusCode >= 400 {
+	cl.met = true
+	if res.StatusCode >= http.StatusBadRequest {
 		return failure(res.StatusCode, answer)
 	}
 	if out == nil || len(answer) == 0 {
 		return nil
 	}
 	if err := json.Unmarshal(answer, out); err != nil {
-		return fmt.Errorf("%s %s: the answer cannot be read: %w", method, path, err)
+		return fairlead.Errorf(fairlead.Internal, "%s does not answer as a Fairlead server does (%s %s)",
+			cl.base, method, path).Because(err)
 	}
 	return nil
 }
 
+// gone says what to do when no answer came.
+func (cl *client) gone(ctx context.Context, err error) error {
+	switch {
+	case ctx.Err() != nil:
+		return &statusError{fairlead.ExitError, "interrupted"}
+	case errors.Is(err, syscall.ECONNREFUSED) && !cl.met:
+		return fairlead.Errorf(fairlead.Unavailable, "no server answers at %s; start one with `fairlead serve`", cl.base)
+	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, syscall.ECONNRESET), errors.Is(err, io.EOF),
+		errors.Is(err, io.ErrUnexpectedEOF):
+		return fairlead.Errorf(fairlead.Unavailable,
+			"the server at %s has gone; what it was doing goes on when it runs again: `fairlead serve`", cl.base)
+	}
+	return fairlead.Errorf(fairlead.Unavailable, "%s cannot be reached: %w", cl.base, err)
+}
+
 func failure(status int, body []byte) error {
 	var p problem
-	if err := json.Unmarshal(body, &p); err != nil {
-		return fairlead.Errorf(fairlead.Internal, "the server answered %d: %.300s", status, body)
+	if err := json.Unmarshal(body, &p); err != nil || p.Detail+p.Message+p.Error == "" {
+		return fairlead.Errorf(codeOf(status), "the server answered %d: %.300s", status, body)
 	}
-	if p.Detail == "" {
-		p.Detail = p.Error
-	}
+	p.Detail = cmp.Or(p.Detail, p.Message, p.Error)
 	if p.Code == "" {
 		p.Code = codeOf(status)
 	}
@@ -214,7 +344,7 @@ func failure(status int, body []byte) error {
 // codeOf is the code that an answer without one stands for.
 func codeOf(status int) fairlead.Code {
 	for _, c := range []fairlead.Code{fairlead.Invalid, fairlead.Unauthenticated, fairlead.Denied, fairlead.NotFound,
-		fairlead.Conflict, fairlead.Gone, fairlead.Precondition, fairlead.Unavailable} {
+		fairlead.Conflict, fairlead.Gone, fairlead.Precondition, fairlead.Exhausted, fairlead.Unavailable} {
 		if c.HTTPStatus() == status {
 			return c
 		}

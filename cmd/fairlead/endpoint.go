@@ -70,7 +70,7 @@ func (c *cli) rollbackCommand() *cobra.Command {
 			}
 			return c.with(cmd.Context(), func(cl *client) error {
 				path := "/endpoints/" + url.PathEscape(args[0]) + "/rollback"
-				if err := cl.do(cmd.Context(), http.MethodPost, path, map[string]string{"reason": reason}, nil); err != nil {
+				if err := cl.once(cmd.Context(), http.MethodPost, path, map[string]string{"reason": reason}, nil); err != nil {
 					return err
 				}
 				return c.print(map[string]string{"endpoint": args[0], "rolled_back": "true"}, func(w io.Writer) {

@@ -46,7 +46,7 @@ func (c *cli) whyCommand() *cobra.Command {
 					return err
 				}
 				var why pipeline.Why
-				if err := cl.do(cmd.Context(), http.MethodGet, "/pipeline-runs/"+id+"/steps/"+url.PathEscape(args[0])+"/why", nil, &why); err != nil {
+				if err := cl.do(cmd.Context(), http.MethodGet, "/pipeline-runs/"+url.PathEscape(id)+"/steps/"+url.PathEscape(args[0])+"/why", nil, &why); err != nil {
 					return err
 				}
 				return c.print(why, func(w io.Writer) { fmt.Fprintln(w, why.String()) })
@@ -70,16 +70,24 @@ func (c *cli) logCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				for offset := int64(0); ; {
+				var whole rest.LogPart // printed as one document, or as it comes
+				for {
 					var part rest.LogPart
-					path := "/pipeline-runs/" + id + "/steps/" + url.PathEscape(args[0]) + "/log?offset=" + strconv.FormatInt(offset, 10)
+					path := "/pipeline-runs/" + url.PathEscape(id) + "/steps/" + url.PathEscape(args[0]) +
+						"/log?offset=" + strconv.FormatInt(whole.Next, 10)
 					if err := cl.do(cmd.Context(), http.MethodGet, path, nil, &part); err != nil {
 						return err
 					}
-					if err := c.print(part, func(w io.Writer) { io.WriteString(w, part.Text) }); err != nil || part.Next <= offset {
-						return err
+					if c.output == "text" {
+						io.WriteString(c.out, part.Text)
+					} else {
+						whole.Text += part.Text
 					}
-					offset = part.Next
+					whole.Skipped += part.Skipped
+					if part.Next <= whole.Next {
+						return c.print(whole, func(io.Writer) {})
+					}
+					whole.Next = part.Next
 				}
 			})
 		},
@@ -89,8 +97,7 @@ func (c *cli) logCommand() *cobra.Command {
 }
 
 func (c *cli) gateCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "gate", Short: "Look at what the gates decided", Args: cobra.NoArgs}
-	cmd.AddCommand(&cobra.Command{
+	return group("gate", "Look at what the gates decided", &cobra.Command{
 		Use:     "explain DECISION | MODEL VERSION",
 		Short:   "Say check by check why a gate passed or stopped a version",
 		Example: "  fairlead gate explain dec_01h2x…\n  fairlead gate explain flight-delays 3",
@@ -113,12 +120,10 @@ func (c *cli) gateCommand() *cobra.Command {
 			})
 		},
 	})
-	return cmd
 }
 
 func (c *cli) loopCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "loop", Short: "Look at the loop, pause it, resume it", Args: cobra.NoArgs}
-	cmd.AddCommand(&cobra.Command{
+	return group("loop", "Look at the loop, pause it, resume it", &cobra.Command{
 		Use:     "explain [MODEL]",
 		Short:   "Say what the loop does for a model, and why it did or did not act",
 		Example: "  fairlead loop explain",
@@ -137,7 +142,6 @@ func (c *cli) loopCommand() *cobra.Command {
 			})
 		},
 	}, c.pauseCommand("pause", true), c.pauseCommand("resume", false))
-	return cmd
 }
 
 // modelOf is the named model, or the one that is named after the project.
@@ -173,8 +177,7 @@ func (c *cli) pauseCommand(use string, paused bool) *cobra.Command {
 }
 
 func (c *cli) auditCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "audit", Short: "Prove the record of all changes", Args: cobra.NoArgs}
-	cmd.AddCommand(&cobra.Command{
+	return group("audit", "Prove the record of all changes", &cobra.Command{
 		Use:     "verify",
 		Short:   "Check the whole ledger: numbers, digests, Merkle tree",
 		Example: "  fairlead audit verify",
@@ -206,7 +209,6 @@ func (c *cli) auditCommand() *cobra.Command {
 			})
 		},
 	})
-	return cmd
 }
 
 func (cl *client) verify(cmd *cobra.Command) (*ledger.Report, error) {

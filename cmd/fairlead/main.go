@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"syscall"
@@ -24,24 +25,24 @@ func main() {
 	shim.Main()      // a step's shim is this program too, and must start at once
 	onnx.ProbeMain() // so is the child that tries an ONNX model
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	os.Exit(exitStatus(newRoot().ExecuteContext(ctx)))
+	context.AfterFunc(ctx, stop) // the second signal ends at once
+	os.Exit(exitStatus(os.Stderr, newRoot(os.Stdout, os.Stderr).ExecuteContext(ctx)))
 }
 
 // exitStatus prints the error, if any, and returns the status that the table of
 // codes gives it.
-func exitStatus(err error) int {
+func exitStatus(w io.Writer, err error) int {
 	var status *statusError
 	switch {
 	case err == nil:
 		return fairlead.ExitOK
 	case errors.As(err, &status):
 		if status.message != "" {
-			fmt.Fprintln(os.Stderr, "fairlead: "+status.message)
+			fmt.Fprintln(w, "fairlead: "+status.message)
 		}
 		return status.status
 	}
-	fmt.Fprintln(os.Stderr, "fairlead: "+err.Error())
+	fmt.Fprintln(w, "fairlead: "+err.Error())
 	var known *fairlead.Error
 	if errors.As(err, &known) {
 		return known.Code.ExitStatus()

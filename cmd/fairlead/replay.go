@@ -50,12 +50,16 @@ that was interrupted continues where stream time stands.`,
 			}
 			return c.with(cmd.Context(), func(cl *client) error {
 				r.client = cl
+				told := c.newProgress()
+				defer told.end()
+				r.often = told.terminal
 				r.progress = func(done, total int, at time.Time) {
-					fmt.Fprintf(c.err, "%s  %d of %d rows\n", at.Format("2006-01-02"), done, total)
+					told.status(fmt.Sprintf("%s  %d of %d rows", at.Format("2006-01-02"), done, total))
 				}
 				if err := r.run(cmd.Context()); err != nil {
 					return err
 				}
+				told.end()
 				out := map[string]any{"rows": len(r.rows), "labels": r.labelled, "watermark": r.clock.Watermark}
 				return c.print(out, func(w io.Writer) {
 					fmt.Fprintf(w, "%d rows and %d labels sent; stream time is %s\n", len(r.rows), r.labelled, r.clock.Watermark.Format(time.RFC3339))
@@ -94,6 +98,7 @@ type replay struct {
 	rows     []sample
 	client   *client
 	progress func(done, total int, at time.Time)
+	often    bool // progress at each delivery of labels, not only each month
 	// before runs at a tick, after its labels and before its rows, once what was
 	// due has settled; what it causes is waited for too.
 	before func(ctx context.Context, at time.Time) error
@@ -232,7 +237,7 @@ func (r *replay) step(ctx context.Context, at time.Time, next *int) error {
 				return err
 			}
 		}
-		if r.progress != nil && delivery && at.Day() == 1 {
+		if r.progress != nil && delivery && (r.often || at.Day() == 1) {
 			r.progress(*next, len(r.rows), at)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -34,8 +35,10 @@ type cli struct {
 	err     io.Writer
 }
 
-func newRoot() *cobra.Command {
-	c := &cli{out: os.Stdout, err: os.Stderr}
+// newRoot returns the command line, which writes its results to out and everything
+// else to err.
+func newRoot(out, err io.Writer) *cobra.Command {
+	c := &cli{out: out, err: err}
 	root := &cobra.Command{
 		Use:   "fairlead",
 		Short: "The whole life of a model in one program",
@@ -68,11 +71,29 @@ retraining. Without a command it starts the server with its defaults.`,
 	root.Flags().AddFlagSet(serve.Flags())
 	root.AddCommand(serve, c.checkCommand(), c.applyCommand(), c.runCommand(), c.caseCommand(), c.releaseCommand(),
 		c.endpointCommand(), c.rollbackCommand(), c.shadowCommand(), c.replayCommand(), c.whyCommand(), c.logCommand(),
-		c.gateCommand(), c.loopCommand(), c.auditCommand(), c.demoCommand(), c.versionCommand())
-	for _, cmd := range root.Commands() {
-		strict(cmd)
-	}
+		c.jobCommand(), c.dataCommand(), c.modelCommand(), c.gateCommand(), c.loopCommand(), c.auditCommand(),
+		c.demoCommand(), c.versionCommand())
+	root.SetOut(out)
+	root.SetErr(err)
+	root.CompletionOptions.DisableDefaultCmd = true
+	strict(root)
 	return root
+}
+
+// group returns a command that only holds others.
+func group(use, short string, subs ...*cobra.Command) *cobra.Command {
+	cmd := &cobra.Command{Use: use, Short: short, Args: cobra.NoArgs}
+	var names, examples []string
+	for _, sub := range subs {
+		names = append(names, sub.Name())
+		examples = append(examples, sub.Example)
+	}
+	cmd.Example = strings.Join(examples, "\n")
+	cmd.RunE = func(*cobra.Command, []string) error {
+		return usage("say which: fairlead %s %s", use, strings.Join(names, " | "))
+	}
+	cmd.AddCommand(subs...)
+	return cmd
 }
 
 // strict makes cobra's own complaints about arguments usage errors.
@@ -118,6 +139,7 @@ func (c *cli) print(v any, text func(w io.Writer)) error {
 func (c *cli) versionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "version", Short: "Print the version", Args: cobra.NoArgs,
+		Example: "  fairlead version -o json",
 		RunE: func(*cobra.Command, []string) error {
 			return c.print(map[string]string{"version": version}, func(w io.Writer) { fmt.Fprintln(w, "fairlead "+version) })
 		},

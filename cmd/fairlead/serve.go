@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"runtime/debug"
@@ -85,7 +86,14 @@ func (c *cli) serve(ctx context.Context, opt app.Options) error {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
-	fmt.Fprintf(c.out, "Fairlead %s is ready at %s (data in %s)\n\n  export MLFLOW_TRACKING_URI=%s\n\n", version, a.URL(), a.Dir(), a.URL())
+	ready := map[string]string{"url": a.URL(), "data": a.Dir(), "version": version}
+	err = c.print(ready, func(w io.Writer) {
+		fmt.Fprintf(w, "Fairlead %s is ready at %s (data in %s)\n\n  export MLFLOW_TRACKING_URI=%s\n\n",
+			version, a.URL(), a.Dir(), a.URL())
+	})
+	if err != nil {
+		c.err.Write([]byte("nobody reads what the server says; it runs on\n"))
+	}
 	<-ctx.Done()
 	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopMax)
 	defer cancel()

@@ -1,0 +1,277 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fairlead-ml/fairlead"
+	"github.com/fairlead-ml/fairlead/api/rest"
+	"github.com/fairlead-ml/fairlead/loop"
+	"github.com/fairlead-ml/fairlead/registry"
+	"github.com/fairlead-ml/fairlead/release"
+	"github.com/fairlead-ml/fairlead/spec"
+)
+
+func (c *cli) runCommand() *cobra.Command {
+	var dirty, detach bool
+	cmd := &cobra.Command{
+		Use:   "run [DIR]",
+		Short: "Take the model the whole way: data, pipeline, package, gate, release",
+		Long: `Run applies the repository's HEAD and opens a case for it: the data is collected,
+the pipeline trains, the winner is packaged, the gate judges it, and what passes is
+released. When a canary begins, which waits for live labels, the command ends and says how to
+follow it. The exit status is 3 when the gate stopped the version.`,
+		Example: `  fairlead run
+  fairlead run --detach   # and look later: fairlead case`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			dir, err := c.enter(args)
+			if err != nil {
+				return err
+			}
+			ctx := cmd.Context()
+			return c.with(ctx, func(cl *client) error {
+				if err := cl.mayDetach(detach); err != nil {
+					return err
+				}
+				if _, err := cl.apply(ctx, dir, dirty); err != nil {
+					return err
+				}
+				var opened loop.Case
+				if err := cl.once(ctx, http.MethodPost, "/cases", nil, &opened); err != nil {
+					return err
+				}
+				if detach {
+					return c.printCase(&opened)
+				}
+				return c.await(ctx, cl, opened.ID)
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&dirty, "allow-dirty", false, "also with uncommitted changes; the lineage says so")
+	cmd.Flags().BoolVar(&detach, "detach", false, "do not wait for the end")
+	return cmd
+}
+
+// await follows a case to its end, telling on stderr what happens.
+func (c *cli) await(ctx context.Context, cl *client, id string) error {
+	told := c.newProgress()
+	defer told.end()
+	for {
+		var k loop.Case
+		if err := cl.do(ctx, http.MethodGet, "/cases/"+id+"?wait=1s", nil, &k); err != nil {
+			if ctx.Err() != nil {
+				return &statusError{fairlead.ExitError, interrupted(cl, id)}
+			}
+			return err
+		}
+		told.status(strings.TrimSpace(fmt.Sprintf("case %s: %s  %s", k.ID, k.State, k.Reason)))
+		if k.State == loop.Closed {
+			told.end()
+			if err := c.printCase(&k); err != nil {
+				return err
+			}
+			return caseStatus(&k)
+		}
+		if k.State == loop.Releasing && k.Rollout != "" {
+			done, err := c.canary(ctx, cl, &k)
+			if err != nil || done {
+				return err
+			}
+		}
+	}
+}
+
+// interrupted says what becomes of a case that nobody waits for any more.
+func interrupted(cl *client, id string) string {
+	if cl.own {
+		return "interrupted; case " + id + " goes on when a server runs again: `fairlead serve`, or any command"
+	}
+	return "interrupted; case " + id + " goes on: `fairlead case " + id + "`"
+}
+
+// canary tells of a rollout that waits for labels: that can take days of stream
+// time, so the command does not.
+func (c *cli) canary(ctx context.Context, cl *client, k *loop.Case) (bool, error) {
+	var e release.Explanation
+	if err := cl.do(ctx, http.MethodGet, "/rollouts/"+k.Rollout, nil, &e); err != nil {
+		return false, err
+	}
+	if e.Rollout == nil || e.Rollout.Strategy != spec.Canary || !e.Rollout.Active() {
+		return false, nil
+	}
+	if err := c.printCase(k); err != nil {
+		return true, err
+	}
+	fmt.Fprintf(c.err, "version %d answers %g%% of %s; it goes on with the evidence of live labels\n",
+		e.Rollout.To, e.Rollout.Percent, e.Rollout.Endpoint)
+	if cl.own {
+		fmt.Fprintln(c.err, "start a server, so that there are any: fairlead serve")
+	}
+	fmt.Fprintf(c.err, "follow it: fairlead case %s, fairlead loop explain %s, fairlead endpoint %s\n",
+		k.ID, k.Model, e.Rollout.Endpoint)
+	if e.Rollout.State == release.Waiting {
+		return true, &statusError{fairlead.ExitNeedsApproval, "the rollout asks for a human: " + e.Rollout.Reason}
+	}
+	return true, nil
+}
+
+func caseStatus(k *loop.Case) error {
+	switch k.Outcome {
+	case loop.Promoted, loop.Unchanged:
+		return nil
+	case loop.Stopped:
+		return &statusError{fairlead.ExitGateFailed, k.Reason + "; see `fairlead gate explain " + k.Decision + "`"}
+	}
+	return &statusError{fairlead.ExitError, k.Reason}
+}
+
+func (c *cli) printCase(k *loop.Case) error {
+	return c.print(k, func(w io.Writer) {
+		fmt.Fprintf(w, "case %s of model %s: %s", k.ID, k.Model, k.State)
+		if k.Outcome != "" {
+			fmt.Fprintf(w, ", %s", k.Outcome)
+		}
+		if k.Version != 0 {
+			fmt.Fprintf(w, ", version %d", k.Version)
+		}
+		if k.Reason != "" {
+			fmt.Fprintf(w, " (%s)", k.Reason)
+		}
+		fmt.Fprintln(w)
+	})
+}
+
+func (c *cli) caseCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "case [ID]",
+		Short:   "Show the cases of the project, or one of them",
+		Example: "  fairlead case\n  fairlead case ca_01h2x… -o json",
+		Args:    cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return c.with(cmd.Context(), func(cl *client) error {
+				if len(args) == 1 {
+					var k loop.Case
+					if err := cl.do(cmd.Context(), http.MethodGet, "/cases/"+url.PathEscape(args[0]), nil, &k); err != nil {
+						return err
+					}
+					return c.printCase(&k)
+				}
+				var page fairlead.Page[*loop.Case]
+				if err := cl.do(cmd.Context(), http.MethodGet, "/cases?limit=50", nil, &page); err != nil {
+					return err
+				}
+				return c.print(page, func(w io.Writer) {
+					tw := table(w, "CASE", "CAUSE", "STATE", "VERSION", "OUTCOME", "REASON")
+					for _, k := range page.Items {
+						tw.row(k.ID, k.Cause, k.State, k.Version, k.Outcome, k.Reason)
+					}
+					tw.flush()
+				})
+			})
+		},
+	}
+}
+
+// releaseArgs reads [MODEL [VERSION]]; version 0 stands for the newest.
+func releaseArgs(args []string) (model string, version int64, err error) {
+	if len(args) > 0 {
+		model = args[0]
+	} else if model, err = modelName(); err != nil {
+		return "", 0, err
+	}
+	if model == "" {
+		return "", 0, usage("there is no %s here; name the model: fairlead release MODEL", spec.FileName)
+	}
+	if len(args) < 2 {
+		return model, 0, nil
+	}
+	version, err = strconv.ParseInt(args[1], 10, 64)
+	if err != nil || version < 1 {
+		return "", 0, usage("VERSION is %q; it is a whole number", args[1])
+	}
+	return model, version, nil
+}
+
+// newest returns the number of a model's newest version.
+func (cl *client) newest(ctx context.Context, model string) (n int64, err error) {
+	all, err := every[*registry.Version](ctx, cl, "/models/"+url.PathEscape(model)+"/versions")
+	for _, v := range all {
+		n = max(n, v.N)
+	}
+	if err == nil && n == 0 {
+		err = fairlead.Errorf(fairlead.NotFound, "model %s has no version yet; make one with `fairlead run`", model)
+	}
+	return n, err
+}
+
+// isLive reports whether the version answers for the model in the last environment.
+func (cl *client) isLive(ctx context.Context, model string, n int64) (bool, error) {
+	var e rest.Endpoint
+	err := cl.do(ctx, http.MethodGet, "/endpoints/"+url.PathEscape(model), nil, &e)
+	if fairlead.Is(err, fairlead.NotFound) {
+		return false, nil
+	}
+	if err != nil || e.Assignment == nil {
+		return false, err
+	}
+	return e.Version(release.RoleLive) == n, nil
+}
+
+func (c *cli) releaseCommand() *cobra.Command {
+	var detach bool
+	cmd := &cobra.Command{
+		Use:   "release [MODEL [VERSION]]",
+		Short: "Make a version the candidate: package, gate and release it",
+		Long: `Release takes a registered version to packaging, gate and release. Without a
+version it takes the newest, without a model that of ./fairlead.yaml.`,
+		Example: `  fairlead release
+  fairlead release flight-delays 3
+  fairlead release flight-delays 3 --detach`,
+		Args: cobra.MaximumNArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			model, n, err := releaseArgs(args)
+			if err != nil {
+				return err
+			}
+			ctx := cmd.Context()
+			return c.with(ctx, func(cl *client) error {
+				if err := cl.mayDetach(detach); err != nil {
+					return err
+				}
+				if n == 0 {
+					if n, err = cl.newest(ctx, model); err != nil {
+						return err
+					}
+				}
+				live, err := cl.isLive(ctx, model, n)
+				if err != nil {
+					return err
+				}
+				if live {
+					return c.print(map[string]any{"model": model, "version": n, "live": true}, func(w io.Writer) {
+						fmt.Fprintf(w, "%s version %d is live already\n", model, n)
+					})
+				}
+				var opened loop.Case
+				path := "/models/" + url.PathEscape(model) + "/candidate"
+				if err := cl.once(ctx, http.MethodPut, path, map[string]int64{"version": n}, &opened); err != nil {
+					return err
+				}
+				if detach {
+					return c.printCase(&opened)
+				}
+				return c.await(ctx, cl, opened.ID)
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&detach, "detach", false, "do not wait for the end")
+	return cmd
+}

@@ -1,0 +1,446 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fairlead-ml/fairlead/app"
+	"github.com/fairlead-ml/fairlead/engine/onnx"
+	"github.com/fairlead-ml/fairlead/job/shim"
+)
+
+func TestMain(m *testing.M) {
+	shim.Main()      // steps of the server in this process start the test's binary
+	onnx.ProbeMain() // and so do the trials of models
+	os.Exit(m.Run())
+}
+
+// ran is what a command did.
+type ran struct {
+	status      int
+	out, stderr string
+}
+
+// command runs a command line as a user types it, without the program's name.
+func command(t *testing.T, args ...string) ran {
+	t.Helper()
+	return within(t, t.Context(), args...)
+}
+
+func within(t *testing.T, ctx context.Context, args ...string) ran {
+	t.Helper()
+	var out, stderr bytes.Buffer
+	root := newRoot(&out, &stderr)
+	root.SetArgs(args)
+	status := exitStatus(&stderr, root.ExecuteContext(ctx))
+	return ran{status, out.String(), stderr.String()}
+}
+
+// elsewhere makes an empty directory the working directory, and data that of the
+// commands.
+func elsewhere(t *testing.T) (data string) {
+	t.Chdir(t.TempDir())
+	data = filepath.Join(t.TempDir(), "data")
+	for name, value := range map[string]string{"FAIRLEAD_DATA": data, "FAIRLEAD_SERVER": "", "FAIRLEAD_TOKEN": "", "FAIRLEAD_PROJECT": ""} {
+		t.Setenv(name, value)
+	}
+	return data
+}
+
+func TestExitStatus_FollowsTheTable(t *testing.T) {
+	elsewhere(t)
+	write(t, "bad.yaml", "project: x\nprojekt: y\n")
+	write(t, "good.yaml", "project: x\n")
+	write(t, "t.csv", "at,id\n")
+	for _, tt := range []struct {
+		args string
+		want int
+		says string // part of stderr
+	}{
+		{"version", 0, ""},
+		{"check good.yaml", 0, ""},
+		{"help", 0, ""},
+		{"run --help", 0, ""},
+		{"check bad.yaml", 1, "projekt"},
+		{"check nothing.yaml", 5, "there is no nothing.yaml"},
+		{"frobnicate", 2, "frobnicate"},
+		{"--frobnicate", 2, "unknown flag"},
+		{"case --frobnicate", 2, "unknown flag"},
+		{"case a b", 2, "at most 1"},
+		{"why", 2, "accepts 1 arg"},
+		{"gate", 2, "explain"},
+		{"loop frobnicate", 2, "frobnicate"},
+		{"audit", 2, "verify | prove"},
+		{"version -o yaml", 2, "text or json"},
+		{"release m zero", 2, "VERSION"},
+		{"rollback m", 2, "--reason"},
+		{"replay t.csv", 2, "--time"},
+		{"job --cancel", 2, "which job"},
+		{"serve --log-level loud", 2, "debug, info"},
+		{"serve --listen 0.0.0.0:1", 6, "127.0.0.1"},
+		{"case --server nonsense", 2, "http://"},
+		{"case --server http://127.0.0.1:1", 1, "fairlead serve"},
+		{"case -p nobody", 5, "nobody"},
+		{"case ca_nothing -p default", 5, "case"},
+		{"audit prove 999", 5, ""},
+		{"run", 5, "fairlead.yaml"},
+	} {
+		t.Run(tt.args, func(t *testing.T) {
+			got := command(t, strings.Fields(tt.args)...)
+			if got.status != tt.want || !strings.Contains(got.stderr, tt.says) {
+				t.Errorf("status %d, want %d; stderr %q", got.status, tt.want, got.stderr)
+			}
+			if tt.want != 0 && got.out != "" {
+				t.Errorf("a failure prints on stdout: %q", got.out)
+			}
+		})
+	}
+}
+
+func write(t *testing.T, name, text string) {
+	t.Helper()
+	if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// each calls fn for every command.
+func each(cmd *cobra.Command, fn func(*cobra.Command)) {
+	fn(cmd)
+	for _, sub := range cmd.Commands() {
+		if sub.Name() != "help" {
+			each(sub, fn)
+		}
+	}
+}
+
+func TestHelp_EveryCommandHasExamplesThatParse(t *testing.T) {
+	each(newRoot(io.Discard, io.Discard), func(cmd *cobra.Command) {
+		path := cmd.CommandPath()
+		if cmd.Short == "" || cmd.Example == "" {
+			t.Errorf("%s has no short help or no example", path)
+		}
+		for _, line := range strings.Split(cmd.Example, "\n") {
+			line, _, _ = strings.Cut(line, "#")
+			for _, one := range strings.Split(line, "&&") {
+				one, _, _ = strings.Cut(one, ">")
+				args := words(one)
+				if len(args) == 0 {
+					continue
+				}
+				if args[0] != "fairlead" {
+					t.Errorf("%s: the example %q is not a command", path, one)
+					continue
+				}
+				root := newRoot(io.Discard, io.Discard)
+				found, rest, err := root.Find(args[1:])
+				if err == nil {
+					err = found.ParseFlags(rest)
+				}
+				if err == nil {
+					err = found.ValidateArgs(found.Flags().Args())
+				}
+				if err != nil {
+					t.Errorf("%s: the example %q does not parse: %v", path, one, err)
+				}
+			}
+		}
+	})
+}
+
+// words splits a line as a shell does, as far as examples need.
+func words(line string) (out []string) {
+	for _, m := range regexp.MustCompile(`"([^"]*)"|(\S+)`).FindAllStringSubmatch(line, -1) {
+		out = append(out, m[1]+m[2])
+	}
+	return out
+}
+
+// serveHere starts a server for the data directory, with a project.
+func serveHere(t *testing.T, data string) *app.App {
+	t.Helper()
+	a, err := app.New(t.Context(), app.Options{Dir: data, Listen: "127.0.0.1:0", Version: "test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := a.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { a.Stop(context.Background()) })
+	if _, err := a.Projects.Apply(t.Context(), []byte("project: x\n"), "c"); err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+func TestJSON_IsOneDocument(t *testing.T) {
+	data := elsewhere(t)
+	write(t, "fairlead.yaml", "project: x\n")
+	commands := []string{"version", "check", "case", "endpoint", "job", "data", "model", "audit verify", "audit prove 1"}
+	try := func(t *testing.T) {
+		for _, args := range commands {
+			got := command(t, append(strings.Fields(args), "-o", "json")...)
+			dec := json.NewDecoder(strings.NewReader(got.out))
+			var doc any
+			if err := dec.Decode(&doc); got.status != 0 || err != nil {
+				t.Errorf("%s: status %d, %v, %q %q", args, got.status, err, got.out, got.stderr)
+				continue
+			}
+			if err := dec.Decode(&doc); err != io.EOF {
+				t.Errorf("%s prints more than one document: %q", args, got.out)
+			}
+			if text := command(t, strings.Fields(args)...); text.status != 0 || text.out == "" {
+				t.Errorf("%s as text: %+v", args, text)
+			}
+		}
+	}
+	a := serveHere(t, data)
+	t.Run("with a server", try)
+	if err := a.Stop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Run("without one", try)
+}
+
+// answers is a server that answers paths with JSON, and remembers what it was asked.
+type answers struct {
+	*httptest.Server
+	mu     sync.Mutex
+	bodies map[string]string // "GET /path" → answer
+	asked  []*http.Request
+	fail   int // requests to drop without an answer
+}
+
+func newAnswers(t *testing.T, bodies map[string]string) *answers {
+	a := &answers{bodies: bodies}
+	a.Server = httptest.NewServer(a)
+	t.Cleanup(a.Close)
+	return a
+}
+
+func (a *answers) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.asked = append(a.asked, r)
+	body, ok := a.bodies[r.Method+" "+strings.TrimPrefix(r.URL.Path, "/api/v1/projects/")]
+	switch {
+	case a.fail > 0 && len(a.asked) > 1:
+		a.fail--
+		panic(http.ErrAbortHandler)
+	case !ok:
+		w.WriteHeader(404)
+		fmt.Fprintf(w, `{"detail":"no %s","code":"not_found"}`, r.URL.Path)
+	default:
+		io.WriteString(w, body)
+	}
+}
+
+func TestRelease_EndsWithTheCaseAndSaysWhy(t *testing.T) {
+	elsewhere(t)
+	for _, tt := range []struct {
+		name, final, rollout string
+		status               int
+		says                 string
+	}{
+		{"promoted", `"state":"closed","outcome":"promoted"`, "", 0, ""},
+		{"stopped by the gate", `"state":"closed","outcome":"stopped","reason":"fair is red","decision":"d1"`, "", 3, "gate explain d1"},
+		{"failed", `"state":"closed","outcome":"failed","reason":"step train: exit 1"`, "", 1, "exit 1"},
+		{"rolled back", `"state":"closed","outcome":"rolledback","reason":"worse"`, "", 1, "worse"},
+		{"canary begins", `"state":"releasing","rollout":"r1"`, `"strategy":"canary","state":"running"`, 0, "fairlead case c1"},
+		{"canary asks", `"state":"releasing","rollout":"r1"`, `"strategy":"canary","state":"waiting_human","reason":"no labels"`, 4, "no labels"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := newAnswers(t, map[string]string{
+				"PUT x/models/m/candidate": `{"id":"c1","model":"m","state":"packaging"}`,
+				"GET x/cases/c1":           `{"id":"c1","model":"m",` + tt.final + `}`,
+				"GET x/rollouts/r1":        `{"rollout":{"to":2,"percent":5,"endpoint":"m@p",` + tt.rollout + `}}`,
+			})
+			got := command(t, "release", "m", "2", "-p", "x", "--server", s.URL)
+			if got.status != tt.status || !strings.Contains(got.stderr, tt.says) {
+				t.Errorf("status %d, want %d: %s", got.status, tt.status, got.stderr)
+			}
+			if !strings.Contains(got.stderr, "case c1") {
+				t.Errorf("no progress: %q", got.stderr)
+			}
+		})
+	}
+}
+
+func TestClient_WaitsForAServerThatRestarts(t *testing.T) {
+	elsewhere(t)
+	s := newAnswers(t, map[string]string{
+		"PUT x/models/m/candidate": `{"id":"c1","model":"m","state":"packaging"}`,
+		"GET x/cases/c1":           `{"id":"c1","model":"m","state":"closed","outcome":"promoted"}`,
+	})
+	s.fail = 3
+	if got := command(t, "release", "m", "2", "-p", "x", "--server", s.URL); got.status != 0 {
+		t.Fatalf("%+v", got)
+	}
+	keys := map[string]int{}
+	for _, r := range s.asked {
+		if r.Method == "PUT" {
+			keys[r.Header.Get("Idempotency-Key")]++
+		}
+	}
+	if len(keys) != 1 || keys[""] != 0 {
+		t.Errorf("the change was sent with the keys %v", keys)
+	}
+}
+
+func TestClient_SaysWhenTheServerHasGone(t *testing.T) {
+	elsewhere(t)
+	s := newAnswers(t, map[string]string{})
+	s.fail = 1000
+	cl := &client{base: s.URL, project: "x", http: newHTTP()}
+	cl.do(t.Context(), "GET", "/cases", nil, nil) // meets the server
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	began := time.Now()
+	if err := cl.do(t.Context(), "POST", "/cases", nil, nil); err == nil || !strings.Contains(err.Error(), "has gone") {
+		t.Errorf("a change without key: %v", err)
+	}
+	if time.Since(began) > 5*time.Second {
+		t.Error("a change without key was repeated")
+	}
+	if err := cl.do(ctx, "GET", "/cases", nil, nil); err == nil {
+		t.Error("a reading call gives up without an error")
+	}
+}
+
+func TestClient_ShowsTheTokenToNoOtherServer(t *testing.T) {
+	data := elsewhere(t)
+	a := serveHere(t, data)
+	other := newAnswers(t, map[string]string{"GET x/cases": `{"items":[]}`})
+	seen := func() string { return other.asked[len(other.asked)-1].Header.Get("Authorization") }
+	if got := command(t, "case", "-p", "x", "--server", other.URL); got.status != 0 || seen() != "" {
+		t.Errorf("status %d, authorization %q", got.status, seen())
+	}
+	t.Setenv("FAIRLEAD_TOKEN", "given")
+	if got := command(t, "case", "-p", "x", "--server", other.URL); got.status != 0 || seen() != "Bearer given" {
+		t.Errorf("status %d, authorization %q", got.status, seen())
+	}
+	t.Setenv("FAIRLEAD_TOKEN", "")
+	local := strings.Replace(a.URL(), "127.0.0.1", "localhost", 1)
+	for _, tt := range []struct {
+		server string
+		status int
+	}{{a.URL(), 1}, {local + "/", 1}} { // allowed, and refused because there is no model
+		got := command(t, "loop", "pause", "m", "-p", "x", "--server", tt.server)
+		if got.status == 6 {
+			t.Errorf("%s: %s", tt.server, got.stderr)
+		}
+	}
+	if got := command(t, "loop", "pause", "m", "-p", "x", "--server", a.URL(), "--data", t.TempDir()); got.status != 6 {
+		t.Errorf("without the token: %+v", got)
+	}
+}
+
+func TestServe_SaysWhereAndStopsAtASignal(t *testing.T) {
+	for _, format := range []string{"text", "json"} {
+		data := elsewhere(t)
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan ran, 1)
+		go func() { done <- within(t, ctx, "--listen", "127.0.0.1:0", "-o", format, "--log-level", "error") }()
+		url := awaitServer(t, data)
+		cancel()
+		got := <-done
+		if got.status != 0 || !strings.Contains(got.out, url) {
+			t.Errorf("%+v", got)
+		}
+		if format == "text" && !strings.Contains(got.out, "export MLFLOW_TRACKING_URI="+url) {
+			t.Errorf("no export line in %q", got.out)
+		}
+		if format == "json" && !json.Valid([]byte(got.out)) {
+			t.Errorf("not one document: %q", got.out)
+		}
+	}
+}
+
+func awaitServer(t *testing.T, data string) string {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); {
+		if s, err := app.ReadServer(data); err == nil && alive(t.Context(), newHTTP(), s.URL) {
+			return s.URL
+		}
+		if pause(t.Context(), 10*time.Millisecond) != nil {
+			break
+		}
+	}
+	t.Fatal("no server")
+	return ""
+}
+
+// TestRun_WorksWithoutAServer takes a project whose only step fails the whole way,
+// with the server in the command's own process.
+func TestRun_WorksWithoutAServer(t *testing.T) {
+	elsewhere(t)
+	write(t, "fairlead.yaml", `project: small
+data:
+  rows: {from: rows.csv}
+pipeline:
+  steps:
+    train: {run: "echo it begins; exit 7", in: [rows], out: [model]}
+`)
+	write(t, "rows.csv", "a,b\n1,2\n3,4\n")
+	for _, args := range [][]string{{"init", "-q"}, {"add", "."},
+		{"-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "-qm", "first"}} {
+		if out, err := exec.Command("git", args...).CombinedOutput(); err != nil {
+			t.Fatalf("git %v: %s", args, out)
+		}
+	}
+	if got := command(t, "run", "--detach"); got.status != 2 || !strings.Contains(got.stderr, "fairlead serve") {
+		t.Errorf("detached from a server that ends: %+v", got)
+	}
+	got := command(t, "run", "-o", "json")
+	if got.status != 1 || !strings.Contains(got.stderr, "7") {
+		t.Fatalf("%+v", got)
+	}
+	var k struct{ Outcome string }
+	if err := json.Unmarshal([]byte(got.out), &k); err != nil || k.Outcome != "failed" {
+		t.Errorf("%v, %q", err, got.out)
+	}
+	log := command(t, "log", "train", "-o", "json")
+	var part struct{ Text string }
+	if err := json.Unmarshal([]byte(log.out), &part); err != nil || !strings.Contains(part.Text, "it begins") {
+		t.Errorf("%v, %+v", err, log)
+	}
+	if log := command(t, "log", "train"); log.out != part.Text {
+		t.Errorf("as text %q, as JSON %q", log.out, part.Text)
+	}
+	if why := command(t, "why", "train"); why.status != 0 || why.out == "" {
+		t.Errorf("%+v", why)
+	}
+	if jobs := command(t, "job"); jobs.status != 0 || !strings.Contains(jobs.out, "pipeline") {
+		t.Errorf("%+v", jobs)
+	}
+	if sets := command(t, "data", "rows", "latest"); sets.status != 0 || !strings.Contains(sets.out, "2 rows") {
+		t.Errorf("%+v", sets)
+	}
+}
+
+func TestRun_StopsCleanlyWhenInterrupted(t *testing.T) {
+	elsewhere(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	s := newAnswers(t, map[string]string{"PUT x/models/m/candidate": `{"id":"c1","model":"m","state":"packaging"}`,
+		"GET x/cases/c1": `{"id":"c1","model":"m","state":"training"}`})
+	time.AfterFunc(100*time.Millisecond, cancel)
+	got := within(t, ctx, "release", "m", "2", "-p", "x", "--server", s.URL)
+	if got.status != 1 || !strings.Contains(got.stderr, "interrupted; case c1 goes on") {
+		t.Errorf("%+v", got)
+	}
+}
