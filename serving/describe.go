@@ -99,8 +99,11 @@ func (s *Service) Resolve(ctx context.Context, p fairlead.Project, name string) 
 // no such endpoint, and which ones there are.
 func (s *Service) unknown(ctx context.Context, p fairlead.Project, name string) error {
 	var all []*release.Assignment
+	var last string
 	err := s.DB.Read(ctx, func(tx *store.Tx) (err error) {
-		all, err = s.Release.Assignments(tx, p)
+		if all, err = s.Release.Assignments(tx, p); err == nil && len(all) > 0 {
+			last, err = s.lastEnvironment(tx, p)
+		}
 		return err
 	})
 	if err != nil {
@@ -112,7 +115,8 @@ func (s *Service) unknown(ctx context.Context, p fairlead.Project, name string) 
 	}
 	names := make([]string, len(all))
 	for i, a := range all {
-		if names[i] = a.Endpoint; name == a.Endpoint || name == a.Model && !s.ready.Load() {
+		names[i] = a.Endpoint
+		if name == a.Endpoint || name == a.Model && a.Environment == last {
 			return fairlead.Errorf(fairlead.Unavailable, "%s is being loaded; try again", a.Endpoint)
 		}
 	}

@@ -234,6 +234,22 @@ func TestStart_IsNotReadyNorIdleUntilModelsAreLoaded(t *testing.T) {
 	}
 }
 
+func TestInfer_FirstReleaseIsUnavailableWhileItLoads(t *testing.T) {
+	w := servingtest.New(t)
+	w.Settle()
+	first, hang := w.Version(), make(chan struct{})
+	w.Engines.Set(func(e *servingtest.Engines) { e.Slow[first] = hang })
+	w.Begin(first, replaceBuffered)
+	for _, called := range []string{servingtest.Endpoint, "bikes"} {
+		_, err := w.Serving.Infer(t.Context(), servingtest.Project, called, serving.Request{Frame: servingtest.Hours(1)})
+		if !fairlead.Is(err, fairlead.Unavailable) {
+			t.Errorf("%s: %v", called, err)
+		}
+	}
+	close(hang)
+	w.Settle()
+}
+
 func TestStart_RemovesPackagesThatNothingNames(t *testing.T) {
 	w := servingtest.New(t)
 	w.Deploy(replaceBuffered)
