@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"github.com/fairlead-ml/fairlead"
+	"github.com/fairlead-ml/fairlead/api/rest"
 	"github.com/fairlead-ml/fairlead/auth"
 	"github.com/fairlead-ml/fairlead/blob"
 	"github.com/fairlead-ml/fairlead/data"
@@ -127,7 +128,7 @@ func (a *App) open(ctx context.Context) (err error) {
 	a.DB, err = store.Open(ctx, store.Options{Path: path, Clock: a.opt.Clock, Log: a.opt.Log},
 		ledger.Schema(), spec.Tables(), auth.Schema(), blob.Schema(), job.Schema(), stream.Schema(), scm.Schema(),
 		data.Schema(), tracking.Schema(), registry.Schema(), pipeline.Schema(), gate.Schema(), release.Schema(),
-		serving.Schema(), label.Schema(), monitor.Schema(), loop.Schema())
+		serving.Schema(), label.Schema(), monitor.Schema(), loop.Schema(), rest.Schema())
 	return err
 }
 
@@ -150,6 +151,7 @@ func (a *App) wire() (err error) {
 	}
 	a.Ledger.SignWith(signer)
 	a.Stream = stream.New(a.DB, clock, log)
+	a.Ledger.OnCaughtUp(a.Stream.Nudge)
 	a.Projects = spec.NewProjects(a.DB, a.Ledger, clock)
 	if a.Tokens, err = auth.NewTokens(a.DB, clock, dir); err != nil {
 		return err
