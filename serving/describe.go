@@ -116,7 +116,7 @@ func (s *Service) unknown(ctx context.Context, p fairlead.Project, name string) 
 	names := make([]string, len(all))
 	for i, a := range all {
 		names[i] = a.Endpoint
-		if name == a.Endpoint || name == a.Model && a.Environment == last {
+		if name == a.Endpoint || name == a.Model && (a.Environment == last || !s.ready.Load()) {
 			return fairlead.Errorf(fairlead.Unavailable, "%s is being loaded; try again", a.Endpoint)
 		}
 	}

@@ -236,6 +236,10 @@ func TestStart_IsNotReadyNorIdleUntilModelsAreLoaded(t *testing.T) {
 
 func TestInfer_FirstReleaseIsUnavailableWhileItLoads(t *testing.T) {
 	w := servingtest.New(t)
+	const file = "project: default\nmodel: bikes\nrelease:\n  production: {strategy: replace}\n"
+	if _, err := spec.NewProjects(w.DB, w.Ledger, w.Clock).Apply(t.Context(), []byte(file), "c1"); err != nil {
+		t.Fatal(err)
+	}
 	w.Settle()
 	first, hang := w.Version(), make(chan struct{})
 	w.Engines.Set(func(e *servingtest.Engines) { e.Slow[first] = hang })
