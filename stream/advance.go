@@ -154,15 +154,25 @@ func (s *Service) fire(ctx context.Context, tx *store.Tx, p fairlead.Project, t 
 	return nil
 }
 
-// settle waits until every registered part is idle. Each check begins anew after
-// a commit, since one part's end may be another's work.
+// settle waits until every registered part is idle, all at the same time. The parts
+// are asked one after the other, and one that is asked early may get work from one
+// that is asked late: a job ends and leaves an event. So an answer counts only when
+// nothing was committed while they were asked, or, under a load that has nothing to
+// do with the stream, when they say the same often enough.
 func (s *Service) settle(ctx context.Context, p fairlead.Project) error {
-	for {
+	for agreed := 0; ; {
 		changed, nudged := s.db.Changed(), *s.nudged.Load()
-		idle, err := s.idleNow(ctx, p)
-		if err != nil || idle {
+		idle, err := s.idleTwice(ctx, p)
+		if err != nil {
 			return err
 		}
+		if idle {
+			if agreed++; agreed == enoughAgreed || !closed(changed) {
+				return nil
+			}
+			continue
+		}
+		agreed = 0
 		select {
 		case <-changed:
 		case <-nudged:
@@ -170,6 +180,27 @@ func (s *Service) settle(ctx context.Context, p fairlead.Project) error {
 		case <-ctx.Done():
 			return unsettled(ctx)
 		}
+	}
+}
+
+// enoughAgreed is how many answers in a row count although there were commits.
+const enoughAgreed = 8
+
+// idleTwice asks all parts twice, so that a commit which the first round has seen is
+// announced before the second one ends.
+func (s *Service) idleTwice(ctx context.Context, p fairlead.Project) (idle bool, err error) {
+	if idle, err = s.idleNow(ctx, p); err != nil || !idle {
+		return false, err
+	}
+	return s.idleNow(ctx, p)
+}
+
+func closed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
 	}
 }
 
