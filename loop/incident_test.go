@@ -8,6 +8,7 @@ import (
 
 	"github.com/fairlead-ml/fairlead/loop"
 	"github.com/fairlead-ml/fairlead/spec"
+	"github.com/fairlead-ml/fairlead/store"
 )
 
 // decayed is a world whose live version 1 is off by 30 since day0: the first window
@@ -224,4 +225,50 @@ func TestPause_RefusesAModelThatTheFileIsNotAbout(t *testing.T) {
 	if _, err := w.loop.Explain(t.Context(), w.p, "bike"); err == nil {
 		t.Error("a model that is not there is explained")
 	}
+}
+
+// The same stream gives the same windows, incidents, cases and releases, whatever
+// the wall clock and the order of goroutines do.
+func TestLoop_RepeatsItself(t *testing.T) {
+	var told [2]string
+	t.Run("twice", func(t *testing.T) {
+		for i := range told {
+			t.Run(fmt.Sprint(i), func(t *testing.T) {
+				w := decayed(t, canary, watch+"  drift: {threshold: 0.2, window: 1d}\n")
+				w.ask(day0, day(4), 30)
+				w.colleague(stub{Bias: 60, Offline: 0.1}, true)
+				w.settle()
+				w.ask(day(4), day(12), 30)
+				told[i] = w.chronicle()
+			})
+		}
+	})
+	if told[0] != told[1] || !strings.Contains(told[0], "incident 2 promoted") {
+		t.Errorf("once\n%s\nand then\n%s", told[0], told[1])
+	}
+}
+
+// chronicle writes what happened, without ids.
+func (w *world) chronicle() string {
+	w.t.Helper()
+	ctx := w.t.Context()
+	out := w.story() + "\n"
+	windows, err := w.monitor.Windows(ctx, w.p, endpoint, "", time.Time{}, time.Time{})
+	w.must(err)
+	for _, x := range windows {
+		out += fmt.Sprintln(x.From, x.Kind, x.Version, x.State, x.Value, x.Limit, x.Rows, x.Coverage)
+	}
+	incidents, err := w.monitor.Incidents(ctx, w.p, endpoint)
+	w.must(err)
+	for _, i := range incidents {
+		out += fmt.Sprintln(i.OpenedAt, i.ResolvedAt, i.Kind, i.Version, i.Value, i.Reason, i.Resolution)
+	}
+	w.read(func(tx *store.Tx) error {
+		rollouts, err := w.release.Rollouts(tx, w.p, endpoint, 0)
+		for _, r := range rollouts {
+			out += fmt.Sprintln(r.From, r.To, r.Outcome, r.Reason, r.Ended)
+		}
+		return err
+	})
+	return out
 }
