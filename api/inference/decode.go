@@ -2,13 +2,14 @@ package inference
 
 import (
 	"bytes"
-	"encoding/binary"
+	"compress/gzip"
+	"compress/zlib"
 	"encoding/json"
 	"errors"
 	"io"
-	"math"
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/fairlead-ml/fairlead"
 	"github.com/fairlead-ml/fairlead/engine"
@@ -31,20 +32,17 @@ type tensor struct {
 	Datatype   string          `json:"datatype"`
 	Parameters map[string]any  `json:"parameters"`
 	Data       json.RawMessage `json:"data"`
-	raw        []byte          // the binary extension's part of the body
+	binary     bool
+	raw        []byte // the binary extension's part of the body
 }
 
 // headerLength is where the binary extension says how long the JSON part is.
 const headerLength = "Inference-Header-Content-Length"
 
 func decode(r *http.Request) (*request, error) {
-	body, err := io.ReadAll(r.Body)
-	var tooLarge *http.MaxBytesError
-	if errors.As(err, &tooLarge) {
-		return nil, fairlead.Errorf(fairlead.Invalid, "the request is larger than %d bytes; send fewer rows", tooLarge.Limit)
-	}
+	body, err := readBody(r)
 	if err != nil {
-		return nil, fairlead.Errorf(fairlead.Invalid, "the request's body ended early").Because(err)
+		return nil, err
 	}
 	header, tail, err := split(r, body)
 	if err != nil {
@@ -58,6 +56,34 @@ func decode(r *http.Request) (*request, error) {
 		return nil, fairlead.Errorf(fairlead.Invalid, "the request has no inputs")
 	}
 	return &q, q.takeBinary(tail)
+}
+
+// readBody returns the body, uncompressed; maxBody bounds it before and after.
+func readBody(r *http.Request) ([]byte, error) {
+	var plain io.Reader = r.Body
+	var err error
+	switch encoding := r.Header.Get("Content-Encoding"); encoding {
+	case "", "identity":
+	case "gzip":
+		plain, err = gzip.NewReader(r.Body)
+	case "deflate":
+		plain, err = zlib.NewReader(r.Body)
+	default:
+		return nil, fairlead.Errorf(fairlead.Invalid, "the body is encoded as %q; send it plain, gzip or deflate", encoding)
+	}
+	var b bytes.Buffer
+	if n := r.ContentLength; err == nil {
+		b.Grow(int(min(max(n, 0), 1<<20)) + bytes.MinRead) // no growing, for what is usual
+		_, err = b.ReadFrom(io.LimitReader(plain, maxBody+1))
+	}
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge) || b.Len() > maxBody:
+		return nil, fairlead.Errorf(fairlead.Invalid, "the request is larger than %d bytes; send fewer rows", maxBody)
+	case err != nil:
+		return nil, fairlead.Errorf(fairlead.Invalid, "the request's body cannot be read to its end").Because(err)
+	}
+	return b.Bytes(), nil
 }
 
 // split cuts the body into its JSON header and the binary tensors behind it.
@@ -80,9 +106,10 @@ func (q *request) takeBinary(tail []byte) error {
 		if !ok {
 			continue
 		}
-		if size < 0 || int(size) > len(tail) {
-			return fairlead.Errorf(fairlead.Invalid, "input %q: the body ends before its %v binary bytes", t.Name, size)
+		if !(size >= 0 && size <= float64(len(tail))) || size != float64(int(size)) {
+			return fairlead.Errorf(fairlead.Invalid, "input %q: the body has no %v binary bytes for it", t.Name, size)
 		}
+		t.binary = true
 		t.raw, tail = tail[:int(size)], tail[int(size):]
 	}
 	if len(tail) > 0 {
@@ -92,10 +119,12 @@ func (q *request) takeBinary(tail []byte) error {
 }
 
 // frame turns the tensors into columns. A tensor [rows] or [rows, 1] is a column
-// of its name; one tensor [rows, n] is the model's n inputs in order.
+// of its name; one tensor [rows, n], or one of the name that the model's own tensor
+// has, is the model's n inputs in order.
 func (q *request) frame(sig engine.Signature) (*engine.Frame, error) {
-	if len(q.Inputs) == 1 && len(q.Inputs[0].Shape) == 2 && q.Inputs[0].Shape[1] != 1 {
-		return q.Inputs[0].matrix(sig)
+	if t := &q.Inputs[0]; len(q.Inputs) == 1 && len(t.Shape) == 2 &&
+		(t.Shape[1] != 1 || sig.Tensor != "" && t.Name == sig.Tensor) {
+		return t.matrix(sig)
 	}
 	columns := make([]engine.Column, len(q.Inputs))
 	for i := range q.Inputs {
@@ -129,13 +158,21 @@ func (t *tensor) matrix(sig engine.Signature) (*engine.Frame, error) {
 	rows := int(t.Shape[0])
 	columns := make([]engine.Column, width)
 	for j, field := range sig.Inputs {
-		values := make([]float64, rows)
-		for i := range rows {
-			values[i] = flat.Floats[i*width+j]
+		columns[j] = engine.Column{Name: field.Name, Kind: flat.Kind, Floats: every(flat.Floats, j, width, rows)}
+		if flat.Ints != nil {
+			columns[j].Ints = every(flat.Ints, j, width, rows)
 		}
-		columns[j] = engine.Column{Name: field.Name, Kind: flat.Kind, Floats: values}
 	}
 	return engine.NewFrame(columns...), nil
+}
+
+// every returns rows values, one each step, from the first on.
+func every[T any](flat []T, first, step, rows int) []T {
+	out := make([]T, rows)
+	for i := range out {
+		out[i] = flat[i*step+first]
+	}
+	return out
 }
 
 // size returns the number of elements that the shape says.
@@ -163,14 +200,14 @@ func (t *tensor) column() (engine.Column, error) {
 	}
 	c.Kind = dt.kind
 	switch {
-	case t.raw != nil && dt.kind == engine.String:
+	case t.binary && dt.kind == engine.String:
 		c.Strings, err = t.binaryStrings()
-	case t.raw != nil:
-		c.Floats, err = t.binaryNumbers(dt)
+	case t.binary:
+		err = t.binaryNumbers(&c, dt)
 	case dt.kind == engine.String:
 		c.Strings, c.Valid, err = t.jsonStrings()
 	default:
-		c.Floats, err = t.jsonNumbers(n)
+		err = t.jsonNumbers(&c, dt, n)
 	}
 	if err != nil {
 		return c, err
@@ -181,83 +218,23 @@ func (t *tensor) column() (engine.Column, error) {
 	return c, nil
 }
 
-// jsonNumbers reads a flat or nested array of numbers, booleans and nulls.
-func (t *tensor) jsonNumbers(n int) ([]float64, error) {
-	values := make([]float64, 0, min(n, len(t.Data)))
-	rest := t.Data
-	for len(rest) > 0 {
-		switch c := rest[0]; c {
-		case '[', ']', ',', ' ', '\n', '\t', '\r':
-			rest = rest[1:]
-			continue
+// eventTime returns parameters.event_time, the zero time when it is absent.
+func (q *request) eventTime() (time.Time, error) {
+	switch v := q.Parameters["event_time"].(type) {
+	case nil:
+		return time.Time{}, nil
+	case string:
+		if t, err := time.Parse(time.RFC3339Nano, v); err == nil && t.Year() >= 1 && t.Year() <= 9999 {
+			return t.UTC(), nil
 		}
-		end := bytes.IndexAny(rest, ",] \n\t\r")
-		if end < 0 {
-			end = len(rest)
+	case float64:
+		if v > 0 && v < latestMS {
+			return time.UnixMilli(int64(v)).UTC(), nil
 		}
-		v, err := number(rest[:end])
-		if err != nil {
-			return nil, fairlead.Errorf(fairlead.Invalid, "input %q, value %d: %.40q is not a %s",
-				t.Name, len(values), rest[:end], t.Datatype)
-		}
-		values, rest = append(values, v), rest[end:]
 	}
-	return values, nil
+	return time.Time{}, fairlead.Errorf(fairlead.Invalid,
+		"parameters.event_time is neither RFC 3339 (2011-03-01T05:00:00Z) nor Unix milliseconds")
 }
 
-func number(b []byte) (float64, error) {
-	switch string(b) {
-	case "null":
-		return math.NaN(), nil
-	case "true":
-		return 1, nil
-	case "false":
-		return 0, nil
-	}
-	return strconv.ParseFloat(string(b), 64)
-}
-
-func (t *tensor) jsonStrings() ([]string, []bool, error) {
-	var values []*string
-	if err := json.Unmarshal(t.Data, &values); err != nil {
-		var nested [][]*string
-		if json.Unmarshal(t.Data, &nested) != nil {
-			return nil, nil, fairlead.Errorf(fairlead.Invalid, "input %q is not an array of strings", t.Name)
-		}
-		for _, row := range nested {
-			values = append(values, row...)
-		}
-	}
-	out, valid := make([]string, len(values)), make([]bool, len(values))
-	for i, v := range values {
-		if v != nil {
-			out[i], valid[i] = *v, true
-		}
-	}
-	return out, valid, nil
-}
-
-// binaryNumbers reads little-endian values, as the extension sends them.
-func (t *tensor) binaryNumbers(dt datatype) ([]float64, error) {
-	if len(t.raw)%dt.size != 0 {
-		return nil, fairlead.Errorf(fairlead.Invalid, "input %q has %d bytes, not whole %ss", t.Name, len(t.raw), t.Datatype)
-	}
-	values := make([]float64, len(t.raw)/dt.size)
-	for i := range values {
-		values[i] = dt.read(t.raw[i*dt.size:])
-	}
-	return values, nil
-}
-
-// binaryStrings reads BYTES: each value behind its length, 4 bytes little-endian.
-func (t *tensor) binaryStrings() ([]string, error) {
-	var values []string
-	for rest := t.raw; len(rest) > 0; {
-		if len(rest) < 4 || uint64(len(rest)-4) < uint64(binary.LittleEndian.Uint32(rest)) {
-			return nil, fairlead.Errorf(fairlead.Invalid, "input %q: value %d is cut off", t.Name, len(values))
-		}
-		n := int(binary.LittleEndian.Uint32(rest))
-		values, rest = append(values, string(rest[4:4+n])), rest[4+n:]
-	}
-	return values, nil
-}
+// latestMS is the end of the year 9999, which RFC 3339 can still write.
+const latestMS = 253402300800000

@@ -6,57 +6,72 @@ import (
 	"net/http"
 	"strconv"
 
+	"github.com/fairlead-ml/fairlead"
 	"github.com/fairlead-ml/fairlead/engine"
 	"github.com/fairlead-ml/fairlead/serving"
 )
 
-// response is the protocol's inference response.
-type response struct {
-	ModelName    string         `json:"model_name"`
-	ModelVersion string         `json:"model_version"`
-	ID           string         `json:"id"`
-	Outputs      []outputTensor `json:"outputs"`
-}
-
-type outputTensor struct {
-	Name       string         `json:"name"`
-	Datatype   string         `json:"datatype"`
-	Shape      []int          `json:"shape"`
-	Parameters map[string]any `json:"parameters,omitempty"`
-	Data       []any          `json:"data,omitempty"`
+// checkOutputs refuses a request for outputs that the model has not.
+func (q *request) checkOutputs(has []engine.Field) error {
+	if len(has) == 0 {
+		return nil
+	}
+	for _, o := range q.Outputs {
+		found := false
+		for _, f := range has {
+			found = found || f.Name == o.Name
+		}
+		if !found {
+			names := make([]string, len(has))
+			for i, f := range has {
+				names[i] = f.Name
+			}
+			return fairlead.Errorf(fairlead.Invalid, "the model has no output %q; it has %q", o.Name, names)
+		}
+	}
+	return nil
 }
 
 // encode writes the answer, in binary for the outputs that the request wants so.
-func encode(w http.ResponseWriter, q *request, model string, res *serving.Response) error {
-	out := response{ModelName: model, ModelVersion: strconv.FormatInt(res.Version, 10), ID: res.ID}
+func encode(w http.ResponseWriter, q *request, model string, res *serving.Response) {
+	b := make([]byte, 0, 512)
+	b = appendString(append(b, `{"model_name":`...), model)
+	b = strconv.AppendInt(append(b, `,"model_version":"`...), res.Version, 10)
+	b = appendString(append(b, `","id":`...), res.ID)
+	b = append(b, `,"outputs":[`...)
 	var tail []byte
+	isBinary, first := false, true
 	for i := range res.Outputs.Columns {
 		c := &res.Outputs.Columns[i]
 		binary, wanted := q.wants(c.Name)
 		if !wanted {
 			continue
 		}
-		t := outputTensor{Name: c.Name, Datatype: datatypeOf(c.Kind), Shape: []int{res.Outputs.Rows}}
-		if binary && c.Kind.Numeric() {
-			before := len(tail)
-			tail = appendBinary(tail, c)
-			t.Parameters = map[string]any{"binary_data_size": len(tail) - before}
-		} else {
-			t.Data = values(c)
+		if !first {
+			b = append(b, ',')
 		}
-		out.Outputs = append(out.Outputs, t)
+		first = false
+		b = appendString(append(b, `{"name":`...), c.Name)
+		b = append(append(b, `,"datatype":"`...), datatypeOf(c.Kind)...)
+		b = strconv.AppendInt(append(b, `","shape":[`...), int64(res.Outputs.Rows), 10)
+		if binary {
+			before := len(tail)
+			tail, isBinary = appendBinary(tail, c), true
+			b = strconv.AppendInt(append(b, `],"parameters":{"binary_data_size":`...), int64(len(tail)-before), 10)
+			b = append(b, `}}`...)
+		} else {
+			b = append(appendData(append(b, `],"data":[`...), c), `]}`...)
+		}
 	}
-	if tail == nil {
-		return writeJSON(w, http.StatusOK, out)
+	b = append(b, `]}`...)
+	h := w.Header()
+	if h.Set("Content-Type", "application/json"); isBinary {
+		h.Set("Content-Type", "application/octet-stream")
+		h.Set(headerLength, strconv.Itoa(len(b)))
+		b = append(b, tail...)
 	}
-	header, err := json.Marshal(out)
-	if err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/octet-stream")
-	w.Header().Set(headerLength, strconv.Itoa(len(header)))
-	w.Write(append(header, tail...))
-	return nil
+	h.Set("Content-Length", strconv.Itoa(len(b)))
+	w.Write(b)
 }
 
 // wants reports whether the request asks for the output, and in which form.
@@ -76,16 +91,49 @@ func (q *request) wants(name string) (binary, wanted bool) {
 	return false, false
 }
 
-func values(c *engine.Column) []any {
-	out := make([]any, c.Len())
-	for i := range out {
-		out[i] = c.Value(i)
+// appendData appends the column's values as JSON; what is missing, or no finite
+// number, is null.
+func appendData(b []byte, c *engine.Column) []byte {
+	for i := range c.Len() {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		switch v := c.Value(i).(type) {
+		case float64:
+			if math.IsInf(v, 0) {
+				b = append(b, "null"...)
+				continue
+			}
+			b = strconv.AppendFloat(b, v, 'g', -1, 64)
+		case int64:
+			b = strconv.AppendInt(b, v, 10)
+		case bool:
+			b = strconv.AppendBool(b, v)
+		case string:
+			b = appendString(b, v)
+		default:
+			b = append(b, "null"...)
+		}
 	}
-	return out
+	return b
 }
 
-// appendBinary appends the column's values, little-endian.
+func appendString(b []byte, s string) []byte {
+	text, err := json.Marshal(s)
+	if err != nil {
+		panic("inference: a string is always JSON: " + err.Error())
+	}
+	return append(b, text...)
+}
+
+// appendBinary appends the column's values, little-endian; text behind its length.
 func appendBinary(b []byte, c *engine.Column) []byte {
+	if !c.Kind.Numeric() {
+		for _, s := range c.Strings {
+			b = append(le.AppendUint32(b, uint32(len(s))), s...)
+		}
+		return b
+	}
 	for i, v := range c.Floats {
 		switch c.Kind {
 		case engine.Boolean:

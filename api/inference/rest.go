@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"net/http"
 	"strconv"
-	"time"
 
 	"github.com/fairlead-ml/fairlead"
 	"github.com/fairlead-ml/fairlead/auth"
@@ -33,8 +32,8 @@ func (a *API) Routes() []auth.Route {
 	const version = model + "/versions/{version}"
 	return []auth.Route{
 		a.route("GET", "/v2", auth.Public, 0, a.serverMetadata),
-		a.route("GET", "/v2/health/live", auth.Public, 0, a.healthy),
-		a.route("GET", "/v2/health/ready", auth.Public, 0, a.healthy),
+		a.route("GET", "/v2/health/live", auth.Public, 0, a.live),
+		a.route("GET", "/v2/health/ready", auth.Public, 0, a.ready),
 		a.route("GET", model, auth.Read, 0, a.modelMetadata),
 		a.route("GET", version, auth.Read, 0, a.modelMetadata),
 		a.route("GET", model+"/ready", auth.Read, 0, a.modelReady),
@@ -73,8 +72,15 @@ func (a *API) serverMetadata(w http.ResponseWriter, _ *http.Request) error {
 	})
 }
 
-func (a *API) healthy(w http.ResponseWriter, _ *http.Request) error {
-	return writeJSON(w, http.StatusOK, map[string]bool{"live": true, "ready": true})
+func (a *API) live(w http.ResponseWriter, _ *http.Request) error {
+	return writeJSON(w, http.StatusOK, map[string]bool{"live": true})
+}
+
+func (a *API) ready(w http.ResponseWriter, _ *http.Request) error {
+	if err := a.serving.Ready(); err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, map[string]bool{"ready": true})
 }
 
 type tensorMetadata struct {
@@ -116,11 +122,10 @@ func tensors(fields []engine.Field) []tensorMetadata {
 }
 
 func (a *API) modelReady(w http.ResponseWriter, r *http.Request) error {
-	loaded, err := a.describe(r)
-	if err != nil {
+	if _, err := a.describe(r); err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, map[string]any{"name": loaded[0].Model, "ready": true})
+	return writeJSON(w, http.StatusOK, map[string]any{"name": r.PathValue("model"), "ready": true})
 }
 
 func (a *API) describe(r *http.Request) ([]serving.Loaded, error) {
@@ -154,11 +159,14 @@ func (a *API) infer(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	p := fairlead.ProjectFrom(r.Context())
-	loaded, err := a.serving.Describe(r.Context(), p, r.PathValue("model"), version)
+	sig, err := a.serving.Signature(r.Context(), p, r.PathValue("model"), version)
 	if err != nil {
 		return err
 	}
-	frame, err := in.frame(loaded[0].Manifest.Signature)
+	if err := in.checkOutputs(sig.Outputs); err != nil {
+		return err
+	}
+	frame, err := in.frame(sig)
 	if err != nil {
 		return err
 	}
@@ -176,21 +184,6 @@ func (a *API) infer(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return encode(w, in, r.PathValue("model"), res)
-}
-
-// eventTime returns parameters.event_time, the zero time when it is absent.
-func (q *request) eventTime() (time.Time, error) {
-	switch v := q.Parameters["event_time"].(type) {
-	case nil:
-		return time.Time{}, nil
-	case string:
-		if t, err := time.Parse(time.RFC3339Nano, v); err == nil {
-			return t.UTC(), nil
-		}
-	case float64:
-		return time.UnixMilli(int64(v)).UTC(), nil
-	}
-	return time.Time{}, fairlead.Errorf(fairlead.Invalid,
-		"parameters.event_time is neither RFC 3339 (2011-03-01T05:00:00Z) nor Unix milliseconds")
+	encode(w, in, r.PathValue("model"), res)
+	return nil
 }
