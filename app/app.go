@@ -126,9 +126,9 @@ func (a *App) build(ctx context.Context) (err error) {
 func (a *App) open(ctx context.Context) (err error) {
 	path := filepath.Join(a.dir.path, dbFile)
 	a.DB, err = store.Open(ctx, store.Options{Path: path, Clock: a.opt.Clock, Log: a.opt.Log},
-		ledger.Schema(), spec.Tables(), auth.Schema(), blob.Schema(), job.Schema(), stream.Schema(), scm.Schema(),
-		data.Schema(), tracking.Schema(), registry.Schema(), pipeline.Schema(), gate.Schema(), release.Schema(),
-		serving.Schema(), label.Schema(), monitor.Schema(), loop.Schema(), rest.Schema())
+		ledger.Schema(), spec.Tables(), auth.Schema(), blob.Schema(), job.Schema(), stream.Schema(),
+		scm.Schema(), data.Schema(), tracking.Schema(), registry.Schema(), pipeline.Schema(), gate.Schema(),
+		release.Schema(), serving.Schema(), label.Schema(), monitor.Schema(), loop.Schema(), rest.Schema())
 	return err
 }
 
@@ -159,7 +159,8 @@ func (a *App) wire() (err error) {
 	if a.Blobs, err = blob.New(a.DB, dir); err != nil {
 		return err
 	}
-	a.Jobs = job.New(a.DB, a.Ledger, clock, log, job.Options{StepsDir: filepath.Join(dir, "steps"), Exclusive: true})
+	a.Jobs = job.New(a.DB, a.Ledger, clock, log,
+		job.Options{StepsDir: filepath.Join(dir, "steps"), Exclusive: true})
 	envs, err := pyenv.New(pyenv.Options{Root: a.opt.Environments, UV: a.opt.UV, Log: log})
 	if err != nil {
 		return err
@@ -174,8 +175,8 @@ func (a *App) wire() (err error) {
 	packaging := registry.NewPackaging(a.Registry, a.Blobs, a.Jobs, a.Data, envs, dir)
 	a.Pipeline, err = pipeline.New(pipeline.Deps{
 		DB: a.DB, Ledger: a.Ledger, Clock: clock, Log: log, Jobs: a.Jobs, Blobs: a.Blobs, Source: a.SCM,
-		Projects: a.Projects, Tokens: a.Tokens, Envs: envs, Data: a.Data, Tracking: a.Tracking, Registry: a.Registry,
-		URL: a.URL,
+		Projects: a.Projects, Tokens: a.Tokens, Envs: envs, Data: a.Data, Tracking: a.Tracking,
+		Registry: a.Registry, URL: a.URL,
 	}, dir)
 	if err != nil {
 		return err
@@ -206,10 +207,14 @@ func (a *App) wire() (err error) {
 		Registry: a.Registry, Gate: a.Gate, Release: a.Release, Label: a.Label, Monitor: a.Monitor,
 		Train: a.Pipeline.Start, Package: packaging.Request, Clock: clock, Log: log, Dir: dir,
 	})
-	a.Stream.Settles(func(ctx context.Context, _ fairlead.Project) (bool, error) { return a.Ledger.Idle(ctx) })
+	a.Stream.Settles(a.ledgerIdle)
 	a.Stream.Settles(a.jobsIdle)
 	a.Stream.Settles(a.Serving.Idle)
 	return nil
+}
+
+func (a *App) ledgerIdle(ctx context.Context, _ fairlead.Project) (bool, error) {
+	return a.Ledger.Idle(ctx)
 }
 
 func (a *App) jobsIdle(ctx context.Context, p fairlead.Project) (idle bool, err error) {

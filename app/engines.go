@@ -69,11 +69,13 @@ func (e *engines) onnx() (*onnx.Runtime, error) {
 	return e.runtime, err
 }
 
-func (e *engines) loadPython(ctx context.Context, dir string, m *engine.Manifest) (engine.Predictor, error) {
+func (e *engines) loadPython(ctx context.Context, dir string, m *engine.Manifest) (
+	engine.Predictor, error) {
 	env, ok := e.envs.Lookup(m.Environment)
 	if !ok {
 		return nil, fairlead.Errorf(fairlead.Precondition,
-			"the model's Python environment %.12s is not on this machine; package the version again", m.Environment)
+			"the model's Python environment %.12s is not on this machine; package the version again",
+			m.Environment)
 	}
 	return python.Load(ctx, dir, m, python.Options{
 		Python: env.Python, Environ: env.Environ(nil), Log: e.log,

@@ -34,6 +34,7 @@ var bodies = []string{
 // query and its body. Nothing may answer 500, and no answer may be empty of words.
 func TestRoutes_BadInputIsNeverOurFault(t *testing.T) {
 	a := open(t, t.TempDir())
+	start(t, a)
 	token, err := auth.ReadOwner(a.Dir())
 	if err != nil {
 		t.Fatal(err)

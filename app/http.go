@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -16,6 +17,7 @@ import (
 	"github.com/fairlead-ml/fairlead/api/ops"
 	"github.com/fairlead-ml/fairlead/api/rest"
 	"github.com/fairlead-ml/fairlead/auth"
+	"github.com/fairlead-ml/fairlead/release"
 	"github.com/fairlead-ml/fairlead/store"
 )
 
@@ -31,7 +33,8 @@ const maxHeader = 64 << 10
 // route builds the one table of routes that the server answers.
 func (a *App) route() error {
 	reg := prometheus.NewRegistry()
-	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		buildInfo(a.opt.Version), lag{a.Ledger, a.opt.Log}, a.Serving.Collector())
 	e, err := newEdge(a.Tokens, a.Projects, a.opt.Project, a.opt.Log, reg, a.routes(reg))
 	if err != nil {
 		return err
@@ -76,11 +79,38 @@ func (a *App) ready(ctx context.Context) error {
 	})
 }
 
+// overview says what is assigned to each project's endpoints.
 func (a *App) overview(ctx context.Context) (ops.Overview, error) {
-	projects, err := a.Projects.List(ctx)
 	o := ops.Overview{Version: a.opt.Version, URL: a.URL()}
-	for _, p := range projects {
-		o.Projects = append(o.Projects, ops.Project{Name: p.Name, Endpoints: a.Serving.Endpoints(p)})
+	projects, err := a.Projects.List(ctx)
+	if err != nil {
+		return o, err
 	}
+	err = a.DB.Read(ctx, func(tx *store.Tx) error {
+		o.Projects = nil
+		for _, p := range projects {
+			assigned, err := a.Release.Assignments(tx, p)
+			if err != nil {
+				return err
+			}
+			o.Projects = append(o.Projects, ops.Project{Name: p.Name, Endpoints: shown(assigned)})
+		}
+		return nil
+	})
 	return o, err
+}
+
+func shown(assigned []*release.Assignment) (out []ops.Endpoint) {
+	for _, as := range assigned {
+		e := ops.Endpoint{Name: as.Endpoint, Loaded: as.ObservedGeneration >= as.Generation}
+		for _, v := range as.Variants {
+			text := fmt.Sprintf("version %d %s", v.Version, v.Role)
+			if v.Percent > 0 && v.Percent < 100 {
+				text += fmt.Sprintf(" %g%%", v.Percent)
+			}
+			e.Serves = append(e.Serves, text)
+		}
+		out = append(out, e)
+	}
+	return out
 }

@@ -1,0 +1,17 @@
+// Package ops is what operations ask of the program: health, metrics, version, and
+// one plain page at / that says what runs and what to do next. It shows no
+// project's data to callers who may not read it.
+//
+//	/livez    200 while the process answers
+//	/readyz   200 while it should get traffic; else 503 with the reason as text
+//	/metrics  Prometheus text; read permission
+//
+// What /metrics holds: go_* and process_* of the runtime; fairlead_build_info;
+// fairlead_http_requests_total{route,status}, fairlead_http_request_seconds{route}
+// and fairlead_http_requests_running (route is a pattern of the route table, or
+// none); fairlead_ledger_lag{subscriber}, events a subscriber has not handled; and
+// fairlead_serving_* of each endpoint, which package serving describes. No label
+// holds a path, an id or anything else that callers choose.
+//
+// Start reading in ops.go; page.go is the page.
+package ops
