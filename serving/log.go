@@ -25,12 +25,13 @@ const (
 // durable, else in the background, in order of arrival. A buffer that is full makes
 // its callers wait: nothing is answered that cannot be kept.
 type requestLog struct {
-	db     *store.DB
-	log    *slog.Logger
-	stored func(*entry)
-	room   *semaphore.Weighted // in rows
-	rows   atomic.Int64        // reserved and not stored yet
-	lost   atomic.Int64
+	db      *store.DB
+	log     *slog.Logger
+	stored  func(*entry) // after a request was stored
+	flushed func()
+	room    *semaphore.Weighted // in rows
+	rows    atomic.Int64        // reserved and not stored yet
+	lost    atomic.Int64
 
 	mu     sync.Mutex
 	buffer []*entry
@@ -39,8 +40,8 @@ type requestLog struct {
 	done   chan struct{}
 }
 
-func newRequestLog(db *store.DB, log *slog.Logger, stored func(*entry)) *requestLog {
-	return &requestLog{db: db, log: log, stored: stored, room: semaphore.NewWeighted(bufferRows),
+func newRequestLog(db *store.DB, log *slog.Logger, stored func(*entry), flushed func()) *requestLog {
+	return &requestLog{db: db, log: log, stored: stored, flushed: flushed, room: semaphore.NewWeighted(bufferRows),
 		kick: make(chan struct{}, 1), quit: make(chan struct{}), done: make(chan struct{})}
 }
 
@@ -174,5 +175,6 @@ func (l *requestLog) flush() {
 			l.stored(e)
 			l.cancel(len(e.rows))
 		}
+		l.flushed()
 	}
 }

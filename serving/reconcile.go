@@ -95,6 +95,7 @@ func (s *Service) reconcile(ctx context.Context) error {
 	if err == nil && len(next.settled) == len(all) {
 		s.ready.Store(true)
 	}
+	s.Stream.Nudge() // an endpoint may be settled without a commit
 	return err
 }
 

@@ -83,7 +83,7 @@ func New(d Deps) *Service {
 	}
 	s := &Service{Deps: d, wake: make(chan struct{}, 1), scoring: make(chan struct{}, scoringMax)}
 	s.routes.Store(&routes{})
-	s.log = newRequestLog(d.DB, d.Log, s.stored)
+	s.log = newRequestLog(d.DB, d.Log, s.stored, d.Stream.Nudge)
 	s.metrics = newMetrics(s)
 	s.pool = &pool{load: s.open, ended: s.poke, retry: d.RetryAfter, log: d.Log, slots: map[packageKey]*slot{}}
 	d.Ledger.Subscribe(ledger.Subscription{
