@@ -13,6 +13,10 @@
 // rolled back, a live version gives way to a standby that loads, and only without
 // one is the endpoint Unavailable, with the reason.
 //
+// A buffered log tells stream time of a request once it is stored, at most 200 ms
+// after its answer. A stream that follows wall time moves on without requests, so
+// there `lateness` should be a second or more, or a window may miss its last ones.
+//
 // What the log keeps of a request with several rows are as many rows, with the ids
 // "{id}/0", "{id}/1" …. Of each score it keeps the first numeric output.
 //
