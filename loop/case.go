@@ -104,7 +104,7 @@ type Deps struct {
 		run string, err error)
 	// Package asks for a version's package, compared on inputs; the conditions
 	// `packaged` and `reference` tell of its end.
-	Package func(tx *store.Tx, p fairlead.Project, model string, n int64, inputs data.Ref) error
+	Package func(ctx context.Context, tx *store.Tx, p fairlead.Project, model string, n int64, inputs data.Ref) error
 	Clock   fairlead.Clock
 	Log     *slog.Logger
 	Dir     string // the data directory

@@ -139,7 +139,7 @@ func (s *Service) pack(ctx context.Context, tx *store.Tx, p fairlead.Project, c 
 			return err
 		}
 	}
-	if err := s.Package(tx, p, c.Model, c.Version, c.Holdout); err != nil {
+	if err := s.Package(ctx, tx, p, c.Model, c.Version, c.Holdout); err != nil {
 		return err
 	}
 	return s.packed(ctx, tx, p, c) // a version that was packaged before has no event to come

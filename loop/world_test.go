@@ -430,7 +430,7 @@ func (w *world) create(ctx context.Context, tx *store.Tx, files map[string]blob.
 }
 
 // pack stands for registry.Packaging.Request.
-func (w *world) pack(tx *store.Tx, p fairlead.Project, _ string, n int64, _ data.Ref) error {
+func (w *world) pack(_ context.Context, tx *store.Tx, p fairlead.Project, _ string, n int64, _ data.Ref) error {
 	c, err := w.models.Condition(tx, p, model, n, registry.ConditionPackaged)
 	if err != nil || c.Status == registry.True {
 		return err

@@ -50,13 +50,22 @@ type packagePayload struct {
 }
 
 // Request asks for the version's package, compared on the given dataset version. A
-// version that is packaged already, or is being packaged, is left as it is.
-func (g *Packaging) Request(tx *store.Tx, p fairlead.Project, model string, n int64, inputs data.Ref) error {
+// version that is packaged already, or is being packaged, is left as it is; one whose
+// packaging failed is tried again.
+func (g *Packaging) Request(ctx context.Context, tx *store.Tx, p fairlead.Project, model string, n int64, inputs data.Ref) error {
 	cond, err := g.registry.Condition(tx, p, model, n, ConditionPackaged)
 	if err != nil || cond.Status == True {
 		return err
 	}
-	_, _, err = g.jobs.Enqueue(tx, job.Task{Project: p, Kind: packageJob, Key: fmt.Sprintf("%s/%d", model, n),
+	key := fmt.Sprintf("%s/%d", model, n)
+	if cond.Status == False { // the failure may have passed, such as that of a registry of packages
+		key = fmt.Sprintf("%s/%d", key, cond.UpdatedMS)
+		unknown := Condition{Type: ConditionPackaged, Status: Unknown, Reason: "it is being packaged again"}
+		if err := g.registry.SetCondition(ctx, tx, p, model, n, unknown); err != nil {
+			return err
+		}
+	}
+	_, _, err = g.jobs.Enqueue(tx, job.Task{Project: p, Kind: packageJob, Key: key,
 		Payload: packagePayload{model, n, inputs}})
 	return err
 }
