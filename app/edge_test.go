@@ -291,3 +291,14 @@ func FuzzEdge(f *testing.F) {
 		}
 	})
 }
+
+// BenchmarkEdge measures what the way in costs a request, guard and metrics included.
+func BenchmarkEdge(b *testing.B) {
+	f := newEdgeFixture(b)
+	r := httptest.NewRequest("GET", "http://localhost:4747/p/flights/artifacts/a/b", nil)
+	r.RemoteAddr = "127.0.0.1:1"
+	b.ReportAllocs()
+	for b.Loop() {
+		f.edge.ServeHTTP(httptest.NewRecorder(), r)
+	}
+}

@@ -82,6 +82,14 @@ func (a *API) endpointOperations() {
 			if err != nil {
 				return nil, err
 			}
+			// A misspelt name would keep labels that nothing can join.
+			err = a.DB.Read(ctx, func(tx *store.Tx) error {
+				_, err := a.Release.Assignment(tx, p, name)
+				return err
+			})
+			if err != nil {
+				return nil, err
+			}
 			return a.Label.Receive(ctx, p, name, in.Body.Labels, in.Body.Source)
 		})
 	a.clockOperations()

@@ -16,7 +16,7 @@ type EventsInput struct {
 	Page    string `query:"page" doc:"the next of the page before; only with the same filter"`
 	After   int64  `query:"after" minimum:"0" doc:"sequence number to continue after"`
 	Types   string `query:"types" doc:"comma-separated event types; empty for all"`
-	Subject string `query:"subject" doc:"what they are about, such as model/bikes/7; empty for all"`
+	Subject string `query:"subject" doc:"what they are about, such as model/flights/7; empty for all"`
 	Limit   int    `query:"limit" default:"100" minimum:"1" maximum:"1000"`
 }
 
