@@ -221,7 +221,7 @@ func TestStart_IsNotReadyNorIdleUntilModelsAreLoaded(t *testing.T) {
 	if err := w.Serving.Ready(); !fairlead.Is(err, fairlead.Unavailable) {
 		t.Errorf("ready: %v", err)
 	}
-	for _, called := range []string{servingtest.Endpoint, "bikes"} {
+	for _, called := range []string{servingtest.Endpoint, "flights"} {
 		_, err = w.Serving.Infer(t.Context(), servingtest.Project, called, serving.Request{Frame: servingtest.Hours(1)})
 		if !fairlead.Is(err, fairlead.Unavailable) {
 			t.Errorf("%s: %v", called, err)
@@ -236,7 +236,7 @@ func TestStart_IsNotReadyNorIdleUntilModelsAreLoaded(t *testing.T) {
 
 func TestInfer_FirstReleaseIsUnavailableWhileItLoads(t *testing.T) {
 	w := servingtest.New(t)
-	const file = "project: default\nmodel: bikes\nrelease:\n  production: {strategy: replace}\n"
+	const file = "project: default\nmodel: flights\nrelease:\n  production: {strategy: replace}\n"
 	if _, err := spec.NewProjects(w.DB, w.Ledger, w.Clock).Apply(t.Context(), []byte(file), "c1"); err != nil {
 		t.Fatal(err)
 	}
@@ -244,7 +244,7 @@ func TestInfer_FirstReleaseIsUnavailableWhileItLoads(t *testing.T) {
 	first, hang := w.Version(), make(chan struct{})
 	w.Engines.Set(func(e *servingtest.Engines) { e.Slow[first] = hang })
 	w.Begin(first, replaceBuffered)
-	for _, called := range []string{servingtest.Endpoint, "bikes"} {
+	for _, called := range []string{servingtest.Endpoint, "flights"} {
 		_, err := w.Serving.Infer(t.Context(), servingtest.Project, called, serving.Request{Frame: servingtest.Hours(1)})
 		if !fairlead.Is(err, fairlead.Unavailable) {
 			t.Errorf("%s: %v", called, err)
@@ -271,7 +271,7 @@ func TestStart_RemovesPackagesThatNothingNames(t *testing.T) {
 
 func TestDescribe_SaysWhatToCallInstead(t *testing.T) {
 	w := servingtest.New(t)
-	_, err := w.Serving.Describe(t.Context(), servingtest.Project, "bikes", 0)
+	_, err := w.Serving.Describe(t.Context(), servingtest.Project, "flights", 0)
 	if !fairlead.Is(err, fairlead.NotFound) || !strings.Contains(err.Error(), "nothing is released") {
 		t.Errorf("before the first release: %v", err)
 	}
@@ -287,9 +287,9 @@ func TestDescribe_SaysWhatToCallInstead(t *testing.T) {
 		code     fairlead.Code
 		want     string
 	}{
-		{"boats", 0, fairlead.NotFound, "call one of: bikes@production"},
-		{servingtest.Endpoint, 1, fairlead.Gone, "version 1 is retired; call bikes@production without a version, or one of [2]"},
-		{servingtest.Endpoint, 3, fairlead.NotFound, "is not released to bikes@production"},
+		{"boats", 0, fairlead.NotFound, "call one of: flights@production"},
+		{servingtest.Endpoint, 1, fairlead.Gone, "version 1 is retired; call flights@production without a version, or one of [2]"},
+		{servingtest.Endpoint, 3, fairlead.NotFound, "is not released to flights@production"},
 		{servingtest.Endpoint, 99, fairlead.NotFound, "has no version 99"},
 	}
 	for _, c := range cases {

@@ -87,7 +87,7 @@ func (s *server) do(method, path, body string, header ...string) answer {
 	return a
 }
 
-const infer = "/v2/models/bikes@production/infer"
+const infer = "/v2/models/flights@production/infer"
 
 // hr is a request with the model's one required input, and further members.
 func hr(more string) string {
@@ -96,10 +96,10 @@ func hr(more string) string {
 
 func TestInfer_AnswersInTheProtocolsForm(t *testing.T) {
 	s := newServer(t, spec.Durable)
-	for _, path := range []string{infer, "/p/default" + infer, "/v2/models/bikes@production/versions/1/infer"} {
+	for _, path := range []string{infer, "/p/default" + infer, "/v2/models/flights@production/versions/1/infer"} {
 		a := s.do("POST", path, hr(`"id":"a",`))
 		b, err := json.Marshal(a.body)
-		want := `{"id":"a","model_name":"bikes@production","model_version":"1",` +
+		want := `{"id":"a","model_name":"flights@production","model_version":"1",` +
 			`"outputs":[{"data":[1003],"datatype":"FP64","name":"riders","shape":[1]}]}`
 		if err != nil || a.status != 200 || string(b) != want {
 			t.Errorf("%s: %d %s", path, a.status, b)
@@ -122,12 +122,12 @@ func TestRoutes_RefuseInTheProtocolsForm(t *testing.T) {
 		{"POST", infer, hr(`"outputs":[{"name":"x"}],`), 400, `no output "x"; it has ["riders"]`},
 		{"POST", infer, hr(`"id":"` + strings.Repeat("x", 300) + `",`), 400, "at most 256"},
 		{"POST", infer, strings.Repeat(" ", 65<<20), 400, "larger than"},
-		{"POST", "/v2/models/boats/infer", hr(""), 404, "call one of: bikes@production"},
-		{"POST", "/v2/models/bikes@production/versions/1/infer", hr(""), 410, "call bikes@production without a version"},
-		{"POST", "/v2/models/bikes@production/versions/x/infer", hr(""), 400, "not a positive whole number"},
+		{"POST", "/v2/models/boats/infer", hr(""), 404, "call one of: flights@production"},
+		{"POST", "/v2/models/flights@production/versions/1/infer", hr(""), 410, "call flights@production without a version"},
+		{"POST", "/v2/models/flights@production/versions/x/infer", hr(""), 400, "not a positive whole number"},
 		{"GET", "/v2/models/boats", "", 404, "call one of"},
 		{"GET", "/v2/models/boats/ready", "", 404, "call one of"},
-		{"GET", "/v2/models/bikes@production/versions/1/ready", "", 410, "retired"},
+		{"GET", "/v2/models/flights@production/versions/1/ready", "", 410, "retired"},
 	}
 	for _, c := range cases {
 		a := s.do(c.method, c.path, c.body)
@@ -222,7 +222,7 @@ func TestTritonClient_WorksUnmodified(t *testing.T) {
 	s := newServer(t, spec.Buffered)
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		// The test's project has no file, so the bare name stands for no environment.
-		r.URL.Path = strings.Replace(r.URL.Path, "/bikes/", "/bikes@production/", 1)
+		r.URL.Path = strings.Replace(r.URL.Path, "/flights/", "/flights@production/", 1)
 		s.handler.ServeHTTP(w, r)
 	}))
 	defer srv.Close()

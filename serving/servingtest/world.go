@@ -32,8 +32,8 @@ import (
 	"github.com/fairlead-ml/fairlead/tracking"
 )
 
-// Endpoint is the one endpoint of a world, of the model bikes.
-const Endpoint = "bikes@production"
+// Endpoint is the one endpoint of a world, of the model flights.
+const Endpoint = "flights@production"
 
 // What every world has: the project, event times and wall time to begin with.
 var (
@@ -176,7 +176,7 @@ func New(t testing.TB, schemas ...store.Schema) *World {
 		Slow: map[int64]chan struct{}{}, Loads: map[int64]int{}}}
 	w.Start()
 	w.Do(func(tx *store.Tx) error {
-		_, err := w.Models.EnsureModel(context.Background(), tx, Project, "bikes")
+		_, err := w.Models.EnsureModel(context.Background(), tx, Project, "flights")
 		return err
 	})
 	t.Cleanup(func() {
@@ -246,7 +246,7 @@ func (w *World) Version() (n int64) {
 	w.t.Helper()
 	ctx := context.Background()
 	w.Do(func(tx *store.Tx) error {
-		v, err := w.Models.CreateVersion(ctx, tx, Project, registry.NewVersion{Model: "bikes", Source: "s3://m"})
+		v, err := w.Models.CreateVersion(ctx, tx, Project, registry.NewVersion{Model: "flights", Source: "s3://m"})
 		if err == nil {
 			n = v.N
 		}
@@ -266,10 +266,10 @@ func (w *World) Version() (n int64) {
 		w.t.Fatal(err)
 	}
 	w.Do(func(tx *store.Tx) error {
-		if err := w.Blobs.LinkAll(tx, Project, registry.PackageOwner("bikes", n), "", entries); err != nil {
+		if err := w.Blobs.LinkAll(tx, Project, registry.PackageOwner("flights", n), "", entries); err != nil {
 			return err
 		}
-		return w.Models.SetCondition(ctx, tx, Project, "bikes", n, registry.Condition{
+		return w.Models.SetCondition(ctx, tx, Project, "flights", n, registry.Condition{
 			Type: registry.ConditionPackaged, Status: registry.True, Ref: fmt.Sprintf("%064d", n)})
 	})
 	return n
@@ -280,7 +280,7 @@ func (w *World) Begin(version int64, e spec.Environment) (id string) {
 	w.t.Helper()
 	w.Do(func(tx *store.Tx) (err error) {
 		id, err = w.Release.Start(context.Background(), tx, Project,
-			release.Start{Environment: e, Model: "bikes", Version: version})
+			release.Start{Environment: e, Model: "flights", Version: version})
 		return err
 	})
 	return id

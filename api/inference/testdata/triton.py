@@ -26,9 +26,9 @@ def flow(url):
     c = http.InferenceServerClient(url)
     assert c.is_server_live() and c.is_server_ready()
     assert c.get_server_metadata()["extensions"] == ["binary_tensor_data"]
-    assert c.is_model_ready("bikes") and c.is_model_ready("bikes@production", "1")
-    assert not c.is_model_ready("boats") and not c.is_model_ready("bikes", "7")
-    meta = c.get_model_metadata("bikes@production")
+    assert c.is_model_ready("flights") and c.is_model_ready("flights@production", "1")
+    assert not c.is_model_ready("boats") and not c.is_model_ready("flights", "7")
+    meta = c.get_model_metadata("flights@production")
     assert meta["inputs"][0] == {"name": "hr", "datatype": "FP64", "shape": [-1]}, meta
     assert meta["outputs"] == [{"name": "riders", "datatype": "FP64", "shape": [-1]}], meta
     assert meta["versions"] == ["1"], meta
@@ -38,21 +38,21 @@ def flow(url):
         text = column("note", ["ä", "b"], np.object_, "BYTES", binary)
         for out in (None, [http.InferRequestedOutput("riders", binary_data=binary)]):
             for compression in (None, "gzip", "deflate"):
-                r = c.infer("bikes@production", [hr, hum, text], outputs=out,
+                r = c.infer("flights@production", [hr, hum, text], outputs=out,
                             request_compression_algorithm=compression)
                 assert r.as_numpy("riders").tolist() == [1003.0, 1004.0], r.get_response()
-        r = c.infer("bikes@production", [hr], model_version="1", request_id=f"mine-{binary}")
+        r = c.infer("flights@production", [hr], model_version="1", request_id=f"mine-{binary}")
         assert r.get_response()["id"] == f"mine-{binary}"
         matrix = http.InferInput("input", [2, 2], "FP32")
         matrix.set_data_from_numpy(np.array([[5, 0], [6, 0]], np.float32), binary_data=binary)
-        assert c.infer("bikes", [matrix]).as_numpy("riders").tolist() == [1005.0, 1006.0]
+        assert c.infer("flights", [matrix]).as_numpy("riders").tolist() == [1005.0, 1006.0]
     wrong = column("hr", ["x"], np.object_, "BYTES", True)
-    refused(400, lambda: c.infer("bikes", [wrong]))
-    refused(400, lambda: c.infer("bikes", [column("hum", [1.0], np.float64, "FP64", True)]))
-    refused(400, lambda: c.infer("bikes", [hr], outputs=[http.InferRequestedOutput("nothing")]))
+    refused(400, lambda: c.infer("flights", [wrong]))
+    refused(400, lambda: c.infer("flights", [column("hum", [1.0], np.float64, "FP64", True)]))
+    refused(400, lambda: c.infer("flights", [hr], outputs=[http.InferRequestedOutput("nothing")]))
     refused(404, lambda: c.infer("boats", [hr]))
-    refused(404, lambda: c.infer("bikes", [hr], model_version="7"))
-    refused(401, lambda: c.infer("bikes", [hr], parameters={"event_time": "2011-03-01T05:00:00Z"}))
+    refused(404, lambda: c.infer("flights", [hr], model_version="7"))
+    refused(401, lambda: c.infer("flights", [hr], parameters={"event_time": "2011-03-01T05:00:00Z"}))
     c.close()
 
 
