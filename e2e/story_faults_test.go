@@ -107,10 +107,8 @@ func TestFaults_ModelDoesNotLoad(t *testing.T) {
 
 func TestFaults_Requests(t *testing.T) {
 	s, dir := serveTiny(t, nil)
-	for version := 2; version <= 3; version++ {
-		s.run(dir, "run").want(t, 0)
-		s.awaitVersion("tiny", "tiny", version)
-	}
+	s.releaseNext(dir, 2)
+	s.releaseNext(dir, 3)
 	t.Run("signature", func(t *testing.T) { requestsBreakTheSignature(t, s) })
 	t.Run("models", func(t *testing.T) { modelsAreUnknown(t, s) })
 	t.Run("time", func(t *testing.T) { eventTimesAreWrong(t, s) })
@@ -336,10 +334,8 @@ func TestFaults_RollsBackOnAFullDisk(t *testing.T) {
 	python(t)
 	s := serve(t, smallDisk(t))
 	dir := repository(t, tinyProject(t, nil))
-	for version := 1; version <= 2; version++ {
-		s.run(dir, "run").want(t, 0)
-		s.awaitVersion("tiny", "tiny", version)
-	}
+	s.run(dir, "run").want(t, 0)
+	s.releaseNext(dir, 2)
 	id := newRun(t, s)
 	ballast := filepath.Join(s.data, "ballast")
 	fill(t, ballast)

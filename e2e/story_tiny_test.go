@@ -90,6 +90,15 @@ func serveTiny(t testing.TB, other map[string]string) (s *server, dir string) {
 	return s, dir
 }
 
+// releaseNext changes the tiny model's code, and releases what comes of it.
+func (s *server) releaseNext(dir string, version int) {
+	s.t.Helper()
+	writeFiles(s.t, dir, map[string]string{"model/code/tiny_loader.py": fmt.Sprintf("%s# %d\n", tinyLoader, version)})
+	commit(s.t, dir)
+	s.run(dir, "run").want(s.t, 0)
+	s.awaitVersion("tiny", "tiny", version)
+}
+
 // awaitVersion waits until the endpoint answers with the version.
 func (s *server) awaitVersion(project, endpoint string, version int) {
 	s.t.Helper()
