@@ -35,8 +35,8 @@ func TestStart_RunsAsWritten(t *testing.T) {
 	}
 	for _, want := range []string{
 		"fairlead.yaml is right", "promoted, version 1", "wine version 1 passed the gate",
-		"train was answered from the cache", "wine is rolled back", `"name":"wine"`,
-		"72 rows and 72 labels sent", "o case is active", `"aliases":["live"]`, "verified: ",
+		"train was answered from the cache", "unchanged, the pipeline made version 1 again", `"name":"wine"`,
+		"72 rows and 72 labels sent", "o case is active", `"aliases":["candidate","live"]`, "verified: ",
 	} {
 		if !strings.Contains(string(out), want) { // a part of a line, whose wording may grow
 			t.Errorf("docs/start.md did not print %q; it printed:\n%s", want, out)

@@ -148,17 +148,12 @@ func TestReconcile_TriesAgainWhatMayPass(t *testing.T) {
 	w.Deploy(replaceBuffered)
 	next := w.Version()
 	w.Engines.Set(func(e *servingtest.Engines) {
-		e.Broken[next] = fairlead.Errorf(fairlead.Unavailable, "the machine is busy")
-		e.Slow[next] = make(chan struct{})
+		e.Once[next] = fairlead.Errorf(fairlead.Unavailable, "the machine is busy")
 	})
 	w.Begin(next, replaceBuffered)
-	w.Engines.Set(func(e *servingtest.Engines) { close(e.Slow[next]) })
 	w.Until("a second try", func() bool {
 		w.Engines.Lock()
 		defer w.Engines.Unlock()
-		if e := w.Engines; e.Loads[next] == 1 {
-			delete(e.Broken, next)
-		}
 		return w.Engines.Loads[next] == 2
 	})
 	w.Settle()

@@ -57,6 +57,7 @@ func Env(strategy, log string) spec.Environment {
 type Engines struct {
 	sync.Mutex
 	Broken map[int64]error                                // what loading the version gives
+	Once   map[int64]error                                // what loading it gives the first time
 	Hooks  map[int64]func(ctx context.Context) error      // runs in each prediction
 	Made   map[int64]func(in *engine.Frame) *engine.Frame // instead of adding
 	Slow   map[int64]chan struct{}                        // loading waits for it
@@ -94,6 +95,10 @@ func (e *Engines) load(ctx context.Context, dir string) (engine.Predictor, *engi
 	e.Lock()
 	e.Loads[version]++
 	wait, broken := e.Slow[version], e.Broken[version]
+	if once := e.Once[version]; once != nil {
+		broken = once
+		delete(e.Once, version)
+	}
 	e.Unlock()
 	if wait != nil {
 		select {
@@ -171,7 +176,7 @@ type World struct {
 func New(t testing.TB, schemas ...store.Schema) *World {
 	t.Helper()
 	w := &World{t: t, schemas: schemas, Dir: t.TempDir(), Clock: fairlead.NewFakeClock(Wall), Engines: &Engines{
-		Broken: map[int64]error{}, Hooks: map[int64]func(context.Context) error{},
+		Broken: map[int64]error{}, Once: map[int64]error{}, Hooks: map[int64]func(context.Context) error{},
 		Made: map[int64]func(*engine.Frame) *engine.Frame{},
 		Slow: map[int64]chan struct{}{}, Loads: map[int64]int{}}}
 	w.Start()
