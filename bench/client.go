@@ -71,7 +71,7 @@ func (c *caller) call(ctx context.Context, method, path string, body []byte, out
 	if err != nil {
 		return err
 	}
-	if res.StatusCode != http.StatusOK {
+	if res.StatusCode >= 300 {
 		return fmt.Errorf("%s %s: status %d: %.300s", method, path, res.StatusCode, answer)
 	}
 	if out == nil {
