@@ -21,6 +21,20 @@ func IsUnique(err error) bool {
 		e.ExtendedCode == sqlite3.ErrConstraintPrimaryKey)
 }
 
+// isFull reports whether err is the engine's for a full disk. It says so in another
+// way where the index of its log of writes cannot grow.
+func isFull(err error) bool {
+	var e sqlite3.Error
+	return errors.As(err, &e) && (e.Code == sqlite3.ErrFull || e.ExtendedCode == sqlite3.ErrIoErrSHMSize)
+}
+
+// isLost reports whether err came of a disk that failed or is full, which may have
+// undone more than the write that met it.
+func isLost(err error) bool {
+	var e sqlite3.Error
+	return isFull(err) || errors.Is(err, errLost) || errors.As(err, &e) && e.Code == sqlite3.ErrIoErr
+}
+
 // translate gives the engine's failures that a caller can act on their code.
 func translate(err error) error {
 	if err == nil {
@@ -30,9 +44,10 @@ func translate(err error) error {
 	if !errors.As(err, &e) {
 		return err
 	}
-	switch e.Code {
-	case sqlite3.ErrFull:
+	if isFull(err) {
 		return errFull.Because(err)
+	}
+	switch e.Code {
 	case sqlite3.ErrIoErr:
 		return fairlead.Errorf(fairlead.Unavailable,
 			"the disk of the data directory failed to answer; nothing was changed").Because(err)

@@ -3,6 +3,10 @@ package store
 import (
 	"context"
 	"database/sql"
+
+	"github.com/mattn/go-sqlite3"
+
+	"github.com/fairlead-ml/fairlead"
 )
 
 // Tx is one transaction: a snapshot in Read, a savepoint of a batch in Write. It
@@ -12,6 +16,20 @@ type Tx struct {
 	conn  *sql.Conn
 	stmts map[string]*sql.Stmt // the writer's prepared statements; nil for readers
 	batch *batch               // nil for readers
+}
+
+// errLost is what statements answer after the engine rolled the batch back by itself,
+// as it does on a full disk: one that ran would be a transaction of its own.
+var errLost = fairlead.Errorf(fairlead.Unavailable,
+	"the disk of the data directory failed during the write; nothing was changed, send it again")
+
+// lost reports whether the batch's transaction is gone.
+func (tx *Tx) lost() (lost bool) {
+	err := tx.conn.Raw(func(conn any) error {
+		lost = tx.batch.begun && conn.(*sqlite3.SQLiteConn).AutoCommit()
+		return nil
+	})
+	return lost || err != nil
 }
 
 // Exec runs a statement that returns no rows. In a Write its effect counts
@@ -104,6 +122,9 @@ func (tx *Tx) AfterCommit(key string, fn func()) {
 const maxPrepared = 512
 
 func (tx *Tx) prepare(query string) (*sql.Stmt, error) {
+	if tx.lost() {
+		return nil, errLost
+	}
 	if s, ok := tx.stmts[query]; ok {
 		return s, nil
 	}

@@ -1,10 +1,13 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"sync"
 
 	"github.com/fairlead-ml/fairlead"
@@ -31,6 +34,8 @@ type request struct {
 
 // batch is what one commit holds.
 type batch struct {
+	begun bool  // its transaction was opened
+	lost  error // why nothing of it can be committed
 	rows  int
 	atEnd map[string]func(*Tx) error
 	order []string
@@ -139,13 +144,15 @@ func (w *writer) next(wait bool) *request {
 }
 
 // commit runs the first write and whatever else waits as one transaction, and
-// acknowledges them together. When the disk turns out to be full, the reserve is
-// given up and the control writes are run once more.
+// acknowledges them together. When the disk fails it, the control writes are run once
+// more, each alone, and with the room of the reserve when the disk is full.
 func (w *writer) commit(first *request) {
 	all := w.transact(first, w.next)
-	if full := refused(all); len(full) > 0 && w.reserve.giveUp() {
-		w.db.opt.Log.Error("the disk is full; only control writes go on")
-		for _, o := range full {
+	if failed := failedControl(all); len(failed) > 0 {
+		if slices.ContainsFunc(failed, (*outcome).full) && w.reserve.giveUp() {
+			w.db.opt.Log.Error("the disk is full; only control writes go on")
+		}
+		for _, o := range failed {
 			o.err = w.transact(o.request, func(bool) *request { return nil })[0].err
 		}
 	}
@@ -165,14 +172,16 @@ type outcome struct {
 	err error
 }
 
-// refused returns the control writes that failed because the disk is full.
-func refused(all []*outcome) (full []*outcome) {
+func (o *outcome) full() bool { return isFull(o.err) }
+
+// failedControl returns the control writes that the disk has failed.
+func failedControl(all []*outcome) (failed []*outcome) {
 	for _, o := range all {
-		if o.lane == Control && fairlead.Is(o.err, fairlead.Exhausted) {
-			full = append(full, o)
+		if o.lane == Control && isLost(o.err) {
+			failed = append(failed, o)
 		}
 	}
-	return full
+	return failed
 }
 
 // prompt reports whether a batch is to be committed now for the sake of the control
@@ -190,6 +199,7 @@ func (w *writer) transact(first *request, more func(wait bool) *request) []*outc
 	if _, err := tx.Exec("begin immediate"); err != nil {
 		return []*outcome{{request: first, err: err}}
 	}
+	b.begun = true
 	var all []*outcome
 	var lanes [2]int // writes of each lane in this batch
 	good := 0
@@ -199,7 +209,7 @@ func (w *writer) transact(first *request, more func(wait bool) *request) []*outc
 			good++
 		}
 		lanes[r.lane]++
-		if n++; n >= batchClosures || b.rows >= w.db.opt.BatchMax || w.prompt(lanes) {
+		if n++; b.lost != nil || n >= batchClosures || b.rows >= w.db.opt.BatchMax || w.prompt(lanes) {
 			break
 		}
 	}
@@ -213,7 +223,8 @@ func (w *writer) transact(first *request, more func(wait bool) *request) []*outc
 	return all
 }
 
-// apply runs one closure in a savepoint and undoes it when it fails or panics.
+// apply runs one closure in a savepoint and undoes it when it fails or panics. When
+// the savepoint is gone, the batch is lost: the engine has rolled all of it back.
 func (w *writer) apply(tx *Tx, fn func(*Tx) error) (err error) {
 	if _, err := tx.Exec("savepoint w"); err != nil {
 		return err
@@ -222,18 +233,27 @@ func (w *writer) apply(tx *Tx, fn func(*Tx) error) (err error) {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("write panicked: %v\n%s", p, debug.Stack())
 		}
+		var gone error
 		if err != nil {
-			tx.Exec("rollback to w")
+			_, gone = tx.Exec("rollback to w")
 		}
-		if _, e := tx.Exec("release w"); err == nil {
-			err = e
+		if gone == nil {
+			_, gone = tx.Exec("release w")
+		}
+		if gone != nil {
+			err = cmp.Or(err, gone)
+			tx.batch.lost = errLost.Because(errors.Join(err, gone))
+			if isFull(err) {
+				tx.batch.lost = errFull.Because(err)
+			}
 		}
 	}()
 	return fn(tx)
 }
 
+// finish commits the batch, or undoes it and says why.
 func (w *writer) finish(tx *Tx, commit bool) error {
-	var err error
+	err := tx.batch.lost
 	for i := 0; commit && err == nil && i < len(tx.batch.order); i++ {
 		err = tx.batch.atEnd[tx.batch.order[i]](tx)
 	}
@@ -245,8 +265,6 @@ func (w *writer) finish(tx *Tx, commit bool) error {
 			return nil
 		}
 	}
-	// The engine may have rolled back by itself, as on a full disk; then this
-	// statement fails harmlessly.
-	tx.Exec("rollback")
+	tx.Exec("rollback") // fails where the engine has done it by itself
 	return err
 }
