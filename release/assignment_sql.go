@@ -43,11 +43,15 @@ func putEnvironment(tx *store.Tx, p fairlead.Project, e *environment, now time.T
 	if err != nil {
 		return err
 	}
+	early := 0
+	if e.early {
+		early = 1
+	}
 	return tx.QueryRow(`insert into environment (project_k, endpoint, model, name, early, settings,
 		created_ms)
 		values (?, ?, ?, ?, ?, ?, ?) on conflict (project_k, endpoint)
 		do update set early = excluded.early, settings = excluded.settings returning k`,
-		p.K, e.endpoint, e.model, e.name, e.early, string(settings), now.UnixMilli()).Scan(&e.k)
+		p.K, e.endpoint, e.model, e.name, early, string(settings), now.UnixMilli()).Scan(&e.k)
 }
 
 const assignmentColumns = `select e.endpoint, e.name, e.model, e.settings, a.gen, a.observed_gen,
