@@ -3,7 +3,6 @@ package serving
 import (
 	"context"
 	"embed"
-	"io/fs"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -25,13 +24,7 @@ import (
 var files embed.FS
 
 // Schema returns the tables of the request log.
-func Schema() store.Schema {
-	sub, err := fs.Sub(files, "migrations")
-	if err != nil {
-		panic(err)
-	}
-	return store.Schema{Component: "serving", Files: sub}
-}
+func Schema() store.Schema { return store.Embedded("serving", files) }
 
 // Loader opens the package in a directory. It is given by the program's wiring,
 // so that serving knows no engine. An error that is the package's own fault carries
