@@ -18,7 +18,7 @@ import (
 )
 
 // keyFormat changes when the meaning of a key does, which empties the cache.
-const keyFormat = 1
+const keyFormat = 2
 
 // keyParts are all that the outputs of a step may depend on. The key is the
 // SHA-256 of their canonical JSON: struct fields in this order, map keys sorted.

@@ -221,3 +221,41 @@ func TestStart_RefusesAMissingInput(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// 1.0 is a share and 1 a count to scikit-learn: neither may become the other on
+// the way to the step, in the cache, or in the lineage that a retraining repeats.
+func TestParams_AFloatStaysOne(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	f := chainFiles.with("fairlead.yaml",
+		strings.Replace(chain, "depth: 3", "depth: 1.0", 1)+"  search: {over: {train.depth: [1, 1.0, 1e3]}}\n")
+	f = f.with("evaluate.sh", `case $(cat $FAIRLEAD_IN_MODEL/sub/params) in
+		'{"depth":1.0}') echo "::metric wape=0.1";; *) echo "::metric wape=0.2";; esac`)
+	st := w.chain(t, f)
+	r := w.good(t, st)
+	if r.Winner != 2 {
+		t.Fatalf("winner %d: %s", r.Winner, r.Reason)
+	}
+	keys := map[string]bool{}
+	for _, s := range w.steps(t, r.ID) {
+		if s.Name == "train" {
+			keys[s.Key] = true
+		}
+	}
+	if len(keys) != 3 {
+		t.Errorf("the three values have %d keys", len(keys))
+	}
+	check(t, w.db.Read(t.Context(), func(tx *store.Tx) (err error) {
+		st.Fixed, err = w.registry.LastParams(tx, w.p, "p")
+		return err
+	}))
+	again := w.good(t, st)
+	if got := w.states(t, again.ID)["train"]; got != pipeline.Cached || *again.Tries[1].Value != 0.1 {
+		t.Errorf("with the winner's params, train is %s, and the value %v", got, *again.Tries[1].Value)
+	}
+	run, err := w.tracking.Run(t.Context(), w.p, again.Tries[1].Run)
+	check(t, err)
+	if p := run.Params[0]; p.Key != "train.depth" || p.Value != "1.0" {
+		t.Errorf("tracking has %+v", p)
+	}
+}

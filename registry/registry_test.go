@@ -152,7 +152,7 @@ func TestCreateVersion_KeepsLineage(t *testing.T) {
 	id := b.model("bikes", 1)[0]
 	want := registry.Lineage{PipelineRun: "pr_1", Commit: "abc", EnvLock: "d1", SpecRev: 3,
 		Datasets: []data.Ref{{Dataset: "train", N: 2}}, Cause: "case",
-		Params: map[string]any{"train": map[string]any{"rate": 0.1, "trees": 200.0}}}
+		Params: map[string]any{"train": map[string]any{"rate": 0.1, "trees": json.Number("200.0")}}}
 	v, err := b.version(registry.NewVersion{Model: "bikes", LoggedModelID: id, ProducedBy: want})
 	b.must(err)
 	got, _ := json.Marshal(b.get("bikes", v.N).ProducedBy)
@@ -162,7 +162,7 @@ func TestCreateVersion_KeepsLineage(t *testing.T) {
 	b.model("bikes", 1) // a person's version in between
 	b.must(b.reg.Read(t.Context(), func(tx *store.Tx) error {
 		params, err := b.reg.LastParams(tx, project, "bikes")
-		if err == nil && params["train"]["trees"] != 200.0 {
+		if err == nil && params["train"]["trees"] != json.Number("200.0") {
 			t.Errorf("last params %v", params)
 		}
 		return err

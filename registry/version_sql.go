@@ -23,7 +23,9 @@ func scanVersion(row scanner) (*Version, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := json.Unmarshal([]byte(lineage), &v.ProducedBy); err != nil {
+	d := json.NewDecoder(strings.NewReader(lineage))
+	d.UseNumber() // a param of 1.0 must not become 1 when a retraining repeats it
+	if err := d.Decode(&v.ProducedBy); err != nil {
 		return nil, fmt.Errorf("lineage of %s version %d: %w", v.Model, v.N, err)
 	}
 	return &v, nil

@@ -1,6 +1,8 @@
 package spec
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"math"
 	"regexp"
@@ -154,6 +156,20 @@ func parsePercent(text string) (float64, bool) {
 	}
 	v, err := strconv.ParseFloat(strings.TrimSuffix(text, "%"), 64)
 	return v, err == nil
+}
+
+// Float is a number of a free value that the file writes with a point or an
+// exponent. Its JSON has one too: 1.0 is not 1 to everyone who reads it, as
+// scikit-learn's min_samples_leaf, where one is a share and the other a count.
+type Float float64
+
+// MarshalJSON writes 1.0 as 1.0.
+func (f Float) MarshalJSON() ([]byte, error) {
+	b, err := json.Marshal(float64(f))
+	if err == nil && !bytes.ContainsAny(b, ".e") {
+		b = append(b, ".0"...)
+	}
+	return b, err
 }
 
 // Red is a persistence: N of the newest M windows.

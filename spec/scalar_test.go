@@ -104,3 +104,18 @@ func TestSpec_IsReadableAsJSON(t *testing.T) {
 		t.Errorf("got  %s\nwant %s", b, want)
 	}
 }
+
+func TestFloat_KeepsItsKindInJSON(t *testing.T) {
+	s, err := spec.Parse("f", []byte(`project: p
+pipeline: {steps: {s: {run: x, params: {a: 1.0, b: 1, c: 2.5e3, d: 1e30, e: -0.0, f: [1.0, {g: 2.0}],
+  h: 1e-3, i: '1e-3', j: 1e999}}}}
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := json.Marshal(s.Pipeline.Steps[0].Params)
+	const want = `{"a":1.0,"b":1,"c":2500.0,"d":1e+30,"e":-0.0,"f":[1.0,{"g":2.0}],"h":0.001,"i":"1e-3","j":"1e999"}`
+	if err != nil || string(b) != want {
+		t.Errorf("%s, %v, want %s", b, err, want)
+	}
+}

@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"math"
 	"reflect"
+	"regexp"
 	"strconv"
 	"strings"
 
 	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/token"
 )
 
 // text decodes a scalar into a type that reads its own text.
@@ -172,9 +174,18 @@ func number(node ast.Node) (float64, bool) {
 		}
 	case *ast.FloatNode:
 		return n.Value, !math.IsInf(n.Value, 0) && !math.IsNaN(n.Value)
+	case *ast.StringNode:
+		if n.Token.Type != token.StringType || !exponentForm.MatchString(n.Value) {
+			return 0, false
+		}
+		f, err := strconv.ParseFloat(n.Value, 64)
+		return f, err == nil
 	}
 	return 0, false
 }
+
+// exponentForm are the numbers of YAML 1.2 that the parser takes for texts.
+var exponentForm = regexp.MustCompile(`^[-+]?[0-9]+[eE][-+]?[0-9]+$`)
 
 func (d *decoder) checkBounds(value float64, tag reflect.StructTag, path string) {
 	if low, ok := bound(tag, "min"); ok && value < low {
@@ -206,8 +217,8 @@ func show(node ast.Node) string {
 	return kindOf(node)
 }
 
-// free decodes any value as JSON would hold it: nil, bool, int64, float64,
-// string, []any or map[string]any.
+// free decodes any value as JSON would hold it: nil, bool, int64, Float, string,
+// []any or map[string]any.
 func (d *decoder) free(node ast.Node, v reflect.Value, path string) {
 	d.place(node, path)
 	if value := d.anyValue(node, path); value != nil {
@@ -218,6 +229,9 @@ func (d *decoder) free(node ast.Node, v reflect.Value, path string) {
 func (d *decoder) anyValue(node ast.Node, path string) any {
 	switch n := node.(type) {
 	case *ast.StringNode:
+		if f, ok := number(n); ok {
+			return Float(f)
+		}
 		return n.Value
 	case *ast.LiteralNode:
 		return n.Value.Value
@@ -243,7 +257,7 @@ func (d *decoder) anyValue(node ast.Node, path string) any {
 		return n
 	}
 	if f, ok := number(node); ok {
-		return f
+		return Float(f)
 	}
 	d.problem(path, "this is not a number that can be used", "write a finite number, or quote it")
 	return nil
