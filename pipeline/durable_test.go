@@ -124,6 +124,43 @@ func TestCancel_EndsTheStepsAndRegistersNothing(t *testing.T) {
 	check(t, w.Cancel(t.Context(), w.p, id))
 }
 
+func TestRun_EndsWhenItsTrackingIsDeleted(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for name, c := range map[string]struct {
+		remove func(r *pipeline.Run) error
+		state  pipeline.State
+		reason string
+	}{
+		"the parent run": {func(r *pipeline.Run) error {
+			return w.tracking.DeleteRun(t.Context(), w.p, r.Tries[0].Run)
+		}, pipeline.Succeeded, ""},
+		"the try's run": {func(r *pipeline.Run) error {
+			return w.tracking.DeleteRun(t.Context(), w.p, r.Tries[1].Run)
+		}, pipeline.Failed, "Current state is deleted"},
+		"the experiment": {func(r *pipeline.Run) error {
+			return w.tracking.DeleteExperiment(t.Context(), w.p, r.Experiment)
+		}, pipeline.Failed, "Current state is deleted"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			f := chainFiles.with("train.sh", waiting(dir)+chainFiles["train.sh"])
+			id := w.begin(t, w.chain(t, f))
+			waitFor(t, filepath.Join(dir, "started"))
+			r, err := w.Get(t.Context(), w.p, id)
+			check(t, err)
+			check(t, c.remove(r))
+			check(t, os.WriteFile(filepath.Join(dir, "go"), nil, 0o600))
+			if r = w.await(t, id); r.State != c.state || !strings.Contains(r.Reason, c.reason) {
+				t.Errorf("%s: %s", r.State, r.Reason)
+			}
+			if name == "the experiment" {
+				check(t, w.tracking.RestoreExperiment(t.Context(), w.p, r.Experiment))
+			}
+		})
+	}
+}
+
 func TestSearch_EndsTriesThatNoLongerMatter(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

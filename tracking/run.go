@@ -178,13 +178,16 @@ type Update struct {
 func (s *Service) UpdateRun(ctx context.Context, p fairlead.Project, id string, u Update) (r *Run,
 	err error) {
 	err = s.db.Write(ctx, store.Control, func(tx *store.Tx) error {
-		r, err = s.updateRun(ctx, tx, p, id, u)
-		return err
+		if r, err = activeRun(tx, p, id); err != nil {
+			return err
+		}
+		return s.updateRun(ctx, tx, p, r, u)
 	})
 	return r, err
 }
 
-// FinishRun ends a run with FINISHED, FAILED or KILLED; endMS 0 means now.
+// FinishRun ends a run with FINISHED, FAILED or KILLED; endMS 0 means now. A run that
+// was deleted meanwhile ends too, and stays deleted: whoever ran it goes on.
 func (s *Service) FinishRun(ctx context.Context, tx *store.Tx, p fairlead.Project, id,
 	status string, endMS int64) error {
 	if !slices.Contains(ended, status) {
@@ -193,18 +196,17 @@ func (s *Service) FinishRun(ctx context.Context, tx *store.Tx, p fairlead.Projec
 	if endMS == 0 {
 		endMS = s.nowMS()
 	}
-	_, err := s.updateRun(ctx, tx, p, id, Update{Status: &status, EndMS: &endMS})
-	return err
+	r, err := runByID(tx, p, id)
+	if err != nil {
+		return err
+	}
+	return s.updateRun(ctx, tx, p, r, Update{Status: &status, EndMS: &endMS})
 }
 
-func (s *Service) updateRun(ctx context.Context, tx *store.Tx, p fairlead.Project, id string,
-	u Update) (*Run, error) {
+func (s *Service) updateRun(ctx context.Context, tx *store.Tx, p fairlead.Project, r *Run,
+	u Update) error {
 	if u.Status != nil && !slices.Contains(statuses, *u.Status) {
-		return nil, ErrValue("status", *u.Status, "")
-	}
-	r, err := activeRun(tx, p, id)
-	if err != nil {
-		return nil, err
+		return ErrValue("status", *u.Status, "")
 	}
 	before := r.Status
 	if u.Status != nil {
@@ -216,21 +218,21 @@ func (s *Service) updateRun(ctx context.Context, tx *store.Tx, p fairlead.Projec
 		r.EndMS = 0
 	}
 	if err := updateRun(tx, r); err != nil {
-		return nil, err
+		return err
 	}
 	if u.Name != nil {
 		b, err := Batch{Tags: []Tag{{runNameTag, *u.Name}}}.check()
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if err := s.writeTags(&keyring{tx: tx, cache: &s.keys}, r, b.Tags); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	if r.Status != before && slices.Contains(ended, r.Status) {
-		return r, s.emitRun(ctx, tx, p, r, event.RunFinishedType)
+		return s.emitRun(ctx, tx, p, r, event.RunFinishedType)
 	}
-	return r, nil
+	return nil
 }
 
 // DeleteRun moves a run to the trash; one that is there already is fine.

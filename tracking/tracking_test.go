@@ -286,6 +286,23 @@ func TestRun_LifeFromCreationToRestoration(t *testing.T) {
 	}
 }
 
+func TestFinishRun_EndsADeletedRun(t *testing.T) {
+	b := open(t)
+	e, err := b.svc.CreateExperiment(t.Context(), project, "e", nil)
+	b.must(err)
+	r := b.run(tracking.NewRun{Experiment: e.ID})
+	b.must(b.svc.DeleteExperiment(t.Context(), project, e.ID))
+	b.must(b.db.Write(t.Context(), store.Control, func(tx *store.Tx) error {
+		return b.svc.FinishRun(t.Context(), tx, project, r.ID, tracking.Killed, 7)
+	}))
+	if got := b.get(r.ID); got.Status != "KILLED" || got.EndMS != 7 || got.State != "deleted" {
+		t.Errorf("after its end %+v", got)
+	}
+	status := tracking.Finished
+	_, err = b.svc.UpdateRun(t.Context(), project, r.ID, tracking.Update{Status: &status})
+	b.refused(err, fairlead.Invalid, "Current state is deleted")
+}
+
 func TestCreateRun_RefusesTwoNames(t *testing.T) {
 	b := open(t)
 	_, err := b.svc.StartRun(t.Context(), project, tracking.NewRun{Name: "a",
