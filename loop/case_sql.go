@@ -122,7 +122,7 @@ func saveCase(tx *store.Tx, p fairlead.Project, c *Case) error {
 type modelState struct {
 	paused       bool
 	pauseReason  string
-	failures     int // failed automatic cases in a row
+	failures     int // automatic cases in a row that were not promoted
 	retrains     int // automatic cases so far
 	lastClosedMS int64
 	note         string // the last thing the loop did or did not do, and why

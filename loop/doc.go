@@ -12,8 +12,9 @@
 // restart, and each says its reason in its event.
 //
 // The loop is careful: a cooldown in stream time between automatic cases, a budget
-// of retrainings, and after several failures in a row it stops and asks a human. An
-// incident that it leaves alone is looked at again when what held it back is over.
+// of retrainings, and after several in a row that brought no new live version it stops
+// and asks a human. An incident that it leaves alone is looked at again when what held
+// it back is over.
 // Explain says why it did or did not act. It decides nothing about quality: gates,
 // sequential tests and windows do.
 //

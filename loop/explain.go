@@ -115,7 +115,7 @@ func (e *Explanation) lines() []string {
 	if e.Note != "" {
 		out = append(out, "Last: "+e.Note)
 	}
-	out = append(out, fmt.Sprintf("Retrainings so far: %d, failed in a row: %d.", e.Retrains, e.Failures))
+	out = append(out, fmt.Sprintf("Retrainings so far: %d, in vain in a row: %d.", e.Retrains, e.Failures))
 	return append(out, e.history()...)
 }
 

@@ -101,8 +101,8 @@ func (m *modelState) mayRetrain(sp *spec.Spec, active *Case, at time.Time) (why 
 	case sp.Pipeline == nil:
 		return "fairlead.yaml has no pipeline", time.Time{}
 	case m.failures >= mon.Retrain.Failures:
-		return fmt.Sprintf("%d cases in a row failed; look at them, then `fairlead loop resume`",
-			m.failures), time.Time{}
+		return fmt.Sprintf("%d retrainings in a row brought no new live version; look at them, "+
+			"then `fairlead loop resume`", m.failures), time.Time{}
 	case mon.Retrain.AtMost > 0 && m.retrains >= mon.Retrain.AtMost:
 		return fmt.Sprintf("the budget of %d retrainings is used up; raise monitor.retrain.at_most",
 			mon.Retrain.AtMost), time.Time{}
@@ -113,7 +113,8 @@ func (m *modelState) mayRetrain(sp *spec.Spec, active *Case, at time.Time) (why 
 	return "", time.Time{}
 }
 
-// free is when the cooldown ends, in stream time; the zero time when there is none.
+// free is when the cooldown ends, in stream time; the zero time when no case has closed
+// in it yet.
 func (m *modelState) free(mon *spec.Monitor) time.Time {
 	if m.lastClosedMS == 0 || mon == nil {
 		return time.Time{}
@@ -136,9 +137,9 @@ func (s *Service) setRetry(tx *store.Tx, p fairlead.Project, model, endpoint str
 }
 
 // lookAgain sets the timer that answers the model's open incidents once the cooldown
-// is over: what held the loop back has changed. It goes through a timer even when
-// there is no cooldown, so that what happens at this moment settles first; a
-// promotion, for one, resolves incidents.
+// is over: what held the loop back has changed. It goes through a timer even when that
+// is over already, so that what happens at this moment settles first; a promotion, for
+// one, resolves incidents.
 func (s *Service) lookAgain(tx *store.Tx, p fairlead.Project, model string) error {
 	rev, err := s.Projects.Current(tx, p)
 	if err != nil || rev.Spec.Model != model {

@@ -70,7 +70,7 @@ func TestIncident_IsHeldBack(t *testing.T) {
 		"by failures in a row": {watching("retrain: {failures: 2}"), func(w *world) {
 			w.trainFails = "out of memory"
 			w.ask(day0, day(8), 30)
-		}, "2 cases in a row failed; look at them, then `fairlead loop resume`", func(w *world) {
+		}, "2 retrainings in a row brought no new live version; look at them, then `fairlead loop resume`", func(w *world) {
 			w.trainFails = ""
 			w.pause(false, "more memory")
 		}, 13, "user 1 promoted, incident 0 failed, incident 0 failed, incident 2 promoted"},
@@ -140,6 +140,33 @@ func TestIncident_IsAnsweredAgainWhileItIsOpen(t *testing.T) {
 			w.ask(day0, day(3), 30)
 			w.ask(day(3), day(9), c.after)
 			w.wantStory(c.story)
+		})
+	}
+}
+
+// Retrainings that change nothing end by themselves, also where the file says nothing
+// of a cooldown: each waits for another window, and there are only so many in a row.
+func TestIncident_IsNotAnsweredForEver(t *testing.T) {
+	for name, c := range map[string]struct {
+		retrained func(w *world)
+		story     string
+	}{
+		"the gate stops them": {func(w *world) { w.next.Offline = 3 },
+			"user 1 promoted, incident 2 stopped, incident 3 stopped, incident 4 stopped"},
+		"they make the live version again": {func(w *world) { w.again = 1 },
+			"user 1 promoted, incident 1 unchanged, incident 1 unchanged, incident 1 unchanged"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := decayed(t, replace, strings.Replace(watch, "  cooldown: 5d\n", "", 1))
+			c.retrained(w)
+			w.ask(day0, day(8), 30)
+			w.wantStory(c.story)
+			for i, k := range w.explain().Recent[:3] {
+				if want := day(4 - i); !k.OpenedAt.Equal(want) { // a window later each
+					t.Errorf("case %s opened at %v, want %v", k.ID, k.OpenedAt, want)
+				}
+			}
+			w.wantLine("3 retrainings in a row brought no new live version")
 		})
 	}
 }

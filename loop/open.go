@@ -196,18 +196,19 @@ func (s *Service) close(ctx context.Context, tx *store.Tx, p fairlead.Project, c
 }
 
 // count remembers the end of a case: when, for the cooldown, and whether it is one
-// more failure of the loop's own in a row. The cases of people say nothing about
-// that, unless they succeed.
+// more retraining of the loop's own in a row that brought no new live version: it goes
+// on trying only as long as that is likely to help. The cases of people say nothing
+// about that, unless they succeed.
 func (s *Service) count(tx *store.Tx, p fairlead.Project, c *Case) error {
 	m, err := readModel(tx, p, c.Model)
 	if err != nil {
 		return err
 	}
 	switch {
-	case c.Cause == ByIncident && c.Outcome == Failed:
-		m.failures++
-	case c.Cause == ByIncident || c.Outcome == Promoted:
+	case c.Outcome == Promoted:
 		m.failures = 0
+	case c.Cause == ByIncident:
+		m.failures++
 	}
 	rev, err := s.Projects.Revision(tx, p, c.SpecRev)
 	if err != nil {

@@ -18,8 +18,10 @@ type Monitor struct {
 	// Then says what an incident leads to. Drift is not decay: mostly drift
 	// alerts and performance retrains.
 	Then Then `json:"then,omitzero"`
-	// Cooldown is how long after a case the next one may start by itself.
-	Cooldown Duration `json:"cooldown,omitzero" clock:"stream" zero:"ok"`
+	// Cooldown is how long after a case the next one may start by itself. Without it,
+	// the length of a window of `performance`, or else of `drift`: so much new evidence
+	// at least.
+	Cooldown Duration `json:"cooldown,omitzero" clock:"stream"`
 	// Retrain is the budget of automatic retrainings.
 	Retrain Budget `json:"retrain,omitzero"`
 }
@@ -67,6 +69,7 @@ type Then struct {
 type Budget struct {
 	// AtMost is how many retrainings may start by themselves; 0 sets no limit.
 	AtMost int `json:"at_most,omitempty" min:"0"`
-	// Failures is after how many failed cases in a row it stops and asks a human.
+	// Failures is after how many retrainings in a row that brought no new live version
+	// (failed, stopped by a gate, rolled back or unchanged) it stops and asks a human.
 	Failures int `json:"failures" default:"3" min:"1" max:"100"`
 }

@@ -42,6 +42,7 @@ func Parse(file string, src []byte) (*Spec, error) {
 	s := &Spec{}
 	d.structure(root, reflect.ValueOf(s).Elem(), "")
 	s.fillNames()
+	s.Monitor.fillCooldown()
 	check(s, d)
 	if err := problemsError(file, lines, d.problems); err != nil {
 		return nil, err
@@ -59,6 +60,17 @@ func (s *Spec) fillNames() {
 		if data := &s.Data[i]; data.From == FromRequests && data.Environment == "" {
 			data.Environment = last.Name
 		}
+	}
+}
+
+// fillCooldown sets the cooldown whose default is the length of a window.
+func (m *Monitor) fillCooldown() {
+	switch {
+	case m == nil || m.Cooldown.Duration != 0:
+	case m.Performance != nil:
+		m.Cooldown = m.Performance.Window
+	case m.Drift != nil:
+		m.Cooldown = m.Drift.Window
 	}
 }
 

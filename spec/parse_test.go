@@ -124,6 +124,25 @@ func TestParse_ReadsEveryPart(t *testing.T) {
 	}
 }
 
+func TestParse_CooldownIsAWindowWithoutOne(t *testing.T) {
+	const head = "project: p\npipeline: {steps: {train: {run: x, out: [model]}}}\n" +
+		"release: {production: {strategy: replace}}\nmonitor:\n"
+	drift, performance := "  drift: {threshold: 0.2, window: 3d}\n",
+		"  performance: {metric: mae, worse_by: 10%, window: 2d}\n"
+	for monitor, want := range map[string]string{
+		drift: "3d", performance: "2d", drift + performance: "2d",
+		drift + performance + "  cooldown: 5d\n": "5d",
+	} {
+		s, err := spec.Parse(spec.FileName, []byte(head+monitor))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := s.Monitor.Cooldown.String(); got != want {
+			t.Errorf("%s: cooldown %s, want %s", monitor, got, want)
+		}
+	}
+}
+
 func TestParse_FillsDefaults(t *testing.T) {
 	s := parse(t, "project: a\nrelease: {live: {}}\ndata: {seen: {from: requests}}\n"+
 		"monitor: {drift: {threshold: 0.2, window: 1d}}\n")
