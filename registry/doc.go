@@ -1,8 +1,8 @@
 // Package registry keeps models and their versions: what each version was made
 // from and by, its aliases, its conditions, and who depends on it.
 //
-// Invariants: versions are numbered from 1 and a number is never given twice while
-// the model exists; a version's source and lineage never change; an alias points
+// Invariants: versions are numbered from 1 and a number is never given twice under
+// a name, also when the model was deleted; a version's source and lineage never change; an alias points
 // at one version, each move has a revision and an event; the alias `live` moves by
 // releases alone (SetLive); a version that is live or held can be neither retired
 // nor deleted.

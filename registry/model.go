@@ -128,7 +128,8 @@ func (s *Service) DescribeModel(ctx context.Context, tx *store.Tx, p fairlead.Pr
 }
 
 // RenameModel gives the model another name. Precondition when a version is live,
-// held or packaged, because endpoints and packages carry the name.
+// held or packaged, because endpoints and packages carry the name, and when a model
+// that was deleted had versions under the new one.
 func (s *Service) RenameModel(ctx context.Context, tx *store.Tx, p fairlead.Project,
 	name, to string) error {
 	if err := validateModelName(to); err != nil {
@@ -158,12 +159,20 @@ func (s *Service) RenameModel(ctx context.Context, tx *store.Tx, p fairlead.Proj
 	if err != nil {
 		return err
 	}
+	free, err := takeNumbers(tx, p, m, name)
+	if err != nil {
+		return err
+	}
+	if !free {
+		return fairlead.Errorf(fairlead.Precondition, "another model was named %q, and a version's "+
+			"number is never given twice; choose another name", to)
+	}
 	return s.emitModel(ctx, tx, p,
 		event.Model{Name: event.ModelUpdatedType, Model: to, Renamed: name})
 }
 
 // DeleteModel removes the model with all versions; Precondition when one of them
-// is live or held.
+// is live or held. A new model of that name goes on where its numbers ended.
 func (s *Service) DeleteModel(ctx context.Context, tx *store.Tx, p fairlead.Project,
 	name string) error {
 	m, err := modelByName(tx, p, name)

@@ -413,7 +413,7 @@ func TestModel_TagsStagesAndRename(t *testing.T) {
 	b.refused(err, fairlead.Invalid, "a/b")
 }
 
-func TestDeleteModel_RemovesEverythingAndFreesTheName(t *testing.T) {
+func TestDeleteModel_RemovesEverythingButTheNumbers(t *testing.T) {
 	b := open(t)
 	b.model("bikes", 2)
 	b.must(b.setAlias("bikes", "best", 1))
@@ -421,9 +421,33 @@ func TestDeleteModel_RemovesEverythingAndFreesTheName(t *testing.T) {
 		return b.reg.DeleteModel(ctx, tx, project, "bikes")
 	}))
 	b.model("bikes", 1)
-	if v := b.get("bikes", 1); len(v.Aliases) != 0 {
+	if v := b.get("bikes", 3); len(v.Aliases) != 0 {
 		t.Errorf("the new model inherited %v", v.Aliases)
 	}
+}
+
+func TestRenameModel_TakesItsNumbersAlong(t *testing.T) {
+	b := open(t)
+	rename := func(from, to string) error {
+		return b.write(func(ctx context.Context, tx *store.Tx) error {
+			return b.reg.RenameModel(ctx, tx, project, from, to)
+		})
+	}
+	b.model("bikes", 2)
+	b.must(rename("bikes", "rides"))
+	b.model("rides", 1)
+	b.model("bikes", 1)
+	if b.get("rides", 3) == nil || b.get("bikes", 3) == nil {
+		t.Error("a number was given twice")
+	}
+	b.must(b.write(func(ctx context.Context, tx *store.Tx) error {
+		return b.reg.DeleteModel(ctx, tx, project, "bikes")
+	}))
+	b.refused(rename("rides", "bikes"), fairlead.Precondition, "another model was named")
+	b.must(rename("rides", "trips"))
+	b.must(rename("trips", "rides"))
+	b.model("rides", 1)
+	b.get("rides", 4)
 }
 
 func TestSearch_FiltersOrdersAndHidesPrompts(t *testing.T) {

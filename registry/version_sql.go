@@ -53,16 +53,16 @@ func versionsOf(tx *store.Tx, modelK int64) ([]*Version, error) {
 		join model m on m.k = v.model_k where v.model_k = ? order by v.n`, modelK))
 }
 
-// insertVersion gives the version the model's next number. The highest number is
-// kept in last_n, so that a deleted version's is not given again.
+// insertVersion gives the version the next number of the model's name.
 func insertVersion(tx *store.Tx, v *Version) error {
 	lineage, err := json.Marshal(v.ProducedBy)
 	if err != nil {
 		return fmt.Errorf("lineage of a version of %s: %w", v.Model, err)
 	}
-	err = tx.QueryRow(`update model set last_n = last_n + 1, updated_ms = ? where k = ?
-		returning last_n`, v.CreatedMS, v.modelK).Scan(&v.N)
-	if err != nil {
+	if v.N, err = nextNumber(tx, v.modelK); err != nil {
+		return err
+	}
+	if err := touchModel(tx, v.modelK, v.CreatedMS); err != nil {
 		return err
 	}
 	_, err = tx.Exec(`insert into version (model_k, n, source, storage, run_id, logged_id, run_link,
@@ -71,6 +71,34 @@ func insertVersion(tx *store.Tx, v *Version) error {
 		v.modelK, v.N, v.Source, v.Storage, v.RunID, v.LoggedModelID, v.RunLink, v.Description,
 		v.User, v.Stage, v.State, v.Reason, string(lineage), v.CreatedMS, v.UpdatedMS)
 	return err
+}
+
+// nextNumber returns one more than the highest number that a version under the
+// model's name ever had, also of a model that was deleted: a number names one
+// version for good, in the ledger, in decisions and in jobs.
+func nextNumber(tx *store.Tx, modelK int64) (n int64, err error) {
+	err = tx.QueryRow(`insert into model_number (project_k, name, model_k, last_n)
+		select project_k, name, k, 1 from model where k = ?
+		on conflict (project_k, name) do update set
+		model_k = excluded.model_k, last_n = model_number.last_n + 1
+		returning last_n`, modelK).Scan(&n)
+	return n, err
+}
+
+// takeNumbers moves the numbers of a renamed model from its old name to its new
+// one. It reports false when another model has had numbers there.
+func takeNumbers(tx *store.Tx, p fairlead.Project, m *Model, old string) (free bool, err error) {
+	var others int
+	err = tx.QueryRow(`select count(*) from model_number
+		where project_k = ? and name = ? and model_k <> ?`, p.K, m.Name, m.k).Scan(&others)
+	if err != nil || others > 0 {
+		return false, err
+	}
+	_, err = tx.Exec(`insert into model_number (project_k, name, model_k, last_n)
+		select project_k, ?, model_k, last_n from model_number
+		where project_k = ? and name = ?
+		on conflict (project_k, name) do update set last_n = excluded.last_n`, m.Name, p.K, old)
+	return true, err
 }
 
 func updateVersion(tx *store.Tx, v *Version, nowMS int64) error {
