@@ -46,13 +46,17 @@ func touchModel(tx *store.Tx, k, nowMS int64) error {
 	return err
 }
 
-// deleteModel removes every row of the model.
+// deleteModel removes every row of the model; its numbers stay taken.
 func deleteModel(tx *store.Tx, k int64) error {
 	for _, table := range []string{"version_hold", "condition", "alias_move", "alias",
 		"version_tag", "version", "model_tag"} {
 		if _, err := tx.Exec("delete from "+table+" where model_k = ?", k); err != nil {
 			return err
 		}
+	}
+	// Its key may be given again, and its numbers must not.
+	if _, err := tx.Exec("update model_number set model_k = 0 where model_k = ?", k); err != nil {
+		return err
 	}
 	_, err := tx.Exec("delete from model where k = ?", k)
 	return err

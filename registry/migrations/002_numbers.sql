@@ -1,5 +1,5 @@
 -- The highest number that a version of that name ever had, and the model that had
--- it. The row stays when the model is deleted or renamed.
+-- it, 0 once that was deleted. The row stays when the model is deleted or renamed.
 create table model_number (
 	project_k bigint not null,
 	name text not null,
