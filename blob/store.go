@@ -111,6 +111,9 @@ type staging struct {
 }
 
 func (s *Store) stage(ctx context.Context, r io.Reader) (staging, error) {
+	if err := s.db.Room(); err != nil {
+		return staging{}, err
+	}
 	name := tmp + "/" + fairlead.NewHexID()
 	f, err := s.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o400)
 	if err != nil {
@@ -233,7 +236,7 @@ func (s *Store) record(ctx context.Context, objects []Object) error {
 		n := min(len(objects), recordChunk)
 		chunk := objects[:n]
 		objects = objects[n:]
-		err := s.db.Write(ctx, store.Control, func(tx *store.Tx) error {
+		err := s.db.Write(ctx, store.Client, func(tx *store.Tx) error {
 			for _, o := range chunk {
 				if err := touch(tx, o, now); err != nil {
 					return err

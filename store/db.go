@@ -35,6 +35,7 @@ type DB struct {
 	write   *sql.DB
 	read    *sql.DB
 	writer  *writer
+	reserve *reserve
 	changed atomic.Pointer[chan struct{}]
 	closed  sync.Once
 }
@@ -45,9 +46,13 @@ func Open(ctx context.Context, opt Options, schemas ...Schema) (*DB, error) {
 	opt = opt.withDefaults()
 	_, statErr := os.Stat(opt.Path)
 	fresh := os.IsNotExist(statErr)
-	db := &DB{opt: opt}
+	db := &DB{opt: opt, reserve: newReserve(opt.Path, opt.Reserve)}
 	var err error
-	if db.write, err = open(opt.Path, false, 1); err != nil {
+	db.write, err = open(opt.Path, false, 1)
+	if isFull(err) && db.reserve.giveUp() {
+		db.write, err = open(opt.Path, false, 1)
+	}
+	if err != nil {
 		return nil, err
 	}
 	if err := db.migrate(ctx, fresh, schemas); err != nil {
@@ -58,6 +63,7 @@ func Open(ctx context.Context, opt Options, schemas ...Schema) (*DB, error) {
 		db.write.Close()
 		return nil, err
 	}
+	db.reserve.begin()
 	ch := make(chan struct{})
 	db.changed.Store(&ch)
 	if db.writer, err = startWriter(ctx, db); err != nil {
@@ -138,6 +144,16 @@ func (db *DB) Read(ctx context.Context, fn func(tx *Tx) error) error {
 // bounds the wait for a place; a change that has begun is not cut off.
 func (db *DB) Write(ctx context.Context, lane Lane, fn func(tx *Tx) error) error {
 	return db.writer.submit(ctx, lane, fn)
+}
+
+// Room reports whether there is room for more than control writes: Exhausted from when
+// the disk was full until the reserve is there again. Who is about to write much
+// beside the database asks it first.
+func (db *DB) Room() error {
+	if !db.reserve.admits(db.opt.Clock.Now()) {
+		return errFull
+	}
+	return nil
 }
 
 // Changed returns a channel that is closed by the next commit.

@@ -1,4 +1,4 @@
 package store
 
 // Waiting returns how many writes of a lane have not begun.
-func (db *DB) Waiting(lane Lane) int { return len(db.writer.lanes[lane]) }
+func (db *DB) Waiting(lane Lane) int { return len(db.writer.queues[lane.queue()]) }

@@ -12,11 +12,13 @@ import (
 	"github.com/fairlead-ml/fairlead"
 )
 
-// reserve is a file beside the database that only takes up room. On a full disk it
-// is given up, so that control writes, a rollback above all, still find some; other
-// writes are refused until there is room to take it back.
+// reserve is a file beside the database that only takes up room. On a full disk its
+// room goes to the database's log of writes, where no upload and no step can take it,
+// so that control writes, a rollback above all, still find some. Other writes are
+// refused until there is room for the reserve again.
 type reserve struct {
 	path  string
+	log   string // the database's log of writes
 	bytes int64
 	low   atomic.Bool  // the reserve is given up
 	tried atomic.Int64 // when it was last tried to take it back, Unix ms
@@ -26,11 +28,14 @@ type reserve struct {
 const retake = time.Second
 
 func newReserve(dbPath string, bytes int64) *reserve {
-	r := &reserve{path: filepath.Join(filepath.Dir(dbPath), ".reserve"), bytes: bytes}
-	if err := r.take(); err != nil {
+	return &reserve{path: filepath.Join(filepath.Dir(dbPath), ".reserve"), log: dbPath + "-wal", bytes: bytes}
+}
+
+// begin takes the reserve, unless opening the database has used it up.
+func (r *reserve) begin() {
+	if !r.low.Load() && r.take() != nil {
 		r.low.Store(true)
 	}
-	return r
 }
 
 // take allocates the reserve; where the file system cannot, it writes it.
@@ -52,10 +57,29 @@ func (r *reserve) take() error {
 	return nil
 }
 
-// giveUp frees the reserve's room, and reports whether there was any to free.
+// giveUp hands the reserve's room to the log of writes, and reports whether there was
+// any. A quarter is left to the database file, which grows by it at the next checkpoint,
+// and to the small files around it.
 func (r *reserve) giveUp() bool {
-	return !r.low.Swap(true) && os.Remove(r.path) == nil
+	if r.low.Swap(true) || os.Remove(r.path) != nil {
+		return false
+	}
+	f, err := os.OpenFile(r.log, os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return true // free for all is better than kept from all
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	for n := r.bytes / 4 * 3; err == nil && n >= minHandOver; n /= 2 {
+		if unix.Fallocate(int(f.Fd()), unix.FALLOC_FL_KEEP_SIZE, info.Size(), n) == nil {
+			break
+		}
+	}
+	return true
 }
+
+// minHandOver is the least room that is worth handing over, in bytes.
+const minHandOver = 256 << 10
 
 // admits reports whether writes other than control's may go on: as long as the
 // reserve is there, or can be taken back.

@@ -10,18 +10,29 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/mattn/go-sqlite3"
+
 	"github.com/fairlead-ml/fairlead"
 )
 
-// Lane is a queue of writes. A batch takes all waiting control writes first, so
-// that a rollback does not wait behind metrics.
+// Lane says how a write is treated. A batch takes all waiting control writes first, so
+// that a rollback does not wait behind metrics; and on a full disk only they go on.
 type Lane int
 
 // The lanes.
 const (
-	Control Lane = iota // state of the control plane: small, must be prompt
+	Control Lane = iota // state of the control plane: small, must be prompt, has a reserve
 	Bulk                // metrics, requests, imports: many rows, may wait
+	Client              // small writes of clients: as prompt as control, without the reserve
 )
+
+// queue is where the lane's writes wait: those of clients among control's.
+func (l Lane) queue() Lane {
+	if l == Client {
+		return Control
+	}
+	return l
+}
 
 // batchClosures bounds the closures of one batch, as batchMax bounds its rows.
 const batchClosures = 256
@@ -45,10 +56,9 @@ type batch struct {
 // writer owns the only writing connection.
 type writer struct {
 	db      *DB
-	reserve *reserve
 	conn    *sql.Conn
 	stmts   map[string]*sql.Stmt
-	lanes   [2]chan *request
+	queues  [2]chan *request
 	quit    chan struct{}
 	stopped chan struct{}
 	once    sync.Once
@@ -60,17 +70,35 @@ func startWriter(ctx context.Context, db *DB) (*writer, error) {
 		return nil, translate(err)
 	}
 	w := &writer{
-		db: db, reserve: newReserve(db.opt.Path, db.opt.Reserve), conn: conn, stmts: map[string]*sql.Stmt{},
-		lanes: [2]chan *request{make(chan *request, 1024), make(chan *request, 1024)},
-		quit:  make(chan struct{}), stopped: make(chan struct{}),
+		db: db, conn: conn, stmts: map[string]*sql.Stmt{},
+		queues: [2]chan *request{make(chan *request, 1024), make(chan *request, 1024)},
+		quit:   make(chan struct{}), stopped: make(chan struct{}),
+	}
+	err = conn.Raw(func(conn any) error {
+		return conn.(*sqlite3.SQLiteConn).SetFileControlInt("", sqlite3.SQLITE_FCNTL_CHUNK_SIZE, growth)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("open the writer: %w", err)
 	}
 	go w.run()
 	return w, nil
 }
 
+// growth is the step by which the database file grows, in bytes. So there is mostly
+// room in it where there is none on the disk.
+const growth = 1 << 20
+
+// checkpoint moves what the log of writes holds to the database file, which grows for
+// it; where it cannot, the log grows on.
+func (w *writer) checkpoint() {
+	w.conn.ExecContext(context.Background(), "pragma wal_checkpoint(passive)")
+}
+
 func (w *writer) submit(ctx context.Context, lane Lane, fn func(tx *Tx) error) error {
-	if lane != Control && !w.reserve.admits(w.db.opt.Clock.Now()) {
-		return errFull
+	if lane != Control {
+		if err := w.db.Room(); err != nil {
+			return err
+		}
 	}
 	r := &request{fn: fn, lane: lane, done: make(chan error, 1)}
 	select {
@@ -79,7 +107,7 @@ func (w *writer) submit(ctx context.Context, lane Lane, fn func(tx *Tx) error) e
 	default:
 	}
 	select {
-	case w.lanes[lane] <- r:
+	case w.queues[lane.queue()] <- r:
 	case <-ctx.Done():
 		return fairlead.Errorf(fairlead.Unavailable, "the write was not accepted in time; try again").Because(ctx.Err())
 	case <-w.quit:
@@ -118,15 +146,15 @@ func (w *writer) run() {
 }
 
 // next returns a waiting write, control first. With wait it blocks, and returns
-// nil only when the writer is stopping and both lanes are drained.
+// nil only when the writer is stopping and both queues are drained.
 func (w *writer) next(wait bool) *request {
 	select {
-	case r := <-w.lanes[Control]:
+	case r := <-w.queues[Control]:
 		return r
 	default:
 	}
 	select {
-	case r := <-w.lanes[Bulk]:
+	case r := <-w.queues[Bulk]:
 		return r
 	default:
 	}
@@ -134,9 +162,9 @@ func (w *writer) next(wait bool) *request {
 		return nil
 	}
 	select {
-	case r := <-w.lanes[Control]:
+	case r := <-w.queues[Control]:
 		return r
-	case r := <-w.lanes[Bulk]:
+	case r := <-w.queues[Bulk]:
 		return r
 	case <-w.quit:
 		return w.next(false)
@@ -149,8 +177,9 @@ func (w *writer) next(wait bool) *request {
 func (w *writer) commit(first *request) {
 	all := w.transact(first, w.next)
 	if failed := failedControl(all); len(failed) > 0 {
-		if slices.ContainsFunc(failed, (*outcome).full) && w.reserve.giveUp() {
+		if slices.ContainsFunc(failed, (*outcome).full) && w.db.reserve.giveUp() {
 			w.db.opt.Log.Error("the disk is full; only control writes go on")
+			w.checkpoint()
 		}
 		for _, o := range failed {
 			o.err = w.transact(o.request, func(bool) *request { return nil })[0].err
@@ -187,8 +216,8 @@ func failedControl(all []*outcome) (failed []*outcome) {
 // prompt reports whether a batch is to be committed now for the sake of the control
 // writes in it: they do not wait until bulk writes have filled it. One of those goes
 // along, so that bulk writes get on under control writes without an end.
-func (w *writer) prompt(lanes [2]int) bool {
-	return lanes[Control] > 0 && lanes[Bulk] > 0 && len(w.lanes[Control]) == 0
+func (w *writer) prompt(queued [2]int) bool {
+	return queued[Control] > 0 && queued[Bulk] > 0 && len(w.queues[Control]) == 0
 }
 
 // transact runs the first request and those that more returns in one transaction.
@@ -201,15 +230,15 @@ func (w *writer) transact(first *request, more func(wait bool) *request) []*outc
 	}
 	b.begun = true
 	var all []*outcome
-	var lanes [2]int // writes of each lane in this batch
+	var queued [2]int // writes of each queue in this batch
 	good := 0
 	for r, n := first, 0; r != nil; r = more(false) {
-		o := &outcome{request: r, err: w.apply(tx, r.fn)}
+		o := &outcome{request: r, err: w.admit(tx, r)}
 		if all = append(all, o); o.err == nil {
 			good++
 		}
-		lanes[r.lane]++
-		if n++; b.lost != nil || n >= batchClosures || b.rows >= w.db.opt.BatchMax || w.prompt(lanes) {
+		queued[r.lane.queue()]++
+		if n++; b.lost != nil || n >= batchClosures || b.rows >= w.db.opt.BatchMax || w.prompt(queued) {
 			break
 		}
 	}
@@ -221,6 +250,14 @@ func (w *writer) transact(first *request, more func(wait bool) *request) []*outc
 		}
 	}
 	return all
+}
+
+// admit applies the write, unless the disk turned out to be full while it waited.
+func (w *writer) admit(tx *Tx, r *request) error {
+	if r.lane != Control && w.db.reserve.low.Load() {
+		return errFull
+	}
+	return w.apply(tx, r.fn)
 }
 
 // apply runs one closure in a savepoint and undoes it when it fails or panics. When

@@ -96,7 +96,7 @@ func (s *Service) PutArtifact(ctx context.Context, p fairlead.Project, at Place,
 	if old, err := s.blobs.Stat(ctx, p, at.Owner, at.Path); err == nil && old == obj {
 		return nil // sent again
 	}
-	return s.db.Write(ctx, store.Control, func(tx *store.Tx) error {
+	return s.db.Write(ctx, store.Client, func(tx *store.Tx) error {
 		if err := s.requireOwner(tx, p, at.Owner); err != nil {
 			return err
 		}
@@ -171,7 +171,7 @@ func (s *Service) DeleteArtifacts(ctx context.Context, p fairlead.Project, at Pl
 	if err != nil {
 		return err
 	}
-	return s.db.Write(ctx, store.Control, func(tx *store.Tx) error {
+	return s.db.Write(ctx, store.Client, func(tx *store.Tx) error {
 		if err := requireUnsealed(tx, p, at); err != nil {
 			return err
 		}

@@ -35,7 +35,7 @@ func (s *Service) CreateExperiment(ctx context.Context, p fairlead.Project, name
 	if err := validateExperiment(name, tags); err != nil {
 		return nil, err
 	}
-	err = s.db.Write(ctx, store.Control, func(tx *store.Tx) error {
+	err = s.db.Write(ctx, store.Client, func(tx *store.Tx) error {
 		if err := s.ensureDefault(ctx, tx, p); err != nil {
 			return err
 		}
@@ -157,7 +157,7 @@ func (s *Service) createDefault(ctx context.Context, p fairlead.Project) (bool, 
 	if !errors.Is(err, store.ErrNoRows) {
 		return false, err
 	}
-	return true, s.db.Write(ctx, store.Control, func(tx *store.Tx) error {
+	return true, s.db.Write(ctx, store.Client, func(tx *store.Tx) error {
 		return s.ensureDefault(ctx, tx, p)
 	})
 }
@@ -196,7 +196,7 @@ func (s *Service) SetExperimentTag(ctx context.Context, p fairlead.Project, id s
 	if err := validateExperimentTag(t); err != nil {
 		return err
 	}
-	return s.db.Write(ctx, store.Control, func(tx *store.Tx) error {
+	return s.db.Write(ctx, store.Client, func(tx *store.Tx) error {
 		e, err := s.activeExperiment(ctx, tx, p, id)
 		if err != nil {
 			return err
@@ -208,7 +208,7 @@ func (s *Service) SetExperimentTag(ctx context.Context, p fairlead.Project, id s
 // DeleteExperimentTag removes a tag; NotFound when there is none.
 func (s *Service) DeleteExperimentTag(ctx context.Context, p fairlead.Project,
 	id, key string) error {
-	return s.db.Write(ctx, store.Control, func(tx *store.Tx) error {
+	return s.db.Write(ctx, store.Client, func(tx *store.Tx) error {
 		e, err := s.activeExperiment(ctx, tx, p, id)
 		if err != nil {
 			return err
@@ -227,7 +227,7 @@ func (s *Service) RenameExperiment(ctx context.Context, p fairlead.Project,
 	if err := validateExperiment(name, nil); err != nil {
 		return err
 	}
-	return s.db.Write(ctx, store.Control, func(tx *store.Tx) error {
+	return s.db.Write(ctx, store.Client, func(tx *store.Tx) error {
 		e, err := s.activeExperiment(ctx, tx, p, id)
 		if err != nil {
 			return err
@@ -246,7 +246,7 @@ func (s *Service) RenameExperiment(ctx context.Context, p fairlead.Project,
 
 // DeleteExperiment moves the experiment with its active runs to the trash.
 func (s *Service) DeleteExperiment(ctx context.Context, p fairlead.Project, id string) error {
-	return s.db.Write(ctx, store.Control, func(tx *store.Tx) error {
+	return s.db.Write(ctx, store.Client, func(tx *store.Tx) error {
 		e, err := s.activeExperiment(ctx, tx, p, id)
 		if err != nil {
 			return err
@@ -265,7 +265,7 @@ func (s *Service) DeleteExperiment(ctx context.Context, p fairlead.Project, id s
 
 // RestoreExperiment undoes DeleteExperiment, for the runs that it deleted.
 func (s *Service) RestoreExperiment(ctx context.Context, p fairlead.Project, id string) error {
-	return s.db.Write(ctx, store.Control, func(tx *store.Tx) error {
+	return s.db.Write(ctx, store.Client, func(tx *store.Tx) error {
 		e, err := s.experimentByID(tx, p, id)
 		if err != nil {
 			return err

@@ -50,7 +50,7 @@ func (s *Service) LogInputs(ctx context.Context, p fairlead.Project, runID strin
 	if err := validateInputs(datasets); err != nil {
 		return err
 	}
-	return s.db.Write(ctx, store.Control, func(tx *store.Tx) error {
+	return s.db.Write(ctx, store.Client, func(tx *store.Tx) error {
 		r, err := activeRun(tx, p, runID)
 		if err != nil {
 			return err
@@ -72,7 +72,7 @@ func (s *Service) LogInputs(ctx context.Context, p fairlead.Project, runID strin
 // LogOutputs notes the logged models that the run produced.
 func (s *Service) LogOutputs(ctx context.Context, p fairlead.Project, runID string,
 	models []ModelOutput) error {
-	return s.db.Write(ctx, store.Control, func(tx *store.Tx) error {
+	return s.db.Write(ctx, store.Client, func(tx *store.Tx) error {
 		r, err := activeRun(tx, p, runID)
 		if err != nil {
 			return err

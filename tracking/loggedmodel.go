@@ -120,7 +120,7 @@ func (s *Service) emitLoggedModel(ctx context.Context, tx *store.Tx, p fairlead.
 // AddLoggedModel is CreateLoggedModel in a transaction of its own.
 func (s *Service) AddLoggedModel(ctx context.Context, p fairlead.Project, n NewLoggedModel) (
 	m *LoggedModel, err error) {
-	err = s.db.Write(ctx, store.Control, func(tx *store.Tx) error {
+	err = s.db.Write(ctx, store.Client, func(tx *store.Tx) error {
 		m, err = s.CreateLoggedModel(ctx, tx, p, n)
 		return err
 	})
@@ -177,7 +177,7 @@ func (s *Service) FinishLoggedModel(ctx context.Context, p fairlead.Project, id,
 // changeLoggedModel runs a change of an existing model and returns the result.
 func (s *Service) changeLoggedModel(ctx context.Context, p fairlead.Project, id string,
 	change func(tx *store.Tx, m *LoggedModel) error) (m *LoggedModel, err error) {
-	err = s.db.Write(ctx, store.Control, func(tx *store.Tx) error {
+	err = s.db.Write(ctx, store.Client, func(tx *store.Tx) error {
 		if m, err = loggedModelByID(tx, p, id); err != nil {
 			return err
 		}
@@ -231,7 +231,7 @@ func (s *Service) LogLoggedModelParams(ctx context.Context, p fairlead.Project, 
 // DeleteLoggedModel moves the model to the trash: it is no longer found. What was
 // registered from it keeps its files.
 func (s *Service) DeleteLoggedModel(ctx context.Context, p fairlead.Project, id string) error {
-	return s.db.Write(ctx, store.Control, func(tx *store.Tx) error {
+	return s.db.Write(ctx, store.Client, func(tx *store.Tx) error {
 		m, err := loggedModelByID(tx, p, id)
 		if err != nil {
 			return err

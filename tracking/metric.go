@@ -56,7 +56,7 @@ func (s *Service) LogBatch(ctx context.Context, p fairlead.Project, runID string
 	if err != nil {
 		return err
 	}
-	lane := store.Control
+	lane := store.Client
 	if len(b.Metrics) > 0 {
 		lane = store.Bulk
 	}

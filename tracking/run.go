@@ -127,7 +127,7 @@ func (s *Service) emitRun(ctx context.Context, tx *store.Tx, p fairlead.Project,
 
 // StartRun is CreateRun in a transaction of its own.
 func (s *Service) StartRun(ctx context.Context, p fairlead.Project, n NewRun) (r *Run, err error) {
-	err = s.db.Write(ctx, store.Control, func(tx *store.Tx) error {
+	err = s.db.Write(ctx, store.Client, func(tx *store.Tx) error {
 		r, err = s.CreateRun(ctx, tx, p, n)
 		return err
 	})
@@ -177,7 +177,7 @@ type Update struct {
 // its data.
 func (s *Service) UpdateRun(ctx context.Context, p fairlead.Project, id string, u Update) (r *Run,
 	err error) {
-	err = s.db.Write(ctx, store.Control, func(tx *store.Tx) error {
+	err = s.db.Write(ctx, store.Client, func(tx *store.Tx) error {
 		if r, err = activeRun(tx, p, id); err != nil {
 			return err
 		}
@@ -237,7 +237,7 @@ func (s *Service) updateRun(ctx context.Context, tx *store.Tx, p fairlead.Projec
 
 // DeleteRun moves a run to the trash; one that is there already is fine.
 func (s *Service) DeleteRun(ctx context.Context, p fairlead.Project, id string) error {
-	return s.db.Write(ctx, store.Control, func(tx *store.Tx) error {
+	return s.db.Write(ctx, store.Client, func(tx *store.Tx) error {
 		r, err := runByID(tx, p, id)
 		if err != nil || r.State == Deleted {
 			return err
@@ -252,7 +252,7 @@ func (s *Service) DeleteRun(ctx context.Context, p fairlead.Project, id string) 
 
 // RestoreRun undoes DeleteRun; Invalid for a run that is not deleted.
 func (s *Service) RestoreRun(ctx context.Context, p fairlead.Project, id string) error {
-	return s.db.Write(ctx, store.Control, func(tx *store.Tx) error {
+	return s.db.Write(ctx, store.Client, func(tx *store.Tx) error {
 		r, err := runByID(tx, p, id)
 		if err != nil {
 			return err
@@ -271,7 +271,7 @@ func (s *Service) RestoreRun(ctx context.Context, p fairlead.Project, id string)
 
 // DeleteTag removes a tag from an active run; NotFound when it has none.
 func (s *Service) DeleteTag(ctx context.Context, p fairlead.Project, runID, key string) error {
-	return s.db.Write(ctx, store.Control, func(tx *store.Tx) error {
+	return s.db.Write(ctx, store.Client, func(tx *store.Tx) error {
 		r, err := activeRun(tx, p, runID)
 		if err != nil {
 			return err
