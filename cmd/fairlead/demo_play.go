@@ -74,7 +74,7 @@ func (d *demo) play(ctx context.Context) error {
 		}
 		return nil
 	}
-	if err := r.read(d.traffic()); err != nil {
+	if err := r.read(ctx, d.traffic()); err != nil {
 		return err
 	}
 	return r.run(ctx)
