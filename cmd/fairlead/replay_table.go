@@ -27,9 +27,6 @@ type sample struct {
 
 // read loads the table, in order of time, for the model that the endpoint serves.
 func (r *replay) read(ctx context.Context, file string) error {
-	if err := r.describe(ctx); err != nil {
-		return err
-	}
 	f, err := os.Open(file)
 	if errors.Is(err, os.ErrNotExist) {
 		return fairlead.Errorf(fairlead.NotFound, "there is no file %s", file)
@@ -38,6 +35,9 @@ func (r *replay) read(ctx context.Context, file string) error {
 		return err
 	}
 	defer f.Close()
+	if err := r.describe(ctx); err != nil {
+		return err
+	}
 	table := csv.NewReader(f)
 	header, err := table.Read()
 	if err != nil {
