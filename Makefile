@@ -19,11 +19,15 @@ export CGO_ENABLED := 1
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
+.PHONY: needs
+needs: ## Check what is needed from the system, and install it through apt if that is allowed
+	@PYTHON=$(PYTHON) GO=$(GO) ./needs.sh
+
 .PHONY: setup
-setup: $(STAMP)/uv-$(UV_VERSION) $(STAMP)/onnxruntime-$(ONNXRUNTIME_VERSION) $(STAMP)/islp-$(ISLP_VERSION) ## Fetch the pinned tools into .tools
+setup: needs $(STAMP)/uv-$(UV_VERSION) $(STAMP)/onnxruntime-$(ONNXRUNTIME_VERSION) $(STAMP)/islp-$(ISLP_VERSION) ## Fetch the pinned tools into .tools
 	@$(GO) mod download
 
-$(STAMP)/uv-$(UV_VERSION):
+$(STAMP)/uv-$(UV_VERSION): | needs
 	@echo "setup: uv $(UV_VERSION)"
 	@rm -rf $(TOOLS)/uv && $(PYTHON) -m venv $(TOOLS)/uv
 	@$(TOOLS)/uv/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)

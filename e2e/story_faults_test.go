@@ -287,7 +287,7 @@ func smallDisk(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
 	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, fmt.Sprintf("size=%d", diskSize)); err != nil {
-		t.Skipf("LEFT OUT: a full disk needs a small tmpfs: %v", err)
+		t.Skipf("LEFT OUT: a full disk needs the right to mount a small tmpfs: %v", err)
 	}
 	t.Cleanup(func() {
 		if err := syscall.Unmount(dir, 0); err != nil {
