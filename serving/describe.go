@@ -19,6 +19,7 @@ type Loaded struct {
 	Role     string
 	Percent  float64
 	Manifest *engine.Manifest
+	Health   error // why its calls fail now and will go on to; nil when they do not
 }
 
 // Describe returns what the endpoint has loaded: the version that is live (or
@@ -45,7 +46,7 @@ func (s *Service) Describe(ctx context.Context, p fairlead.Project, name string,
 }
 
 func (e *endpoint) describe(v *variant) Loaded {
-	return Loaded{e.name, e.model, v.key.version, v.role, v.percent, v.manifest}
+	return Loaded{e.name, e.model, v.key.version, v.role, v.percent, v.manifest, v.health()}
 }
 
 // Signature returns what the endpoint's live version, or the one asked for, takes and

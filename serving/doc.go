@@ -9,9 +9,12 @@
 // scores are on disk before it is answered. A table and its models live for as
 // long as a request uses them, so a change of generation disturbs none.
 //
-// A version that does not load never takes an endpoint with it: a rollout is
-// rolled back, a live version gives way to a standby that loads, and only without
-// one is the endpoint Unavailable, with the reason.
+// An endpoint serves a new generation as soon as the live version is loaded; the
+// others join when they are. A version that does not load never takes an endpoint with
+// it: a rollout is rolled back, a live version gives way to a standby that loads, and
+// only without one is the endpoint Unavailable, with the reason. That is decided at
+// once where the package is at fault, after Deps.GiveUpAfter where the failure may
+// pass, and never where this machine lacks the engine or the environment.
 //
 // A buffered log tells stream time of a request once it is stored, at most 200 ms
 // after its answer. A stream that follows wall time moves on without requests, so
@@ -23,5 +26,5 @@
 // Serving owns the tables request and prediction. It never decides what is
 // served, and never joins labels. Start reading in serving.go (the service),
 // infer.go (a request's way), log.go (what is kept of it), reconcile.go and pool.go
-// (what is loaded).
+// (what is loaded), package.go (from where).
 package serving

@@ -86,9 +86,7 @@ func TestInfer_ASlowShadowSlowsNoAnswerOfABufferedEndpoint(t *testing.T) {
 	w := servingtest.New(t)
 	w.Deploy(replaceBuffered)
 	shadow := w.Version()
-	w.Do(func(tx *store.Tx) error {
-		return w.Release.StartShadow(context.Background(), tx, servingtest.Project, servingtest.Endpoint, shadow, "test")
-	})
+	w.Shadow(shadow)
 	w.Settle()
 	hang := make(chan struct{})
 	w.Engines.Set(func(e *servingtest.Engines) {
@@ -121,9 +119,7 @@ func TestInfer_OnADurableEndpointAnsweredMeansOnDiskWithAllScores(t *testing.T) 
 	w := servingtest.New(t)
 	w.Deploy(replaceDurable)
 	shadow := w.Version()
-	w.Do(func(tx *store.Tx) error {
-		return w.Release.StartShadow(context.Background(), tx, servingtest.Project, servingtest.Endpoint, shadow, "test")
-	})
+	w.Shadow(shadow)
 	w.Settle()
 	for i := range 20 {
 		w.MustInfer(fmt.Sprintf("%02d", i), servingtest.March, servingtest.Hours(float64(i)))
@@ -328,9 +324,7 @@ func TestInfer_WaitsForRoomInTheLogWithItsContext(t *testing.T) {
 	w := servingtest.New(t)
 	w.Deploy(replaceBuffered)
 	shadow := w.Version()
-	w.Do(func(tx *store.Tx) error {
-		return w.Release.StartShadow(context.Background(), tx, servingtest.Project, servingtest.Endpoint, shadow, "test")
-	})
+	w.Shadow(shadow)
 	w.Settle()
 	hang := make(chan struct{})
 	w.Engines.Set(func(e *servingtest.Engines) { e.Hooks[shadow] = func(context.Context) error { <-hang; return nil } })

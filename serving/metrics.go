@@ -15,7 +15,7 @@ type metrics struct {
 	requests *prometheus.CounterVec   // project, endpoint, version
 	errors   *prometheus.CounterVec   // project, endpoint, code
 	seconds  *prometheus.HistogramVec // project, endpoint
-	up       *prometheus.GaugeVec     // project, endpoint
+	routes   func() *routes           // whose endpoints are up, or are not
 	skipped  *prometheus.CounterVec   // project, endpoint
 	buffered prometheus.GaugeFunc
 	dropped  prometheus.CounterFunc
@@ -38,8 +38,7 @@ func newMetrics(s *Service) *metrics {
 			append(at, "code")),
 		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{Namespace: "fairlead", Subsystem: "serving",
 			Name: "request_seconds", Help: "From the decoded request to its answer.", Buckets: latencyBuckets}, at),
-		up: prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: "fairlead", Subsystem: "serving",
-			Name: "endpoint_up", Help: "1 when the endpoint has a live version that is loaded."}, at),
+		routes: s.routes.Load,
 		skipped: prometheus.NewCounterVec(opts("scores_skipped_total",
 			"Requests whose other versions could not keep up, and did not score them."), at),
 		buffered: prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "fairlead", Subsystem: "serving",
@@ -54,7 +53,7 @@ func newMetrics(s *Service) *metrics {
 func (s *Service) Collector() prometheus.Collector { return s.metrics }
 
 func (m *metrics) all() []prometheus.Collector {
-	return []prometheus.Collector{m.requests, m.errors, m.seconds, m.up, m.skipped, m.buffered, m.dropped}
+	return []prometheus.Collector{m.requests, m.errors, m.seconds, m.skipped, m.buffered, m.dropped}
 }
 
 // Describe implements prometheus.Collector.
@@ -62,6 +61,7 @@ func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
 	for _, c := range m.all() {
 		c.Describe(ch)
 	}
+	ch <- upDesc
 }
 
 // Collect implements prometheus.Collector.
@@ -69,18 +69,26 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 	for _, c := range m.all() {
 		c.Collect(ch)
 	}
+	for key, e := range m.routes().endpoints {
+		if key.name == e.name {
+			ch <- prometheus.MustNewConstMetric(upDesc, prometheus.GaugeValue, e.up(), e.project.Name, e.name)
+		}
+	}
+}
+
+var upDesc = prometheus.NewDesc("fairlead_serving_endpoint_up",
+	"1 when the endpoint has a live version that is loaded and can answer.", []string{"project", "endpoint"}, nil)
+
+// up asks the live version now: a worker may have died by itself.
+func (e *endpoint) up() float64 {
+	if e.live == nil || e.live.health() != nil {
+		return 0
+	}
+	return 1
 }
 
 func (m *metrics) failed(e *endpoint, err error) {
 	m.errors.WithLabelValues(e.project.Name, e.name, string(fairlead.CodeOf(err))).Inc()
-}
-
-func (m *metrics) setUp(e *endpoint) {
-	up := 0.0
-	if e.live != nil {
-		up = 1
-	}
-	m.up.WithLabelValues(e.project.Name, e.name).Set(up)
 }
 
 // forget ends the series of the versions that e has and next, which may be nil, has
@@ -90,8 +98,5 @@ func (m *metrics) forget(e, next *endpoint) {
 		if next == nil || next.all[n] == nil {
 			m.requests.DeleteLabelValues(e.project.Name, e.name, strconv.FormatInt(n, 10))
 		}
-	}
-	if next == nil {
-		m.up.DeleteLabelValues(e.project.Name, e.name)
 	}
 }

@@ -2,6 +2,7 @@ package serving
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -47,17 +48,17 @@ type loaded struct {
 
 const (
 	maxLoads   = 4           // packages that are loaded at the same time
-	maxTries   = 3           // of a load that fails for a reason that may pass
 	longestTry = time.Minute // between two tries, in wall time
 )
 
 // pool keeps the packages that endpoints want. Loading happens in the background:
 // a rollback to a version that is loaded never waits for another one that is not.
 type pool struct {
-	load  func(ctx context.Context, key packageKey) (*loaded, error)
-	ended func() // is called after each load, and when one may be tried again
-	retry time.Duration
-	log   *slog.Logger
+	load     func(ctx context.Context, key packageKey) (*loaded, error)
+	ended    func() // is called after each load, and when one may be tried again
+	retry    time.Duration
+	patience time.Duration // with what may pass, in wall time
+	log      *slog.Logger
 
 	mu      sync.Mutex
 	slots   map[packageKey]*slot
@@ -67,11 +68,14 @@ type pool struct {
 
 // slot is one wanted package.
 type slot struct {
-	loaded *loaded
-	err    error // of the newest try
-	tries  int
-	cancel context.CancelFunc // of the try that runs; nil when none does
-	after  time.Time          // no try before; wall time
+	loaded  *loaded
+	err     error              // of the newest try, or what the loaded model says of its health
+	failing time.Time          // since when err may pass and has not; wall time
+	refused bool               // err is a verdict
+	tries   int                // in a row that failed
+	cancel  context.CancelFunc // of the try that runs; nil when none does
+	stale   bool               // that try is no longer wanted; its slot is free when it has ended
+	after   time.Time          // no try before; wall time
 }
 
 // want makes keys, the most urgent first, the packages that the pool keeps: it
@@ -84,14 +88,15 @@ func (p *pool) want(ctx context.Context, keys []packageKey) {
 		wanted[key] = true
 	}
 	for key, sl := range p.slots {
-		if wanted[key] {
-			continue
-		}
-		delete(p.slots, key)
-		if sl.cancel != nil {
+		switch {
+		case wanted[key]:
+		case sl.cancel != nil:
+			sl.stale = true
 			sl.cancel()
+		default:
+			delete(p.slots, key)
+			p.drop(sl.loaded)
 		}
-		p.drop(sl.loaded)
 	}
 	for _, key := range keys {
 		if p.slots[key] == nil {
@@ -123,12 +128,14 @@ func (p *pool) end(key packageKey, sl *slot, l *loaded, err error) {
 	defer p.mu.Unlock()
 	p.running--
 	sl.cancel = nil
-	if p.slots[key] != sl { // no longer wanted
+	if sl.stale {
+		delete(p.slots, key)
 		p.drop(l)
 		return
 	}
-	sl.loaded, sl.err = l, err
-	if err == nil {
+	sl.loaded = l
+	if p.note(sl, err); err == nil {
+		sl.tries = 0
 		return
 	}
 	sl.tries++
@@ -138,23 +145,70 @@ func (p *pool) end(key packageKey, sl *slot, l *loaded, err error) {
 	p.log.Error("model does not load", "model", key.model, "version", key.version, "try", sl.tries, "err", err)
 }
 
-// state returns the package, or why there is none; neither while that is open: it
-// is being loaded, or failed for a reason that may pass. What is refused is tried
-// again all the same, so that it comes back once its environment does.
-func (p *pool) state(key packageKey) (*loaded, error) {
+// note keeps what the newest try or look has found. What is the package's own fault
+// is a verdict at once, and what may pass once it has lasted for too long; that this
+// machine lacks something never is one.
+func (p *pool) note(sl *slot, err error) {
+	sl.err = err
+	switch {
+	case err == nil || errors.Is(err, engine.ErrAbsent):
+		sl.failing, sl.refused = time.Time{}, false
+	case ownFault(err):
+		sl.refused = true
+	case sl.failing.IsZero():
+		sl.failing = time.Now()
+	}
+	sl.refused = sl.refused || !sl.failing.IsZero() && time.Since(sl.failing) >= p.patience
+}
+
+// examine asks the loaded models for their health, and reports whether a verdict
+// has changed.
+func (p *pool) examine() (changed bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, sl := range p.slots {
+		if sl.loaded == nil {
+			continue
+		}
+		before := sl.refused
+		p.note(sl, sl.loaded.health())
+		changed = changed || sl.refused != before
+	}
+	return changed
+}
+
+// health is nil, or why the model's calls fail now and will go on to.
+func (l *loaded) health() error {
+	if c, ok := l.predictor.(engine.Checker); ok {
+		return c.Health()
+	}
+	return nil
+}
+
+// state is how far a wanted package is: it is loaded, or it is not, for no reason yet
+// or for err. One that is refused is not to be waited for. It is tried again all the
+// same, so that it comes back once it can.
+type state struct {
+	loaded  *loaded
+	err     error
+	refused bool
+}
+
+func (p *pool) state(key packageKey) state {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	sl := p.slots[key]
-	if sl == nil || sl.loaded == nil && !final(sl.err) && sl.tries < maxTries {
-		return nil, nil
+	if sl == nil || sl.stale {
+		return state{}
 	}
-	return sl.loaded, sl.err
+	return state{sl.loaded, sl.err, sl.refused}
 }
 
-// final reports whether an error is the package's own fault.
-func final(err error) bool {
+// ownFault reports whether an error is the package's own: to try again does not
+// help.
+func ownFault(err error) bool {
 	switch fairlead.CodeOf(err) {
-	case "", fairlead.Internal, fairlead.Unavailable, fairlead.Exhausted:
+	case fairlead.Internal, fairlead.Unavailable, fairlead.Exhausted:
 		return false
 	}
 	return true

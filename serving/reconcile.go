@@ -2,20 +2,13 @@ package serving
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
-	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/fairlead-ml/fairlead"
 	"github.com/fairlead-ml/fairlead/engine"
-	"github.com/fairlead-ml/fairlead/registry"
 	"github.com/fairlead-ml/fairlead/release"
 	"github.com/fairlead-ml/fairlead/spec"
 	"github.com/fairlead-ml/fairlead/store"
@@ -36,17 +29,22 @@ func (d desired) key(v release.Variant) packageKey {
 
 // run keeps all assignments true, until ctx ends.
 func (s *Service) run(ctx context.Context) {
+	look := time.NewTicker(s.RetryAfter)
+	defer look.Stop()
 	for {
-		var again <-chan time.Time
-		if err := s.reconcile(ctx); err != nil && ctx.Err() == nil {
+		err := s.reconcile(ctx)
+		if err != nil && ctx.Err() == nil {
 			s.Log.Error("cannot make an assignment true", "err", err)
-			again = time.After(s.RetryAfter)
 		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-s.wake:
-		case <-again:
+		for again := false; !again; {
+			select {
+			case <-ctx.Done():
+				return
+			case <-s.wake:
+				again = true
+			case <-look.C:
+				again = s.pool.examine() || err != nil
+			}
 		}
 	}
 }
@@ -68,14 +66,14 @@ func (s *Service) reconcile(ctx context.Context) error {
 	}
 	s.pool.want(ctx, wanted(all))
 	old := s.routes.Load()
-	next := &routes{endpoints: map[routeKey]*endpoint{}, settled: map[routeKey]settled{}}
+	next := &routes{endpoints: map[routeKey]*endpoint{}, progress: map[routeKey]progress{}}
 	var failed []error
+	tried := true
 	for _, d := range all {
-		e, st, err := s.serve(ctx, d, old)
+		e, pr, err := s.serve(ctx, d, old)
 		failed = append(failed, err)
-		if st.generation != 0 {
-			next.settled[d.route()] = st
-		}
+		next.progress[d.route()] = pr
+		tried = tried && pr.tried
 		if e == nil {
 			continue
 		}
@@ -86,13 +84,13 @@ func (s *Service) reconcile(ctx context.Context) error {
 	}
 	s.swap(old, next)
 	for _, d := range all {
-		st, ok := next.settled[d.route()]
-		if ok && !st.failed && d.ObservedGeneration < d.Generation {
+		pr := next.progress[d.route()]
+		if pr.settled && !pr.failed && d.ObservedGeneration < d.Generation {
 			failed = append(failed, s.observe(ctx, d))
 		}
 	}
 	err = errors.Join(failed...)
-	if err == nil && len(next.settled) == len(all) {
+	if err == nil && tried {
 		s.ready.Store(true)
 	}
 	s.Stream.Nudge() // an endpoint may be settled without a commit
@@ -111,11 +109,6 @@ func (s *Service) swap(old, next *routes) {
 			kept[e] = true // it stands under two names
 			s.metrics.forget(e, next.endpoints[routeKey{e.project.K, e.name}])
 			e.leave()
-		}
-	}
-	for key, e := range next.endpoints {
-		if key.name == e.name {
-			s.metrics.setUp(e)
 		}
 	}
 }
@@ -172,98 +165,138 @@ func wanted(all []desired) []packageKey {
 	return out
 }
 
-// progress is how far the packages of an assignment are.
-type progress struct {
-	scoring bool // a version that is to score requests is not loaded yet
-	standby bool // nor is a standby
-	refused map[int64]error
-	target  bool // a standby is loaded
+// findings are what the packages of an assignment have come to.
+type findings struct {
+	refused map[int64]error // versions that cannot be waited for, and why
+	failing error           // why the live version is not loaded so far
+	absent  error           // what this machine lacks for a version that is to score requests
+	loading bool            // a version may still load
+	standby bool            // a standby among them
+	target  bool            // a standby is loaded
+	tried   bool            // every package was tried once
 }
 
-// serve returns what the endpoint serves from now on: the desired generation when
-// its packages are there, or what it served before. A version that does not load is
-// dealt with by its role: the rollout that brought it is rolled back; a live one
-// gives way to the newest standby, if one loads; shadows and standbys are left out.
-// Without any version to go back to the endpoint is down, and says why.
-func (s *Service) serve(ctx context.Context, d desired, old *routes) (*endpoint, settled, error) {
-	before, done := old.endpoints[d.route()], settled{}
-	e, pr := s.build(d)
+// serve returns what the endpoint serves from now on, and how far its generation is.
+// That is served as soon as the live version is loaded, whatever else still loads:
+// a rollback waits for no shadow. Until then what was served before goes on.
+//
+// A version that does not load is dealt with by its role: the rollout that brought it
+// is rolled back; a live one gives way to the newest standby, if one loads; shadows
+// and standbys are left out. Without any version to go back to the endpoint is down,
+// and says why. Where this machine lacks the engine or the environment, nothing is
+// rolled back: what is loaded answers, and the rest waits.
+func (s *Service) serve(ctx context.Context, d desired, old *routes) (*endpoint, progress, error) {
+	before := old.endpoints[d.route()]
+	e, f := s.build(d)
+	pr := progress{generation: d.Generation, tried: f.tried}
 	live := d.Version(release.RoleLive)
-	cause := pr.refused[live]
+	cause := f.refused[live]
+	if cause != nil && f.target {
+		e.leave()
+		return before, pr, s.giveUp(ctx, d, cause)
+	}
+	if aborted, err := s.abort(ctx, d, f); aborted || err != nil {
+		e.leave()
+		return before, pr, err
+	}
+	pr.settled, pr.failed = !f.loading, f.absent != nil
+	if e.live == nil {
+		pr.failed = pr.failed || cause != nil
+		e.down = down(d.Endpoint, cause, f)
+	}
 	switch {
-	case cause != nil && pr.target:
-		e.leave()
-		return before, done, s.giveUp(ctx, d, live, cause)
-	case cause != nil && !pr.standby:
-		done.failed = true
-		e.down = fairlead.Errorf(fairlead.Unavailable, "%s is down: version %d does not load: %s",
-			d.Endpoint, live, fairlead.MessageOf(cause)).Because(cause)
-	}
-	aborted, err := s.abort(ctx, d, pr)
-	if aborted || err != nil || !done.failed && (cause != nil || pr.scoring) {
-		e.leave()
-		return before, settled{}, err
-	}
-	if !pr.standby {
-		done.generation = d.Generation
-	}
-	if before != nil && (e.same(before) || e.down != nil && before.live != nil) {
+	case e.live == nil && before != nil && before.live != nil, e.same(before):
 		e.leave() // what answers now goes on
-		return before, done, nil
+		return before, pr, nil
+	case e.live == nil && e.down == nil:
+		e.leave() // it is being loaded
+		return nil, pr, nil
 	}
-	return e, done, nil
+	return e, pr, nil
+}
+
+// down says why the endpoint has no live version; nil while that is being loaded.
+func down(endpoint string, cause error, f findings) error {
+	switch {
+	case cause != nil && f.standby:
+		return nil
+	case cause != nil:
+		return fairlead.Errorf(fairlead.Unavailable, "%s is down: %s", endpoint, fairlead.MessageOf(cause)).Because(cause)
+	case f.absent != nil:
+		return fairlead.Errorf(fairlead.Unavailable, "%s is down: %s", endpoint, fairlead.MessageOf(f.absent)).Because(f.absent)
+	case f.failing != nil:
+		return fairlead.Errorf(fairlead.Unavailable, "%s is being loaded; the newest try failed: %s",
+			endpoint, fairlead.MessageOf(f.failing)).Because(f.failing)
+	}
+	return nil
 }
 
 // build makes the endpoint of the packages that are loaded.
-func (s *Service) build(d desired) (*endpoint, progress) {
+func (s *Service) build(d desired) (*endpoint, findings) {
 	e := newEndpoint(s.pool, d.project, d.Endpoint, d.Model)
 	e.generation = d.Generation
 	e.durable, e.lateness = d.Settings.Log == spec.Durable, d.Settings.Lateness.Duration
 	e.seconds = s.metrics.seconds.WithLabelValues(d.project.Name, d.Endpoint)
-	pr := progress{refused: map[int64]error{}}
+	f := findings{refused: map[int64]error{}, tried: true}
 	for _, v := range d.Variants {
-		l, err := s.pool.state(d.key(v))
-		spare := v.Role == release.RoleStandby
-		switch {
-		case err != nil:
-			pr.refused[v.Version] = err
-		case l == nil:
-			pr.scoring, pr.standby = pr.scoring || !spare, pr.standby || spare
-		default:
-			pr.target = pr.target || spare
-			e.put(&variant{loaded: l, role: v.Role, percent: v.Percent,
+		st := s.pool.state(d.key(v))
+		f.add(v, st)
+		if st.loaded != nil {
+			e.put(&variant{loaded: st.loaded, role: v.Role, percent: v.Percent,
 				answered: s.metrics.requests.WithLabelValues(d.project.Name, d.Endpoint, strconv.FormatInt(v.Version, 10))})
 		}
 	}
-	return e, pr
+	return e, f
 }
 
-// giveUp goes back from a live version that does not load, unless the assignment
-// has changed meanwhile.
-func (s *Service) giveUp(ctx context.Context, d desired, version int64, cause error) error {
+func (f *findings) add(v release.Variant, st state) {
+	spare := v.Role == release.RoleStandby
+	f.tried = f.tried && (st.loaded != nil || st.err != nil)
+	switch {
+	case st.refused && st.loaded == nil:
+		f.refused[v.Version] = refusal(v.Version, "does not load", st.err)
+	case st.refused:
+		f.refused[v.Version] = refusal(v.Version, "has stopped answering", st.err)
+	case st.loaded != nil:
+		f.target = f.target || spare
+	case errors.Is(st.err, engine.ErrAbsent):
+		if !spare {
+			f.absent = refusal(v.Version, "cannot be loaded here", st.err)
+		}
+	default:
+		f.loading, f.standby = true, f.standby || spare
+		if v.Role == release.RoleLive {
+			f.failing = st.err
+		}
+	}
+}
+
+func refusal(version int64, what string, err error) error {
+	return fairlead.Errorf(fairlead.Unavailable, "version %d %s: %s", version, what, fairlead.MessageOf(err)).Because(err)
+}
+
+// giveUp goes back from a live version that cannot answer, unless the assignment has
+// changed meanwhile.
+func (s *Service) giveUp(ctx context.Context, d desired, cause error) error {
 	return s.decide(ctx, d, func(ctx context.Context, tx *store.Tx) error {
-		return s.Release.RollbackEndpoint(ctx, tx, d.project, d.Endpoint, doesNotLoad(version, cause))
+		return s.Release.RollbackEndpoint(ctx, tx, d.project, d.Endpoint, fairlead.MessageOf(cause))
 	})
 }
 
-// abort rolls the active rollout back when its version does not load.
-func (s *Service) abort(ctx context.Context, d desired, pr progress) (aborted bool, err error) {
-	if len(pr.refused) == 0 {
+// abort rolls the active rollout back when its version cannot answer.
+func (s *Service) abort(ctx context.Context, d desired, f findings) (aborted bool, err error) {
+	if len(f.refused) == 0 {
 		return false, nil
 	}
 	err = s.decide(ctx, d, func(ctx context.Context, tx *store.Tx) error {
 		r, err := s.Release.ActiveRollout(tx, d.project, d.Endpoint)
-		if err != nil || r == nil || pr.refused[r.To] == nil {
+		if err != nil || r == nil || f.refused[r.To] == nil {
 			return err
 		}
 		aborted = true
-		return s.Release.Rollback(ctx, tx, d.project, r.ID, doesNotLoad(r.To, pr.refused[r.To]))
+		return s.Release.Rollback(ctx, tx, d.project, r.ID, fairlead.MessageOf(f.refused[r.To]))
 	})
 	return aborted, err
-}
-
-func doesNotLoad(version int64, cause error) string {
-	return fmt.Sprintf("version %d does not load: %s", version, fairlead.MessageOf(cause))
 }
 
 // decide runs fn in a transaction in which d is still the newest generation.
@@ -283,83 +316,4 @@ func (s *Service) observe(ctx context.Context, d desired) error {
 	return s.DB.Write(ctx, store.Control, func(tx *store.Tx) error {
 		return s.Release.Observe(ctx, tx, d.project, d.Endpoint, d.Generation)
 	})
-}
-
-// packages is the directory, in the data directory, of what engines load from.
-const packages = "packages"
-
-// place begins the name of the package's directory; a model's name is no file's name.
-func (k packageKey) place() string {
-	model := sha256.Sum256([]byte(k.model))
-	return fmt.Sprintf("%d-%x-%d", k.projectK, model[:8], k.version)
-}
-
-// sweep removes the unpacked packages that no assignment names any more. It runs
-// before anything is loaded.
-func (s *Service) sweep(ctx context.Context) error {
-	all, err := s.desired(ctx)
-	if err != nil {
-		return err
-	}
-	keep := map[string]bool{}
-	for _, key := range wanted(all) {
-		keep[key.place()] = true
-	}
-	dirs, err := os.ReadDir(filepath.Join(s.Dir, packages))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	for _, d := range dirs {
-		if i := strings.LastIndexByte(d.Name(), '-'); i < 0 || !keep[d.Name()[:i]] {
-			err = errors.Join(err, os.RemoveAll(filepath.Join(s.Dir, packages, d.Name())))
-		}
-	}
-	return err
-}
-
-// open loads one package.
-func (s *Service) open(ctx context.Context, key packageKey) (*loaded, error) {
-	dir, err := s.unpack(ctx, key)
-	if err != nil {
-		return nil, err
-	}
-	predictor, manifest, err := s.Load(ctx, dir)
-	if err != nil {
-		return nil, err
-	}
-	l := &loaded{key: key, predictor: predictor, manifest: manifest}
-	l.n.Store(1)
-	return l, nil
-}
-
-// unpack materialises the package's files, once; a directory that a crash left half
-// full has no name that counts.
-func (s *Service) unpack(ctx context.Context, key packageKey) (string, error) {
-	p := fairlead.Project{K: key.projectK}
-	var cond registry.Condition
-	err := s.DB.Read(ctx, func(tx *store.Tx) (err error) {
-		cond, err = s.Registry.Condition(tx, p, key.model, key.version, registry.ConditionPackaged)
-		return err
-	})
-	if err != nil {
-		return "", err
-	}
-	if cond.Status != registry.True {
-		return "", fairlead.Errorf(fairlead.Precondition,
-			"%s version %d has no package: %s", key.model, key.version, cond.Reason)
-	}
-	dir := filepath.Join(s.Dir, packages, fmt.Sprintf("%s-%.12s", key.place(), cond.Ref))
-	if _, err := engine.ReadManifest(dir); err == nil {
-		return dir, nil
-	}
-	tmp := dir + ".part"
-	for _, stale := range []string{dir, tmp} {
-		if err := os.RemoveAll(stale); err != nil {
-			return "", err
-		}
-	}
-	if err := s.Blobs.Materialize(ctx, p, registry.PackageOwner(key.model, key.version), "", tmp); err != nil {
-		return "", fmt.Errorf("unpack %s version %d: %w", key.model, key.version, err)
-	}
-	return dir, os.Rename(tmp, dir)
 }

@@ -2,15 +2,20 @@ package serving_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/fairlead-ml/fairlead"
+	"github.com/fairlead-ml/fairlead/engine"
+	"github.com/fairlead-ml/fairlead/release"
 	"github.com/fairlead-ml/fairlead/serving"
 	"github.com/fairlead-ml/fairlead/serving/servingtest"
 	"github.com/fairlead-ml/fairlead/spec"
@@ -84,6 +89,29 @@ func TestReconcile_RollsBackToALoadedStandbyUnderASecondWhateverElseLoads(t *tes
 	}
 }
 
+func TestReconcile_RollsBackUnderASecondWhileAStandingShadowLoads(t *testing.T) {
+	w := servingtest.New(t)
+	w.Deploy(replaceBuffered)
+	w.Deploy(replaceBuffered)
+	shadow, hang := w.Version(), make(chan struct{})
+	w.Engines.Set(func(e *servingtest.Engines) { e.Slow[shadow] = hang })
+	w.Shadow(shadow)
+	began := time.Now()
+	w.Rollback("version 2 is bad")
+	w.Until("version 1 answers", func() bool { return w.MustInfer("", time.Time{}, servingtest.Hours(1)).Version == 1 })
+	if took := time.Since(began); took > time.Second {
+		t.Errorf("the rollback took %v", took)
+	}
+	if idle, err := w.Serving.Idle(t.Context(), servingtest.Project); idle || err != nil {
+		t.Errorf("idle while the shadow loads: %v", err)
+	}
+	close(hang)
+	w.Settle()
+	if got := w.Roles(); got != "1:live 3:shadow" {
+		t.Errorf("serves %s", got)
+	}
+}
+
 func TestReconcile_EndsALoadThatIsNoLongerWanted(t *testing.T) {
 	w := servingtest.New(t)
 	w.Deploy(replaceBuffered)
@@ -132,9 +160,7 @@ func TestReconcile_LeavesOutAStandbyOrShadowThatDoesNotLoad(t *testing.T) {
 	w.Deploy(replaceBuffered)
 	shadow := w.Version()
 	w.Engines.Set(func(e *servingtest.Engines) { e.Broken[shadow] = faulty })
-	w.Do(func(tx *store.Tx) error {
-		return w.Release.StartShadow(context.Background(), tx, servingtest.Project, servingtest.Endpoint, shadow, "test")
-	})
+	w.Shadow(shadow)
 	w.Settle()
 	if got := w.Roles(); got != "2:live 1:standby" {
 		t.Errorf("serves %s", got)
@@ -199,6 +225,178 @@ func TestStart_GoesBackToAStandbyWhenTheLiveVersionNoLongerLoads(t *testing.T) {
 	}
 	if a := w.Assignment(); !strings.Contains(a.Reason, "version 2 does not load: the graph is damaged") {
 		t.Errorf("the reason is %q", a.Reason)
+	}
+}
+
+func TestStart_TheLiveVersionAnswersWhileACanaryAndAShadowLoad(t *testing.T) {
+	w := servingtest.New(t)
+	w.Deploy(replaceDurable)
+	w.Deploy(canaryDurable)
+	w.Shadow(w.Version())
+	w.Settle()
+	w.Stop()
+	hang := make(chan struct{})
+	w.Engines.Set(func(e *servingtest.Engines) { e.Slow[2], e.Slow[3] = hang, hang })
+	w.Start()
+	w.Until("the live version answers", func() bool {
+		_, err := w.Infer("early", servingtest.March, servingtest.Hours(1))
+		return err == nil
+	})
+	if err := w.Serving.Ready(); !fairlead.Is(err, fairlead.Unavailable) {
+		t.Errorf("ready: %v", err)
+	}
+	close(hang)
+	w.Settle()
+	w.MustInfer("late", servingtest.March, servingtest.Hours(1))
+	if got := w.Logged(); !slices.Equal(got, []string{"early v1=1001", "late v1=1001 v2=2001 v3=3001"}) {
+		t.Errorf("logged %v", got)
+	}
+}
+
+func TestReconcile_WhatThisMachineLacksIsNoVerdict(t *testing.T) {
+	absent := fairlead.Errorf(fairlead.Unavailable, "ONNX Runtime is not installed: %w", engine.ErrAbsent)
+	impatient := func(t *testing.T) *servingtest.World {
+		w := servingtest.New(t)
+		w.Stop()
+		w.Deps = func(d *serving.Deps) { d.GiveUpAfter = time.Nanosecond }
+		w.Start()
+		return w
+	}
+	t.Run("a canary waits", func(t *testing.T) {
+		w := impatient(t)
+		w.Deploy(replaceBuffered)
+		next := w.Version()
+		w.Engines.Set(func(e *servingtest.Engines) { e.Broken[next] = absent })
+		w.Begin(next, canaryBuffered)
+		tries(w, next, 3)
+		w.Settle()
+		if a := w.Assignment(); a.Version(release.RoleCanary) != next || a.ObservedGeneration == a.Generation {
+			t.Errorf("assigned %+v, observed %d of %d", a.Variants, a.ObservedGeneration, a.Generation)
+		}
+		w.Engines.Set(func(e *servingtest.Engines) { delete(e.Broken, next) })
+		w.Until("the canary is there", func() bool { return w.Roles() == "1:live 2:canary" })
+	})
+	t.Run("a live version with a standby is down", func(t *testing.T) {
+		w := impatient(t)
+		w.Deploy(replaceBuffered)
+		w.Deploy(replaceBuffered)
+		w.Stop()
+		w.Engines.Set(func(e *servingtest.Engines) { e.Broken[1], e.Broken[2] = absent, absent })
+		w.Start()
+		tries(w, 2, 3)
+		_, err := w.Infer("", time.Time{}, servingtest.Hours(1))
+		if !fairlead.Is(err, fairlead.Unavailable) || !strings.Contains(err.Error(), "ONNX Runtime is not installed") {
+			t.Errorf("the request: %v", err)
+		}
+		if a := w.Assignment(); a.Version(release.RoleLive) != 2 {
+			t.Errorf("assigned %+v", a.Variants)
+		}
+		w.Engines.Set(func(e *servingtest.Engines) { clear(e.Broken) })
+		w.Until("it is back", func() bool { return w.Roles() == "2:live 1:standby" })
+	})
+}
+
+// tries waits until the version's load has been tried so often.
+func tries(w *servingtest.World, version int64, n int) {
+	w.Until("the load is tried", func() bool {
+		w.Engines.Lock()
+		defer w.Engines.Unlock()
+		return w.Engines.Loads[version] >= n
+	})
+}
+
+func TestReconcile_GivesUpOnWhatMayPassOnlyAfterItsTime(t *testing.T) {
+	w := servingtest.New(t)
+	w.Deploy(replaceBuffered)
+	next := w.Version()
+	killed := fairlead.Errorf(fairlead.Unavailable, "the worker was killed")
+	w.Engines.Set(func(e *servingtest.Engines) { e.Broken[next] = killed })
+	w.Begin(next, canaryBuffered)
+	tries(w, next, 5)
+	if a := w.Assignment(); a.Version(release.RoleCanary) != next {
+		t.Fatalf("given up after %d tries: %+v", 5, a.Variants)
+	}
+	w.Stop()
+	w.Deps = func(d *serving.Deps) { d.GiveUpAfter = time.Millisecond }
+	w.Start()
+	w.Settle()
+	if a := w.Assignment(); a.Version(release.RoleCanary) != 0 || w.Roles() != "1:live" {
+		t.Errorf("assigned %+v, serves %s", a.Variants, w.Roles())
+	}
+}
+
+func TestReconcile_AStandbyTakesOverFromALiveVersionThatStoppedAnswering(t *testing.T) {
+	w := servingtest.New(t)
+	w.Stop()
+	w.Deps = func(d *serving.Deps) { d.GiveUpAfter = time.Millisecond }
+	w.Start()
+	w.Deploy(replaceBuffered)
+	ill := fairlead.Errorf(fairlead.Unavailable, "the worker ends again and again")
+	w.Engines.Set(func(e *servingtest.Engines) { e.Ill[1] = ill })
+	described, err := w.Serving.Describe(t.Context(), servingtest.Project, servingtest.Endpoint, 0)
+	if err != nil || described[0].Health != ill || metric(t, w, "fairlead_serving_endpoint_up") != 0 {
+		t.Errorf("without a standby: %+v, %v, up %g", described, err, metric(t, w, "fairlead_serving_endpoint_up"))
+	}
+	w.Engines.Set(func(e *servingtest.Engines) { delete(e.Ill, 1) })
+	w.Deploy(replaceBuffered)
+	w.Engines.Set(func(e *servingtest.Engines) { e.Ill[2] = ill })
+	w.Until("the standby answers", func() bool { return w.Roles() == "1:live" })
+	if a := w.Assignment(); a.Reason != "version 2 has stopped answering: the worker ends again and again" {
+		t.Errorf("the reason is %q", a.Reason)
+	}
+}
+
+func TestStart_UnpacksAgainWhatIsDamaged(t *testing.T) {
+	w := servingtest.New(t)
+	w.Deploy(replaceBuffered)
+	w.Stop()
+	models, err := filepath.Glob(filepath.Join(w.Dir, "packages", "*", "model.onnx"))
+	if err != nil || len(models) != 1 {
+		t.Fatalf("unpacked %v, %v", models, err)
+	}
+	if err := errors.Join(os.Chmod(models[0], 0o644), os.Truncate(models[0], 0)); err != nil {
+		t.Fatal(err)
+	}
+	w.Start()
+	w.Settle()
+	if got := w.Roles(); got != "1:live" {
+		t.Errorf("serves %s", got)
+	}
+}
+
+func TestReconcile_ANewLoadWaitsForTheOneThatWasGivenUp(t *testing.T) {
+	w := servingtest.New(t)
+	w.Deploy(replaceBuffered)
+	next, hang := w.Version(), make(chan struct{})
+	var running, most atomic.Int32
+	w.Stop()
+	w.Deps = func(d *serving.Deps) {
+		load := d.Load
+		d.Load = func(ctx context.Context, dir string) (engine.Predictor, *engine.Manifest, error) {
+			if strings.Contains(filepath.Base(dir), fmt.Sprintf("-%d-", next)) {
+				if n := running.Add(1); n > most.Load() {
+					most.Store(n)
+				}
+				defer running.Add(-1)
+				<-hang // whatever becomes of ctx
+			}
+			return load(ctx, dir)
+		}
+	}
+	w.Start()
+	for range 3 {
+		id := w.Begin(next, canaryBuffered)
+		w.Until("it is being loaded", func() bool { return running.Load() > 0 })
+		w.Do(func(tx *store.Tx) error {
+			return w.Release.Rollback(context.Background(), tx, servingtest.Project, id, "test")
+		})
+		w.Settle()
+	}
+	w.Begin(next, canaryBuffered)
+	close(hang)
+	w.Settle()
+	if got := w.Roles(); got != "1:live 2:canary" || most.Load() != 1 {
+		t.Errorf("serves %s; %d loads at once", got, most.Load())
 	}
 }
 
@@ -307,9 +505,7 @@ func TestReconcile_AVersionInTwoRolesScoresOnce(t *testing.T) {
 	w := servingtest.New(t)
 	w.Deploy(replaceDurable)
 	for _, v := range []int64{1, 1} {
-		w.Do(func(tx *store.Tx) error {
-			return w.Release.StartShadow(context.Background(), tx, servingtest.Project, servingtest.Endpoint, v, "test")
-		})
+		w.Shadow(v)
 	}
 	w.Begin(w.Version(), canaryDurable)
 	w.Settle()

@@ -13,7 +13,7 @@ import (
 // routes is the immutable table that requests read.
 type routes struct {
 	endpoints map[routeKey]*endpoint // by full name, and by the model's for the last environment
-	settled   map[routeKey]settled   // by full name
+	progress  map[routeKey]progress  // by full name
 }
 
 type routeKey struct {
@@ -21,10 +21,12 @@ type routeKey struct {
 	name     string
 }
 
-// settled says that nothing is left to do for a generation of an endpoint.
-type settled struct {
+// progress is how far a generation of an endpoint is.
+type progress struct {
 	generation int64
-	failed     bool // it cannot be made true; what answered before still does, if anything
+	tried      bool // every package was tried to load once
+	settled    bool // nothing is left to do
+	failed     bool // it cannot be made true for now; what is loaded answers, if anything
 }
 
 // endpoint is what one endpoint serves in one generation. Its users are the table

@@ -28,8 +28,9 @@ func Schema() store.Schema { return store.Embedded("serving", files) }
 
 // Loader opens the package in a directory. It is given by the program's wiring,
 // so that serving knows no engine. An error that is the package's own fault carries
-// a code such as Invalid or Precondition; any other one, and Unavailable, may pass,
-// and the load is tried again before anything is done about it.
+// a code such as Invalid or Precondition. Any other one, and Unavailable, may pass: the
+// load is tried again for GiveUpAfter before anything is done about it, and without an
+// end where it wraps engine.ErrAbsent.
 type Loader func(ctx context.Context, dir string) (engine.Predictor, *engine.Manifest, error)
 
 // Deps is what the service stands on.
@@ -46,21 +47,27 @@ type Deps struct {
 	Log      *slog.Logger
 	Dir      string // the data directory
 
-	RetryAfter time.Duration // before a failed load is tried again, in wall time; default 2 s
+	// Wall times. RetryAfter passes before a failed load is tried again, and between
+	// two looks at the health of what is loaded; 2 s when not positive. GiveUpAfter is
+	// how long a load fails, or a loaded version says that it is broken, before its
+	// standby takes over; 5 minutes when not positive.
+	RetryAfter  time.Duration
+	GiveUpAfter time.Duration
 }
 
 // Service serves all endpoints of all projects.
 type Service struct {
 	Deps
-	routes  atomic.Pointer[routes]
-	ready   atomic.Bool
-	pool    *pool
-	log     *requestLog
-	metrics *metrics
-	wake    chan struct{}
-	scoring chan struct{}  // one place for each request that is scored after its answer
-	after   sync.WaitGroup // the same requests
-	wait    sync.WaitGroup // the reconciler
+	routes   atomic.Pointer[routes]
+	ready    atomic.Bool
+	pool     *pool
+	log      *requestLog
+	metrics  *metrics
+	wake     chan struct{}
+	unpacked sync.Map       // the package directories that this process has made
+	scoring  chan struct{}  // one place for each request that is scored after its answer
+	after    sync.WaitGroup // the same requests
+	wait     sync.WaitGroup // the reconciler
 
 	mu   sync.Mutex // guards quit
 	quit context.CancelFunc
@@ -74,11 +81,15 @@ func New(d Deps) *Service {
 	if d.RetryAfter <= 0 {
 		d.RetryAfter = 2 * time.Second
 	}
+	if d.GiveUpAfter <= 0 {
+		d.GiveUpAfter = 5 * time.Minute
+	}
 	s := &Service{Deps: d, wake: make(chan struct{}, 1), scoring: make(chan struct{}, scoringMax)}
 	s.routes.Store(&routes{})
 	s.log = newRequestLog(d.DB, d.Log, s.stored, d.Stream.Nudge)
 	s.metrics = newMetrics(s)
-	s.pool = &pool{load: s.open, ended: s.poke, retry: d.RetryAfter, log: d.Log, slots: map[packageKey]*slot{}}
+	s.pool = &pool{load: s.open, ended: s.poke, retry: d.RetryAfter, patience: d.GiveUpAfter,
+		log: d.Log, slots: map[packageKey]*slot{}}
 	d.Ledger.Subscribe(ledger.Subscription{
 		Name: "serving", Types: []string{event.AssignmentChangedType, event.ProjectAppliedType},
 		Handle: func(_ context.Context, tx *store.Tx, _ *ledger.Record) error {
@@ -143,10 +154,10 @@ func (s *Service) Idle(ctx context.Context, p fairlead.Project) (idle bool, err 
 		if err != nil {
 			return err
 		}
-		known := s.routes.Load().settled
+		known := s.routes.Load().progress
 		for _, a := range assignments {
-			st, ok := known[routeKey{p.K, a.Endpoint}]
-			if !ok || st.generation != a.Generation || !st.failed && a.ObservedGeneration < a.Generation {
+			pr := known[routeKey{p.K, a.Endpoint}]
+			if !pr.settled || pr.generation != a.Generation || !pr.failed && a.ObservedGeneration < a.Generation {
 				return nil
 			}
 		}

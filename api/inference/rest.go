@@ -122,7 +122,11 @@ func tensors(fields []engine.Field) []tensorMetadata {
 }
 
 func (a *API) modelReady(w http.ResponseWriter, r *http.Request) error {
-	if _, err := a.describe(r); err != nil {
+	loaded, err := a.describe(r)
+	if err != nil {
+		return err
+	}
+	if err := loaded[0].Health; err != nil {
 		return err
 	}
 	return writeJSON(w, http.StatusOK, map[string]any{"name": r.PathValue("model"), "ready": true})

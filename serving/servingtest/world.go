@@ -61,6 +61,7 @@ type Engines struct {
 	Hooks  map[int64]func(ctx context.Context) error      // runs in each prediction
 	Made   map[int64]func(in *engine.Frame) *engine.Frame // instead of adding
 	Slow   map[int64]chan struct{}                        // loading waits for it
+	Ill    map[int64]error                                // what the loaded version says of its health
 	Loads  map[int64]int
 	open   atomic.Int64
 	misuse atomic.Int64 // predictions by closed models
@@ -90,7 +91,7 @@ func (e *Engines) load(ctx context.Context, dir string) (engine.Predictor, *engi
 	}
 	version, err := strconv.ParseInt(string(text), 10, 64)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, fairlead.Errorf(fairlead.Invalid, "the model is damaged")
 	}
 	e.Lock()
 	e.Loads[version]++
@@ -148,6 +149,13 @@ func (m *model) Predict(ctx context.Context, in *engine.Frame) (*engine.Frame, e
 	return engine.NewFrame(engine.Floats64("riders", out...)), nil
 }
 
+// Health implements engine.Checker.
+func (m *model) Health() error {
+	m.engines.Lock()
+	defer m.engines.Unlock()
+	return m.engines.Ill[m.version]
+}
+
 func (m *model) Close() error {
 	if m.closed.Swap(true) {
 		return errors.New("closed twice")
@@ -170,6 +178,7 @@ type World struct {
 	Models  *registry.Service
 	Release *release.Service
 	Serving *serving.Service
+	Deps    func(d *serving.Deps) // changes what Start gives to the service; nil: nothing
 }
 
 // New starts a world in a temporary directory; schemas are those of further stages.
@@ -178,7 +187,7 @@ func New(t testing.TB, schemas ...store.Schema) *World {
 	w := &World{t: t, schemas: schemas, Dir: t.TempDir(), Clock: fairlead.NewFakeClock(Wall), Engines: &Engines{
 		Broken: map[int64]error{}, Once: map[int64]error{}, Hooks: map[int64]func(context.Context) error{},
 		Made: map[int64]func(*engine.Frame) *engine.Frame{},
-		Slow: map[int64]chan struct{}{}, Loads: map[int64]int{}}}
+		Slow: map[int64]chan struct{}{}, Ill: map[int64]error{}, Loads: map[int64]int{}}}
 	w.Start()
 	w.Do(func(tx *store.Tx) error {
 		_, err := w.Models.EnsureModel(context.Background(), tx, Project, "flights")
@@ -223,9 +232,13 @@ func (w *World) Start() {
 	w.Models = registry.New(w.DB, w.Ledger, w.Blobs, tracking.New(w.DB, w.Ledger, w.Blobs, w.Clock), w.Clock)
 	w.Release = release.New(release.Deps{DB: w.DB, Ledger: w.Ledger, Stream: w.Streams,
 		Projects: projects, Registry: w.Models, Gate: gates, Clock: w.Clock, Log: log})
-	w.Serving = serving.New(serving.Deps{DB: w.DB, Ledger: w.Ledger, Stream: w.Streams, Projects: projects,
+	deps := serving.Deps{DB: w.DB, Ledger: w.Ledger, Stream: w.Streams, Projects: projects,
 		Blobs: w.Blobs, Registry: w.Models, Release: w.Release, Load: w.Engines.load, Clock: w.Clock, Log: log,
-		Dir: w.Dir, RetryAfter: time.Millisecond})
+		Dir: w.Dir, RetryAfter: time.Millisecond}
+	if w.Deps != nil {
+		w.Deps(&deps)
+	}
+	w.Serving = serving.New(deps)
 	must(w.Ledger.Start(ctx))
 	must(w.Serving.Start(ctx))
 }
@@ -298,6 +311,14 @@ func (w *World) Deploy(e spec.Environment) int64 {
 	w.Begin(n, e)
 	w.Settle()
 	return n
+}
+
+// Shadow makes the version a standing shadow.
+func (w *World) Shadow(version int64) {
+	w.t.Helper()
+	w.Do(func(tx *store.Tx) error {
+		return w.Release.StartShadow(context.Background(), tx, Project, Endpoint, version, "test")
+	})
 }
 
 // Rollback goes back to the newest standby.
