@@ -120,14 +120,14 @@ func versionKey(tx *store.Tx, p fairlead.Project, ref Ref) (k int64, err error) 
 }
 
 func insertRead(tx *store.Tx, k int64, r HoldoutRead) error {
-	_, err := tx.Exec(`insert into holdout_read (version_k, model, model_version, purpose, actor,
-		read_ms) values (?, ?, ?, ?, ?, ?)`,
-		k, r.Model, r.Version, r.Purpose, r.Actor, fairlead.MS(r.At))
+	_, err := tx.Exec(`insert into holdout_read (version_k, model, model_version, purpose, reader,
+		actor, read_ms) values (?, ?, ?, ?, ?, ?, ?)`,
+		k, r.Model, r.Version, r.Purpose, r.Reader, r.Actor, fairlead.MS(r.At))
 	return err
 }
 
 func listReads(tx *store.Tx, k int64) (out []HoldoutRead, err error) {
-	rows, err := tx.Query(`select model, model_version, purpose, actor, read_ms
+	rows, err := tx.Query(`select model, model_version, purpose, reader, actor, read_ms
 		from holdout_read where version_k = ? order by k`, k)
 	if err != nil {
 		return nil, err
@@ -136,7 +136,7 @@ func listReads(tx *store.Tx, k int64) (out []HoldoutRead, err error) {
 	for rows.Next() {
 		var r HoldoutRead
 		var ms int64
-		if err := rows.Scan(&r.Model, &r.Version, &r.Purpose, &r.Actor, &ms); err != nil {
+		if err := rows.Scan(&r.Model, &r.Version, &r.Purpose, &r.Reader, &r.Actor, &ms); err != nil {
 			return nil, err
 		}
 		r.At = fairlead.FromMS(ms)

@@ -230,26 +230,38 @@ func (s *Service) leave(ctx context.Context, p fairlead.Project, pt *part,
 	return left.Ref(), nil
 }
 
+// Why a holdout is read.
+const (
+	ReadByGate      = "gate"      // `evaluate` judges a version on it
+	ReadByPackaging = "package"   // a package is compared with its model on its inputs
+	ReadByReference = "reference" // the inputs of a version that names no data are counted on it
+)
+
 // HoldoutRead is one use of a holdout. Each makes the next a little less honest,
 // so they are counted.
 type HoldoutRead struct {
 	Model   string    `json:"model"`
 	Version int64     `json:"version"`
-	Purpose string    `json:"purpose"` // for example gate or reference
+	Purpose string    `json:"purpose"` // gate | package | reference
+	Reader  string    `json:"reader"`  // the job that reads
 	Actor   string    `json:"actor"`
 	At      time.Time `json:"at"` // wall time
 }
 
-// RecordHoldoutRead notes that a model's version was judged on a holdout.
-func (s *Service) RecordHoldoutRead(ctx context.Context, tx *store.Tx, p fairlead.Project,
-	ref Ref, model string, version int64, purpose string) error {
-	k, err := versionKey(tx, p, ref)
+// RecordHoldoutRead notes that a holdout is about to be read for a version of a
+// model. It is called before the read, so that none is left out when what reads
+// fails or dies. It fills in actor and time.
+func (s *Service) RecordHoldoutRead(ctx context.Context, p fairlead.Project, ref Ref,
+	read HoldoutRead) error {
+	read.Actor, read.At = fairlead.ActorFrom(ctx).String(), s.clock.Now()
+	err := s.db.Write(ctx, store.Control, func(tx *store.Tx) error {
+		k, err := versionKey(tx, p, ref)
+		if err != nil {
+			return lookup(err, "dataset version "+ref.String())
+		}
+		return insertRead(tx, k, read)
+	})
 	if err != nil {
-		return lookup(err, "dataset version "+ref.String())
-	}
-	read := HoldoutRead{Model: model, Version: version, Purpose: purpose,
-		Actor: fairlead.ActorFrom(ctx).String(), At: s.clock.Now()}
-	if err := insertRead(tx, k, read); err != nil {
 		return fmt.Errorf("record holdout read: %w", err)
 	}
 	return nil

@@ -9,7 +9,6 @@ import (
 
 	"github.com/fairlead-ml/fairlead"
 	"github.com/fairlead-ml/fairlead/data"
-	"github.com/fairlead-ml/fairlead/store"
 )
 
 // hourly is n hours from January 1st 2011, with the columns at, id and x.
@@ -149,9 +148,8 @@ func TestHoldoutReads_AreCounted(t *testing.T) {
 	}
 	ctx := fairlead.WithActor(t.Context(), fairlead.System("gate"))
 	record := func(ref data.Ref, version int64) error {
-		return f.db.Write(ctx, store.Control, func(tx *store.Tx) error {
-			return f.RecordHoldoutRead(ctx, tx, project, ref, "bikes", version, "gate")
-		})
+		return f.RecordHoldoutRead(ctx, project, ref, data.HoldoutRead{Model: "bikes",
+			Version: version, Purpose: data.ReadByGate, Reader: "job_1"})
 	}
 	for _, version := range []int64{4, 3} {
 		if err := record(holdout, version); err != nil {
@@ -159,8 +157,8 @@ func TestHoldoutReads_AreCounted(t *testing.T) {
 		}
 	}
 	reads, err := f.HoldoutReads(t.Context(), project, holdout)
-	want := data.HoldoutRead{Model: "bikes", Version: 4, Purpose: "gate", Actor: "system:gate",
-		At: wall}
+	want := data.HoldoutRead{Model: "bikes", Version: 4, Purpose: "gate", Reader: "job_1",
+		Actor: "system:gate", At: wall}
 	if err != nil || len(reads) != 2 || reads[0] != want || reads[1].Version != 3 {
 		t.Errorf("reads %+v, %v", reads, err)
 	}

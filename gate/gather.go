@@ -91,8 +91,19 @@ func (g *run) describeHoldout(ctx context.Context) error {
 		return err
 	}
 	g.facts["holdout.dataset"], g.facts["holdout.version"] = v.Dataset, v.N
-	g.facts["holdout.rows"], g.facts["holdout.reads"] = v.Rows, int64(len(reads))
+	g.facts["holdout.rows"], g.facts["holdout.reads"] = v.Rows, g.earlier(reads)
 	return nil
+}
+
+// earlier counts the reads of other gates. What this gate read before it was
+// interrupted is its own.
+func (g *run) earlier(reads []data.HoldoutRead) (n int64) {
+	for _, r := range reads {
+		if r.Purpose == data.ReadByGate && r.Reader != g.id {
+			n++
+		}
+	}
+	return n
 }
 
 // take adds a version's metrics to the facts, or why there are none. Names of the
@@ -107,7 +118,6 @@ func (g *run) take(ctx context.Context, e *evaluation) error {
 	case e.err != nil:
 		return fmt.Errorf("evaluate version %d: %w", e.version, e.err)
 	}
-	g.read = append(g.read, e.version)
 	for name, value := range e.metrics {
 		if name = e.root + "." + name; !documentedExactly(name) {
 			g.facts[name] = value
@@ -122,7 +132,11 @@ func (g *run) metrics(ctx context.Context, root string, version int64) (map[stri
 		return nil, err
 	}
 	return g.Evaluate(ctx, g.p, pipeline.EvaluateRequest{SpecRev: g.r.SpecRev, Commit: g.r.Commit,
-		ModelDir: model, Data: g.r.Holdout, Dir: g.dir, Label: root})
+		ModelDir: model, Data: g.r.Holdout, Dir: g.dir, Label: root,
+		Reading: func(ctx context.Context) error {
+			return g.Data.RecordHoldoutRead(ctx, g.p, g.r.Holdout, data.HoldoutRead{
+				Model: g.r.Model, Version: version, Purpose: data.ReadByGate, Reader: g.id})
+		}})
 }
 
 // modelDir puts a version's files in place, unless an earlier run has: a step that

@@ -50,16 +50,18 @@ func (s *Service) handle(ctx context.Context, run *job.Run) error {
 	if err := run.Job.Decode(&r); err != nil {
 		return job.Permanent(err)
 	}
-	dir := filepath.Join(s.dir, run.Job.ID)
-	_, err := s.run(ctx, run.Job.Project, r, dir, func(fn func(tx *store.Tx) error) error {
+	_, err := s.run(ctx, run.Job.Project, r, run.Job.ID, func(fn func(tx *store.Tx) error) error {
 		return run.Commit(ctx, store.Control, fn)
 	})
 	cause := context.Cause(ctx)
 	if errors.Is(cause, job.ErrStopping) || errors.Is(cause, job.ErrFenced) {
 		return err
 	}
-	return errors.Join(err, os.RemoveAll(dir))
+	return errors.Join(err, os.RemoveAll(s.workDir(run.Job.ID)))
 }
+
+// workDir is where the evaluations of one gate work.
+func (s *Service) workDir(id string) string { return filepath.Join(s.dir, id) }
 
 // done tells of a gate that could not be run: it decided nothing, and whoever
 // waits for gate.decided must not wait forever.
@@ -82,20 +84,21 @@ func (s *Service) done(ctx context.Context, tx *store.Tx, j *job.Job) error {
 }
 
 // RunGate evaluates candidate and live on the holdout, decides, and stores the
-// evidence, the decision and the holdout's reads in one transaction.
+// evidence and the decision in one transaction. Each read of the holdout is on
+// record before it happens.
 func (s *Service) RunGate(ctx context.Context, p fairlead.Project, r Request) (*Record, error) {
-	dir := filepath.Join(s.dir, fairlead.NewID("gate", s.Clock.Now()))
-	defer os.RemoveAll(dir)
-	return s.run(ctx, p, r, dir, func(fn func(tx *store.Tx) error) error {
+	id := fairlead.NewID("gate", s.Clock.Now())
+	defer os.RemoveAll(s.workDir(id))
+	return s.run(ctx, p, r, id, func(fn func(tx *store.Tx) error) error {
 		return s.DB.Write(ctx, store.Control, fn)
 	})
 }
 
-// run is RunGate with a directory and a commit that may be a job's: run again
-// after a crash it goes on with the evaluations there, and still commits once.
-func (s *Service) run(ctx context.Context, p fairlead.Project, r Request, dir string,
+// run is RunGate with an id and a commit that may be a job's: run again after a
+// crash it goes on with the evaluations of that id, and still commits once.
+func (s *Service) run(ctx context.Context, p fairlead.Project, r Request, id string,
 	commit func(func(tx *store.Tx) error) error) (*Record, error) {
-	g, err := s.prepare(ctx, p, r, dir)
+	g, err := s.prepare(ctx, p, r, id)
 	if err == nil {
 		err = g.gather(ctx)
 	}
@@ -109,9 +112,9 @@ func (s *Service) run(ctx context.Context, p fairlead.Project, r Request, dir st
 	return out, err
 }
 
-func (s *Service) prepare(ctx context.Context, p fairlead.Project, r Request, dir string) (*run,
+func (s *Service) prepare(ctx context.Context, p fairlead.Project, r Request, id string) (*run,
 	error) {
-	g := &run{Service: s, p: p, r: r, dir: dir}
+	g := &run{Service: s, p: p, r: r, id: id, dir: s.workDir(id)}
 	err := s.DB.Read(ctx, func(tx *store.Tx) error {
 		rev, err := s.Projects.Revision(tx, p, r.SpecRev)
 		if err != nil {
@@ -147,21 +150,15 @@ type run struct {
 	*Service
 	p      fairlead.Project
 	r      Request
+	id     string // the job's, if it is one
 	dir    string
 	spec   *spec.Spec
 	policy *Policy
 	at     time.Time
 	facts  Facts
-	read   []int64 // versions that the holdout was read for
 }
 
 func (g *run) commit(ctx context.Context, tx *store.Tx, out *Record) (err error) {
-	for _, version := range g.read {
-		err := g.Data.RecordHoldoutRead(ctx, tx, g.p, g.r.Holdout, g.r.Model, version, "gate")
-		if err != nil {
-			return err
-		}
-	}
 	out.Evidence, err = g.PutEvidence(ctx, tx, g.p, Evidence{
 		Subject: g.r.subject(), Kind: KindEvaluation, Facts: g.facts, To: g.at, Source: "gate"})
 	if err != nil {

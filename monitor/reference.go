@@ -55,7 +55,7 @@ func (s *Service) buildReference(ctx context.Context, r *job.Run) error {
 		return err
 	}
 	p := r.Job.Project
-	sm, err := s.sample(ctx, p, in.Model, in.Version)
+	sm, err := s.sample(ctx, p, in.Model, in.Version, r.Job.ID)
 	if err != nil {
 		return err
 	}

@@ -55,9 +55,10 @@ func (s *sample) column(name string) *column {
 	return &s.columns[i]
 }
 
-// sample reads the data behind a version and lets the version predict it.
+// sample reads the data behind a version and lets the version predict it; reader is
+// the job that asks.
 func (s *Service) sample(ctx context.Context, p fairlead.Project, model string,
-	version int64) (*sample, error) {
+	version int64, reader string) (*sample, error) {
 	m, err := s.Registry.Manifest(ctx, p, model, version)
 	if err != nil {
 		return nil, err
@@ -68,6 +69,13 @@ func (s *Service) sample(ctx context.Context, p fairlead.Project, model string,
 	}
 	out := &sample{holdout: holdout}
 	for _, v := range versions {
+		if holdout {
+			err := s.Data.RecordHoldoutRead(ctx, p, v.Ref(), data.HoldoutRead{Model: model,
+				Version: version, Purpose: data.ReadByReference, Reader: reader})
+			if err != nil {
+				return nil, err
+			}
+		}
 		if err := s.read(ctx, p, out, v, m.Signature); err != nil {
 			return nil, fmt.Errorf("read %s: %w", v.Ref(), err)
 		}

@@ -138,7 +138,7 @@ func (s *Service) judgeWindow(ctx context.Context, r *job.Run) error {
 	if _, _, ok := lengthOf(mon, d.Kind); err != nil || !ok {
 		return err
 	}
-	learned, err := s.relearn(ctx, r.Job.Project, d, ref, mon)
+	learned, err := s.relearn(ctx, r.Job, d, ref, mon)
 	if err != nil {
 		return err
 	}
@@ -162,14 +162,14 @@ func (s *Service) judgeWindow(ctx context.Context, r *job.Run) error {
 
 // relearn brings what is usual up to date with a file that asks for other windows
 // than when the reference was built.
-func (s *Service) relearn(ctx context.Context, p fairlead.Project, d due, ref *Reference,
+func (s *Service) relearn(ctx context.Context, j *job.Job, d due, ref *Reference,
 	mon *spec.Monitor) (bool, error) {
 	length := time.Duration(d.ToMS-d.FromMS) * time.Millisecond
 	if d.Kind != Drift || ref == nil || len(ref.Features) == 0 ||
 		ref.Usual.fits(length, mon.Drift.Threshold) {
 		return false, nil
 	}
-	sm, err := s.sample(ctx, p, d.Model, d.Version)
+	sm, err := s.sample(ctx, j.Project, d.Model, d.Version, j.ID)
 	if err != nil {
 		return false, fmt.Errorf("reference of %s version %d: %w", d.Model, d.Version, err)
 	}

@@ -253,7 +253,8 @@ func (w *world) evaluate(t *testing.T, ctx context.Context, st pipeline.Start, m
 	t.Helper()
 	return w.Evaluate(ctx, w.p, pipeline.EvaluateRequest{SpecRev: st.SpecRev, Commit: st.Commit,
 		ModelDir: model, Data: w.dataset(t, "holdout", 1, "kept rows"),
-		Dir: filepath.Join(w.dir, "eval"), Label: label})
+		Dir: filepath.Join(w.dir, "eval"), Label: label,
+		Reading: func(context.Context) error { w.reads.Add(1); return nil }})
 }
 
 func evaluateFiles(t *testing.T, script string) (f files, model, notes string) {
@@ -279,8 +280,9 @@ func TestEvaluate_RunsTheStepOnOtherData(t *testing.T) {
 			t.Errorf("metrics %v", got)
 		}
 	}
-	if got := read(t, notes); got != "x\n" {
-		t.Errorf("the same model on the same data was run %d times", strings.Count(got, "x"))
+	if got := read(t, notes); got != "x\n" || w.reads.Load() != 1 {
+		t.Errorf("the same model on the same data was run %d times, its data read %d times",
+			strings.Count(got, "x"), w.reads.Load())
 	}
 	check(t, os.Remove(filepath.Join(model, "MLmodel")))
 	check(t, os.WriteFile(filepath.Join(model, "MLmodel"), []byte("n"), 0o444))

@@ -26,6 +26,10 @@ type EvaluateRequest struct {
 	Data     data.Ref // takes the place of the evaluation input
 	Dir      string   // absolute, the caller's; a second call with it goes on with the first
 	Label    string   // keeps several evaluations in one Dir apart: candidate, live
+
+	// Reading is called each time before a step is given the data; not for an answer
+	// that is known, and not for a step that is adopted.
+	Reading func(context.Context) error
 }
 
 // Evaluate runs the evaluate step of a commit on a model and a dataset version,
@@ -189,6 +193,9 @@ func (e *evaluation) startOrAttach(ctx context.Context, dir string, dirs scratch
 		return nil, err
 	}
 	if err := e.writeCode(ctx, e.p, e.spec, e.req.Commit, dirs.cwd); err != nil {
+		return nil, err
+	}
+	if err := e.req.Reading(ctx); err != nil {
 		return nil, err
 	}
 	rows := filepath.Join(dirs.in, e.input+".parquet")

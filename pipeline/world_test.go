@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -63,6 +64,7 @@ type world struct {
 	tracking *tracking.Service
 	registry *registry.Service
 	blobs    *blob.Store
+	reads    atomic.Int32 // of the holdout, by evaluations
 }
 
 func newWorld(t testing.TB) *world {

@@ -84,6 +84,9 @@ func (g *Packaging) run(ctx context.Context, r *job.Run) error {
 	}
 	defer os.RemoveAll(work)
 	out := filepath.Join(work, "package")
+	if err := g.recordRead(ctx, r.Job, in); err != nil {
+		return err
+	}
 	if err := g.build(ctx, p, in, work, out, r.Progress); err != nil {
 		return err
 	}
@@ -108,6 +111,15 @@ func (g *Packaging) run(ctx context.Context, r *job.Run) error {
 			Type: ConditionPackaged, Status: True, Reason: summary(manifest), Ref: hex.EncodeToString(sum[:]),
 		})
 	})
+}
+
+// recordRead notes that recorded inputs which are a holdout are about to be read.
+func (g *Packaging) recordRead(ctx context.Context, j *job.Job, in packagePayload) error {
+	if in.Inputs.Dataset != data.HoldoutDataset {
+		return nil
+	}
+	return g.data.RecordHoldoutRead(ctx, j.Project, in.Inputs, data.HoldoutRead{Model: in.Model,
+		Version: in.Version, Purpose: data.ReadByPackaging, Reader: j.ID})
 }
 
 func (g *Packaging) build(ctx context.Context, p fairlead.Project, in packagePayload, work, out string,

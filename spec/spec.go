@@ -32,8 +32,8 @@ type Spec struct {
 	Goal *Goal `json:"goal,omitempty"`
 	// Data names the data that the pipeline's steps read.
 	Data []NamedData `json:"data,omitempty" keys:"name"`
-	// Holdout is the data that the pipeline never sees; only the gate reads it,
-	// and each read is counted.
+	// Holdout is the data that the pipeline never sees: the gate judges on it, and
+	// each read is recorded.
 	Holdout *Holdout `json:"holdout,omitempty"`
 	// Pipeline is how a candidate is made.
 	Pipeline *Pipeline `json:"pipeline,omitempty"`

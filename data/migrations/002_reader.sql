@@ -1,0 +1,1 @@
+alter table holdout_read add column reader text not null default '';
