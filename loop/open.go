@@ -122,8 +122,7 @@ func (s *Service) open(ctx context.Context, tx *store.Tx, p fairlead.Project, c 
 }
 
 func (s *Service) hold(tx *store.Tx, p fairlead.Project, c *Case) error {
-	return s.Registry.Hold(tx, p, c.Model, c.Version,
-		registry.Holder{Kind: "case", ID: c.ID, Reason: "is being judged"})
+	return s.Registry.Hold(tx, p, c.Model, c.Version, registry.CaseHolder(c.ID))
 }
 
 func (s *Service) supersede(ctx context.Context, tx *store.Tx, p fairlead.Project, by *Case) error {
@@ -162,7 +161,8 @@ func (s *Service) begin(ctx context.Context, tx *store.Tx, p fairlead.Project, c
 func (s *Service) end(ctx context.Context, tx *store.Tx, p fairlead.Project, c *Case, outcome,
 	reason string, at time.Time) error {
 	if c.Version != 0 {
-		if err := s.Registry.Unhold(tx, p, c.Model, c.Version, "case", c.ID); err != nil {
+		by := registry.CaseHolder(c.ID)
+		if err := s.Registry.Unhold(tx, p, c.Model, c.Version, by.Kind, by.ID); err != nil {
 			return err
 		}
 	}

@@ -37,6 +37,9 @@ func (d *driver) finish(ctx context.Context) error {
 				return err
 			}
 		}
+		if err := d.hold(tx); err != nil {
+			return err
+		}
 		return d.close(ctx, tx, d.p, d.run)
 	})
 }
@@ -168,6 +171,14 @@ func (d *driver) register(ctx context.Context, tx *store.Tx, files []blob.Entry)
 		d.run.Version = v.N
 	}
 	return err
+}
+
+// hold keeps the version for the case that is going to judge it.
+func (d *driver) hold(tx *store.Tx) error {
+	if d.run.Version == 0 || d.run.Case == "" {
+		return nil
+	}
+	return d.Registry.Hold(tx, d.p, d.run.Model, d.run.Version, registry.CaseHolder(d.run.Case))
 }
 
 // registeredBefore returns the newest version that an earlier run made of the same

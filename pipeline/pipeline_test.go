@@ -77,6 +77,24 @@ func TestRun_RegistersTheModelWithItsLineage(t *testing.T) {
 	}
 }
 
+// From its registration on, nobody can delete the version that a case is going to judge,
+// also one that an earlier run had made.
+func TestRun_HoldsItsVersionForTheCase(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	st := w.chain(t, chainFiles)
+	for _, st.Case = range []string{"ca_1", "ca_2"} {
+		w.good(t, st)
+	}
+	check(t, w.db.Read(t.Context(), func(tx *store.Tx) error {
+		holders, err := w.registry.Holds(tx, w.p, "p", 1)
+		if fmt.Sprint(holders) != "[{case ca_1 is being judged} {case ca_2 is being judged}]" {
+			t.Errorf("held by %v", holders)
+		}
+		return err
+	}))
+}
+
 func TestRun_UnchangedIsAnsweredFromTheCache(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -16,6 +16,12 @@ type Holder struct {
 	Reason string `json:"reason"`
 }
 
+// CaseHolder is the case of the loop that judges a version, from the transaction in which
+// it gets the version until its end.
+func CaseHolder(id string) Holder {
+	return Holder{Kind: "case", ID: id, Reason: "is being judged"}
+}
+
 // Hold keeps a version from being retired and deleted, until Unhold. The same
 // holder again only changes its reason.
 func (s *Service) Hold(tx *store.Tx, p fairlead.Project, model string, n int64, h Holder) error {
