@@ -63,6 +63,9 @@ func (s *Service) aliasMoved(ctx context.Context, tx *store.Tx, p fairlead.Proje
 		return err
 	}
 	now, err := s.Registry.Alias(tx, p, a.Model, CandidateAlias)
+	if fairlead.Is(err, fairlead.NotFound) {
+		return nil // the model was deleted or renamed meanwhile
+	}
 	if err != nil || now != a.To {
 		return err
 	}
@@ -72,9 +75,6 @@ func (s *Service) aliasMoved(ctx context.Context, tx *store.Tx, p fairlead.Proje
 	}
 	name := fmt.Sprintf("version %d is the candidate, but ", a.To)
 	v, err := s.Registry.Version(tx, p, a.Model, a.To)
-	if fairlead.Is(err, fairlead.NotFound) {
-		return nil // deleted meanwhile
-	}
 	if err != nil {
 		return err
 	}
