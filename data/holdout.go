@@ -233,7 +233,6 @@ func (s *Service) leave(ctx context.Context, p fairlead.Project, pt *part,
 // Why a holdout is read.
 const (
 	ReadByGate      = "gate"      // `evaluate` judges a version on it
-	ReadByPackaging = "package"   // a package is compared with its model on its inputs
 	ReadByReference = "reference" // the inputs of a version that names no data are counted on it
 )
 
@@ -242,7 +241,7 @@ const (
 type HoldoutRead struct {
 	Model   string    `json:"model"`
 	Version int64     `json:"version"`
-	Purpose string    `json:"purpose"` // gate | package | reference
+	Purpose string    `json:"purpose"` // gate | reference
 	Reader  string    `json:"reader"`  // the job that reads
 	Actor   string    `json:"actor"`
 	At      time.Time `json:"at"` // wall time

@@ -102,9 +102,10 @@ type Deps struct {
 	// Train starts a pipeline run; pipelinerun.finished tells of its end.
 	Train func(ctx context.Context, tx *store.Tx, p fairlead.Project, start pipeline.Start) (
 		run string, err error)
-	// Package asks for a version's package, compared on inputs; the conditions
-	// `packaged` and `reference` tell of its end.
-	Package func(ctx context.Context, tx *store.Tx, p fairlead.Project, model string, n int64, inputs data.Ref) error
+	// Package asks for a version's package, compared on the first of the inputs that has
+	// rows; the conditions `packaged` and `reference` tell of its end.
+	Package func(ctx context.Context, tx *store.Tx, p fairlead.Project, model string, n int64,
+		inputs []data.Ref) error
 	Clock   fairlead.Clock
 	Log     *slog.Logger
 	Dir     string // the data directory

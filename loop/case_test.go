@@ -32,6 +32,50 @@ func TestRun_GoesTheWholeWay(t *testing.T) {
 	w.wantLine("case " + c.ID + " by user, with version 1: promoted, released to every environment")
 }
 
+// Without a holdout there is nothing that the gate could compare on, but all else goes
+// its way. With one, nothing but the gate gets to see it.
+func TestRun_PackagesOnWhatIsNotHeldBack(t *testing.T) {
+	w := newWorld(t, replace)
+	w.run(good)
+	if want := "[history/2 recent/1]"; w.recorded != want {
+		t.Errorf("packaged on %s, want %s", w.recorded, want)
+	}
+	text := strings.Replace(head[:strings.Index(head, "gates:")], "holdout: {by: time, last: 7d}\n", "", 1)
+	w.applyCommit(map[string]string{"data/history.csv": history(), spec.FileName: text + replace})
+	c := w.run(good)
+	if c.Outcome != loop.Promoted || w.recorded != "[history/1 recent/1]" {
+		t.Errorf("case %+v, packaged on %s", c, w.recorded)
+	}
+}
+
+// A failure may have passed, as that of a disk that was full.
+func TestCase_BuildsAReferenceAgainThatFailed(t *testing.T) {
+	w := newWorld(t, replace)
+	w.unpacked = true
+	c := w.run(good)
+	if c.Outcome != loop.Failed || !strings.Contains(c.Reason, "the reference cannot be built") {
+		t.Fatalf("case %+v", c)
+	}
+	files, err := w.files(t.Context(), good)
+	w.must(err)
+	w.do(func(_ context.Context, tx *store.Tx) error { return w.linkPackage(tx, 1, files) })
+	w.candidate(1)
+	w.settle()
+	w.wantStory("user 1 failed, candidate 1 promoted")
+}
+
+// The event of a candidate may be read when its model has gone.
+func TestCandidate_OfAModelThatIsDeletedAtOnce(t *testing.T) {
+	w := newWorld(t, replace)
+	w.colleague(good, false)
+	w.do(func(ctx context.Context, tx *store.Tx) error {
+		return errors.Join(w.models.SetAlias(ctx, tx, w.p, model, loop.CandidateAlias, 1),
+			w.models.DeleteModel(ctx, tx, w.p, model))
+	})
+	w.settle()
+	w.wantStory("")
+}
+
 // What ends a case early, and why.
 func TestCase_ClosesWithTheReason(t *testing.T) {
 	for name, c := range map[string]struct {

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/fairlead-ml/fairlead"
+	"github.com/fairlead-ml/fairlead/data"
 	"github.com/fairlead-ml/fairlead/event"
 	"github.com/fairlead-ml/fairlead/gate"
 	"github.com/fairlead-ml/fairlead/ledger"
@@ -125,7 +126,8 @@ func (s *Service) trained(ctx context.Context, tx *store.Tx, p fairlead.Project,
 	return s.pack(ctx, tx, p, c)
 }
 
-// pack asks for the version's package and reference, and makes it the candidate.
+// pack asks for the version's package and reference, also again when they could not be
+// made before, and makes it the candidate.
 func (s *Service) pack(ctx context.Context, tx *store.Tx, p fairlead.Project, c *Case) error {
 	c.State = Packaging
 	if err := s.advance(ctx, tx, p, c); err != nil {
@@ -139,10 +141,31 @@ func (s *Service) pack(ctx context.Context, tx *store.Tx, p fairlead.Project, c 
 			return err
 		}
 	}
-	if err := s.Package(ctx, tx, p, c.Model, c.Version, c.Holdout); err != nil {
+	inputs, err := s.recorded(tx, p, c)
+	if err != nil {
+		return err
+	}
+	if err := s.Package(ctx, tx, p, c.Model, c.Version, inputs); err != nil {
+		return err
+	}
+	if err := s.Monitor.RepeatReference(ctx, tx, p, c.Model, c.Version); err != nil {
 		return err
 	}
 	return s.packed(ctx, tx, p, c) // a version that was packaged before has no event to come
+}
+
+// recorded returns the inputs that a package may be tried on: the case's data in the
+// order of the file. The holdout is none of them: only the gate reads it.
+func (s *Service) recorded(tx *store.Tx, p fairlead.Project, c *Case) ([]data.Ref, error) {
+	rev, err := s.Projects.Revision(tx, p, c.SpecRev)
+	if err != nil {
+		return nil, err
+	}
+	var refs []data.Ref
+	for _, d := range rev.Spec.Data {
+		refs = append(refs, c.Inputs[d.Name])
+	}
+	return refs, nil
 }
 
 // conditioned looks whether the version that a case packages is ready.

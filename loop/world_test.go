@@ -138,6 +138,8 @@ type world struct {
 	again      int64  // the version that the next training makes again, answered from the cache
 	trainFails string // why trainings fail
 	packFails  string // why packaging fails
+	unpacked   bool   // packages lack their files, so that no reference can be built
+	recorded   string // what the newest package was compared on
 	slow       chan struct{}
 
 	db       *store.DB
@@ -370,6 +372,10 @@ func (w *world) runTraining(ctx context.Context, r *job.Run) error {
 			if f.Version, err = w.create(ctx, tx, files, lineage); err != nil {
 				return err
 			}
+			err = w.models.Hold(tx, w.p, model, f.Version, registry.CaseHolder(in.Start.Case))
+			if err != nil {
+				return err
+			}
 		}
 		_, err = w.led.Append(ctx, tx, r.Job.Project, "pipeline_run/"+in.Run, time.Time{}, f)
 		return err
@@ -421,16 +427,25 @@ func (w *world) create(ctx context.Context, tx *store.Tx, files map[string]blob.
 	if err != nil {
 		return 0, err
 	}
+	if w.unpacked {
+		return v.N, nil
+	}
+	return v.N, w.linkPackage(tx, v.N, files)
+}
+
+func (w *world) linkPackage(tx *store.Tx, n int64, files map[string]blob.Object) error {
 	for path, o := range files {
-		if err := w.blobs.Link(tx, w.p, registry.PackageOwner(model, v.N), path, o); err != nil {
-			return 0, err
+		if err := w.blobs.Link(tx, w.p, registry.PackageOwner(model, n), path, o); err != nil {
+			return err
 		}
 	}
-	return v.N, nil
+	return nil
 }
 
 // pack stands for registry.Packaging.Request.
-func (w *world) pack(_ context.Context, tx *store.Tx, p fairlead.Project, _ string, n int64, _ data.Ref) error {
+func (w *world) pack(_ context.Context, tx *store.Tx, p fairlead.Project, _ string, n int64,
+	inputs []data.Ref) error {
+	w.recorded = fmt.Sprint(inputs)
 	c, err := w.models.Condition(tx, p, model, n, registry.ConditionPackaged)
 	if err != nil || c.Status == registry.True {
 		return err

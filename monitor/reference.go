@@ -41,8 +41,29 @@ func (s *Service) versionPackaged(tx *store.Tx, p fairlead.Project, r *ledger.Re
 		e.Status != string(registry.True) {
 		return err
 	}
+	return s.askReference(tx, p, e.Model, e.Version, "")
+}
+
+// RepeatReference asks again for a reference that could not be built. One that is there,
+// or is being built, stays as it is.
+func (s *Service) RepeatReference(ctx context.Context, tx *store.Tx, p fairlead.Project,
+	model string, n int64) error {
+	cond, err := s.Registry.Condition(tx, p, model, n, registry.ConditionReference)
+	if err != nil || cond.Status != registry.False {
+		return err
+	}
+	unknown := registry.Condition{Type: cond.Type, Status: registry.Unknown,
+		Reason: "it is being built again"}
+	if err := s.Registry.SetCondition(ctx, tx, p, model, n, unknown); err != nil {
+		return err
+	}
+	return s.askReference(tx, p, model, n, fmt.Sprintf("/%d", cond.UpdatedMS))
+}
+
+func (s *Service) askReference(tx *store.Tx, p fairlead.Project, model string, n int64,
+	again string) error {
 	_, _, err := s.Jobs.Enqueue(tx, job.Task{Project: p, Kind: referenceJob,
-		Key: fmt.Sprintf("%s/%d", e.Model, e.Version), Payload: referencePayload{e.Model, e.Version}})
+		Key: fmt.Sprintf("%s/%d%s", model, n, again), Payload: referencePayload{model, n}})
 	return err
 }
 

@@ -44,15 +44,16 @@ func NewPackaging(s *Service, blobs *blob.Store, jobs *job.Service, d *data.Serv
 }
 
 type packagePayload struct {
-	Model   string   `json:"model"`
-	Version int64    `json:"version"`
-	Inputs  data.Ref `json:"inputs"` // recorded inputs on which both models must agree
+	Model   string     `json:"model"`
+	Version int64      `json:"version"`
+	Inputs  []data.Ref `json:"inputs"` // both models must agree on the first one that has rows
 }
 
-// Request asks for the version's package, compared on the given dataset version. A
-// version that is packaged already, or is being packaged, is left as it is; one whose
-// packaging failed is tried again.
-func (g *Packaging) Request(ctx context.Context, tx *store.Tx, p fairlead.Project, model string, n int64, inputs data.Ref) error {
+// Request asks for the version's package, compared on the first of the dataset versions
+// that has rows. A version that is packaged already, or is being packaged, is left as it
+// is; one whose packaging failed is tried again.
+func (g *Packaging) Request(ctx context.Context, tx *store.Tx, p fairlead.Project, model string,
+	n int64, inputs []data.Ref) error {
 	cond, err := g.registry.Condition(tx, p, model, n, ConditionPackaged)
 	if err != nil || cond.Status == True {
 		return err
@@ -84,9 +85,6 @@ func (g *Packaging) run(ctx context.Context, r *job.Run) error {
 	}
 	defer os.RemoveAll(work)
 	out := filepath.Join(work, "package")
-	if err := g.recordRead(ctx, r.Job, in); err != nil {
-		return err
-	}
 	if err := g.build(ctx, p, in, work, out, r.Progress); err != nil {
 		return err
 	}
@@ -113,15 +111,6 @@ func (g *Packaging) run(ctx context.Context, r *job.Run) error {
 	})
 }
 
-// recordRead notes that recorded inputs which are a holdout are about to be read.
-func (g *Packaging) recordRead(ctx context.Context, j *job.Job, in packagePayload) error {
-	if in.Inputs.Dataset != data.HoldoutDataset {
-		return nil
-	}
-	return g.data.RecordHoldoutRead(ctx, j.Project, in.Inputs, data.HoldoutRead{Model: in.Model,
-		Version: in.Version, Purpose: data.ReadByPackaging, Reader: j.ID})
-}
-
 func (g *Packaging) build(ctx context.Context, p fairlead.Project, in packagePayload, work, out string,
 	progress func(string)) error {
 	model := filepath.Join(work, "model")
@@ -136,9 +125,9 @@ func (g *Packaging) build(ctx context.Context, p fairlead.Project, in packagePay
 	if err != nil {
 		return err
 	}
-	inputs, err := g.data.Path(ctx, p, in.Inputs)
+	inputs, err := g.recorded(ctx, p, in.Inputs)
 	if err != nil {
-		return fmt.Errorf("recorded inputs: %w", err)
+		return err
 	}
 	recorded := filepath.Join(work, "inputs.parquet") // the name tells the format
 	if err := os.Symlink(inputs, recorded); err != nil {
@@ -150,6 +139,22 @@ func (g *Packaging) build(ctx context.Context, p fairlead.Project, in packagePay
 		ModelDir: model, OutDir: out, Inputs: recorded,
 	})
 	return err
+}
+
+// recorded returns the path of the first dataset version that has rows.
+func (g *Packaging) recorded(ctx context.Context, p fairlead.Project, refs []data.Ref) (string,
+	error) {
+	for _, ref := range refs {
+		v, err := g.data.Get(ctx, p, ref)
+		if err != nil {
+			return "", fmt.Errorf("recorded inputs: %w", err)
+		}
+		if v.Rows > 0 {
+			return g.data.Path(ctx, p, ref)
+		}
+	}
+	return "", fairlead.Errorf(fairlead.Precondition, "there are no rows to try the model on: "+
+		"name some under `data` in fairlead.yaml; those held back for the gate are not used")
 }
 
 // summary says in one sentence what the package is.
