@@ -73,7 +73,8 @@ func TestApp_StartsAnswersAndStops(t *testing.T) {
 			t.Errorf("%s: %d %s", path, status, body)
 		}
 		for _, family := range []string{"go_goroutines", "process_resident_memory_bytes", "fairlead_build_info",
-			"fairlead_ledger_lag", "fairlead_http_requests_total", "fairlead_http_request_seconds_bucket"} {
+			"fairlead_ledger_lag", "fairlead_ledger_failing_seconds", "fairlead_ledger_skipped_total",
+			"fairlead_http_requests_total", "fairlead_http_request_seconds_bucket"} {
 			if path == "/metrics" && !strings.Contains(body, "\n"+family) {
 				t.Errorf("/metrics lacks %s", family)
 			}

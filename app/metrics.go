@@ -17,31 +17,47 @@ func buildInfo(version string) prometheus.Collector {
 	}, func() float64 { return 1 })
 }
 
-// lag collects how far each subscriber of the ledger is behind.
-type lag struct {
+// progress collects how far each subscriber of the ledger is.
+type progress struct {
 	ledger *ledger.Ledger
 	log    *slog.Logger
 }
 
-var lagDesc = prometheus.NewDesc("fairlead_ledger_lag", "Events that a subscriber has not handled yet.",
-	[]string{"subscriber"}, nil)
+var (
+	lagDesc = prometheus.NewDesc("fairlead_ledger_lag", "Events that a subscriber has not handled yet.",
+		[]string{"subscriber"}, nil)
+	failingDesc = prometheus.NewDesc("fairlead_ledger_failing_seconds",
+		"For how long a subscriber has failed at the same event, 0 if it does not; wall time.",
+		[]string{"subscriber"}, nil)
+	skippedDesc = prometheus.NewDesc("fairlead_ledger_skipped_total",
+		"Events that a subscriber could not handle and has skipped.", []string{"subscriber"}, nil)
+)
 
-// Describe sends the one description.
-func (l lag) Describe(ch chan<- *prometheus.Desc) { ch <- lagDesc }
+// Describe sends the descriptions.
+func (p progress) Describe(ch chan<- *prometheus.Desc) {
+	ch <- lagDesc
+	ch <- failingDesc
+	ch <- skippedDesc
+}
 
-// lagMax bounds how long a scrape waits for the database, in wall time.
-const lagMax = 2 * time.Second
+// progressMax bounds how long a scrape waits for the database, in wall time.
+const progressMax = 2 * time.Second
 
-// Collect reads the lag of all subscribers.
-func (l lag) Collect(ch chan<- prometheus.Metric) {
-	ctx, cancel := context.WithTimeout(context.Background(), lagMax)
+// Collect reads the progress of all subscribers.
+func (p progress) Collect(ch chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), progressMax)
 	defer cancel()
-	behind, err := l.ledger.Lag(ctx)
+	all, err := p.ledger.Progress(ctx)
 	if err != nil {
-		l.log.Warn("the ledger's lag cannot be read", "err", err)
+		p.log.Warn("the progress of the ledger's subscribers cannot be read", "err", err)
 		return
 	}
-	for name, n := range behind {
-		ch <- prometheus.MustNewConstMetric(lagDesc, prometheus.GaugeValue, float64(n), name)
+	for _, s := range all {
+		send := func(d *prometheus.Desc, typ prometheus.ValueType, v float64) {
+			ch <- prometheus.MustNewConstMetric(d, typ, v, s.Subscriber)
+		}
+		send(lagDesc, prometheus.GaugeValue, float64(s.Lag))
+		send(failingDesc, prometheus.GaugeValue, s.Failing.Seconds())
+		send(skippedDesc, prometheus.CounterValue, float64(s.Skipped))
 	}
 }

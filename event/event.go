@@ -43,8 +43,7 @@ const (
 	CaseClosedType            = "case.closed"
 	LoopPausedType            = "loop.paused"
 	JobLostType               = "job.lost"
-	AccessChangedType         = "access.changed"
-	DataPurgedType            = "data.purged"
+	DeliverySkippedType       = "delivery.skipped"
 )
 
 // ProjectApplied: a revision of a project's fairlead.yaml became the current one.
@@ -294,12 +293,14 @@ type JobLost struct {
 	Fence int64  `json:"fence"`
 }
 
-// DataPurged: rows and bytes were removed for good.
-type DataPurged struct {
+// DeliverySkipped: a subscriber could not handle an event, and went on without it.
+type DeliverySkipped struct {
 	v1
-	What  string `json:"what"`
-	Rows  int64  `json:"rows"`
-	Bytes int64  `json:"bytes"`
+	Subscriber string `json:"subscriber"`
+	Seq        int64  `json:"seq"`   // the event's number
+	Event      string `json:"event"` // and its type
+	Code       string `json:"code"`  // of the handler's error
+	Reason     string `json:"reason"`
 }
 
 // Type implements Payload.
@@ -327,4 +328,4 @@ func (i Incident) Type() string            { return i.Name }
 func (c Case) Type() string                { return c.Name }
 func (LoopPaused) Type() string            { return LoopPausedType }
 func (JobLost) Type() string               { return JobLostType }
-func (DataPurged) Type() string            { return DataPurgedType }
+func (DeliverySkipped) Type() string       { return DeliverySkippedType }

@@ -36,28 +36,49 @@ type Signer struct {
 
 // OpenSigner reads the key in the directory, or makes it, readable by the owner.
 func OpenSigner(dir string) (*Signer, error) {
-	path := filepath.Join(dir, keyFile)
-	b, err := os.ReadFile(path)
+	b, err := os.ReadFile(filepath.Join(dir, keyFile))
 	if errors.Is(err, fs.ErrNotExist) {
-		secret, public, e := note.GenerateKey(rand.Reader, origin)
-		if e != nil {
-			return nil, e
-		}
-		b, err = []byte(secret+"\n"+public+"\n"), nil
-		if e := os.WriteFile(path, b, 0o600); e != nil {
-			return nil, fmt.Errorf("ledger key: %w", e)
-		}
+		b, err = makeKey(dir)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("ledger key: %w", err)
 	}
 	secret, public, _ := strings.Cut(strings.TrimSpace(string(b)), "\n")
 	s := &Signer{public: public}
-	if s.signer, err = note.NewSigner(secret); err != nil {
-		return nil, fairlead.Errorf(fairlead.Precondition, "%s in the data directory is damaged; restore it from a backup", keyFile).Because(err)
+	if s.signer, err = note.NewSigner(secret); err == nil {
+		s.verifier, err = note.NewVerifier(public)
 	}
-	s.verifier, err = note.NewVerifier(public)
-	return s, err
+	if err != nil {
+		return nil, fairlead.Errorf(fairlead.Precondition,
+			"%s in the data directory is damaged; restore it from a backup", keyFile).Because(err)
+	}
+	return s, nil
+}
+
+// makeKey makes a key and puts it into its file at once, synced: a checkpoint may not
+// outlive the key that signed it.
+func makeKey(dir string) ([]byte, error) {
+	secret, public, err := note.GenerateKey(rand.Reader, origin)
+	if err != nil {
+		return nil, err
+	}
+	b := []byte(secret + "\n" + public + "\n")
+	f, err := os.CreateTemp(dir, "."+keyFile) // mode 0600
+	if err != nil {
+		return nil, err
+	}
+	_, err = f.Write(b)
+	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
+		err = os.Rename(f.Name(), filepath.Join(dir, keyFile))
+	}
+	if err != nil {
+		return nil, errors.Join(err, os.Remove(f.Name()))
+	}
+	d, err := os.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	return b, errors.Join(d.Sync(), d.Close())
 }
 
 // PublicKey verifies the ledger's checkpoints (golang.org/x/mod/sumdb/note).
@@ -106,11 +127,7 @@ func (l *Ledger) keepCheckpoints(ctx context.Context) {
 }
 
 // verifyCheckpoints checks that every signed head is one that the tree has had.
-func (l *Ledger) verifyCheckpoints(tx *store.Tx, rep *Report) error {
-	notes, err := checkpoints(tx)
-	if err != nil {
-		return err
-	}
+func (l *Ledger) verifyCheckpoints(tx *store.Tx, notes []string, rep *Report) error {
 	for _, text := range notes {
 		n, err := note.Open([]byte(text), note.VerifierList(l.signer.verifier))
 		if err != nil {

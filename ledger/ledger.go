@@ -36,7 +36,7 @@ type Record struct {
 	Subject  string          `json:"subject"`
 	Actor    string          `json:"actor"`
 	Digest   []byte          `json:"-"`
-	Body     json.RawMessage `json:"body,omitempty"` // nil once erased
+	Body     json.RawMessage `json:"body,omitempty"`
 	salt     []byte
 }
 

@@ -3,11 +3,15 @@ package ledger_test
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/transparency-dev/merkle/proof"
@@ -82,6 +86,7 @@ func TestAppend_NumbersWithoutGapsAlsoWhenWritesFail(t *testing.T) {
 
 func TestVerify_FindsTampering(t *testing.T) {
 	for name, sql := range map[string]string{
+		"body removed":    "update event set body = null, salt = null where seq = 3",
 		"body changed":    "update event set body = '{\"to\":9}' where seq = 3",
 		"actor changed":   "update event set actor = 'user:eve' where seq = 3",
 		"event removed":   "delete from event where seq = 3",
@@ -105,22 +110,6 @@ func TestVerify_FindsTampering(t *testing.T) {
 				t.Errorf("verify after %s: %v", name, err)
 			}
 		})
-	}
-}
-
-func TestVerify_AcceptsAnErasedBody(t *testing.T) {
-	db, led := open(t, filepath.Join(t.TempDir(), "f.db"))
-	appendMany(t, db, led, 5)
-	err := db.Write(t.Context(), store.Control, func(tx *store.Tx) error {
-		_, err := tx.Exec("update event set body = null, salt = null where seq = 2")
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	rep, err := led.Verify(t.Context())
-	if err != nil || rep.Erased != 1 {
-		t.Errorf("report %+v, error %v", rep, err)
 	}
 }
 
@@ -202,9 +191,107 @@ func TestSubscribe_RetriesAfterAnError(t *testing.T) {
 	}
 }
 
+// refusing subscribes a handler that fails the second event with err for as long as it
+// is asked, and returns what it has handled and how often it was asked for the second.
+func refusing(led *ledger.Ledger, err error) (handled *[]int64, asked *int) {
+	handled, asked = new([]int64), new(int)
+	led.Subscribe(ledger.Subscription{Name: "refusing", Types: []string{event.AliasMovedType},
+		Handle: func(_ context.Context, _ *store.Tx, r *ledger.Record) error {
+			if r.Seq == 2 {
+				*asked++
+				return err
+			}
+			*handled = append(*handled, r.Seq)
+			return nil
+		}})
+	return handled, asked
+}
+
+func TestSubscribe_SkipsWhatItCanNeverHandleAndSaysSo(t *testing.T) {
+	for name, tt := range map[string]struct {
+		err   error
+		tries int
+		code  string
+	}{
+		"refused":  {fairlead.Errorf(fairlead.NotFound, "no such rollout"), 3, "not_found"},
+		"a defect": {errors.New("broken"), 30, "internal"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				db, led := open(t, filepath.Join(t.TempDir(), "f.db"))
+				handled, asked := refusing(led, tt.err)
+				appendMany(t, db, led, 3)
+				if err := led.Start(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				waitIdle(t, led)
+				led.Stop()
+				if !slices.Equal(*handled, []int64{1, 3}) || *asked != tt.tries {
+					t.Errorf("handled %v, asked %d times for the second", *handled, *asked)
+				}
+				found, err := led.List(t.Context(), ledger.Filter{Types: []string{event.DeliverySkippedType}})
+				if err != nil || len(found) != 1 {
+					t.Fatalf("%d events say so, error %v", len(found), err)
+				}
+				var skipped event.DeliverySkipped
+				if err := found[0].Decode(&skipped); err != nil {
+					t.Fatal(err)
+				}
+				want := event.DeliverySkipped{Subscriber: "refusing", Seq: 2, Event: event.AliasMovedType,
+					Code: tt.code, Reason: fairlead.MessageOf(tt.err)}
+				if skipped != want || found[0].ProjectK != project.K || found[0].Subject != "m" {
+					t.Errorf("%+v about %s", skipped, found[0].Subject)
+				}
+				if rep, err := led.Verify(t.Context()); err != nil || rep.Skipped != 1 {
+					t.Errorf("report %+v, error %v", rep, err)
+				}
+				all, err := led.Progress(t.Context())
+				if err != nil || len(all) != 1 || all[0].Skipped != 1 || all[0].Failing != 0 || all[0].Lag != 0 {
+					t.Errorf("progress %+v, error %v", all, err)
+				}
+			})
+		})
+	}
+}
+
+func TestSubscribe_TriesForEverWhatADiskCanMend(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		db, led := open(t, filepath.Join(t.TempDir(), "f.db"))
+		handled, _ := refusing(led, fairlead.Errorf(fairlead.Exhausted, "the disk is full"))
+		appendMany(t, db, led, 3)
+		if err := led.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Hour) // of the bubble
+		all, err := led.Progress(t.Context())
+		if err != nil || all[0].Skipped != 0 || all[0].Lag != 2 || all[0].Failing < 59*time.Minute {
+			t.Errorf("progress %+v, error %v; handled %v", all, err, *handled)
+		}
+	})
+}
+
+// A subscriber that takes all events and handles none comes to an end all the same.
+func TestSubscribe_SkipsDoNotBreedSkips(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		db, led := open(t, filepath.Join(t.TempDir(), "f.db"))
+		led.Subscribe(ledger.Subscription{Name: "never",
+			Handle: func(context.Context, *store.Tx, *ledger.Record) error {
+				return fairlead.Errorf(fairlead.Invalid, "never")
+			}})
+		appendMany(t, db, led, 3)
+		if err := led.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		waitIdle(t, led)
+		if rep, err := led.Verify(t.Context()); err != nil || rep.Events != 6 || rep.Skipped != 3 {
+			t.Errorf("report %+v, error %v", rep, err)
+		}
+	})
+}
+
 func waitIdle(t *testing.T, led *ledger.Ledger) {
 	t.Helper()
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(5 * time.Minute) // mostly of a synctest bubble
 	for time.Now().Before(deadline) {
 		if ok, err := led.Idle(t.Context()); err != nil {
 			t.Fatal(err)
@@ -213,7 +300,7 @@ func waitIdle(t *testing.T, led *ledger.Ledger) {
 		}
 		time.Sleep(time.Millisecond)
 	}
-	t.Fatal("subscribers did not catch up in 10 s")
+	t.Fatal("subscribers did not catch up")
 }
 
 // Somebody with the database file can cut the newest events off and recompute the
@@ -247,5 +334,69 @@ func TestVerify_SignedCheckpointShowsACutLedger(t *testing.T) {
 	}
 	if _, err := led.Verify(t.Context()); !fairlead.Is(err, fairlead.Conflict) {
 		t.Errorf("verify after the cut: %v", err)
+	}
+}
+
+// A ledger that goes on growing while it is verified is not accused of it.
+func TestVerify_WhileEventsAndCheckpointsAreWritten(t *testing.T) {
+	dir := t.TempDir()
+	db, led := open(t, filepath.Join(dir, "f.db"))
+	signer, err := ledger.OpenSigner(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	led.SignWith(signer)
+	var writes sync.WaitGroup
+	done := make(chan struct{})
+	writes.Go(func() {
+		for to := int64(0); ; to++ {
+			select {
+			case <-done:
+				return
+			default:
+			}
+			signing := ledger.New(db, fairlead.WallClock{}, slog.New(slog.DiscardHandler))
+			signing.SignWith(signer)
+			if err := errors.Join(appendAlias(db, led, to), signing.Start(t.Context())); err != nil {
+				t.Error(err)
+			}
+			signing.Stop() // signs the head
+		}
+	})
+	for range 100 {
+		if _, err := led.Verify(t.Context()); err != nil {
+			t.Error(err)
+			break
+		}
+	}
+	close(done)
+	writes.Wait()
+}
+
+func TestOpenSigner_KeepsItsKeyAndRefusesADamagedOne(t *testing.T) {
+	dir := t.TempDir()
+	one, err := ledger.OpenSigner(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	two, err := ledger.OpenSigner(dir)
+	if err != nil || two.PublicKey() != one.PublicKey() {
+		t.Errorf("another key %v, error %v", two, err)
+	}
+	name := filepath.Join(dir, "ledger.key")
+	if info, err := os.Stat(name); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("mode %v, error %v", info.Mode(), err)
+	}
+	b, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range []int{0, 10, len(b) / 2, len(b) - 10} {
+		if err := os.WriteFile(name, b[:n], 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := ledger.OpenSigner(dir); !fairlead.Is(err, fairlead.Precondition) {
+			t.Errorf("a key cut to %d bytes: %v", n, err)
+		}
 	}
 }

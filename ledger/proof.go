@@ -10,25 +10,34 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/fairlead-ml/fairlead"
+	"github.com/fairlead-ml/fairlead/event"
 	"github.com/fairlead-ml/fairlead/store"
 )
 
 // Report is the result of Verify.
 type Report struct {
-	Events int64  `json:"events"`
-	Erased int64  `json:"erased"` // bodies removed for good, provable all the same
-	Root   string `json:"root"`   // RFC 6962 tree head over all events, hex
+	Events  int64  `json:"events"`
+	Skipped int64  `json:"skipped"` // of them, those that say that a subscriber went on without one
+	Root    string `json:"root"`    // RFC 6962 tree head over all events, hex
 
 	Checkpoints int    `json:"checkpoints"`          // signed heads, all of which the tree has had
 	PublicKey   string `json:"public_key,omitempty"` // of their signatures
 }
 
 // Verify reads the whole ledger and checks that numbers have no gaps, that every
-// body still matches its digest, that every leaf matches its stored hash, and
-// that the tree's head follows from the leaves and from every signed checkpoint. The first contradiction is an
-// error with code Conflict.
+// body is there and matches its digest, that every leaf matches its stored hash, and
+// that the tree's head follows from the leaves and from every signed checkpoint. The
+// first contradiction is an error with code Conflict.
 func (l *Ledger) Verify(ctx context.Context) (*Report, error) {
 	rep := &Report{}
+	var notes []string
+	err := l.db.Read(ctx, func(tx *store.Tx) (err error) {
+		notes, err = checkpoints(tx) // first, so that none is of events that come meanwhile
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
 	var tree treeHead
 	for {
 		records, err := l.List(ctx, Filter{After: rep.Events, Limit: 1000})
@@ -46,7 +55,7 @@ func (l *Ledger) Verify(ctx context.Context) (*Report, error) {
 	if err := l.verifyHead(ctx, rep, &tree); err != nil || l.signer == nil {
 		return rep, err
 	}
-	return rep, l.db.Read(ctx, func(tx *store.Tx) error { return l.verifyCheckpoints(tx, rep) })
+	return rep, l.db.Read(ctx, func(tx *store.Tx) error { return l.verifyCheckpoints(tx, notes, rep) })
 }
 
 func verifyRecords(tx *store.Tx, rep *Report, tree *treeHead, records []*Record) error {
@@ -54,11 +63,14 @@ func verifyRecords(tx *store.Tx, rep *Report, tree *treeHead, records []*Record)
 		if r.Seq != rep.Events+1 {
 			return broken(rep.Events+1, "is missing")
 		}
-		switch {
-		case r.Body == nil:
-			rep.Erased++
-		case !bytes.Equal(bodyDigest(r.salt, r.Body), r.Digest):
+		if r.Body == nil {
+			return broken(r.Seq, "has lost its body")
+		}
+		if !bytes.Equal(bodyDigest(r.salt, r.Body), r.Digest) {
 			return broken(r.Seq, "has a body that does not match its digest")
+		}
+		if r.Type == event.DeliverySkippedType {
+			rep.Skipped++
 		}
 		if err := verifyHashes(tx, r, tree.add(tlog.RecordHash(leafData(r)))); err != nil {
 			return err

@@ -2,18 +2,25 @@ package ledger
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"sync/atomic"
 	"time"
 
 	"github.com/fairlead-ml/fairlead"
+	"github.com/fairlead-ml/fairlead/event"
 	"github.com/fairlead-ml/fairlead/store"
 )
 
 // Subscription says what a subscriber wants and what it does. Handle runs in a
 // control write together with the move of the subscriber's cursor: both happen or
 // neither, so the effect is exactly once. It does no I/O; it may be run again.
+//
+// An event that Handle fails is tried again, and the ones behind it wait. When trying
+// again cannot mend it the event is skipped, and a delivery.skipped event says so: one
+// event must not stop a subscriber for all projects.
 type Subscription struct {
 	Name   string   // stable: the cursor is stored under it
 	Types  []string // event types; empty for all
@@ -22,7 +29,10 @@ type Subscription struct {
 
 type subscriber struct {
 	Subscription
-	seen atomic.Int64 // events up to here are handled or none of ours
+	seen    atomic.Int64 // events up to here are handled or none of ours
+	failing atomic.Int64 // since when the next one fails, wall time in Unix ms; 0: it does not
+	skipped atomic.Int64 // events skipped since Start
+	tries   int          // how often the next one has failed
 }
 
 // Subscribe registers s. All subscriptions are made before Start.
@@ -85,19 +95,30 @@ func (l *Ledger) Idle(ctx context.Context) (bool, error) {
 	return true, nil
 }
 
-// Lag returns how many events each subscriber has still to handle.
-func (l *Ledger) Lag(ctx context.Context) (map[string]int64, error) {
+// Progress is how far a subscriber is.
+type Progress struct {
+	Subscriber string
+	Lag        int64         // events that it has still to handle
+	Failing    time.Duration // for how long it has failed at the same event, wall time
+	Skipped    int64         // events that it could not handle, since Start
+}
+
+// Progress returns how far each subscriber is.
+func (l *Ledger) Progress(ctx context.Context) ([]Progress, error) {
 	head, err := l.Head(ctx)
 	if err != nil {
 		return nil, err
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	lag := make(map[string]int64, len(l.subs))
-	for _, s := range l.subs {
-		lag[s.Name] = head - s.seen.Load()
+	all := make([]Progress, len(l.subs))
+	for i, s := range l.subs {
+		all[i] = Progress{Subscriber: s.Name, Lag: head - s.seen.Load(), Skipped: s.skipped.Load()}
+		if since := s.failing.Load(); since != 0 {
+			all[i].Failing = l.clock.Now().Sub(fairlead.FromMS(since))
+		}
 	}
-	return lag, nil
+	return all, nil
 }
 
 func (l *Ledger) deliver(ctx context.Context, s *subscriber) {
@@ -143,7 +164,7 @@ func (l *Ledger) deliverNext(ctx context.Context, s *subscriber) (int, error) {
 	}
 	for _, r := range records {
 		if len(s.Types) == 0 || slices.Contains(s.Types, r.Type) {
-			if err := l.handle(ctx, s, r); err != nil {
+			if err := l.try(ctx, s, r); err != nil {
 				return 0, fmt.Errorf("event %d %s: %w", r.Seq, r.Type, err)
 			}
 		}
@@ -152,8 +173,58 @@ func (l *Ledger) deliverNext(ctx context.Context, s *subscriber) (int, error) {
 	return len(records), nil
 }
 
-// handle runs the subscriber's effect and moves its cursor, in one transaction.
-func (l *Ledger) handle(ctx context.Context, s *subscriber, r *Record) error {
+// try handles one event, or skips it when it has failed for good.
+func (l *Ledger) try(ctx context.Context, s *subscriber, r *Record) error {
+	err := l.handle(ctx, s, r, func(ctx context.Context, tx *store.Tx) error { return s.Handle(ctx, tx, r) })
+	if err != nil {
+		s.failing.CompareAndSwap(0, l.clock.Now().UnixMilli())
+		if s.tries++; s.tries < maxTries(err) || ctx.Err() != nil {
+			return err
+		}
+		if e := l.skip(ctx, s, r, err); e != nil {
+			return errors.Join(err, e)
+		}
+	}
+	s.tries = 0
+	s.failing.Store(0)
+	return nil
+}
+
+// maxTries is after how many failures with err an event is given up. What a disk or a
+// restart mends is tried for ever; what the present state refuses is not, since nobody
+// may ever change that state; and an error that is a defect of ours gets the time that
+// a cause outside of the handler may need to pass, about two minutes.
+func maxTries(err error) int {
+	switch fairlead.CodeOf(err) {
+	case fairlead.Unavailable, fairlead.Exhausted:
+		return math.MaxInt
+	case fairlead.Internal:
+		return 30
+	}
+	return 3
+}
+
+// skip records that the subscriber goes on without the event.
+func (l *Ledger) skip(ctx context.Context, s *subscriber, r *Record, failure error) error {
+	err := l.handle(ctx, s, r, func(ctx context.Context, tx *store.Tx) error {
+		if r.Type == event.DeliverySkippedType {
+			return nil // or a subscriber that fails at everything would never come to an end
+		}
+		_, err := l.Append(ctx, tx, r.ProjectRef(), r.Subject, r.At(), event.DeliverySkipped{
+			Subscriber: s.Name, Seq: r.Seq, Event: r.Type,
+			Code: string(fairlead.CodeOf(failure)), Reason: fairlead.MessageOf(failure)})
+		return err
+	})
+	if err == nil {
+		s.skipped.Add(1)
+		l.log.Error("subscriber skipped an event", "subscriber", s.Name, "seq", r.Seq, "type", r.Type, "err", failure)
+	}
+	return err
+}
+
+// handle runs an effect and moves the subscriber's cursor, in one transaction.
+func (l *Ledger) handle(ctx context.Context, s *subscriber, r *Record,
+	effect func(ctx context.Context, tx *store.Tx) error) error {
 	ctx = fairlead.WithActor(ctx, fairlead.System(s.Name))
 	return l.db.Write(ctx, store.Control, func(tx *store.Tx) error {
 		at, err := readCursor(tx, s.Name)
@@ -163,7 +234,7 @@ func (l *Ledger) handle(ctx context.Context, s *subscriber, r *Record) error {
 		if at >= r.Seq {
 			return nil // done before a restart that lost only our memory of it
 		}
-		if err := s.Handle(ctx, tx, r); err != nil {
+		if err := effect(ctx, tx); err != nil {
 			return err
 		}
 		return moveCursor(tx, s.Name, r.Seq)

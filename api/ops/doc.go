@@ -9,7 +9,9 @@
 // What /metrics holds: go_* and process_* of the runtime; fairlead_build_info;
 // fairlead_http_requests_total{route,status}, fairlead_http_request_seconds{route}
 // and fairlead_http_requests_running (route is a pattern of the route table, or
-// none); fairlead_ledger_lag{subscriber}, events a subscriber has not handled; and
+// none); fairlead_ledger_lag{subscriber}, events a subscriber has not handled,
+// fairlead_ledger_failing_seconds{subscriber}, for how long it has failed at the same
+// one, fairlead_ledger_skipped_total{subscriber}, events it has given up; and
 // fairlead_serving_* of each endpoint, which package serving describes. No label
 // holds a path, an id or anything else that callers choose.
 //
