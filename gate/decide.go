@@ -89,7 +89,7 @@ func (d Decision) note() string {
 
 func (c check) decide(g spec.Gate, f Facts, facts tree, vars map[string]any) Check {
 	out := Check{Name: g.Name, Check: g.Check, When: g.When, Values: Facts{}}
-	if _, live := f["live.version"]; g.When == spec.WhenLive && !live {
+	if _, live := f["version.live"]; g.When == spec.WhenLive && !live {
 		out.State = Skipped
 		out.Message = "skipped: there is no live version to compare with"
 		return out
@@ -144,26 +144,22 @@ func note(values Facts, name string, v any) (nan []string) {
 // why says where a fact that is missing should have come from.
 func why(r read, f Facts) string {
 	root := r.path[0]
-	if problem, ok := f[root+".error"]; ok && !documentedExactly(r.name()) {
-		return fmt.Sprintf("evaluate failed for version %v: %v", f[root+".version"], problem)
+	if !openRoot(root) {
+		return "it was not known when the gate ran"
 	}
-	if _, live := f["live.version"]; root == liveRoot && !live {
+	if problem, ok := f["error."+root]; ok {
+		return fmt.Sprintf("evaluate failed for version %v: %v", f["version."+root], problem)
+	}
+	if _, live := f["version.live"]; root == liveRoot && !live {
 		return "there is no live version; write `when: live` to skip the check for a first release"
 	}
-	if _, holdout := f["holdout.dataset"]; !holdout && !documentedExactly(r.name()) {
+	if _, holdout := f["holdout.dataset"]; !holdout {
 		return "there is no holdout to evaluate on; add `holdout:` to the file"
-	}
-	if documentedExactly(r.name()) || root != candidateRoot && root != liveRoot {
-		return "it was not known when the gate ran"
 	}
 	if has := metrics(f, root); len(has) > 0 {
 		return "`evaluate` did not print it; it printed " + strings.Join(has, ", ")
 	}
 	return "`evaluate` printed no metric"
-}
-
-func documentedExactly(name string) bool {
-	return slices.ContainsFunc(table, func(d FactDoc) bool { return d.Name == name })
 }
 
 // metrics lists the first metrics that evaluate printed for a root.
@@ -172,7 +168,7 @@ func metrics(f Facts, root string) []string {
 	var out []string
 	for _, name := range slices.Sorted(maps.Keys(f)) {
 		metric, ok := strings.CutPrefix(name, root+".")
-		if !ok || documentedExactly(name) {
+		if !ok {
 			continue
 		}
 		if len(out) == most {

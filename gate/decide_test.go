@@ -17,12 +17,12 @@ import (
 func facts(t *testing.T) gate.Facts {
 	t.Helper()
 	f, err := gate.NewFacts(map[string]any{
-		"candidate.version": 7, "candidate.wape": 0.47, "candidate.mae": 31.5, "candidate.f1": 0.9,
+		"version.candidate": 7, "candidate.wape": 0.47, "candidate.mae": 31.5, "candidate.f1": 0.9,
 		"candidate.f1.macro": 0.8, "candidate.f1@5": 0.7, "candidate.broken": math.NaN(),
 		"candidate.fairness.carrier.AA.impact_ratio": 0.91,
 		"candidate.fairness.carrier.UA.impact_ratio": 0.79,
-		"candidate.package.engine":                   "onnx", "candidate.parity.max_relative": 3e-6,
-		"live.version": 6, "live.wape": 0.41,
+		"packaging.engine":                           "onnx", "packaging.max_relative": 3e-6,
+		"version.live": 6, "live.wape": 0.41,
 		"holdout.dataset": "holdout", "holdout.version": 3, "holdout.rows": 168, "holdout.reads": 0,
 		"project.name": "bikes", "project.risk": "limited",
 		"now": time.Date(2011, 5, 3, 4, 0, 0, 0, time.UTC),
@@ -58,24 +58,25 @@ func TestDecide_EvaluatesAnyCELOverTheFacts(t *testing.T) {
 		gate.Green: {
 			"candidate.wape <= 0.5",
 			"candidate.wape <= live.wape * 1.2",
-			"candidate.version == live.version + 1",
-			"candidate.version > 6.5",
+			"version.candidate == version.live + 1",
+			"version.candidate > 6.5",
 			"candidate['f1@5'] >= 0.7",
 			"candidate['f1.macro'] >= 0.8",
-			"candidate.parity.max_relative < 1e-5",
-			"candidate.package.engine in ['onnx']",
+			"packaging.max_relative < 1e-5",
+			"packaging.engine in ['onnx']",
 			"holdout.rows >= 100 && holdout.reads < 3",
 			"now > timestamp('2011-01-01T00:00:00Z')",
 			"now.getDayOfWeek() == 2",
 			"project.risk.startsWith('lim')",
 			"math.abs(candidate.wape - live.wape) < 0.1",
 			"math.greatest(candidate.wape, live.wape) == candidate.wape",
-			"sets.contains(['onnx', 'python'], [candidate.package.engine])",
+			"sets.contains(['onnx', 'python'], [packaging.engine])",
 			"[3, 1, 2].sort()[0] == 1",
 			"candidate.fairness.carrier.exists(c, candidate.fairness.carrier[c].impact_ratio < 0.8)",
 			"!has(candidate.auc) || candidate.auc > 0.7",
+			"!has(error.candidate)",
 			"has(candidate.mae) && candidate.mae < 40.0",
-			"candidate.mae > 1.0 ? true : candidate.package.engine",
+			"candidate.mae > 1.0 ? true : packaging.engine",
 		},
 		gate.Red: {
 			"candidate.wape <= live.wape",
@@ -86,7 +87,7 @@ func TestDecide_EvaluatesAnyCELOverTheFacts(t *testing.T) {
 			"!(candidate.broken > 1.0)",                   // NaN, though true
 			"candidate.mae * 2 < 100",                     // double * int
 			"candidate.wape",                              // not a boolean
-			"candidate.fairness.carrier[candidate.package.engine].impact_ratio > 0.1",
+			"candidate.fairness.carrier[packaging.engine].impact_ratio > 0.1",
 			ten + ".all(a, " + ten + ".all(b, " + ten + ".all(c, " + ten + ".all(d, " + ten +
 				".all(e, a + b + c + d + e >= 0)))))", // 100,000 steps
 		},
@@ -105,9 +106,9 @@ func TestDecide_EvaluatesAnyCELOverTheFacts(t *testing.T) {
 
 func TestDecide_SaysWhatIsMissingAndByHowMuchACheckFailed(t *testing.T) {
 	all := facts(t)
-	first := without(all, "live.")
+	first := without(without(all, "live."), "version.live")
 	failed := without(all, "live.wape")
-	failed["live.error"] = "evaluate ended with status 1"
+	failed["error.live"] = "evaluate ended with status 1"
 	for _, c := range []struct {
 		name  string
 		facts gate.Facts
@@ -122,14 +123,14 @@ func TestDecide_SaysWhatIsMissingAndByHowMuchACheckFailed(t *testing.T) {
 			[]string{"live.wape is missing", "`when: live`"}},
 		{"live failed", failed, "candidate.wape <= live.wape",
 			[]string{"evaluate failed for version 6: evaluate ended with status 1"}},
-		{"parity", without(all, "candidate.parity"), "candidate.parity.max_relative < 1e-5",
-			[]string{"candidate.parity.max_relative is missing", "not known"}},
+		{"parity", without(all, "packaging"), "packaging.max_relative < 1e-5",
+			[]string{"packaging.max_relative is missing", "not known"}},
 		{"gap", all, "candidate.mae < 40.0 && candidate.wape <= live.wape",
 			[]string{"candidate.wape <= live.wape: got 0.47, needed <= 0.41, difference 0.06"}},
-		{"text", all, "candidate.package.engine == 'python'",
-			[]string{`candidate.package.engine == "python" is false`}},
+		{"text", all, "packaging.engine == 'python'",
+			[]string{`packaging.engine == "python" is false`}},
 		{"types", all, "candidate.mae * 2 < 100.0", []string{"write 2.0 and not 2"}},
-		{"kind", all, "candidate.package.engine", []string{"neither true nor false but a string"}},
+		{"kind", all, "packaging.engine", []string{"neither true nor false but a string"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := decide(t, c.facts, spec.Gate{Name: "g", Check: c.check}).Checks[0]
@@ -147,7 +148,7 @@ func TestDecide_SkipsGatesForALiveVersionOnAFirstRelease(t *testing.T) {
 		{Name: "better", Check: "candidate.wape <= live.wape", When: spec.WhenLive},
 		{Name: "good", Check: "candidate.wape <= 0.6"},
 	}
-	first := without(facts(t), "live.")
+	first := without(without(facts(t), "live."), "version.live")
 	d := decide(t, first, gates...)
 	if d.Result != gate.Passed || d.Checks[0].State != gate.Skipped || d.Note != "" {
 		t.Errorf("first release: %+v", d)
@@ -190,7 +191,7 @@ func TestCompile_SaysWhereAndWhyACheckIsWrong(t *testing.T) {
 		want         string
 	}{
 		{"candidate.wape <=", 1, 18, "mismatched input"},
-		{"candidat.wape <= 0.5", 1, 1, "facts begin with candidate, live, holdout, project, now"},
+		{"candidat.wape <= 0.5", 1, 1, "facts begin with candidate, live, version, error, packaging, holdout, project, now"},
 		{"candidate.wape <= 0.5 &&\n  holdout.rowz > 3", 2, 10,
 			"holdout has dataset, version, rows, reads"},
 		{"now > 3", 1, 5, "no matching overload"},
@@ -230,7 +231,7 @@ func TestPolicy_ReadsBackFromItsText(t *testing.T) {
 	if err != nil || again.Digest() != p.Digest() {
 		t.Errorf("read back %q: %v", p.Text(), err)
 	}
-	if _, err := gate.ReadPolicy(`{"format":2}`); !fairlead.Is(err, fairlead.Unimplemented) {
+	if _, err := gate.ReadPolicy(`{"format":3}`); !fairlead.Is(err, fairlead.Unimplemented) {
 		t.Errorf("a later format: %v", err)
 	}
 	if _, err := gate.ReadPolicy(`nonsense`); !fairlead.Is(err, fairlead.Invalid) {

@@ -22,20 +22,21 @@ type FactDoc struct {
 	Doc  string
 }
 
-// table is the whole vocabulary of checks. The reference page is made from it.
+// table is the whole vocabulary of checks. The reference page is made from it. What
+// a project names, its metrics, is below roots of its own, where nothing else is.
 var table = []FactDoc{
 	{"candidate.<metric>", "double", "what `evaluate` prints for the candidate on the holdout; " +
 		"dots in a metric's name nest (candidate.fairness.carrier.impact_ratio), a name with other " +
 		"characters is read by index (candidate[\"f1@5\"])"},
-	{"candidate.version", "int", "the candidate's version number"},
-	{"candidate.error", "string", "why `evaluate` failed for the candidate; absent when it did not"},
-	{"candidate.package.engine", "string", "what runs the candidate's package: onnx or python"},
-	{"candidate.parity.max_relative", "double", "the largest relative difference between the " +
-		"package's outputs and the Python model's; absent when they are the same program"},
 	{"live.<metric>", "double", "the same for the live version, on the same holdout; " +
 		"absent before the first release"},
-	{"live.version", "int", "the live version's number; absent before the first release"},
-	{"live.error", "string", "why `evaluate` failed for the live version; absent when it did not"},
+	{"version.candidate", "int", "the candidate's version number"},
+	{"version.live", "int", "the live version's number; absent before the first release"},
+	{"error.candidate", "string", "why `evaluate` failed for the candidate; absent when it did not"},
+	{"error.live", "string", "why `evaluate` failed for the live version; absent when it did not"},
+	{"packaging.engine", "string", "what runs the candidate's package: onnx or python"},
+	{"packaging.max_relative", "double", "the largest relative difference between the " +
+		"package's outputs and the Python model's; absent when they are the same program"},
 	{"holdout.dataset", "string", "the dataset that both were evaluated on; " +
 		"absent when there is none"},
 	{"holdout.version", "int", "and its version"},
@@ -51,12 +52,13 @@ var table = []FactDoc{
 // Table returns the documentation of every fact that checks can read.
 func Table() []FactDoc { return slices.Clone(table) }
 
-// The names that facts begin with. The facts of candidate and live are open: a
-// project's metrics are among them.
+// The roots that are open: below them are the project's metrics, and only these.
 const (
 	candidateRoot = "candidate"
 	liveRoot      = "live"
 )
+
+func openRoot(root string) bool { return root == candidateRoot || root == liveRoot }
 
 // roots returns what facts begin with, in the order of the table.
 func roots() []string {
@@ -73,10 +75,8 @@ func roots() []string {
 // documented reports whether the table has the name, or leaves it to projects.
 func documented(name string) bool {
 	root, _, _ := strings.Cut(name, ".")
-	if root == candidateRoot || root == liveRoot {
-		return true
-	}
-	return slices.ContainsFunc(table, func(d FactDoc) bool { return d.Name == name })
+	return openRoot(root) ||
+		slices.ContainsFunc(table, func(d FactDoc) bool { return d.Name == name })
 }
 
 // Facts are typed values by name, such as "candidate.wape". A value is a

@@ -19,10 +19,10 @@ import (
 func (g *run) gather(ctx context.Context) error {
 	g.facts = Facts{
 		"now": g.at, "project.name": g.p.Name, "project.risk": string(g.spec.Risk),
-		"candidate.version": g.r.Version,
+		"version.candidate": g.r.Version,
 	}
 	if g.r.Baseline != 0 {
-		g.facts["live.version"] = g.r.Baseline
+		g.facts["version.live"] = g.r.Baseline
 	}
 	if err := g.describePackage(ctx); err != nil {
 		return err
@@ -74,9 +74,9 @@ func (g *run) describePackage(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	g.facts["candidate.package.engine"] = m.Engine
+	g.facts["packaging.engine"] = m.Engine
 	if m.Parity != nil && m.Parity.Rows > 0 {
-		g.facts["candidate.parity.max_relative"] = float64(m.Parity.MaxRelative)
+		g.facts["packaging.max_relative"] = float64(m.Parity.MaxRelative)
 	}
 	return nil
 }
@@ -106,22 +106,19 @@ func (g *run) earlier(reads []data.HoldoutRead) (n int64) {
 	return n
 }
 
-// take adds a version's metrics to the facts, or why there are none. Names of the
-// table win over metrics of the same name.
+// take adds a version's metrics to the facts, or why there are none.
 func (g *run) take(ctx context.Context, e *evaluation) error {
 	switch {
 	case ctx.Err() != nil:
 		return fmt.Errorf("evaluate version %d: %w", e.version, context.Cause(ctx))
 	case fairlead.Is(e.err, fairlead.Precondition):
 		g.Log.Warn("version cannot be evaluated", "model", g.r.Model, "version", e.version, "err", e.err)
-		g.facts[e.root+".error"] = fairlead.MessageOf(e.err)
+		g.facts["error."+e.root] = fairlead.MessageOf(e.err)
 	case e.err != nil:
 		return fmt.Errorf("evaluate version %d: %w", e.version, e.err)
 	}
 	for name, value := range e.metrics {
-		if name = e.root + "." + name; !documentedExactly(name) {
-			g.facts[name] = value
-		}
+		g.facts[e.root+"."+name] = value
 	}
 	return nil
 }

@@ -26,7 +26,7 @@ func (s *Service) CandidateMetrics(tx *store.Tx, p fairlead.Project, decision st
 	}
 	for name := range e.Facts {
 		metric, ok := strings.CutPrefix(name, candidateRoot+".")
-		if v, number := e.Facts.Float(name); ok && number && !documentedExactly(name) {
+		if v, number := e.Facts.Float(name); ok && number {
 			out[metric] = v
 		}
 	}

@@ -37,8 +37,11 @@ type check struct {
 	terms   []term
 }
 
-// policyText is the stored form of a policy. Format grows when the language of
-// checks changes its meaning.
+// policyFormat grows when the language of checks changes its meaning. Format 1 had
+// the facts about versions among their metrics.
+const policyFormat = 2
+
+// policyText is the stored form of a policy.
 type policyText struct {
 	Format int         `json:"format"`
 	Gates  []spec.Gate `json:"gates"`
@@ -74,7 +77,7 @@ func Compile(gates []spec.Gate) (*Policy, error) {
 	if len(problems) > 0 {
 		return nil, compileFailure(problems)
 	}
-	text, err := json.Marshal(policyText{1, gates})
+	text, err := json.Marshal(policyText{policyFormat, gates})
 	p.text = string(text)
 	return p, err
 }
@@ -93,9 +96,10 @@ func ReadPolicy(text string) (*Policy, error) {
 	if err := json.Unmarshal([]byte(text), &in); err != nil {
 		return nil, fairlead.Errorf(fairlead.Invalid, "read policy: %w", err)
 	}
-	if in.Format != 1 {
+	if in.Format != policyFormat {
 		return nil, fairlead.Errorf(fairlead.Unimplemented,
-			"the policy has format %d, this program knows 1; use a newer fairlead", in.Format)
+			"the policy has format %d, this program reads %d; use the fairlead that wrote it",
+			in.Format, policyFormat)
 	}
 	return Compile(in.Gates)
 }
@@ -110,7 +114,7 @@ func (p *Policy) Digest() string { return digest([]byte(p.text)) }
 func (p *Policy) measures(root string) bool {
 	for _, c := range p.checks {
 		for _, r := range c.reads {
-			if r.path[0] == root && !documentedExactly(r.name()) {
+			if r.path[0] == root {
 				return true
 			}
 		}

@@ -70,11 +70,16 @@ func (t tree) find(path []string) (any, bool) {
 	return at, true
 }
 
-// variables returns what CEL evaluates on.
+// variables returns what CEL evaluates on. A root without facts is an empty group,
+// so that a check can ask for one by has(…).
 func (t tree) variables() map[string]any {
-	out := make(map[string]any, len(t))
-	for name, v := range t {
-		out[name] = celValue(v)
+	out := map[string]any{}
+	for _, root := range roots() {
+		if v, ok := t[root]; ok {
+			out[root] = celValue(v)
+		} else if root != "now" {
+			out[root] = celValue(tree{})
+		}
 	}
 	return out
 }

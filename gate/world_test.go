@@ -71,7 +71,7 @@ func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{t: t, wape: map[int64]float64{}, broken: map[int64]error{}}
 	w.metrics = func(n int64) map[string]float64 {
-		return map[string]float64{"wape": w.wape[n], "version": -1}
+		return map[string]float64{"wape": w.wape[n]}
 	}
 	w.dir = t.TempDir()
 	dir, log := w.dir, slog.New(slog.DiscardHandler)
