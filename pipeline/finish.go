@@ -134,6 +134,7 @@ func (d *driver) modelFiles(ctx context.Context) ([]blob.Entry, error) {
 // version again.
 func (d *driver) register(ctx context.Context, tx *store.Tx, files []blob.Entry) error {
 	_, row := d.modelStep()
+	d.run.modelStep = row.ID
 	before, err := d.registeredBefore(tx, row)
 	if err != nil {
 		return err
@@ -181,8 +182,8 @@ func (d *driver) hold(tx *store.Tx) error {
 	return d.Registry.Hold(tx, d.p, d.run.Model, d.run.Version, registry.CaseHolder(d.run.Case))
 }
 
-// registeredBefore returns the newest version that an earlier run made of the same
-// step with the same key; 0 when there is none, or it is retired or deleted.
+// registeredBefore returns the newest version that an earlier run made of what a
+// step with the same key left; 0 when there is none, or it is retired or deleted.
 func (d *driver) registeredBefore(tx *store.Tx, row *Step) (int64, error) {
 	if row.State != Cached {
 		return 0, nil

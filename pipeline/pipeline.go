@@ -123,7 +123,8 @@ type Run struct {
 	Progress   string              `json:"progress,omitempty"` // what it is doing; only Get fills it
 	Tries      []Try               `json:"tries,omitempty"`    // in order; only Get fills it
 
-	k int64
+	k         int64
+	modelStep string // the step whose output the version is
 }
 
 // Try is one combination of params, and its run in tracking. N is Shared or Refit

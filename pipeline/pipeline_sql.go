@@ -31,7 +31,8 @@ func fromText(s string, v any) error {
 }
 
 const runColumns = `k, id, model, spec_rev, commit_sha, case_id, cause, inputs, holdout, fixed,
-	job_id, state, reason, experiment, winner, version, created_ms, started_ms, finished_ms`
+	job_id, state, reason, experiment, winner, version, model_step, created_ms, started_ms,
+	finished_ms`
 
 func scanRun(row scanner) (*Run, error) {
 	var r Run
@@ -39,7 +40,7 @@ func scanRun(row scanner) (*Run, error) {
 	var created, started, finished int64
 	err := row.Scan(&r.k, &r.ID, &r.Model, &r.SpecRev, &r.Commit, &r.Case, &r.Cause, &inputs,
 		&holdout, &fixed, &r.Job, &r.State, &r.Reason, &r.Experiment, &r.Winner, &r.Version,
-		&created, &started, &finished)
+		&r.modelStep, &created, &started, &finished)
 	if err != nil {
 		return nil, err
 	}
@@ -60,8 +61,8 @@ func insertRun(tx *store.Tx, p fairlead.Project, r *Run) error {
 
 func updateRun(tx *store.Tx, r *Run) error {
 	_, err := tx.Exec(`update pipeline_run set state = ?, reason = ?, experiment = ?, winner = ?,
-		version = ?, started_ms = ?, finished_ms = ? where k = ?`, r.State, r.Reason, r.Experiment,
-		r.Winner, r.Version, fairlead.MS(r.Started), fairlead.MS(r.Finished), r.k)
+		version = ?, model_step = ?, started_ms = ?, finished_ms = ? where k = ?`, r.State, r.Reason,
+		r.Experiment, r.Winner, r.Version, r.modelStep, fairlead.MS(r.Started), fairlead.MS(r.Finished), r.k)
 	return err
 }
 
@@ -193,15 +194,13 @@ func stepBefore(tx *store.Tx, p fairlead.Project, r *Run, step *Step) (*Step, er
 		step.Name, p.K, r.Model, r.k, step.Try))
 }
 
-// versionOfKey returns the newest version that an earlier run of the model registered
-// from a step like this one: the same key in the same part, the winner's try, the
-// shared steps or the refit. 0 when there is none.
+// versionOfKey returns the newest version that an earlier run of the model made of
+// the output of a step with this one's key; 0 when there is none.
 func versionOfKey(tx *store.Tx, p fairlead.Project, r *Run, step *Step) (n int64, err error) {
 	err = tx.QueryRow(`select coalesce(max(r.version), 0) from pipeline_run r
-		join pipeline_step s on s.run_k = r.k
+		join pipeline_step s on s.run_k = r.k and s.id = r.model_step
 		where r.project_k = ? and r.model = ? and r.k < ? and r.version > 0 and s.name = ?
-		and s.cache_key = ? and case when ? > 0 then s.n = r.winner else s.n = ? end`,
-		p.K, r.Model, r.k, step.Name, step.Key, step.Try, step.Try).Scan(&n)
+		and s.cache_key = ?`, p.K, r.Model, r.k, step.Name, step.Key).Scan(&n)
 	return n, err
 }
 

@@ -88,6 +88,28 @@ func TestSearch_RefitsTheWinner(t *testing.T) {
 	}
 }
 
+// The winner's step is then the same as in a run whose version the refit made.
+func TestRefit_WithoutItTheWinnersOwnModelIsRegistered(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	f, _ := searchFiles(t)
+	f = f.with("fairlead.yaml", strings.ReplaceAll(search, ", cache: false", ""))
+	without := f.with("fairlead.yaml", strings.Replace(f["fairlead.yaml"],
+		"  refit: {step: train, in: [train, validation]}\n", "", 1))
+	for i, c := range []struct {
+		files   files
+		version int64
+		rows    string
+	}{{f, 1, "t\nv\n"}, {without, 2, "t\n"}, {f, 1, "t\nv\n"}, {without, 2, "t\n"}} {
+		r := w.good(t, w.chain(t, c.files))
+		dir := filepath.Join(t.TempDir(), "model")
+		check(t, w.registry.ModelDir(t.Context(), w.p, "p", r.Version, dir))
+		if got := read(t, filepath.Join(dir, "rows")); got != c.rows || r.Version != c.version {
+			t.Errorf("run %d: version %d, made from %q", i, r.Version, got)
+		}
+	}
+}
+
 func TestSearch_KeepsTheBestWhenTheBudgetEnds(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
