@@ -242,6 +242,20 @@ func TestKill_LetsTheStepCleanUpFirst(t *testing.T) {
 	}
 }
 
+// A machine that shuts down sends TERM to the command as well, which may be faster.
+func TestTerm_OfShimAndCommandAtOnceIsNoFailureOfTheCommand(t *testing.T) {
+	s := sh(t, "exec sleep 1000")
+	h := start(t, s)
+	shimPID, childPID := pids(t, s.Dir)
+	syscall.Kill(shimPID, syscall.SIGSTOP)
+	syscall.Kill(childPID, syscall.SIGTERM)
+	syscall.Kill(shimPID, syscall.SIGTERM)
+	syscall.Kill(shimPID, syscall.SIGCONT)
+	if exit := wait(t, h); exit.State != shim.Killed {
+		t.Errorf("exit = %+v", exit)
+	}
+}
+
 func TestKill_RightAfterStartIsNotLost(t *testing.T) {
 	for range 10 {
 		h := start(t, sh(t, "sleep 1000"))

@@ -105,6 +105,9 @@ func (a *attempt) runCommand() error {
 	asked := a.supervise(pid)
 	status, left := reap(pid)
 	a.finishDrain(out, drained)
+	if asked == "" && a.terminatedToo(status) {
+		asked = Killed
+	}
 	a.judge(asked, status)
 	if left {
 		a.exit.Error = "processes of the step did not end, even when killed"
@@ -234,6 +237,29 @@ func (a *attempt) supervise(pid int) (asked State) {
 			}
 		case <-kill:
 			syscall.Kill(-pid, syscall.SIGKILL)
+		}
+	}
+}
+
+// termWithin bounds the time between a TERM to the command and the same to the shim.
+const termWithin = 500 * time.Millisecond
+
+// terminatedToo reports whether a command that ended by TERM (or as a shell tells
+// that) was only faster than the shim in what was meant for both.
+func (a *attempt) terminatedToo(status syscall.WaitStatus) bool {
+	byTerm := status.Signaled() && status.Signal() == syscall.SIGTERM
+	if !byTerm && status.ExitStatus() != 128+int(syscall.SIGTERM) {
+		return false
+	}
+	late := time.After(termWithin)
+	for {
+		select {
+		case sig := <-a.stop:
+			if sig == syscall.SIGTERM {
+				return true
+			}
+		case <-late:
+			return false
 		}
 	}
 }
