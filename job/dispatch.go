@@ -45,7 +45,8 @@ func (s *Service) takeOver(ctx context.Context) func(tx *store.Tx) error {
 			return err
 		}
 		for _, j := range jobs {
-			if err := s.lose(ctx, tx, j, "the server stopped while the job ran"); err != nil {
+			err := s.lose(ctx, tx, j, "the server stopped while the job ran", s.clock.Now())
+			if err != nil {
 				return err
 			}
 		}
@@ -160,7 +161,8 @@ func (s *Service) stopRun(j *Job, cause error) {
 // sweep loses the jobs whose owner has been silent for a lease. Those that run
 // here are ours for as long as they run.
 func (s *Service) sweep(ctx context.Context, tx *store.Tx) error {
-	jobs, err := expired(tx, s.clock.Now())
+	now := s.clock.Now()
+	jobs, err := expired(tx, now)
 	if err != nil {
 		return err
 	}
@@ -168,7 +170,8 @@ func (s *Service) sweep(ctx context.Context, tx *store.Tx) error {
 		if s.runsHere(j) {
 			continue
 		}
-		if err := s.lose(ctx, tx, j, "the server that ran it was silent for too long"); err != nil {
+		err := s.lose(ctx, tx, j, "the server that ran it was silent for too long", now)
+		if err != nil {
 			return err
 		}
 	}

@@ -91,8 +91,10 @@ type lostError struct{ error }
 func (e lostError) Unwrap() error { return e.error }
 
 // Lost marks an error of a handler as the fault of the infrastructure: the job
-// runs again at once, with a higher fence, and no attempt is counted. It adopts
-// its steps, ended ones with their exits; Run.Forget makes it start one again.
+// runs again with a higher fence, and no attempt is counted. It adopts its steps,
+// ended ones with their exits; Run.Forget makes it start one again. Each loss
+// lets it wait longer, and after Options.MaxLosses it fails; an error that is
+// Exhausted, as that of a full disk, is no loss: the job waits until there is room.
 func Lost(err error) error { return lostError{err} }
 
 type finalError struct{ error }

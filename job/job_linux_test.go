@@ -226,6 +226,7 @@ func TestRun_FailuresAreRetriedAndCounted(t *testing.T) {
 	permanent := func() error { return job.Permanent(bad) }
 	internal := func() error { return errors.New("secret") }
 	lost := func() error { return job.Lost(bad) }
+	full := func() error { return job.Lost(fairlead.Errorf(fairlead.Exhausted, "full")) }
 	for name, tc := range map[string]struct {
 		failures int // before it succeeds
 		err      func() error
@@ -242,13 +243,14 @@ func TestRun_FailuresAreRetriedAndCounted(t *testing.T) {
 		"internal": {9, internal, job.Failed, 3, 0,
 			"internal error; the server's log has the cause", 3 * time.Second},
 		"panic": {1, func() error { panic("oops") }, job.Done, 2, 0, "", time.Second},
-		"lost":  {5, lost, job.Done, 1, 5, "", 0},
-		"lost every time": {99, lost, job.Failed, 1, 8,
-			"the job was lost 8 times; the last time: bad input", 0},
+		"lost":  {5, lost, job.Done, 1, 5, "", 3 * time.Second},
+		"lost every time": {99, lost, job.Failed, 1, 7,
+			"the job was lost 7 times; the last time: bad input", 12 * time.Second},
+		"full disk": {9, full, job.Done, 1, 0, "", 18 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				w := open(t, t.TempDir(), fairlead.WallClock{}, job.Options{MaxLosses: 7, Exclusive: true})
+				w := open(t, t.TempDir(), fairlead.WallClock{}, job.Options{MaxLosses: 6, Exclusive: true})
 				calls := 0
 				w.Handle("a", func(context.Context, *job.Run) error {
 					if calls++; calls <= tc.failures {

@@ -130,15 +130,33 @@ func (s *Service) finish(ctx context.Context, tx *store.Tx, j *Job, state State)
 	return nil
 }
 
+// lostBackoff is the wait after the first loss that a handler reports; each one
+// doubles it.
+const lostBackoff = 100 * time.Millisecond
+
+// roomAgain is the wait between tries to go on with what a full disk has stopped.
+const roomAgain = 2 * time.Second
+
+// loseRun is lose for a run whose handler says that it was lost.
+func (s *Service) loseRun(ctx context.Context, tx *store.Tx, j *Job, err error) error {
+	why, now := fairlead.MessageOf(err), s.clock.Now()
+	if fairlead.Is(err, fairlead.Exhausted) {
+		j.Error = why
+		return s.requeue(tx, j, now.Add(roomAgain))
+	}
+	wait := Limits{Backoff: lostBackoff}.backoff(j.Losses + 1)
+	return s.lose(ctx, tx, j, why, now.Add(wait))
+}
+
 // lose counts the loss of a run, says so in the ledger, and queues the job again.
-func (s *Service) lose(ctx context.Context, tx *store.Tx, j *Job, why string) error {
+func (s *Service) lose(ctx context.Context, tx *store.Tx, j *Job, why string, at time.Time) error {
 	lost := event.JobLost{Job: j.ID, Kind: j.Kind, Fence: j.Fence}
 	if _, err := s.led.Append(ctx, tx, j.Project, j.ID, time.Time{}, lost); err != nil {
 		return err
 	}
 	j.Losses++
 	j.Error = why
-	return s.requeue(tx, j, s.clock.Now())
+	return s.requeue(tx, j, at)
 }
 
 // requeue lets the job run again without counting the present run as an attempt.
@@ -208,7 +226,7 @@ func (s *Service) conclude(ctx context.Context, tx *store.Tx, r *Run, err, cause
 	case cause == ErrStopping:
 		return s.requeue(tx, j, s.clock.Now())
 	case isLost(err):
-		return s.lose(ctx, tx, j, fairlead.MessageOf(err))
+		return s.loseRun(ctx, tx, j, err)
 	default:
 		return s.fail(ctx, tx, j, err)
 	}

@@ -163,6 +163,7 @@ func (d *driver) commit(ctx context.Context, t *task, outputs []blob.Entry) erro
 func (d *driver) prepare(ctx context.Context, t *task, a job.Attempt) (shim.Spec, error) {
 	dirs := d.scratch(a)
 	if err := d.furnish(ctx, t, dirs); err != nil {
+		d.remove(dirs.root) // the next attempt has its own, and the disk may be full
 		return shim.Spec{}, err
 	}
 	var token string
@@ -195,7 +196,7 @@ func (d *driver) prepare(ctx context.Context, t *task, a job.Attempt) (shim.Spec
 	}, nil
 }
 
-// scratch is where one attempt works. It is removed when the attempt is settled.
+// scratch is where one attempt works. It is removed when the attempt is over.
 type scratch struct{ root, cwd, in, out, tmp string }
 
 func (d *driver) scratch(a job.Attempt) scratch {
@@ -208,7 +209,7 @@ func newScratch(root string) scratch {
 }
 
 func (s scratch) make() error {
-	if err := os.RemoveAll(s.root); err != nil {
+	if err := removeAll(s.root); err != nil {
 		return err
 	}
 	for _, dir := range []string{s.cwd, s.in, s.out, s.tmp} {
@@ -283,6 +284,9 @@ func (d *driver) place(ctx context.Context, in input, to string) error {
 // tried again.
 func (d *driver) settle(ctx context.Context, t *task, a job.Attempt, exit shim.Exit) error {
 	dirs := d.scratch(a)
+	if exit.State == shim.Killed {
+		return d.killed(ctx, a)
+	}
 	row := t.row
 	row.Exit, row.Finished = &exit, d.Clock.Now()
 	points, err := readPoints(a.Dir)
@@ -307,7 +311,19 @@ func (d *driver) settle(ctx context.Context, t *task, a job.Attempt, exit shim.E
 	if err := d.commit(ctx, t, entries); err != nil {
 		return err
 	}
-	return os.RemoveAll(dirs.root)
+	d.remove(dirs.root)
+	return nil
+}
+
+// killed lets a later driver run a step again that somebody else has ended, such as
+// a machine that shuts down: when the run itself ends a step, it takes no exit.
+func (d *driver) killed(ctx context.Context, a job.Attempt) error {
+	if err := d.job.Forget(ctx, a.Step); err != nil {
+		return err
+	}
+	d.remove(d.scratch(a).root)
+	return fairlead.Errorf(fairlead.Unavailable,
+		"somebody ended the step %s, as a machine that shuts down does; it is run again", a.Step)
 }
 
 // failed counts an attempt that failed by itself.
@@ -327,7 +343,8 @@ func (d *driver) failed(ctx context.Context, t *task, a job.Attempt, why string)
 	if err != nil {
 		return err
 	}
-	return os.RemoveAll(d.scratch(a).root)
+	d.remove(d.scratch(a).root)
+	return nil
 }
 
 // Limits of the part of a log that a failure shows.

@@ -5,9 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"os"
 	"slices"
 	"sync"
+	"syscall"
 
 	"github.com/fairlead-ml/fairlead"
 	"github.com/fairlead-ml/fairlead/blob"
@@ -80,7 +80,22 @@ type result struct {
 // errNotNeeded ends the steps of tries that can no longer matter.
 var errNotNeeded = errors.New("the search has ended before this try")
 
-// drive is the handler of a run's job.
+// handle is the handler of a run's job. What is neither the file's nor a step's
+// fault does not end the run: another driver goes on when that is over.
+func (s *Service) handle(ctx context.Context, r *job.Run) error {
+	err := s.drive(ctx, r)
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		err = fairlead.Errorf(fairlead.Exhausted,
+			"the disk of the data directory is full; the run goes on when there is room").Because(err)
+	}
+	switch fairlead.CodeOf(err) {
+	case fairlead.Internal, fairlead.Unavailable, fairlead.Exhausted:
+		return job.Lost(err)
+	}
+	return err
+}
+
+// drive brings a run to its end, or as far as it goes.
 func (s *Service) drive(ctx context.Context, r *job.Run) error {
 	var pl payload
 	if err := r.Job.Decode(&pl); err != nil {
@@ -98,20 +113,14 @@ func (s *Service) drive(ctx context.Context, r *job.Run) error {
 	if err != nil {
 		stop(job.ErrStopping) // the job decides what becomes of the steps
 		d.drain()
-		return errors.Join(err, d.tidy(context.Cause(ctx)))
+		if errors.Is(context.Cause(ctx), job.ErrCancelled) {
+			d.remove(d.workDir()) // after any other error the next driver goes on with them
+		}
+		return err
 	}
 	d.dismiss(math.MinInt)
 	d.drain()
 	return d.finish(context.WithoutCancel(ctx))
-}
-
-// tidy removes the working files of a cancelled run. After any other error steps
-// may live and go on under the next driver; Sweep removes what then is left.
-func (d *driver) tidy(cause error) error {
-	if !errors.Is(cause, job.ErrCancelled) {
-		return nil
-	}
-	return os.RemoveAll(d.workDir())
 }
 
 // load reads where the run stands.
@@ -188,7 +197,12 @@ func (s *Service) environment(ctx context.Context, p fairlead.Project, sp *spec.
 		return nil, nil
 	}
 	text, err := s.Source.File(ctx, p, commit, python.Requirements)
-	if err != nil {
+	switch fairlead.CodeOf(err) {
+	case "":
+	case fairlead.NotFound, fairlead.Exhausted: // it is missing or too long
+		return nil, fairlead.Errorf(fairlead.Invalid, "pipeline.python.requirements: %s",
+			fairlead.MessageOf(err)).Because(err)
+	default:
 		return nil, fmt.Errorf("pipeline.python.requirements: %w", err)
 	}
 	return s.Envs.Ensure(ctx, pyenv.Requirements{Text: string(text), Python: python.Version},

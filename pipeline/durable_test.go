@@ -342,25 +342,61 @@ func TestEvaluate_GoesOnAfterTheServerStopped(t *testing.T) {
 	}
 }
 
+// A shutting down machine sends TERM to all processes: that is no failure of the step.
 func TestRun_RunsAStepAgainWhoseShimWasKilled(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	dir := t.TempDir()
-	id := w.begin(t, w.chain(t, chainFiles.with("train.sh",
-		pid(dir)+waiting(dir)+chainFiles["train.sh"])))
-	waitFor(t, filepath.Join(dir, "started"))
+	for _, sig := range []syscall.Signal{syscall.SIGKILL, syscall.SIGTERM} {
+		t.Run(sig.String(), func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			dir := t.TempDir()
+			id := w.begin(t, w.chain(t, chainFiles.with("train.sh",
+				pid(dir)+waiting(dir)+chainFiles["train.sh"])))
+			waitFor(t, filepath.Join(dir, "started"))
+			check(t, syscall.Kill(w.shim(t, id, "try1.train.1"), sig))
+			check(t, os.WriteFile(filepath.Join(dir, "go"), nil, 0o600))
+			r := w.await(t, id)
+			if r.State != pipeline.Succeeded || r.Version != 1 || w.steps(t, id)[1].Fails != 0 {
+				t.Errorf("%s: %s", r.State, r.Reason)
+			}
+		})
+	}
+}
+
+// shim returns the process that watches the newest attempt of a step.
+func (w *world) shim(t *testing.T, id, step string) int {
+	t.Helper()
 	r, err := w.Get(t.Context(), w.p, id)
 	check(t, err)
-	a, err := w.jobs.LastAttempt(t.Context(), w.p.K, r.Job, "try1.train.1")
+	a, err := w.jobs.LastAttempt(t.Context(), w.p.K, r.Job, step)
 	check(t, err)
 	waitFor(t, filepath.Join(a.Dir, "shim.json"))
 	var who struct{ Shim struct{ PID int } }
 	check(t, json.Unmarshal([]byte(read(t, filepath.Join(a.Dir, "shim.json"))), &who))
-	check(t, os.WriteFile(filepath.Join(dir, "go"), nil, 0o600))
-	check(t, syscall.Kill(who.Shim.PID, syscall.SIGKILL))
-	r = w.await(t, id)
-	if r.State != pipeline.Succeeded || r.Version != 1 || w.steps(t, id)[1].Fails != 0 {
+	return who.Shim.PID
+}
+
+// A step may leave what cannot be removed; what it made counts nevertheless.
+func TestRun_OutlivesWhatCannotBeRemoved(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	where := filepath.Join(t.TempDir(), "where")
+	id := w.begin(t, w.chain(t, chainFiles.with("train.sh", chainFiles["train.sh"]+`
+		mkdir -p $TMPDIR/closed/mount && chmod 0555 $TMPDIR/closed
+		if [ $(id -u) = 0 ] && mount -t tmpfs -o size=4k tmpfs $TMPDIR/closed/mount
+		then echo $TMPDIR/closed/mount > `+where+`; fi`)))
+	t.Cleanup(func() {
+		if b, err := os.ReadFile(where); err == nil {
+			syscall.Unmount(strings.TrimSpace(string(b)), syscall.MNT_DETACH)
+		}
+	})
+	if r := w.await(t, id); r.State != pipeline.Succeeded {
 		t.Errorf("%s: %s", r.State, r.Reason)
+	}
+	check(t, w.Sweep(t.Context()))
+	_, err := os.Stat(filepath.Join(w.dir, "pipeline", id))
+	if _, mounted := os.Stat(where); mounted != nil && !os.IsNotExist(err) {
+		t.Errorf("working files are left: %v", err)
 	}
 }
 

@@ -3,7 +3,6 @@ package pipeline
 import (
 	"context"
 	"fmt"
-	"os"
 	"strings"
 
 	"github.com/fairlead-ml/fairlead"
@@ -17,9 +16,7 @@ import (
 // finish stores the outcome of the run: the winner's model is registered with
 // what led to it, in the transaction that ends the run and its job.
 func (d *driver) finish(ctx context.Context) error {
-	if err := os.RemoveAll(d.workDir()); err != nil { // all that counts is stored elsewhere
-		return err
-	}
+	d.remove(d.workDir()) // all that counts is stored elsewhere
 	d.judgeRun()
 	var model []blob.Entry
 	if d.run.State == Succeeded {

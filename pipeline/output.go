@@ -83,11 +83,32 @@ func (s *Service) Sweep(ctx context.Context) error {
 		if !ended {
 			continue
 		}
-		if err := os.RemoveAll(filepath.Join(s.dir, e.Name())); err != nil {
-			return fmt.Errorf("sweep working files: %w", err)
-		}
+		s.remove(filepath.Join(s.dir, e.Name()))
 	}
 	return nil
+}
+
+// remove deletes working files. Some that cannot be deleted are no reason to fail
+// what is done: the next Sweep tries again.
+func (s *Service) remove(dir string) {
+	if err := removeAll(dir); err != nil {
+		s.Deps.Log.Warn("working files cannot be removed", "dir", dir, "error", err)
+	}
+}
+
+// removeAll is os.RemoveAll, also of what is in directories that a step has made
+// read-only.
+func removeAll(dir string) error {
+	if os.RemoveAll(dir) == nil {
+		return nil
+	}
+	filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+		if err == nil && e.IsDir() {
+			os.Chmod(path, 0o700)
+		}
+		return nil // what goes wrong shows again below
+	})
+	return os.RemoveAll(dir)
 }
 
 // checkout returns a pristine copy of the code that steps see, written once for

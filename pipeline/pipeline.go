@@ -77,7 +77,7 @@ func New(deps Deps, dir string) (*Service, error) {
 		return nil, err
 	}
 	s := &Service{Deps: deps, dir: dir}
-	s.Jobs.Handle(Kind, s.drive, job.Limits{})
+	s.Jobs.Handle(Kind, s.handle, job.Limits{})
 	s.Jobs.OnDone(Kind, s.concluded)
 	return s, nil
 }
@@ -246,10 +246,14 @@ func (s *Service) Get(ctx context.Context, p fairlead.Project, id string) (r *Ru
 			return err
 		}
 		j, err := s.Jobs.Find(tx, p.K, r.Job)
-		if err == nil {
-			r.Progress = j.Progress
+		if err != nil {
+			return err
 		}
-		return err
+		r.Progress = j.Progress
+		if j.State == job.Queued && j.Error != "" { // it was lost, and waits
+			r.Progress = j.Error
+		}
+		return nil
 	})
 	return r, err
 }
