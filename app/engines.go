@@ -12,6 +12,7 @@ import (
 	"github.com/fairlead-ml/fairlead/engine/onnx"
 	"github.com/fairlead-ml/fairlead/engine/pyenv"
 	"github.com/fairlead-ml/fairlead/engine/python"
+	"github.com/fairlead-ml/fairlead/engine/worker"
 )
 
 // engines opens packages with the engine that each names. ONNX Runtime is opened
@@ -73,12 +74,12 @@ func (e *engines) loadPython(ctx context.Context, dir string, m *engine.Manifest
 	engine.Predictor, error) {
 	env, ok := e.envs.Lookup(m.Environment)
 	if !ok {
-		return nil, fairlead.Errorf(fairlead.Precondition,
+		return nil, fairlead.Errorf(fairlead.Unavailable,
 			"the model's Python environment %.12s is not on this machine; package the version again",
-			m.Environment)
+			m.Environment).Because(engine.ErrAbsent)
 	}
 	return python.Load(ctx, dir, m, python.Options{
-		Python: env.Python, Environ: env.Environ(nil), Log: e.log,
-		Dir: filepath.Join(e.dir, "workers", filepath.Base(dir)),
+		Python: env.Python, Environ: env.Environ(nil),
+		Worker: worker.Options{Dir: filepath.Join(e.dir, "workers", filepath.Base(dir)), Log: e.log},
 	})
 }

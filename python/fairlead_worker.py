@@ -11,12 +11,14 @@ and then both. The first message, from here, says {"ready": …} or {"error": �
 Then each request is {"rows": n, "columns": [c, …]}, with the signature's columns in
 order: c is "f8" (the body has n float64; NaN is missing), "i8" (n int64), or a list
 of strings and nulls. The answer is {"rows": n, "columns": [{"name", "kind",
-"data": c}, …]}, or {"error": {"code": "invalid" | "internal", "message"}}.
+"data": c}, …]}, or {"error": {"code", "message"}}: the code is "invalid" where the
+request is at fault, "unavailable" where the machine is, else "internal".
 
 Requests come one after another. The end of the socket ends the process, so it
 never outlives its server; standard output and error are only a log.
 """
 
+import errno
 import faulthandler
 import json
 import os
@@ -191,16 +193,22 @@ def describe(e):
     return f"{type(e).__name__}: {text[:1000]}" if text else type(e).__name__
 
 
+# What the machine lacks at the moment, and no model can be blamed for.
+SHORT = {errno.ENOMEM, errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.EAGAIN}
+
+
 def blame(e):
-    """Whose fault a failed prediction is: MLflow marks the caller's."""
+    """Whose fault a failure is: MLflow marks the caller's."""
+    if isinstance(e, MemoryError) or isinstance(e, OSError) and e.errno in SHORT:
+        return "unavailable"
     code = getattr(e, "error_code", "")
     return "invalid" if code in ("INVALID_PARAMETER_VALUE", "BAD_REQUEST") else "internal"
 
 
-def failure(e):
+def failure(e, what):
     traceback.print_exc()
     sys.stderr.flush()
-    return {"error": {"code": blame(e), "message": describe(e)}}
+    return {"error": {"code": blame(e), "message": f"the model {what}: {describe(e)}"}}
 
 
 def main(argv):
@@ -212,7 +220,7 @@ def main(argv):
     try:
         model = Model(json.loads(argv[0]))
     except BaseException as e:  # also SystemExit: a model may call sys.exit as it loads
-        channel.send(failure(e))
+        channel.send(failure(e, "does not load"))
         return 3
     channel.send(
         {"ready": True, "python": platform.python_version(), "seconds": time.monotonic() - started}
@@ -221,7 +229,7 @@ def main(argv):
         try:
             header, body = model.answer(*message)
         except Exception as e:
-            header, body = failure(e), []
+            header, body = failure(e, "failed on this request"), []
         channel.send(header, *body)
     return 0
 

@@ -1,4 +1,4 @@
-package python
+package worker
 
 import (
 	"context"
@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/fairlead-ml/fairlead"
@@ -20,49 +20,53 @@ const (
 	DefaultStartTimeout = 2 * time.Minute
 	DefaultBackoff      = 100 * time.Millisecond
 	DefaultLogBytes     = 4 << 20
+	DefaultQueue        = 128
 	maxBackoff          = 30 * time.Second
 )
 
 // Options configure a Worker.
 type Options struct {
-	Python    string           // interpreter of the model's environment
-	Environ   []string         // the worker's environment variables; nil: the server's
-	ModelDir  string           // an MLflow model directory
+	Path      string           // the program
+	Args      []string         // its arguments, without its name
+	Env       []string         // all of its environment
 	Signature engine.Signature // what requests are checked against
-	Dir       string           // for worker.log; created when absent
+	Dir       string           // where it runs, with worker.log; created when absent
 	Log       *slog.Logger
+	Ended     func(*os.ProcessState) // hears of each end that Close did not cause; may be nil
 
-	Timeout      time.Duration // of one call, in wall time; the worker is recycled after it
+	Timeout      time.Duration // of one call, in wall time; the process is recycled after it
 	StartTimeout time.Duration // of loading the model
 	Backoff      time.Duration // before the first restart; doubled for each that answers nothing
 	LogBytes     int64         // bound of worker.log and worker.log.1 together
+	Queue        int           // calls that may be under way or wait
 }
 
 // Worker is a supervised process with one loaded model. Calls go through it one
-// after another. It implements engine.Predictor.
+// after another. It implements engine.Predictor and engine.Checker.
 type Worker struct {
-	opts   Options
-	slot   chan struct{} // holds one token: the right to use the process
-	closed chan struct{}
-	done   chan struct{} // closed when the supervisor has ended
+	opts    Options
+	slots   *engine.Slots // one: the right to use the process
+	waiting atomic.Int64
+	closed  chan struct{}
+	done    chan struct{} // closed when the supervisor has ended
 
-	mu       sync.Mutex
-	proc     *process      // nil while there is none
-	changed  chan struct{} // closed and replaced when proc or failure changes
-	failure  error         // why there is no process, when restarts do not help
-	restarts int
-	once     sync.Once
+	mu      sync.Mutex
+	proc    *process      // nil while there is none
+	changed chan struct{} // closed and replaced when proc or failure changes
+	failure error         // why there is no process, when restarts do not help
+	once    sync.Once
 }
 
 // Start starts a worker and waits until it has loaded the model; ctx bounds only
-// that. A model that does not load is Invalid, with Python's own words.
+// that. A model that does not load, or crashes as it does, is Invalid, with its own
+// words; a process that does not start, or that somebody kills, is Unavailable.
 func Start(ctx context.Context, opts Options) (*Worker, error) {
 	opts = opts.withDefaults()
 	if err := os.MkdirAll(opts.Dir, 0o755); err != nil {
 		return nil, fmt.Errorf("worker directory: %w", err)
 	}
 	w := &Worker{
-		opts: opts, slot: make(chan struct{}, 1),
+		opts: opts, slots: engine.NewSlots(1),
 		closed: make(chan struct{}), done: make(chan struct{}), changed: make(chan struct{}),
 	}
 	proc, err := startProcess(ctx, opts)
@@ -70,20 +74,8 @@ func Start(ctx context.Context, opts Options) (*Worker, error) {
 		return nil, err
 	}
 	w.proc = proc
-	w.slot <- struct{}{}
 	go w.supervise(proc)
 	return w, nil
-}
-
-// Load starts a worker for a Python package directory.
-func Load(ctx context.Context, dir string, m *engine.Manifest, opts Options) (*Worker, error) {
-	if m.Engine != engine.EnginePython {
-		return nil, fairlead.Errorf(fairlead.Invalid,
-			"the package is for the %s engine, not python", m.Engine)
-	}
-	opts.ModelDir = filepath.Join(dir, filepath.FromSlash(m.Model))
-	opts.Signature = m.Signature
-	return Start(ctx, opts)
 }
 
 func (o Options) withDefaults() Options {
@@ -99,18 +91,23 @@ func (o Options) withDefaults() Options {
 	if o.LogBytes <= 0 {
 		o.LogBytes = DefaultLogBytes
 	}
+	if o.Queue <= 0 {
+		o.Queue = DefaultQueue
+	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	if o.Environ == nil {
-		o.Environ = os.Environ()
+	if o.Ended == nil {
+		o.Ended = func(*os.ProcessState) {}
 	}
 	return o
 }
 
 // Predict sends the batch to the worker. When ctx ends first the answer is
 // dropped, and the worker lives on unless it exceeds Options.Timeout. A worker
-// that dies or is too slow is Unavailable; what the model refuses is Invalid.
+// that dies or is too slow is Unavailable; what the model refuses is Invalid; a
+// call beyond Options.Queue, and one in the background beyond half of it, is
+// Exhausted.
 func (w *Worker) Predict(ctx context.Context, in *engine.Frame) (*engine.Frame, error) {
 	arranged, err := w.opts.Signature.Arrange(in)
 	if err != nil {
@@ -120,18 +117,18 @@ func (w *Worker) Predict(ctx context.Context, in *engine.Frame) (*engine.Frame, 
 	if err != nil {
 		return nil, err
 	}
-	if err := w.acquire(ctx); err != nil {
+	if err := w.enter(ctx); err != nil {
 		return nil, err
 	}
 	proc, err := w.current(ctx)
 	if err != nil {
-		w.slot <- struct{}{}
+		w.leave(ctx)
 		return nil, err
 	}
 	answered := make(chan answer, 1)
 	go func() {
 		answered <- w.exchange(proc, request)
-		w.slot <- struct{}{}
+		w.leave(ctx)
 	}()
 	select {
 	case <-ctx.Done():
@@ -142,6 +139,29 @@ func (w *Worker) Predict(ctx context.Context, in *engine.Frame) (*engine.Frame, 
 		}
 		return a.response.frame(w.opts.Signature, arranged.Rows)
 	}
+}
+
+// enter waits for the process, in a queue that has a bound.
+func (w *Worker) enter(ctx context.Context) error {
+	limit := w.opts.Queue
+	if engine.IsBackground(ctx) {
+		limit = max(1, limit/2)
+	}
+	if n := w.waiting.Add(1); n > int64(limit) {
+		w.waiting.Add(-1)
+		return fairlead.Errorf(fairlead.Exhausted,
+			"the model answers one call after another, and %d wait already; try again later", n-1)
+	}
+	err := w.slots.Acquire(ctx)
+	if err != nil {
+		w.waiting.Add(-1)
+	}
+	return err
+}
+
+func (w *Worker) leave(ctx context.Context) {
+	w.slots.Release(ctx)
+	w.waiting.Add(-1)
 }
 
 type answer struct {
@@ -157,31 +177,15 @@ func (w *Worker) exchange(proc *process, request []byte) answer {
 		proc.answered.Store(true)
 		return answer{response: resp, err: resp.failure()}
 	}
-	slow := errors.Is(err, os.ErrDeadlineExceeded)
-	proc.kill()
-	<-proc.done
-	if slow {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		proc.kill()
+		<-proc.done
 		return answer{err: fairlead.Errorf(fairlead.Unavailable,
 			"the model took longer than %v, and its worker was restarted", w.opts.Timeout)}
 	}
+	proc.stop() // it may be about to end by itself, and to say how
 	return answer{err: fairlead.Errorf(fairlead.Unavailable,
 		"the model's worker died while it answered (%s); see %s", proc.exit(), logName)}
-}
-
-func (w *Worker) acquire(ctx context.Context) error {
-	select {
-	case <-w.closed:
-		return errClosed
-	default:
-	}
-	select {
-	case <-w.slot:
-		return nil
-	case <-w.closed:
-		return errClosed
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 var errClosed = fairlead.Errorf(fairlead.Unavailable, "the model's worker is stopped")
@@ -189,33 +193,47 @@ var errClosed = fairlead.Errorf(fairlead.Unavailable, "the model's worker is sto
 // current returns the live process; it waits for a restart that is under way, for
 // at most Options.Timeout, and not at all when restarts keep failing.
 func (w *Worker) current(ctx context.Context) (*process, error) {
-	var timeout <-chan time.Time
+	timer := time.NewTimer(w.opts.Timeout)
+	defer timer.Stop()
 	for {
 		w.mu.Lock()
 		proc, failure, changed := w.proc, w.failure, w.changed
 		w.mu.Unlock()
+		if w.isClosed() {
+			return nil, errClosed
+		}
 		if proc != nil && !proc.ended() {
 			return proc, nil
 		}
 		if failure != nil {
 			return nil, failure
 		}
-		if timeout == nil {
-			timer := time.NewTimer(w.opts.Timeout)
-			defer timer.Stop()
-			timeout = timer.C
-		}
 		select {
 		case <-changed:
 		case <-w.closed:
-			return nil, errClosed
-		case <-timeout:
+		case <-timer.C:
 			return nil, fairlead.Errorf(fairlead.Unavailable,
 				"the model's worker is still starting; try again")
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}
 	}
+}
+
+func (w *Worker) isClosed() bool {
+	select {
+	case <-w.closed:
+		return true
+	default:
+		return false
+	}
+}
+
+// Health is nil, or why the process cannot be started again.
+func (w *Worker) Health() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.failure
 }
 
 // supervise starts the process again whenever it has ended, until Close.
@@ -234,7 +252,9 @@ func (w *Worker) supervise(proc *process) {
 			if proc.answered.Load() {
 				barren = 0
 			}
-			w.opts.Log.Warn("python worker ended", "pid", proc.pid, "exit", proc.exit())
+			w.opts.Log.Warn("model worker ended", "dir", w.opts.Dir, "pid", proc.child.PID,
+				"exit", proc.exit())
+			w.opts.Ended(proc.child.State())
 			w.set(nil, w.repeated(barren, errors.New(proc.exit())))
 		}
 		if !w.pause(barren) {
@@ -243,7 +263,7 @@ func (w *Worker) supervise(proc *process) {
 		var err error
 		if proc, err = w.restart(); err != nil {
 			barren++
-			w.opts.Log.Warn("python worker did not start", "error", err)
+			w.opts.Log.Warn("model worker did not start", "dir", w.opts.Dir, "error", err)
 			w.set(nil, w.repeated(max(barren, 2), err))
 			continue
 		}
@@ -284,21 +304,19 @@ func (w *Worker) pause(barren int) bool {
 	}
 }
 
+// restart starts the process again, unless Close comes first.
 func (w *Worker) restart() (*process, error) {
 	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	stop := make(chan struct{})
-	defer close(stop)
-	go func() {
+	var watch sync.WaitGroup
+	watch.Go(func() {
 		select {
 		case <-w.closed:
 			cancel()
-		case <-stop:
+		case <-ctx.Done():
 		}
-	}()
-	w.mu.Lock()
-	w.restarts++
-	w.mu.Unlock()
+	})
+	defer watch.Wait()
+	defer cancel()
 	return startProcess(ctx, w.opts)
 }
 
@@ -308,27 +326,6 @@ func (w *Worker) set(proc *process, failure error) {
 	w.proc, w.failure = proc, failure
 	close(w.changed)
 	w.changed = make(chan struct{})
-}
-
-// Status is what operators see of a worker.
-type Status struct {
-	PID      int // 0 while there is no process
-	Restarts int
-	Failure  string // why there is no process, when restarts do not help
-}
-
-// Status returns the worker's state now.
-func (w *Worker) Status() Status {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	s := Status{Restarts: w.restarts}
-	if w.proc != nil {
-		s.PID = w.proc.pid
-	}
-	if w.failure != nil {
-		s.Failure = w.failure.Error()
-	}
-	return s
 }
 
 // Close ends the process, by force after two seconds, and waits for it. It is

@@ -5,22 +5,20 @@ import (
 	"errors"
 	"math"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
-	"time"
 
 	"github.com/fairlead-ml/fairlead"
 	"github.com/fairlead-ml/fairlead/engine"
 	"github.com/fairlead-ml/fairlead/engine/enginetest"
 	"github.com/fairlead-ml/fairlead/engine/python"
+	"github.com/fairlead-ml/fairlead/engine/worker"
 )
 
 // model does what its column "what" says, on the first row.
 const model = `
-import ctypes, os, signal, sys, threading, time
+import errno, os, signal
 import numpy as np, pandas as pd
 
 class Model:
@@ -28,16 +26,13 @@ class Model:
         what = df["what"].iloc[0]
         if what == "raise": raise ValueError("no such flight")
         if what == "die": os.kill(os.getpid(), signal.SIGKILL)
-        if what == "exit": os._exit(7)
-        if what == "hang": time.sleep(600)
-        if what.startswith("/"): open(what).read()
-        if what == "print": print("x" * 100_000)
+        if what == "memory": raise MemoryError
+        if what == "disk": raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         if what == "short": return df["x"].to_numpy()[:0]
         if what == "series": return df["x"] * 2
         if what == "list": return [float(v) for v in df["x"]]
         if what == "matrix": return np.column_stack([df["x"], -df["x"]])
         if what == "text": return df["what"].str.upper()
-        if what == "pid": return np.full(len(df), os.getpid())
         if what == "types": return pd.DataFrame({c: [str(t)] for c, t in df.dtypes.items()})
         if what == "echo": return df[["i", "b", "x", "at"]]
         return df["x"].to_numpy() + 1
@@ -60,32 +55,16 @@ func signature(t *testing.T, in, out string) engine.Signature {
 	return sig
 }
 
-func start(t *testing.T, change func(*python.Options)) *python.Worker {
-	t.Helper()
-	env := enginetest.Env(t, enginetest.Serving)
-	opts := python.Options{
-		Python: env.Python, ModelDir: enginetest.Pyfunc(t, model, inputs, output),
-		Signature: signature(t, inputs, output), Dir: t.TempDir(), Backoff: time.Millisecond,
-	}
-	if change != nil {
-		change(&opts)
-	}
-	w, err := python.Start(t.Context(), opts)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { w.Close() })
-	return w
-}
-
 // shared returns one worker for the tests that leave it as it was.
-func shared(t *testing.T) *python.Worker {
+// shared returns one worker for all tests; they leave it as it was.
+func shared(t *testing.T) *worker.Worker {
 	t.Helper()
 	env := enginetest.Env(t, enginetest.Serving)
 	dir := enginetest.Pyfunc(t, model, inputs, output)
 	sharedOnce.Do(func() {
 		sharedWorker, sharedErr = python.Start(context.Background(), python.Options{
-			Python: env.Python, ModelDir: dir, Dir: dir, Signature: signature(t, inputs, output)})
+			Python: env.Python, ModelDir: dir,
+			Worker: worker.Options{Dir: dir, Signature: signature(t, inputs, output)}})
 	})
 	if sharedErr != nil {
 		t.Fatal(sharedErr)
@@ -95,9 +74,17 @@ func shared(t *testing.T) *python.Worker {
 
 var (
 	sharedOnce   sync.Once
-	sharedWorker *python.Worker // closed by TestMain
+	sharedWorker *worker.Worker
 	sharedErr    error
 )
+
+func TestMain(m *testing.M) {
+	status := m.Run()
+	if sharedWorker != nil {
+		sharedWorker.Close()
+	}
+	os.Exit(status)
+}
 
 func ask(what string, x ...float64) *engine.Frame {
 	if len(x) == 0 {
@@ -195,193 +182,73 @@ func TestPredict_RefusesWhatBreaksTheSignature(t *testing.T) {
 	}
 }
 
-func TestPredict_SurvivesAModelThatRaises(t *testing.T) {
-	t.Parallel()
-	w := start(t, nil)
-	for _, what := range []string{"raise", "short"} {
-		_, err := w.Predict(t.Context(), ask(what))
-		if !fairlead.Is(err, fairlead.Internal) || !strings.Contains(err.Error(), "ValueError") {
-			t.Errorf("%s: %v", what, err)
-		}
-	}
-	if s := w.Status(); s.Restarts != 0 {
-		t.Errorf("restarted %d times", s.Restarts)
-	}
-}
-
-func TestPredict_RestartsAWorkerThatDied(t *testing.T) {
-	t.Parallel()
-	w := start(t, nil)
-	for _, what := range []string{"die", "exit"} {
-		if _, err := w.Predict(t.Context(), ask("array")); err != nil {
-			t.Fatal(err)
-		}
-		_, err := w.Predict(t.Context(), ask(what))
-		if !fairlead.Is(err, fairlead.Unavailable) || !strings.Contains(err.Error(), "died") {
-			t.Errorf("%s: %v", what, err)
-		}
-	}
-	if out, err := w.Predict(t.Context(), ask("array")); err != nil || out.Columns[0].Floats[0] != 2 {
-		t.Errorf("after two deaths: %v", err)
-	}
-	if s := w.Status(); s.Restarts != 2 || s.PID == 0 {
-		t.Errorf("status %+v", s)
-	}
-}
-
-func TestPredict_SaysWhyRestartsDoNotHelp(t *testing.T) {
-	t.Parallel()
-	// The model loads once, and never again.
-	source := model + `
-import pathlib
-once = pathlib.Path(__file__).with_suffix(".once")
-if once.exists(): raise OSError("weights are gone")
-once.touch()
-`
-	w := start(t, func(o *python.Options) {
-		o.ModelDir = enginetest.Pyfunc(t, source, inputs, output)
-		o.Backoff = time.Minute
-	})
-	if _, err := w.Predict(t.Context(), ask("array")); err != nil {
-		t.Fatal(err)
-	}
-	for _, want := range []string{"died", "weights are gone", "weights are gone"} {
-		_, err := w.Predict(t.Context(), ask("die"))
-		if !fairlead.Is(err, fairlead.Unavailable) || !strings.Contains(err.Error(), want) {
-			t.Errorf("wanted %q, got %v", want, err)
-		}
-	}
-	if s := w.Status(); s.PID != 0 || !strings.Contains(s.Failure, "weights are gone") {
-		t.Errorf("status %+v", s)
-	}
-}
-
-func TestPredict_KeepsTheWorkerOfACallThatWasGivenUp(t *testing.T) {
-	t.Parallel()
-	fifo := makeFIFO(t)
-	w := start(t, nil)
-	before := w.Status().PID
-	ctx, cancel := context.WithCancel(t.Context())
-	given := make(chan error)
-	go func() {
-		_, err := w.Predict(ctx, ask(fifo))
-		given <- err
-	}()
-	// Opening the other end succeeds when the model is inside the call.
-	release, err := os.OpenFile(fifo, os.O_WRONLY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cancel()
-	if err := <-given; !errors.Is(err, context.Canceled) {
-		t.Errorf("given up: %v", err)
-	}
-	release.Close()
-	if _, err := w.Predict(t.Context(), ask("array")); err != nil || w.Status().PID != before {
-		t.Errorf("the next call: %v", err)
-	}
-}
-
-func makeFIFO(t *testing.T) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "fifo")
-	if err := syscall.Mkfifo(path, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return path
-}
-
-func TestPredict_RecyclesAWorkerThatIsTooSlow(t *testing.T) {
-	t.Parallel()
-	w := start(t, func(o *python.Options) { o.Timeout = 300 * time.Millisecond })
-	before := w.Status().PID
-	_, err := w.Predict(t.Context(), ask("hang"))
-	if !fairlead.Is(err, fairlead.Unavailable) || !strings.Contains(err.Error(), "took longer") {
-		t.Fatalf("got %v", err)
-	}
-	if syscall.Kill(before, 0) == nil {
-		t.Error("the hanging process lives on")
-	}
-}
-
-func TestPredict_TakesCallersOneAfterAnother(t *testing.T) {
+func TestPredict_SaysWhoseFaultAFailureIs(t *testing.T) {
 	t.Parallel()
 	w := shared(t)
-	var wg sync.WaitGroup
-	for i := range 16 {
-		wg.Go(func() {
-			out, err := w.Predict(t.Context(), ask("array", float64(i)))
-			if err != nil || out.Columns[0].Floats[0] != float64(i+1) {
-				t.Errorf("caller %d: %v", i, err)
+	for what, want := range map[string]struct {
+		code fairlead.Code
+		text string
+	}{
+		"raise":  {fairlead.Internal, "failed on this request: ValueError: no such flight"},
+		"short":  {fairlead.Internal, "ValueError"},
+		"memory": {fairlead.Unavailable, "MemoryError"},
+		"disk":   {fairlead.Unavailable, "No space left"},
+	} {
+		_, err := w.Predict(t.Context(), ask(what))
+		if !fairlead.Is(err, want.code) || !strings.Contains(err.Error(), want.text) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+}
+
+func TestStart_TellsTheModelsFaultFromTheMachines(t *testing.T) {
+	t.Parallel()
+	env := enginetest.Env(t, enginetest.Serving)
+	cases := []struct {
+		source string
+		code   fairlead.Code
+		want   string
+	}{
+		{"import xgboost", fairlead.Invalid,
+			"does not load: ModuleNotFoundError: No module named 'xgboost'"},
+		{"import sys; sys.exit(1)", fairlead.Invalid, "SystemExit"},
+		{"import os; os.abort()", fairlead.Invalid, "signal: aborted"},
+		{"import os; os.kill(os.getpid(), 9)", fairlead.Unavailable, "signal: killed"},
+		{"raise MemoryError", fairlead.Unavailable, "MemoryError"},
+	}
+	for _, c := range cases {
+		t.Run(c.want, func(t *testing.T) {
+			t.Parallel()
+			_, err := python.Start(t.Context(), python.Options{
+				Python: env.Python, ModelDir: enginetest.Pyfunc(t, c.source, inputs, output),
+				Worker: worker.Options{Dir: t.TempDir()}})
+			if !fairlead.Is(err, c.code) || !strings.Contains(err.Error(), c.want) {
+				t.Error(err)
 			}
 		})
 	}
-	wg.Wait()
-}
-
-func TestClose_EndsTheProcess(t *testing.T) {
-	t.Parallel()
-	w := start(t, nil)
-	pid := w.Status().PID
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	w.Close()
-	if syscall.Kill(pid, 0) == nil {
-		t.Error("the process lives on")
-	}
-	if _, err := w.Predict(t.Context(), ask("array")); !fairlead.Is(err, fairlead.Unavailable) {
-		t.Errorf("after Close: %v", err)
+	_, err := python.Start(t.Context(), python.Options{Python: "/nonexistent"})
+	if !fairlead.Is(err, fairlead.Unavailable) || !errors.Is(err, engine.ErrAbsent) {
+		t.Errorf("no interpreter: %v", err)
 	}
 }
 
-func TestWorker_CapsItsLog(t *testing.T) {
-	t.Parallel()
-	const limit = 64 << 10
-	dir := t.TempDir()
-	w := start(t, func(o *python.Options) { o.LogBytes, o.Dir = limit, dir })
-	for range 5 {
-		if _, err := w.Predict(t.Context(), ask("print")); err != nil {
-			t.Fatal(err)
-		}
-	}
-	w.Close()
-	total := int64(0)
-	for _, name := range []string{"worker.log", "worker.log.1"} {
-		info, err := os.Stat(filepath.Join(dir, name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		total += info.Size()
-	}
-	if total > limit {
-		t.Errorf("logs of %d bytes", total)
-	}
-}
-
-func TestStart_SaysWhyAModelDoesNotLoad(t *testing.T) {
+func TestWorker_IsStartedAgain(t *testing.T) {
 	t.Parallel()
 	env := enginetest.Env(t, enginetest.Serving)
-	sources := map[string]string{
-		"ModuleNotFoundError: No module named 'xgboost'": "import xgboost",
-		"SystemExit": "import sys; sys.exit(1)",
-		"signal":     "import os; os.kill(os.getpid(), 9)",
+	w, err := python.Start(t.Context(), python.Options{
+		Python: env.Python, ModelDir: enginetest.Pyfunc(t, model, inputs, output),
+		Worker: worker.Options{Dir: t.TempDir(), Signature: signature(t, inputs, output)}})
+	if err != nil {
+		t.Fatal(err)
 	}
-	for want, source := range sources {
-		_, err := python.Start(t.Context(), python.Options{
-			Python: env.Python, ModelDir: enginetest.Pyfunc(t, source, inputs, output),
-			Dir: t.TempDir()})
-		if !fairlead.Is(err, fairlead.Invalid) || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: %v", want, err)
-		}
+	defer w.Close()
+	_, err = w.Predict(t.Context(), ask("die"))
+	if !fairlead.Is(err, fairlead.Unavailable) || !strings.Contains(err.Error(), "died") {
+		t.Error(err)
 	}
-}
-
-func TestStart_NamesAMissingInterpreter(t *testing.T) {
-	t.Parallel()
-	_, err := python.Start(t.Context(), python.Options{Python: "/nonexistent", Dir: t.TempDir()})
-	if !fairlead.Is(err, fairlead.Precondition) {
-		t.Errorf("got %v", err)
+	if out, err := w.Predict(t.Context(), ask("array")); err != nil || out.Columns[0].Floats[0] != 2 {
+		t.Errorf("after a death: %v", err)
 	}
 }
 
@@ -400,7 +267,7 @@ def _load_pyfunc(path): return Model()
 		env := enginetest.Env(t, requirements)
 		w, err := python.Start(t.Context(), python.Options{
 			Python: env.Python, ModelDir: enginetest.Pyfunc(t, source, in, ""),
-			Signature: signature(t, in, ""), Dir: t.TempDir()})
+			Worker: worker.Options{Signature: signature(t, in, ""), Dir: t.TempDir()}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -430,7 +297,8 @@ func BenchmarkPredict(b *testing.B) {
 				b.Fatal(err)
 			}
 			w, err := python.Start(b.Context(), python.Options{Python: env.Python,
-				ModelDir: enginetest.Pyfunc(b, source, in, ""), Signature: sig, Dir: b.TempDir()})
+				ModelDir: enginetest.Pyfunc(b, source, in, ""),
+				Worker:   worker.Options{Signature: sig, Dir: b.TempDir()}})
 			if err != nil {
 				b.Fatal(err)
 			}

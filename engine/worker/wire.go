@@ -1,9 +1,10 @@
-package python
+package worker
 
 import (
 	"bytes"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -24,12 +25,19 @@ const (
 	exactFloat = 1 << 53
 )
 
+// request is a message to the worker; its columns are in the signature's order.
+type request struct {
+	Rows    int               `json:"rows"`
+	Columns []json.RawMessage `json:"columns"`
+	body    []byte
+}
+
 // response is a message from the worker.
 type response struct {
-	Rows    int              `json:"rows"`
-	Columns []responseColumn `json:"columns"`
-	Ready   bool             `json:"ready"`
-	Error   *responseError   `json:"error"`
+	Rows    int              `json:"rows,omitempty"`
+	Columns []responseColumn `json:"columns,omitempty"`
+	Ready   bool             `json:"ready,omitempty"`
+	Error   *responseError   `json:"error,omitempty"`
 	body    []byte
 }
 
@@ -46,37 +54,52 @@ type responseError struct {
 
 // encodeRequest returns the message for a batch in the signature's order.
 func encodeRequest(f *engine.Frame) ([]byte, error) {
-	header := fmt.Appendf(nil, `{"rows":%d,"columns":[`, f.Rows)
-	size := 0
+	columns := make([]json.RawMessage, len(f.Columns))
 	for i := range f.Columns {
-		if i > 0 {
-			header = append(header, ',')
-		}
-		c := &f.Columns[i]
-		switch {
-		case !c.Kind.Numeric():
-			text, err := json.Marshal(values(c))
-			if err != nil {
-				return nil, fmt.Errorf("encode request: %w", err)
-			}
-			header = append(header, text...)
-		case exactInts(c):
-			header, size = append(header, int64s...), size+8*f.Rows
-		default:
-			if err := fits(c); err != nil {
-				return nil, err
-			}
-			header, size = append(header, float64s...), size+8*f.Rows
+		var err error
+		if columns[i], err = describe(&f.Columns[i]); err != nil {
+			return nil, err
 		}
 	}
-	header = append(header, `]}`...)
-	if len(header) > maxHeader || size > maxBody {
+	msg, err := encode(request{Rows: f.Rows, Columns: columns}, f)
+	if errors.Is(err, errTooLarge) {
 		return nil, fairlead.Errorf(fairlead.Invalid, "the request is too large; send fewer rows at once")
 	}
-	msg := make([]byte, 0, prefixBytes+len(header)+size)
-	msg = binary.LittleEndian.AppendUint32(msg, uint32(len(header)))
+	return msg, err
+}
+
+var errTooLarge = errors.New("the message is too large")
+
+// encode returns the message of a header and of what f's numeric columns hold.
+func encode(header any, f *engine.Frame) ([]byte, error) {
+	text, err := json.Marshal(header)
+	if err != nil {
+		return nil, fmt.Errorf("encode message: %w", err)
+	}
+	size := 0
+	for i := range f.Columns {
+		if f.Columns[i].Kind.Numeric() {
+			size += 8 * f.Rows
+		}
+	}
+	if len(text) > maxHeader || size > maxBody {
+		return nil, errTooLarge
+	}
+	msg := make([]byte, 0, prefixBytes+len(text)+size)
+	msg = binary.LittleEndian.AppendUint32(msg, uint32(len(text)))
 	msg = binary.LittleEndian.AppendUint32(msg, uint32(size))
-	return appendBody(append(msg, header...), f), nil
+	return appendBody(append(msg, text...), f), nil
+}
+
+// describe says how a column goes: in the body as f8 or i8, or as a list of texts.
+func describe(c *engine.Column) (json.RawMessage, error) {
+	switch {
+	case !c.Kind.Numeric():
+		return json.Marshal(values(c))
+	case exactInts(c):
+		return json.RawMessage(int64s), nil
+	}
+	return json.RawMessage(float64s), fits(c)
 }
 
 func appendBody(msg []byte, f *engine.Frame) []byte {
@@ -144,6 +167,14 @@ func (p *process) roundTrip(request []byte) (*response, error) {
 func (p *process) receive() (*response, error) { return readResponse(p.conn) }
 
 func readResponse(r io.Reader) (*response, error) {
+	var resp response
+	var err error
+	resp.body, err = readMessage(r, &resp)
+	return &resp, err
+}
+
+// readMessage reads a message's header into v, and returns its body.
+func readMessage(r io.Reader, v any) ([]byte, error) {
 	var prefix [prefixBytes]byte
 	if _, err := io.ReadFull(r, prefix[:]); err != nil {
 		return nil, err
@@ -159,23 +190,21 @@ func readResponse(r io.Reader) (*response, error) {
 		return nil, err
 	}
 	text := buf.Next(int(header))
-	resp := &response{body: buf.Bytes()}
-	if err := json.Unmarshal(text, resp); err != nil {
-		return nil, fmt.Errorf("worker sent an unreadable message: %w", err)
+	if err := json.Unmarshal(text, v); err != nil {
+		return nil, fmt.Errorf("worker's message: %w", err)
 	}
-	return resp, nil
+	return buf.Bytes(), nil
 }
 
 // failure is the worker's own report that it could not predict.
 func (r *response) failure() error {
-	if r.Error == nil {
+	switch {
+	case r.Error == nil:
 		return nil
+	case r.Error.Code == fairlead.Invalid, r.Error.Code == fairlead.Unavailable:
+		return fairlead.Errorf(r.Error.Code, "%s", r.Error.Message)
 	}
-	code := fairlead.Internal
-	if r.Error.Code == fairlead.Invalid {
-		code = fairlead.Invalid
-	}
-	return fairlead.Errorf(code, "the model failed on this request: %s", r.Error.Message)
+	return fairlead.Errorf(fairlead.Internal, "%s", r.Error.Message)
 }
 
 // frame decodes the columns of an answer to a number of rows.
