@@ -26,7 +26,7 @@ import (
 
 func TestMain(m *testing.M) {
 	shim.Main()      // steps of the server in this process start the test's binary
-	onnx.ProbeMain() // and so do the trials of models
+	onnx.ChildMain() // and so do the children that run models
 	os.Exit(m.Run())
 }
 

@@ -23,7 +23,7 @@ var version = "0.1.0-dev"
 
 func main() {
 	shim.Main()      // a step's shim is this program too, and must start at once
-	onnx.ProbeMain() // so is the child that tries an ONNX model
+	onnx.ChildMain() // so is the child that runs an ONNX model
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // the second signal ends at once
 	os.Exit(exitStatus(os.Stderr, newRoot(os.Stdout, os.Stderr).ExecuteContext(ctx)))

@@ -12,8 +12,10 @@ import warnings
 import cloudpickle
 import lightgbm
 import numpy as np
+import onnx
 import pandas as pd
 import skops.io
+from onnx import TensorProto, helper
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
 from sklearn.linear_model import LogisticRegression, Ridge
@@ -124,7 +126,63 @@ def lgbm(name, model, native=False, **kw):
     write(name, "lightgbm", conf, {"data": file}, content, **kw)
 
 
+def raw(name, nodes, output, shape):
+    """A model for ONNX Runtime alone: the input is x, [rows, 1] float64."""
+    graph = helper.make_graph(
+        [helper.make_node("Cast", ["x"], ["i"], to=TensorProto.INT64), *nodes],
+        name,
+        [helper.make_tensor_value_info("x", TensorProto.DOUBLE, [None, 1])],
+        [helper.make_tensor_value_info("prediction", output, shape)],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    onnx.checker.check_model(model)
+    os.makedirs(os.path.join(OUT, "onnx"), exist_ok=True)
+    with open(os.path.join(OUT, "onnx", name + ".onnx"), "wb") as f:
+        f.write(model.SerializeToString(deterministic=True))
+
+
+def constant(name, dtype, shape, *values):
+    return helper.make_node(
+        "Constant", [], [name], value=helper.make_tensor(name, dtype, shape, values)
+    )
+
+
+def raw_models():
+    node, T = helper.make_node, TensorProto
+    # The smallest integer divided by -1 has no representation: the processor traps.
+    smallest = constant("smallest", T.INT64, [1], -(2**63))
+    quotient = [smallest, node("Div", ["smallest", "i"], ["q"])]
+    raw("crash", [*quotient, node("Cast", ["q"], ["prediction"], to=T.FLOAT)], T.FLOAT, [None, 1])
+    # As many rounds as the largest x says.
+    body = helper.make_graph(
+        [node("Identity", ["go"], ["on"]), node("Add", ["v", "v"], ["next"])],
+        "body",
+        [
+            helper.make_tensor_value_info("round", T.INT64, []),
+            helper.make_tensor_value_info("go", T.BOOL, []),
+            helper.make_tensor_value_info("v", T.DOUBLE, [None, 1]),
+        ],
+        [
+            helper.make_tensor_value_info("on", T.BOOL, []),
+            helper.make_tensor_value_info("next", T.DOUBLE, [None, 1]),
+        ],
+    )
+    rounds = node("ReduceMax", ["i"], ["rounds"], keepdims=0)
+    go = constant("yes", T.BOOL, [], True)
+    loop = node("Loop", ["rounds", "yes", "x"], ["last"], body=body)
+    last = node("Cast", ["last"], ["prediction"], to=T.FLOAT)
+    raw("loop", [rounds, go, loop, last], T.FLOAT, [None, 1])
+    # Outputs [rows, 2] that are no float, and one that does not follow the rows.
+    one = constant("one", T.INT64, [1], 1)
+    pair = [one, node("Add", ["i", "one"], ["j"]), node("Concat", ["i", "j"], ["ij"], axis=1)]
+    raw("pair", [*pair, node("Identity", ["ij"], ["prediction"])], T.INT64, [None, 2])
+    raw("texts", [*pair, node("Cast", ["ij"], ["prediction"], to=T.STRING)], T.STRING, [None, 2])
+    total = node("ReduceSum", ["i"], ["prediction"], keepdims=1)
+    raw("total", [total], T.INT64, [None, 1])
+
+
 def main():
+    raw_models()
     X, y = table()
     full, many = X.fillna(0.2), (y > 80).astype(int)
     X.to_parquet(os.path.join(OUT, "inputs.parquet"))

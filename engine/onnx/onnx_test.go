@@ -7,6 +7,8 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -22,14 +24,10 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if os.Getenv("FAIRLEAD_PROBE") == "hang" {
-		select {}
+	onnx.ChildMain()
+	if dir := os.Getenv("TEST_SERVER"); dir != "" {
+		serveOnce(dir)
 	}
-	if os.Getenv("FAIRLEAD_PROBE") == "crash" {
-		var p *int
-		*p = 1
-	}
-	onnx.ProbeMain()
 	status := m.Run()
 	for _, dir := range packages.dirs {
 		os.RemoveAll(dir)
@@ -259,16 +257,102 @@ func head(f *engine.Frame, rows int) *engine.Frame {
 	return out
 }
 
-func TestPredict_EndsWithItsContext(t *testing.T) {
-	p := load(t, "lightgbm-skops", "inputs.parquet")
-	in, _ := recorded(t, 1)
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if _, err := p.Predict(ctx, in); err != nil && !errors.Is(err, context.Canceled) {
-		t.Errorf("cancelled: %v", err)
+// raw returns a package of one of models.py's own ONNX models: x in, numbers out.
+func raw(t testing.TB, name string) (string, *engine.Manifest) {
+	t.Helper()
+	content, err := os.ReadFile(filepath.Join(enginetest.Models(t), "onnx", name+".onnx"))
+	if err != nil {
+		t.Fatal(err)
 	}
-	if _, err := p.Predict(t.Context(), in); err != nil {
-		t.Errorf("after a cancelled call: %v", err)
+	dir := filepath.Join(t.TempDir(), name)
+	m := &engine.Manifest{Version: engine.ManifestVersion, Engine: engine.EngineONNX,
+		Model: "model.onnx", Signature: engine.Signature{
+			Inputs: []engine.Field{{Name: "x", Kind: engine.Double, Required: true}}}}
+	err = errors.Join(os.Mkdir(dir, 0o755),
+		os.WriteFile(filepath.Join(dir, m.Model), content, 0o644), m.Write(dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir, m
+}
+
+func x(values ...float64) *engine.Frame { return engine.NewFrame(engine.Floats64("x", values...)) }
+
+func loadRaw(t *testing.T, name string) engine.Predictor {
+	t.Helper()
+	dir, m := raw(t, name)
+	p, err := open(t).Load(dir, m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { p.Close() })
+	return p
+}
+
+// forever is more rounds of the model "loop" than a test can wait for.
+const forever = 1e15
+
+func TestPredict_EndsWithItsContext(t *testing.T) {
+	p := loadRaw(t, "loop")
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	if _, err := p.Predict(ctx, x(forever)); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("without end: %v", err)
+	}
+	out, err := p.Predict(t.Context(), x(1, 3))
+	if err != nil || out.Columns[0].Floats[0] != 8 || out.Columns[0].Floats[1] != 24 {
+		t.Errorf("after a call that was cut off: %+v, %v", out, err)
+	}
+}
+
+func TestPredict_IsNotHeldUpByTheBackground(t *testing.T) {
+	p := loadRaw(t, "loop")
+	ctx, cancel := context.WithCancel(t.Context())
+	var background sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) + 1 {
+		background.Go(func() {
+			_, err := p.Predict(engine.Background(ctx), x(forever))
+			if !errors.Is(err, context.Canceled) {
+				t.Errorf("in the background: %v", err)
+			}
+		})
+	}
+	for range 100 { // by then the background has what it can get
+		if _, err := p.Predict(t.Context(), x(1)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cancel()
+	background.Wait()
+}
+
+func TestPredict_SplitsOutputsThatAreNoFloats(t *testing.T) {
+	out, err := loadRaw(t, "pair").Predict(t.Context(), x(1, 5, 7))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out.Rows != 3 || len(out.Columns) != 2 || !slices.Equal(out.Columns[0].Ints, []int64{1, 5, 7}) ||
+		!slices.Equal(out.Columns[1].Ints, []int64{2, 6, 8}) || out.Columns[1].Name != "prediction_1" {
+		t.Errorf("integers: %+v", out)
+	}
+	out, err = loadRaw(t, "texts").Predict(t.Context(), x(1, 5))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out.Rows != 2 || len(out.Columns) != 2 ||
+		!slices.Equal(out.Columns[1].Strings, []string{"2", "6"}) {
+		t.Errorf("texts: %+v", out)
+	}
+}
+
+func TestPredict_RefusesAnAnswerThatDoesNotFollowTheRows(t *testing.T) {
+	p := loadRaw(t, "total")
+	if out, err := p.Predict(t.Context(), x(1)); err != nil || out.Columns[0].Ints[0] != 1 {
+		t.Errorf("one row: %+v, %v", out, err)
+	}
+	_, err := p.Predict(t.Context(), x(1, 2))
+	if !fairlead.Is(err, fairlead.Internal) || !strings.Contains(err.Error(), "shape [1 1]") {
+		t.Errorf("two rows: %v", err)
 	}
 }
 
@@ -286,42 +370,6 @@ func TestLoad_RefusesWhatIsNoModel(t *testing.T) {
 	m.Engine = engine.EnginePython
 	if _, err := r.Load(dir, m); !fairlead.Is(err, fairlead.Invalid) {
 		t.Errorf("a Python package: %v", err)
-	}
-}
-
-func TestProbe_TriesAModelInAnotherProcess(t *testing.T) {
-	r := open(t)
-	dir, m := packaged(t, "lightgbm-skops", "inputs.parquet")
-	if err := onnx.Probe(t.Context(), "", r.Path(), dir); err != nil {
-		t.Fatal(err)
-	}
-	other := t.TempDir()
-	content, err := os.ReadFile(filepath.Join(dir, "model.onnx"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(other, "model.onnx"), content, 0o644); err != nil {
-		t.Fatal(err)
-	}
-	m.Parity.Worst.ONNX += 1
-	if err := m.Write(other); err != nil {
-		t.Fatal(err)
-	}
-	err = onnx.Probe(t.Context(), "", r.Path(), other)
-	if !fairlead.Is(err, fairlead.Invalid) || !strings.Contains(err.Error(), "when it was packaged") {
-		t.Errorf("another answer: %v", err)
-	}
-}
-
-func TestProbe_SurvivesCrashAndHang(t *testing.T) {
-	err := onnx.Probe(t.Context(), "", "", "crash")
-	if !fairlead.Is(err, fairlead.Invalid) || !strings.Contains(err.Error(), "ended its process") {
-		t.Errorf("crash: %v", err)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
-	defer cancel()
-	if err := onnx.Probe(ctx, "", "", "hang"); !fairlead.Is(err, fairlead.Unavailable) {
-		t.Errorf("hang: %v", err)
 	}
 }
 
@@ -347,7 +395,7 @@ func TestFind_LooksWhereItIsTold(t *testing.T) {
 		t.Errorf("by the variable: %s, %v", got, err)
 	}
 	t.Setenv("FAIRLEAD_ONNXRUNTIME", filepath.Join(dir, "nowhere"))
-	if _, err := onnx.Find(filepath.Join(dir, "env")); !fairlead.Is(err, fairlead.NotFound) {
+	if _, err := onnx.Find(filepath.Join(dir, "env")); !errors.Is(err, engine.ErrAbsent) {
 		t.Errorf("a wrong variable: %v", err)
 	}
 	t.Setenv("FAIRLEAD_ONNXRUNTIME", "")
@@ -363,7 +411,8 @@ func TestOpen_RefusesWhatIsNoLibrary(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "libonnxruntime.so")
 	// Another test may have opened the real library by now: then this is a conflict.
 	refused := func(err error) bool {
-		return fairlead.Is(err, fairlead.Precondition) || fairlead.Is(err, fairlead.Conflict)
+		return fairlead.Is(err, fairlead.Unavailable) && errors.Is(err, engine.ErrAbsent) ||
+			fairlead.Is(err, fairlead.Conflict)
 	}
 	if _, err := onnx.Open(path); !refused(err) {
 		t.Errorf("absent: %v", err)

@@ -11,12 +11,14 @@ import (
 	ort "github.com/yalue/onnxruntime_go"
 
 	"github.com/fairlead-ml/fairlead"
+	"github.com/fairlead-ml/fairlead/engine"
 )
 
 // Runtime is the opened library. There is one a process; it is never closed.
 type Runtime struct {
 	path  string
-	calls chan struct{} // a slot for each call that may run at once
+	most  int           // calls that run at once
+	calls *engine.Slots // as many
 }
 
 var (
@@ -25,8 +27,8 @@ var (
 )
 
 // Open opens the library at path for the whole process. Opening the same path
-// again returns the same Runtime; another path is a Conflict. A file that is no
-// usable ONNX Runtime is Precondition.
+// again returns the same Runtime; another path is a Conflict. A file that is not
+// there, or is no usable ONNX Runtime, is Unavailable and wraps engine.ErrAbsent.
 func Open(path string) (*Runtime, error) {
 	openMu.Lock()
 	defer openMu.Unlock()
@@ -38,15 +40,17 @@ func Open(path string) (*Runtime, error) {
 		return opened, nil
 	}
 	if _, err := os.Stat(path); err != nil {
-		return nil, fairlead.Errorf(fairlead.Precondition,
-			"ONNX Runtime is not at %s; correct the path", path)
+		return nil, fairlead.Errorf(fairlead.Unavailable,
+			"ONNX Runtime is not at %s; correct the path", path).Because(engine.ErrAbsent)
 	}
 	ort.SetSharedLibraryPath(path)
 	if err := ort.InitializeEnvironment(ort.WithLogLevelError()); err != nil {
-		return nil, fairlead.Errorf(fairlead.Precondition,
-			"%s is not a usable ONNX Runtime (1.24 or newer is needed): %w", path, err)
+		return nil, fairlead.Errorf(fairlead.Unavailable,
+			"%s is not a usable ONNX Runtime (1.24 or newer is needed): %v", path, err).
+			Because(engine.ErrAbsent)
 	}
-	opened = &Runtime{path: path, calls: make(chan struct{}, runtime.GOMAXPROCS(0))}
+	n := runtime.GOMAXPROCS(0)
+	opened = &Runtime{path: path, most: n, calls: engine.NewSlots(n)}
 	return opened, nil
 }
 
@@ -59,7 +63,8 @@ func (r *Runtime) Version() string { return ort.GetVersion() }
 // Find returns the path of ONNX Runtime's library. A hint is a library's path,
 // which wins, or a directory, usually a Python environment, which is looked at
 // last. Between them come FAIRLEAD_ONNXRUNTIME (either kind), the executable's
-// directory, and .tools in the directories above it and the working directory.
+// directory, and the directories of tools. Without one the error is Unavailable and
+// wraps engine.ErrAbsent.
 func Find(hints ...string) (string, error) {
 	dirs := []string{}
 	for _, h := range hints {
@@ -75,17 +80,17 @@ func Find(hints ...string) (string, error) {
 		if path := inDir(named); path != "" {
 			return path, nil
 		}
-		return "", fairlead.Errorf(fairlead.NotFound,
-			"FAIRLEAD_ONNXRUNTIME names %s, where there is no ONNX Runtime", named)
+		return "", fairlead.Errorf(fairlead.Unavailable, "FAIRLEAD_ONNXRUNTIME names %s, where "+
+			"there is no ONNX Runtime; correct it", named).Because(engine.ErrAbsent)
 	}
 	for _, dir := range append(ownDirs(), dirs...) {
 		if path := inDir(dir); path != "" {
 			return path, nil
 		}
 	}
-	return "", fairlead.Errorf(fairlead.NotFound, "ONNX Runtime is not installed, so ONNX models "+
+	return "", fairlead.Errorf(fairlead.Unavailable, "ONNX Runtime is not installed, so ONNX models "+
 		"cannot be served here; run `make setup`, or `pip install onnxruntime` and set "+
-		"FAIRLEAD_ONNXRUNTIME to the environment's directory")
+		"FAIRLEAD_ONNXRUNTIME to the environment's directory").Because(engine.ErrAbsent)
 }
 
 func isLibrary(path string) bool {
@@ -114,22 +119,15 @@ func inDir(dir string) string {
 	return ""
 }
 
-// ownDirs lists the executable's directory, and the onnxruntime and any
-// environment in .tools above it and above the working directory.
+// ownDirs lists the executable's directory, and what is in the directories of tools.
 func ownDirs() []string {
-	var dirs, starts []string
+	var dirs []string
 	if exe, err := os.Executable(); err == nil {
 		dirs = append(dirs, filepath.Dir(exe))
-		starts = append(starts, filepath.Dir(exe))
 	}
-	if wd, err := os.Getwd(); err == nil {
-		starts = append(starts, wd)
-	}
-	for _, d := range starts {
-		for ; d != filepath.Dir(d); d = filepath.Dir(d) {
-			tools, _ := filepath.Glob(filepath.Join(d, ".tools", "*"))
-			dirs = append(dirs, tools...)
-		}
+	for _, tools := range engine.Tools() {
+		inside, _ := filepath.Glob(filepath.Join(tools, "*"))
+		dirs = append(dirs, inside...)
 	}
 	return dirs
 }

@@ -3,9 +3,6 @@ package onnx
 import (
 	"context"
 	"fmt"
-	"os"
-	"path/filepath"
-	"slices"
 	"sync"
 
 	ort "github.com/yalue/onnxruntime_go"
@@ -19,6 +16,7 @@ import (
 // with one output [rows] or [rows, k].
 type session struct {
 	runtime *Runtime
+	mark    *mark // of what is under way
 	sig     engine.Signature
 	onnx    *ort.DynamicAdvancedSession
 	inputs  []ort.InputOutputInfo
@@ -43,20 +41,28 @@ type call struct {
 // thread a call. A package for another engine, or a model that does not fit its
 // own signature, is Invalid.
 func (r *Runtime) Load(dir string, m *engine.Manifest) (engine.Predictor, error) {
-	if m.Engine != engine.EngineONNX {
-		return nil, fairlead.Errorf(fairlead.Invalid,
-			"the package is for the %s engine, not onnx", m.Engine)
-	}
-	content, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(m.Model)))
+	content, err := readModel(dir, m)
 	if err != nil {
-		return nil, fmt.Errorf("load ONNX model: %w", err)
+		return nil, err
 	}
+	return r.load(content, m, new(mark))
+}
+
+// load loads a model under a mark, which is forgotten when it is unloaded.
+func (r *Runtime) load(content []byte, m *engine.Manifest, mk *mark) (_ engine.Predictor, err error) {
+	mk.calls.Add(1)
+	defer func() {
+		mk.calls.Add(-1)
+		if err != nil {
+			mk.forget()
+		}
+	}()
 	inputs, outputs, err := ort.GetInputOutputInfoWithONNXData(content)
 	if err != nil {
 		return nil, fairlead.Errorf(fairlead.Invalid, "the ONNX model does not load: %w", err)
 	}
 	s := &session{
-		runtime: r, sig: m.Signature, inputs: inputs, free: make(chan *call, cap(r.calls)),
+		runtime: r, mark: mk, sig: m.Signature, inputs: inputs, free: make(chan *call, r.most),
 	}
 	if err := s.fit(outputs); err != nil {
 		return nil, err
@@ -154,12 +160,10 @@ func (s *session) Predict(ctx context.Context, in *engine.Frame) (*engine.Frame,
 	if err != nil {
 		return nil, err
 	}
-	select {
-	case s.runtime.calls <- struct{}{}:
-		defer func() { <-s.runtime.calls }()
-	case <-ctx.Done():
-		return nil, ctx.Err()
+	if err := s.runtime.calls.Acquire(ctx); err != nil {
+		return nil, err
 	}
+	defer s.runtime.calls.Release(ctx)
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	if s.closed {
@@ -187,7 +191,7 @@ func (s *session) predictPooled(
 	if err := s.run(ctx, c, []ort.Value{c.in}, []ort.Value{c.out}); err != nil {
 		return nil, err
 	}
-	return frameOf(s.sig, c.out.GetData(), f.Rows), nil
+	return frameOf(s.sig, c.out.GetData(), s.width, floatColumn), nil
 }
 
 // predictAny lets ONNX Runtime allocate the output: its type or shape is not known
@@ -205,22 +209,36 @@ func (s *session) predictAny(
 		return nil, err
 	}
 	defer destroy(outputs)
-	switch t := outputs[0].(type) {
+	return s.read(outputs[0], f.Rows)
+}
+
+// read turns an output [rows] or [rows, k] into columns.
+func (s *session) read(out ort.Value, rows int) (*engine.Frame, error) {
+	shape := out.GetShape()
+	if len(shape) == 0 || len(shape) > 2 || shape[0] != int64(rows) || shape[len(shape)-1] < 1 {
+		return nil, fairlead.Errorf(fairlead.Internal,
+			"the ONNX model answered %d rows with an output of shape %v", rows, shape)
+	}
+	k := 1
+	if len(shape) == 2 {
+		k = int(shape[1])
+	}
+	switch t := out.(type) {
 	case *ort.Tensor[float32]:
-		return frameOf(s.sig, t.GetData(), f.Rows), nil
+		return frameOf(s.sig, t.GetData(), k, floatColumn), nil
 	case *ort.Tensor[float64]:
-		return frameOf(s.sig, t.GetData(), f.Rows), nil
+		return frameOf(s.sig, t.GetData(), k, floatColumn), nil
 	case *ort.Tensor[int64]:
-		return engine.NewFrame(engine.Ints64(s.sig.OutputName(0, 1), slices.Clone(t.GetData())...)), nil
+		return frameOf(s.sig, t.GetData(), k, intColumn), nil
 	case *ort.StringTensor:
 		texts, err := t.GetContents()
 		if err != nil {
 			return nil, fmt.Errorf("read ONNX output: %w", err)
 		}
-		return engine.NewFrame(engine.Strings(s.sig.OutputName(0, 1), texts...)), nil
+		return frameOf(s.sig, texts, k, textColumn), nil
 	}
 	return nil, fairlead.Errorf(fairlead.Unimplemented,
-		"the ONNX model answers with %T, which is not served", outputs[0])
+		"the ONNX model answers with %T, which is not served", out)
 }
 
 // run runs the model, and terminates it when ctx ends.
@@ -230,7 +248,9 @@ func (s *session) run(ctx context.Context, c *call, in, out []ort.Value) error {
 		c.options.Terminate()
 		close(fired)
 	})
+	s.mark.calls.Add(1)
 	err := s.onnx.RunWithOptions(in, out, c.options)
+	s.mark.calls.Add(-1)
 	if !stop() {
 		<-fired
 		c.options.UnsetTerminate()
@@ -285,18 +305,40 @@ func columnTensor(kind ort.TensorElementDataType, c *engine.Column, rows int) (o
 	return t, nil
 }
 
-// frameOf turns row-major values into columns; their number follows from data.
-func frameOf[T float32 | float64](sig engine.Signature, data []T, rows int) *engine.Frame {
-	k := len(data) / rows
-	f := &engine.Frame{Rows: rows, Columns: make([]engine.Column, k)}
-	for j := range k {
-		values := make([]float64, rows)
-		for i := range values {
-			values[i] = float64(data[i*k+j])
-		}
-		f.Columns[j] = engine.Floats64(sig.OutputName(j, k), values...)
+// frameOf turns row-major values, k in each row, into columns.
+func frameOf[T any](
+	sig engine.Signature, data []T, k int, column func(name string, data []T, j, k int) engine.Column,
+) *engine.Frame {
+	columns := make([]engine.Column, k)
+	for j := range columns {
+		columns[j] = column(sig.OutputName(j, k), data, j, k)
 	}
-	return f
+	return engine.NewFrame(columns...)
+}
+
+// floatColumn takes the j-th of each k values, as do intColumn and textColumn.
+func floatColumn[T float32 | float64](name string, data []T, j, k int) engine.Column {
+	values := make([]float64, len(data)/k)
+	for i := range values {
+		values[i] = float64(data[i*k+j])
+	}
+	return engine.Floats64(name, values...)
+}
+
+func intColumn(name string, data []int64, j, k int) engine.Column {
+	return engine.Ints64(name, every(data, j, k)...)
+}
+
+func textColumn(name string, data []string, j, k int) engine.Column {
+	return engine.Strings(name, every(data, j, k)...)
+}
+
+func every[T any](data []T, j, k int) []T {
+	values := make([]T, len(data)/k)
+	for i := range values {
+		values[i] = data[i*k+j]
+	}
+	return values
 }
 
 func (s *session) take() (*call, error) {
@@ -372,5 +414,8 @@ func (s *session) Close() error {
 	for len(s.free) > 0 {
 		(<-s.free).destroy()
 	}
+	s.mark.calls.Add(1)
+	defer s.mark.forget()
+	defer s.mark.calls.Add(-1)
 	return s.onnx.Destroy()
 }
