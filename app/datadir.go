@@ -55,6 +55,16 @@ func openDataDir(path string) (*dataDir, error) {
 	return &dataDir{path: path, lock: f}, nil
 }
 
+// InUse reports whether a process uses the data directory, or is about to end its use.
+func InUse(path string) bool {
+	f, err := os.Open(filepath.Join(path, lockFile))
+	if err != nil {
+		return false // nobody has used it
+	}
+	defer f.Close()
+	return errors.Is(syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB), syscall.EWOULDBLOCK)
+}
+
 func unusable(path string, err error) error {
 	reason := err
 	var pe *fs.PathError

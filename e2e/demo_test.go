@@ -3,6 +3,7 @@ package e2e_test
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -31,6 +32,11 @@ type demoOutput struct {
 		RolledBackByCanary int     `json:"rolled_back_by_canary"`
 		Audit              string  `json:"audit"`
 		Seconds            float64 `json:"seconds"`
+		Colleagues         []struct {
+			Name    string `json:"name"`
+			Version int64  `json:"version"`
+			Outcome string `json:"outcome"`
+		} `json:"colleagues"`
 	} `json:"summary"`
 }
 
@@ -88,8 +94,9 @@ func TestDemo(t *testing.T) {
 		t.Errorf("the table of a demo that was killed differs:\n%s\nundisturbed:\n%s", b, a)
 	}
 	t.Run("again", func(t *testing.T) {
-		run(t, t.TempDir(), "demo", "--dir", plainDir, "-o", "json").want(t, 0, `this demo has ended`, `fairlead demo --fresh`,
+		run(t, t.TempDir(), "demo", "--dir", plainDir, "-o", "json").want(t, 0, `this demo has ended`, `fairlead demo --dir \S+ --months 3 --fresh`,
 			`fairlead serve .*--data `+plainDir)
+		run(t, t.TempDir(), "demo", "--dir", plainDir, "--months", "4").want(t, 1, `--months 3 .*--fresh`)
 		if again := run(t, t.TempDir(), "demo", "--dir", plainDir, "-o", "json").stdout; again != plain {
 			t.Errorf("the finished demo's report: %s, want %s", again, plain)
 		}
@@ -99,9 +106,12 @@ func TestDemo(t *testing.T) {
 // playDemo plays a demo to its end, and returns its JSON.
 func playDemo(t *testing.T, dir string, args ...string) string {
 	t.Helper()
-	o := run(t, t.TempDir(), append([]string{"demo", "--dir", dir, "-o", "json"}, args...)...).want(t, 0)
+	o := within(t, demoMax, t.TempDir(), append([]string{"demo", "--dir", dir, "-o", "json"}, args...)...).want(t, 0)
 	return checkDemo(t, dir, o.stdout)
 }
+
+// demoMax bounds a demo, in wall time, on a machine that does other things too.
+const demoMax = 20 * time.Minute
 
 // checkDemo checks what holds of every demo.
 func checkDemo(t *testing.T, dir, stdout string) string {
@@ -145,24 +155,25 @@ const (
 	killWithin = 50 * time.Second
 )
 
-// playAndKill plays a demo, and kills it and its server at random moments.
+// playAndKill plays a demo, and kills it and its server at random moments; the first
+// time the demo alone, whose server then ends by itself.
 func playAndKill(t *testing.T, dir string, args ...string) string {
 	t.Helper()
 	rng := randomness(t)
 	args = append([]string{"demo", "--dir", dir, "-o", "json"}, args...)
-	for range demoKills {
+	for n := range demoKills {
 		after := 2*time.Second + time.Duration(rng.Int64N(int64(killWithin)))
-		if killDemo(t, rng, dir, after, args) {
+		if killDemo(t, rng, dir, after, n > 0, args) {
 			break // it was quicker than expected, and has ended
 		}
 	}
-	o := run(t, t.TempDir(), args...).want(t, 0)
+	o := within(t, demoMax, t.TempDir(), args...).want(t, 0)
 	return checkDemo(t, dir, o.stdout)
 }
 
-// killDemo starts a demo and kills it after a while. It reports whether it had ended
-// before.
-func killDemo(t *testing.T, rng *rand.Rand, dir string, after time.Duration, args []string) bool {
+// killDemo starts a demo and kills it after a while, and its server too when asked to.
+// It reports whether it had ended before.
+func killDemo(t *testing.T, rng *rand.Rand, dir string, after time.Duration, server bool, args []string) bool {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -182,7 +193,7 @@ func killDemo(t *testing.T, rng *rand.Rand, dir string, after time.Duration, arg
 	case <-time.After(after):
 	}
 	victims := []int{cmd.Process.Pid}
-	if pid := serverOf(filepath.Join(dir, "data")); pid != 0 {
+	if pid := serverOf(filepath.Join(dir, "data")); server && pid != 0 {
 		victims = append(victims, pid)
 	}
 	rng.Shuffle(len(victims), func(i, j int) { victims[i], victims[j] = victims[j], victims[i] })
@@ -220,12 +231,8 @@ func TestDemo_RefusesAForeignDirectory(t *testing.T) {
 	run(t, t.TempDir(), "demo", "--months", "0").want(t, 2, `--months`)
 }
 
-// The whole year shows what the demo is there to show. It takes minutes, so it belongs
-// to the long rounds.
-func TestDemo_ChaosLongTheWholeYear(t *testing.T) {
-	if os.Getenv("FAIRLEAD_LONG") == "" {
-		t.Skip("the whole year is a long round: make test-chaos")
-	}
+// The whole year shows what the demo is there to show.
+func TestDemo_TheWholeYear(t *testing.T) {
 	python(t)
 	stdout := playDemo(t, filepath.Join(t.TempDir(), "demo"))
 	t.Log(stdout)
@@ -247,7 +254,21 @@ func TestDemo_ChaosLongTheWholeYear(t *testing.T) {
 		t.Errorf("promoted %d, stopped %d, rolled back %d; want at least 3, 1, 1",
 			s.RetrainsPromoted, s.StoppedByGate, s.RolledBackByCanary)
 	}
+	outcomes := map[string]string{}
+	for _, c := range s.Colleagues {
+		outcomes[c.Name] = c.Outcome
+	}
+	if want := map[string]string{"noisy": "stopped", "leaky": "rolledback"}; !maps.Equal(outcomes, want) {
+		t.Errorf("the colleagues' candidates: %v, want %v", outcomes, want)
+	}
 	if s.Seconds > 240 {
 		t.Logf("it took %.0f s, and should take 240 on an idle machine with 2 cores", s.Seconds)
+	}
+	if os.Getenv("FAIRLEAD_LONG") == "" {
+		return
+	}
+	killed := playAndKill(t, filepath.Join(t.TempDir(), "demo"))
+	if a, b := monthsOf(t, stdout), monthsOf(t, killed); a != b {
+		t.Errorf("the table of a year that was killed differs:\n%s\nundisturbed:\n%s", b, a)
 	}
 }

@@ -46,7 +46,13 @@ type outcome struct {
 // run runs the program in dir, and returns how it ended.
 func run(t testing.TB, dir string, args ...string) outcome {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), commandMax)
+	return within(t, commandMax, dir, args...)
+}
+
+// within is run for a command that takes longer, or must not.
+func within(t testing.TB, limit time.Duration, dir string, args ...string) outcome {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, program(t), args...)
 	cmd.Dir = dir

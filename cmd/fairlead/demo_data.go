@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/fairlead-ml/fairlead"
@@ -38,7 +39,7 @@ const (
 // trafficFrom and trafficTo bound the hours that are replayed.
 var trafficFrom = time.Date(dataYear, firstMonth, 1, 0, 0, 0, 0, time.UTC)
 
-func (d *demo) trafficTo() time.Time { return trafficFrom.AddDate(0, d.months, 0) }
+func (d *demo) trafficTo() time.Time { return trafficFrom.AddDate(0, d.Months, 0) }
 
 // prepareProject makes the repository and the traffic, unless a run before did.
 func (d *demo) prepareProject(ctx context.Context) error {
@@ -63,8 +64,8 @@ func (d *demo) prepareProject(ctx context.Context) error {
 		return err
 	}
 	split := slices.IndexFunc(hours, func(h hour) bool { return !h.at.Before(trafficFrom) })
-	if d.seed != 0 {
-		permuteMonths(hours[split:], trafficFrom, d.seed)
+	if d.Seed != 0 {
+		permuteMonths(hours[split:], trafficFrom, d.Seed)
 	}
 	end := slices.IndexFunc(hours, func(h hour) bool { return !h.at.Before(d.trafficTo()) })
 	if end < 0 {
@@ -80,15 +81,18 @@ func (d *demo) prepareProject(ctx context.Context) error {
 	return writeHours(d.traffic(), hours[split:end])
 }
 
-// gitInit commits everything; data/ too, which the example's .gitignore leaves to
-// its user.
+// gitInit commits everything, whatever the user's own settings say: files that are
+// ignored everywhere, hooks, signatures and line ends are not the demo's.
 func gitInit(ctx context.Context, dir string) error {
 	for _, args := range [][]string{
-		{"init", "-q", "-b", "main"},
+		{"init", "-q", "-b", "main", "--template="},
+		{"config", "core.autocrlf", "false"}, // also of the `git archive` that uploads it
 		{"add", "-A", "-f", "."},
-		{"-c", "user.name=demo", "-c", "user.email=demo@example.com", "commit", "-q", "-m", "hourly riders: data, pipeline, gates, release"},
+		{"-c", "user.name=demo", "-c", "user.email=demo@example.com", "-c", "commit.gpgsign=false",
+			"-c", "core.hooksPath=/dev/null", "commit", "-q", "-m", "hourly riders: data, pipeline, gates, release"},
 	} {
 		cmd := exec.CommandContext(ctx, "git", append([]string{"-C", dir}, args...)...)
+		cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "GIT_") })
 		if out, err := cmd.CombinedOutput(); err != nil {
 			return fmt.Errorf("git %s: %w: %s", args[0], err, out)
 		}

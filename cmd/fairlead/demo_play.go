@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/fairlead-ml/fairlead"
+	"github.com/fairlead-ml/fairlead/api/rest"
 	"github.com/fairlead-ml/fairlead/engine/pyenv"
 	"github.com/fairlead-ml/fairlead/event"
 	"github.com/fairlead-ml/fairlead/examples"
@@ -57,8 +58,13 @@ func (d *demo) play(ctx context.Context) error {
 		endpoint: demoProject, time: "at", id: "id", label: "bikers", with: []string{"casual", "registered"},
 		delay: 24 * time.Hour, every: 24 * time.Hour, tick: time.Hour, client: d.client,
 	}
+	r.often = d.say.terminal
 	r.progress = func(done, total int, at time.Time) {
-		d.say.line("%-14s  %d of %d hours replayed", at.Format("2 January"), done, total)
+		told := fmt.Sprintf("%-14s  %d of %d hours replayed", at.Format("2 January"), done, total)
+		if at.Day() == 1 {
+			d.say.line("%s", told)
+		}
+		d.replayed.Store(&told)
 	}
 	r.before = func(ctx context.Context, at time.Time) error {
 		for _, c := range colleagues {
@@ -188,7 +194,7 @@ func (d *demo) runColleague(ctx context.Context, c colleague, rows []sample) err
 	}
 	cmd := exec.CommandContext(ctx, python, c.script+".py", table)
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "MLFLOW_TRACKING_URI="+d.server.url+"/p/"+demoProject, "PYTHONDONTWRITEBYTECODE=1")
+	cmd.Env = append(colleagueEnv(os.Environ()), "MLFLOW_TRACKING_URI="+d.server.url+"/p/"+demoProject)
 	// It ends with a demo that is killed: the next one must not meet a script that
 	// has still to register what it is about to register again.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
@@ -198,6 +204,16 @@ func (d *demo) runColleague(ctx context.Context, c colleague, rows []sample) err
 		return fmt.Errorf("%s.py: %w\n%s", c.script, err, out)
 	}
 	return nil
+}
+
+// colleagueEnv is the environment without what would send the colleague's mlflow client
+// elsewhere than to the demo's server, or give Python other packages.
+func colleagueEnv(environ []string) []string {
+	kept := slices.DeleteFunc(slices.Clone(environ), func(v string) bool {
+		name, _, _ := strings.Cut(strings.ToUpper(v), "=")
+		return strings.HasPrefix(name, "MLFLOW_") || strings.HasPrefix(name, "PYTHON") || strings.HasSuffix(name, "_PROXY")
+	})
+	return append(kept, "PYTHONDONTWRITEBYTECODE=1")
 }
 
 // writeKnown writes the rows whose counts are known at the given stream time: the
@@ -228,13 +244,9 @@ func (d *demo) python(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	root := os.Getenv("FAIRLEAD_ENVIRONMENTS")
-	if root == "" {
-		cache, err := os.UserCacheDir()
-		if err != nil {
-			return "", err
-		}
-		root = filepath.Join(cache, "fairlead", "environments")
+	root, err := environmentsDir()
+	if err != nil {
+		return "", err
 	}
 	m, err := pyenv.New(pyenv.Options{Root: root})
 	if err != nil {
@@ -247,29 +259,62 @@ func (d *demo) python(ctx context.Context) (string, error) {
 	return env.Python, nil
 }
 
-// follow tells of the project's events as they come, until it is stopped.
+// follow tells of the project's events as they come, and on a terminal what runs,
+// until it is stopped; then it tells the last ones.
 func (d *demo) follow(ctx context.Context) (stop func()) {
-	ctx, cancel := context.WithCancel(ctx)
-	done := make(chan struct{})
+	quit, done := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
 		after := d.lastEvent(ctx)
-		for ctx.Err() == nil {
-			var page fairlead.Page[*ledger.Record]
-			err := d.client.do(ctx, http.MethodGet, fmt.Sprintf("/events?limit=1000&after=%d", after), nil, &page)
-			if err == nil {
-				for _, r := range page.Items {
-					after = r.Seq
-					d.tell(r)
-				}
+		for {
+			after = d.tellNew(ctx, after)
+			if d.say.terminal {
+				d.say.now(d.doing(ctx))
 			}
 			select {
-			case <-ctx.Done():
+			case <-quit:
+				rest, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainMax)
+				defer cancel()
+				d.tellNew(rest, after)
+				return
 			case <-time.After(300 * time.Millisecond):
 			}
 		}
 	}()
-	return func() { cancel(); <-done }
+	return func() { close(quit); <-done }
+}
+
+// drainMax bounds the telling of the last events, in wall time.
+const drainMax = 2 * time.Second
+
+// tellNew tells the events behind the given one, and returns the last.
+func (d *demo) tellNew(ctx context.Context, after int64) int64 {
+	for {
+		var page fairlead.Page[*ledger.Record]
+		err := d.client.do(ctx, http.MethodGet, fmt.Sprintf("/events?limit=1000&after=%d", after), nil, &page)
+		if err != nil || len(page.Items) == 0 {
+			return after
+		}
+		for _, r := range page.Items {
+			after = r.Seq
+			d.tell(r)
+		}
+	}
+}
+
+// doing says what the server works at, and how far the replay is.
+func (d *demo) doing(ctx context.Context) string {
+	var parts []string
+	if told := d.replayed.Load(); told != nil {
+		parts = append(parts, *told)
+	}
+	var page fairlead.Page[*rest.Job]
+	if d.client.do(ctx, http.MethodGet, "/jobs?state=running&limit=5", nil, &page) == nil {
+		for _, j := range page.Items {
+			parts = append(parts, strings.TrimSpace(j.Kind+" "+says(j)))
+		}
+	}
+	return strings.Join(parts, ", ")
 }
 
 // lastEvent is where a demo that goes on begins to tell.

@@ -47,6 +47,15 @@ type demoSummary struct {
 	RolledBackByCanary int     `json:"rolled_back_by_canary"`
 	Audit              string  `json:"audit"`
 	Seconds            float64 `json:"seconds"`
+
+	Colleagues []demoCandidate `json:"colleagues"`
+}
+
+// demoCandidate is a version that a colleague brought in, and what became of it.
+type demoCandidate struct {
+	Name    string `json:"name"`
+	Version int64  `json:"version"`
+	Outcome string `json:"outcome"` // empty: its case is not closed
 }
 
 func readReport(b []byte) (*demoReport, error) {
@@ -71,7 +80,7 @@ func (d *demo) report(ctx context.Context) error {
 	if err := d.count(ctx, r); err != nil {
 		return err
 	}
-	r.Summary.Seconds = math.Round(time.Since(d.began).Seconds()*10) / 10
+	r.Summary.Seconds = math.Round(d.seconds()*10) / 10
 	b, err := json.Marshal(r)
 	if err != nil {
 		return err
@@ -81,8 +90,9 @@ func (d *demo) report(ctx context.Context) error {
 	}
 	d.say.line("the ledger is verified: %d events, root %s", audit.Events, audit.Root)
 	if d.keep {
-		d.say.line("the server goes on at %s (stop it: kill %d)", d.server.url, d.server.pid)
+		d.sayKept()
 	}
+	d.say.now("")
 	return d.print(r, func(w io.Writer) { r.table(w) })
 }
 
@@ -173,9 +183,13 @@ func (r *demoReport) month(at time.Time) *demoMonth {
 	return nil
 }
 
-// count reads the outcomes of all cases.
+// count reads the outcomes of all cases, and those of the colleagues' candidates.
 func (d *demo) count(ctx context.Context, r *demoReport) error {
 	cases, err := d.cases(ctx)
+	if err != nil {
+		return err
+	}
+	outcomes := map[int64]string{} // of versions that the loop did not ask for
 	for _, c := range cases {
 		switch {
 		case c.Outcome == loop.Promoted && c.Cause == loop.ByIncident:
@@ -185,8 +199,21 @@ func (d *demo) count(ctx context.Context, r *demoReport) error {
 		case c.Outcome == loop.RolledBack:
 			r.Summary.RolledBackByCanary++
 		}
+		if c.Cause == loop.ByCandidate {
+			outcomes[c.Version] = c.Outcome
+		}
 	}
-	return err
+	r.Summary.Colleagues = []demoCandidate{}
+	for _, c := range colleagues {
+		n, err := d.versionOf(ctx, c)
+		if err != nil {
+			return err
+		}
+		if n != 0 {
+			r.Summary.Colleagues = append(r.Summary.Colleagues, demoCandidate{c.script, n, outcomes[n]})
+		}
+	}
+	return nil
 }
 
 func ordinal(day int) string {
@@ -213,6 +240,9 @@ func (r *demoReport) table(w io.Writer) {
 	fmt.Fprintf(w, "\nmean WAPE: %.3f frozen, %.3f live (%.2f of frozen)\n", s.WAPEFrozen, s.WAPELive, s.WAPELive/s.WAPEFrozen)
 	fmt.Fprintf(w, "%d retrainings promoted, %d candidates stopped by the gate, %d rolled back by the canary; audit %s; %.0f s\n",
 		s.RetrainsPromoted, s.StoppedByGate, s.RolledBackByCanary, s.Audit, s.Seconds)
+	for _, c := range s.Colleagues {
+		fmt.Fprintf(w, "the colleague's %s candidate, version %d: %s\n", c.Name, c.Version, c.Outcome)
+	}
 }
 
 func joined(all []string) string {

@@ -27,18 +27,17 @@ type demoServer struct {
 // startWait bounds the start of the server, in wall time.
 const startWait = 30 * time.Second
 
-// startServer starts the server of the demo's data directory, or takes over one
-// that a killed demo left.
+// startServer starts the server of the demo's data directory. One that a demo before
+// left is ended first: of a demo that was killed it may just be ending by itself.
 func startServer(ctx context.Context, d *demo) (*demoServer, error) {
 	s := &demoServer{data: d.dataDir()}
-	if old, err := app.ReadServer(s.data); err == nil && alive(ctx, newHTTP(), old.URL) {
-		d.say.line("the server of the demo before still runs at %s", old.URL)
-		s.url, s.pid = old.URL, old.PID
-		return s, nil
+	if err := stopOldServer(d.dir); err != nil {
+		return nil, err
 	}
 	if err := os.MkdirAll(s.data, 0o700); err != nil {
 		return nil, err
 	}
+	d.say.now("the server starts")
 	if err := s.spawn(d); err != nil {
 		return nil, err
 	}
@@ -76,13 +75,11 @@ func (s *demoServer) spawn(d *demo) error {
 	}
 	defer log.Close()
 	cmd := exec.Command(self, "serve", "--data", s.data, "--listen", "127.0.0.1:0", "--project", demoProject)
-	if os.Getenv("FAIRLEAD_ENVIRONMENTS") == "" {
-		cache, err := os.UserCacheDir()
-		if err != nil {
-			return err
-		}
-		cmd.Env = append(os.Environ(), "FAIRLEAD_ENVIRONMENTS="+filepath.Join(cache, "fairlead", "environments"))
+	environments, err := environmentsDir()
+	if err != nil {
+		return err
 	}
+	cmd.Env = append(os.Environ(), "FAIRLEAD_ENVIRONMENTS="+environments)
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if !d.keep {
@@ -114,39 +111,41 @@ func (s *demoServer) client(project string) *client {
 
 // stop ends the server gracefully and waits for it.
 func (s *demoServer) stop() error {
+	if s.done == nil {
+		return nil // it has ended
+	}
 	if err := syscall.Kill(s.pid, syscall.SIGTERM); err != nil && !errors.Is(err, syscall.ESRCH) {
 		return err
 	}
-	deadline := time.Now().Add(stopMax + 5*time.Second)
-	for time.Now().Before(deadline) {
-		if s.ended() {
-			return nil
-		}
-		time.Sleep(20 * time.Millisecond)
+	select {
+	case <-s.done:
+		s.done = nil
+		return nil
+	case <-time.After(stopWait):
+		return fairlead.Errorf(fairlead.Unavailable, "the server (pid %d) does not end", s.pid)
 	}
-	return fairlead.Errorf(fairlead.Unavailable, "the server (pid %d) does not end", s.pid)
 }
 
-func (s *demoServer) ended() bool {
-	if s.done != nil {
-		select {
-		case <-s.done:
-			s.done = nil
-			s.pid = 0
-			return true
-		default:
-			return false
-		}
-	}
-	return s.pid == 0 || errors.Is(syscall.Kill(s.pid, 0), syscall.ESRCH)
-}
+// stopWait bounds the end of the server, in wall time.
+const stopWait = stopMax + 5*time.Second
 
-// stopOldServer ends a server that serves the demo's data directory.
+// stopOldServer ends a server that serves the demo's data directory, and waits until
+// it has let the directory go, also for one that is ending already.
 func stopOldServer(dir string) error {
 	data := filepath.Join(dir, "data")
-	old, err := app.ReadServer(data)
-	if err != nil || !alive(context.Background(), newHTTP(), old.URL) {
-		return nil
+	asked := 0
+	for deadline := time.Now().Add(stopWait); app.InUse(data); time.Sleep(20 * time.Millisecond) {
+		old, err := app.ReadServer(data)
+		if time.Now().After(deadline) {
+			return fairlead.Errorf(fairlead.Unavailable, "a server (pid %d) holds %s and does not end", asked, data)
+		}
+		if err != nil || old.PID == asked || !alive(context.Background(), newHTTP(), old.URL) {
+			continue // it has not said who it is, or is on its way
+		}
+		asked = old.PID
+		if err := syscall.Kill(asked, syscall.SIGTERM); err != nil && !errors.Is(err, syscall.ESRCH) {
+			return err
+		}
 	}
-	return (&demoServer{data: data, pid: old.PID, url: old.URL}).stop()
+	return nil
 }
