@@ -6,6 +6,8 @@ SHELL := /bin/bash
 
 PYTHON ?= python3
 GO     ?= go
+# A tag, else the version that is being made with the commit.
+VERSION = $(or $(patsubst v%,%,$(shell git describe --tags --dirty 2>/dev/null)),0.1.0-dev+$(shell git describe --always --dirty 2>/dev/null))
 TOOLS  := $(CURDIR)/.tools
 UV     := $(TOOLS)/uv/bin/uv
 STAMP  := $(TOOLS)/stamp
@@ -51,7 +53,7 @@ $(STAMP)/test-venv: examples/bikes/requirements.txt $(STAMP)/uv-$(UV_VERSION)
 
 .PHONY: build
 build: ## Build bin/fairlead
-	@$(GO) build -trimpath -ldflags '-s -w -extldflags "-Wl,--no-export-dynamic"' -o bin/fairlead ./cmd/fairlead
+	@$(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION) -extldflags "-Wl,--no-export-dynamic"' -o bin/fairlead ./cmd/fairlead
 
 .PHONY: run
 run: setup build ## Start the server with defaults

@@ -150,7 +150,8 @@ func (c *cli) printCase(k *loop.Case) error {
 }
 
 func (c *cli) caseCommand() *cobra.Command {
-	return &cobra.Command{
+	var all bool
+	cmd := &cobra.Command{
 		Use:     "case [ID]",
 		Short:   "Show the cases of the project, or one of them",
 		Example: "  fairlead case\n  fairlead case ca_01h2x… -o json",
@@ -164,8 +165,8 @@ func (c *cli) caseCommand() *cobra.Command {
 					}
 					return c.printCase(&k)
 				}
-				var page fairlead.Page[*loop.Case]
-				if err := cl.do(cmd.Context(), http.MethodGet, "/cases?limit=50", nil, &page); err != nil {
+				page, err := newest[*loop.Case](cmd.Context(), c, cl, "/cases", url.Values{}, all)
+				if err != nil {
 					return err
 				}
 				return c.print(page, func(w io.Writer) {
@@ -178,20 +179,14 @@ func (c *cli) caseCommand() *cobra.Command {
 			})
 		},
 	}
+	cmd.Flags().BoolVar(&all, "all", false, "not only the newest")
+	return cmd
 }
 
 // releaseArgs reads [MODEL [VERSION]]; version 0 stands for the newest.
-func releaseArgs(args []string) (model string, version int64, err error) {
-	if len(args) > 0 {
-		model = args[0]
-	} else if model, err = modelName(); err != nil {
-		return "", 0, err
-	}
-	if model == "" {
-		return "", 0, usage("there is no %s here; name the model: fairlead release MODEL", spec.FileName)
-	}
-	if len(args) < 2 {
-		return model, 0, nil
+func (c *cli) releaseArgs(args []string) (model string, version int64, err error) {
+	if model, err = c.modelOf(args); err != nil || len(args) < 2 {
+		return model, 0, err
 	}
 	version, err = strconv.ParseInt(args[1], 10, 64)
 	if err != nil || version < 1 {
@@ -202,7 +197,7 @@ func releaseArgs(args []string) (model string, version int64, err error) {
 
 // newest returns the number of a model's newest version.
 func (cl *client) newest(ctx context.Context, model string) (n int64, err error) {
-	all, err := every[*registry.Version](ctx, cl, "/models/"+url.PathEscape(model)+"/versions")
+	all, err := every[*registry.Version](ctx, cl, "/models/"+url.PathEscape(model)+"/versions", url.Values{})
 	for _, v := range all {
 		n = max(n, v.N)
 	}
@@ -237,7 +232,7 @@ version it takes the newest, without a model that of ./fairlead.yaml.`,
   fairlead release flight-delays 3 --detach`,
 		Args: cobra.MaximumNArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			model, n, err := releaseArgs(args)
+			model, n, err := c.releaseArgs(args)
 			if err != nil {
 				return err
 			}

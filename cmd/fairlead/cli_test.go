@@ -45,9 +45,7 @@ func command(t *testing.T, args ...string) ran {
 func within(t *testing.T, ctx context.Context, args ...string) ran {
 	t.Helper()
 	var out, stderr bytes.Buffer
-	root := newRoot(&out, &stderr)
-	root.SetArgs(args)
-	status := exitStatus(&stderr, root.ExecuteContext(ctx))
+	status := execute(ctx, args, &out, &stderr)
 	return ran{status, out.String(), stderr.String()}
 }
 
@@ -67,12 +65,20 @@ func TestExitStatus_FollowsTheTable(t *testing.T) {
 	write(t, "bad.yaml", "project: x\nprojekt: y\n")
 	write(t, "good.yaml", "project: x\n")
 	write(t, "t.csv", "at,id\n")
+	if err := os.Mkdir("sub", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	write(t, "sub/fairlead.yaml", "project: x\n")
 	for _, tt := range []struct {
 		args string
 		want int
 		says string // part of stderr
 	}{
 		{"version", 0, ""},
+		{"--version", 0, ""},
+		{"completion bash", 0, ""},
+		{"check .", 5, "there is no fairlead.yaml"},
+		{"check sub", 0, ""},
 		{"check good.yaml", 0, ""},
 		{"help", 0, ""},
 		{"run --help", 0, ""},
@@ -441,6 +447,71 @@ func TestRun_StopsCleanlyWhenInterrupted(t *testing.T) {
 	time.AfterFunc(100*time.Millisecond, cancel)
 	got := within(t, ctx, "release", "m", "2", "-p", "x", "--server", s.URL)
 	if got.status != 1 || !strings.Contains(got.stderr, "interrupted; case c1 goes on") {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestErrors_AreJSONWhenTheAnswerIs(t *testing.T) {
+	elsewhere(t)
+	for args, want := range map[string]failure{
+		"check nothing.yaml": {"there is no nothing.yaml", "not_found", 5},
+		"rollback m":         {"--reason", "usage", 2},
+		"why":                {"accepts 1 arg", "usage", 2},
+	} {
+		got := command(t, append(strings.Fields(args), "-o", "json")...)
+		var f failure
+		if err := json.Unmarshal([]byte(got.stderr), &f); err != nil || f.Code != want.Code || f.Status != want.Status ||
+			got.status != want.Status || !strings.Contains(f.Error, want.Error) || got.out != "" {
+			t.Errorf("%s: %+v, %v", args, got, err)
+		}
+	}
+}
+
+func TestLists_SayThatThereIsMore(t *testing.T) {
+	elsewhere(t)
+	s := newAnswers(t, map[string]string{"GET x/cases": `{"items":[],"next":"p"}`, "GET x/jobs": `{"items":[],"next":"p"}`})
+	for _, args := range []string{"case", "job"} {
+		if got := command(t, args, "-p", "x", "--server", s.URL); !strings.Contains(got.stderr, "there are more: --all") {
+			t.Errorf("%s: %+v", args, got)
+		}
+	}
+	s.bodies["GET x/cases"] = `{"items":[{"id":"c1"}]}`
+	if got := command(t, "case", "--all", "-p", "x", "--server", s.URL); got.stderr != "" || !strings.Contains(got.out, "c1") {
+		t.Errorf("all: %+v", got)
+	}
+}
+
+func TestModel_IsThatOfTheFileHere(t *testing.T) {
+	elsewhere(t)
+	s := newAnswers(t, map[string]string{"GET x/loop/other": `{"explanation":["of the file"]}`, "GET y/loop/y": `{"explanation":["of y"]}`})
+	if got := command(t, "loop", "explain", "--server", s.URL); got.status != 2 || !strings.Contains(got.stderr, "name the model") {
+		t.Errorf("without a file: %+v", got)
+	}
+	write(t, "fairlead.yaml", "project: x\nmodel: other\n")
+	for args, want := range map[string]string{"": "of the file", "-p x": "of the file", "-p y": "of y"} {
+		got := command(t, append(strings.Fields("loop explain "+args), "--server", s.URL)...)
+		if got.status != 0 || !strings.Contains(got.out, want) {
+			t.Errorf("%q: %+v", args, got)
+		}
+	}
+}
+
+func TestApply_RefusesAnotherProject(t *testing.T) {
+	elsewhere(t)
+	write(t, "fairlead.yaml", "project: x\n")
+	for _, args := range []string{"apply -p y", "run --project y"} {
+		got := command(t, strings.Fields(args)...)
+		if got.status != 2 || !strings.Contains(got.stderr, `"y"`) || !strings.Contains(got.stderr, `"x"`) {
+			t.Errorf("%s: %+v", args, got)
+		}
+	}
+}
+
+func TestEndpoint_WithoutARequestHasNoTime(t *testing.T) {
+	elsewhere(t)
+	s := newAnswers(t, map[string]string{"GET x/endpoints/m": `{"endpoint":"m@p","clock":{"watermark":"0001-01-01T00:00:00Z"}}`})
+	got := command(t, "endpoint", "m", "-p", "x", "--server", s.URL)
+	if got.status != 0 || strings.Contains(got.out, "0001") || !strings.Contains(got.out, "no request yet") {
 		t.Errorf("%+v", got)
 	}
 }

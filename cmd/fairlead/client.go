@@ -155,13 +155,23 @@ func (c *cli) projectName() (string, error) {
 	return s.Project, nil
 }
 
-// modelName is the model that the fairlead.yaml here is about, "" without one.
-func modelName() (string, error) {
-	s, err := specHere()
-	if err != nil || s == nil {
-		return "", err
+// modelOf is the model that the arguments name, or that of the fairlead.yaml here. Of
+// another project nothing is known here but that a model is named after its project
+// unless the file says otherwise.
+func (c *cli) modelOf(args []string) (string, error) {
+	if len(args) > 0 {
+		return args[0], nil
 	}
-	return s.Model, nil
+	s, err := specHere()
+	switch {
+	case err != nil:
+		return "", err
+	case s != nil && (c.project == "" || c.project == s.Project):
+		return s.Model, nil
+	case c.project != "":
+		return c.project, nil
+	}
+	return "", usage("there is no %s here; name the model", spec.FileName)
 }
 
 // specHere parses the fairlead.yaml of the working directory; nil when there is none.
@@ -244,8 +254,7 @@ func pause(ctx context.Context, d time.Duration) error {
 }
 
 // every returns all items of a list, page by page.
-func every[T any](ctx context.Context, cl *client, path string) (all []T, err error) {
-	q := url.Values{}
+func every[T any](ctx context.Context, cl *client, path string, q url.Values) (all []T, err error) {
 	for {
 		var page fairlead.Page[T]
 		if err := cl.do(ctx, http.MethodGet, path+"?"+q.Encode(), nil, &page); err != nil {
@@ -302,7 +311,7 @@ func (cl *client) roundTrip(ctx context.Context, method, path string, header htt
 	}
 	cl.met = true
 	if res.StatusCode >= http.StatusBadRequest {
-		return failure(res.StatusCode, answer)
+		return refusal(res.StatusCode, answer)
 	}
 	if out == nil || len(answer) == 0 {
 		return nil
@@ -329,7 +338,7 @@ func (cl *client) gone(ctx context.Context, err error) error {
 	return fairlead.Errorf(fairlead.Unavailable, "%s cannot be reached: %w", cl.base, err)
 }
 
-func failure(status int, body []byte) error {
+func refusal(status int, body []byte) error {
 	var p problem
 	if err := json.Unmarshal(body, &p); err != nil || p.Detail+p.Message+p.Error == "" {
 		return fairlead.Errorf(codeOf(status), "the server answered %d: %.300s", status, body)

@@ -29,7 +29,11 @@ func (c *cli) endpointCommand() *cobra.Command {
 					}
 					return c.print(e, func(w io.Writer) {
 						fmt.Fprintf(w, "%s, generation %d (loaded %d)\n", e.Endpoint, e.Generation, e.ObservedGeneration)
-						fmt.Fprintf(w, "stream time %s, %d timers\n\n", e.Clock.Watermark.Format("2006-01-02 15:04"), e.Clock.Timers)
+						if e.Clock.Watermark.IsZero() {
+							fmt.Fprint(w, "no request yet, and so no stream time\n\n")
+						} else {
+							fmt.Fprintf(w, "stream time %s, %d timers\n\n", e.Clock.Watermark.Format("2006-01-02 15:04"), e.Clock.Timers)
+						}
 						tw := table(w, "VERSION", "ROLE", "PERCENT")
 						for _, v := range e.Variants {
 							tw.row(v.Version, v.Role, v.Percent)

@@ -129,9 +129,14 @@ func (c *cli) loopCommand() *cobra.Command {
 		Example: "  fairlead loop explain",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			model, err := c.modelOf(args)
+			if err != nil {
+				return err
+			}
 			return c.with(cmd.Context(), func(cl *client) error {
 				var e loop.Explanation
-				if err := cl.do(cmd.Context(), http.MethodGet, "/loop/"+url.PathEscape(modelOf(cl, args)), nil, &e); err != nil {
+				path := "/loop/" + url.PathEscape(model)
+				if err := cl.do(cmd.Context(), http.MethodGet, path, nil, &e); err != nil {
 					return err
 				}
 				return c.print(e, func(w io.Writer) {
@@ -144,14 +149,6 @@ func (c *cli) loopCommand() *cobra.Command {
 	}, c.pauseCommand("pause", true), c.pauseCommand("resume", false))
 }
 
-// modelOf is the named model, or the one that is named after the project.
-func modelOf(cl *client, args []string) string {
-	if len(args) == 1 {
-		return args[0]
-	}
-	return cl.project
-}
-
 func (c *cli) pauseCommand(use string, paused bool) *cobra.Command {
 	var reason string
 	short := "Let the loop open cases by itself again"
@@ -162,8 +159,11 @@ func (c *cli) pauseCommand(use string, paused bool) *cobra.Command {
 		Use: use + " [MODEL]", Short: short, Example: "  fairlead loop " + use + ` --reason "audit until Friday"`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			model, err := c.modelOf(args)
+			if err != nil {
+				return err
+			}
 			return c.with(cmd.Context(), func(cl *client) error {
-				model := modelOf(cl, args)
 				in := map[string]any{"paused": paused, "reason": reason}
 				if err := cl.do(cmd.Context(), http.MethodPut, "/loop/"+url.PathEscape(model)+"/pause", in, nil); err != nil {
 					return err

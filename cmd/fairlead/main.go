@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -18,7 +19,7 @@ import (
 	_ "github.com/fairlead-ml/fairlead/job/shim/early" // a step starts before the rest is initialised
 )
 
-// version is set by the linker for a release.
+// version is set by the linker, from what Git says of the tree (see the Makefile).
 var version = "0.1.0-dev"
 
 func main() {
@@ -26,26 +27,45 @@ func main() {
 	onnx.ChildMain() // so is the child that runs an ONNX model
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // the second signal ends at once
-	os.Exit(exitStatus(os.Stderr, newRoot(os.Stdout, os.Stderr).ExecuteContext(ctx)))
+	os.Exit(execute(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 
-// exitStatus prints the error, if any, and returns the status that the table of
-// codes gives it.
-func exitStatus(w io.Writer, err error) int {
-	var status *statusError
-	switch {
-	case err == nil:
+// execute runs a command line, prints its error, if any, in the form that -o asks for,
+// and returns the status that the table of codes gives it.
+func execute(ctx context.Context, args []string, out, stderr io.Writer) int {
+	root := newRoot(out, stderr)
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
 		return fairlead.ExitOK
-	case errors.As(err, &status):
-		if status.message != "" {
-			fmt.Fprintln(w, "fairlead: "+status.message)
-		}
-		return status.status
 	}
-	fmt.Fprintln(w, "fairlead: "+err.Error())
-	var known *fairlead.Error
-	if errors.As(err, &known) {
-		return known.Code.ExitStatus()
+	f := newFailure(err)
+	if root.PersistentFlags().Lookup("output").Value.String() == "json" {
+		enc := json.NewEncoder(stderr)
+		enc.SetEscapeHTML(false)
+		enc.Encode(f)
+	} else {
+		fmt.Fprintln(stderr, "fairlead: "+f.Error)
 	}
-	return fairlead.ExitError
+	return f.Status
+}
+
+// failure is how an error is printed with -o json.
+type failure struct {
+	Error  string        `json:"error"`
+	Code   fairlead.Code `json:"code"`
+	Status int           `json:"status"` // of the exit
+}
+
+// statusCodes name the exit statuses that no error code stands for.
+var statusCodes = map[int]fairlead.Code{fairlead.ExitError: "failed", fairlead.ExitUsage: "usage",
+	fairlead.ExitGateFailed: "gate_failed", fairlead.ExitNeedsApproval: "needs_approval"}
+
+func newFailure(err error) failure {
+	var status *statusError
+	if errors.As(err, &status) {
+		return failure{status.message, statusCodes[status.status], status.status}
+	}
+	code := fairlead.CodeOf(err)
+	return failure{err.Error(), code, code.ExitStatus()}
 }

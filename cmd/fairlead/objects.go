@@ -18,7 +18,7 @@ import (
 )
 
 func (c *cli) jobCommand() *cobra.Command {
-	var cancel bool
+	var cancel, all bool
 	var state string
 	cmd := &cobra.Command{
 		Use:   "job [ID]",
@@ -32,7 +32,7 @@ func (c *cli) jobCommand() *cobra.Command {
 			}
 			return c.with(cmd.Context(), func(cl *client) error {
 				if len(args) == 0 {
-					return c.listJobs(cmd, cl, state)
+					return c.listJobs(cmd, cl, state, all)
 				}
 				method, path := http.MethodGet, "/jobs/"+url.PathEscape(args[0])
 				if cancel {
@@ -48,16 +48,17 @@ func (c *cli) jobCommand() *cobra.Command {
 	}
 	cmd.Flags().StringVar(&state, "state", "", "only queued, running, done, failed or cancelled ones")
 	cmd.Flags().BoolVar(&cancel, "cancel", false, "cancel it")
+	cmd.Flags().BoolVar(&all, "all", false, "not only the newest")
 	return cmd
 }
 
-func (c *cli) listJobs(cmd *cobra.Command, cl *client, state string) error {
-	q := url.Values{"limit": {"50"}}
+func (c *cli) listJobs(cmd *cobra.Command, cl *client, state string, all bool) error {
+	q := url.Values{}
 	if state != "" {
 		q.Set("state", state)
 	}
-	var page fairlead.Page[*rest.Job]
-	if err := cl.do(cmd.Context(), http.MethodGet, "/jobs?"+q.Encode(), nil, &page); err != nil {
+	page, err := newest[*rest.Job](cmd.Context(), c, cl, "/jobs", q, all)
+	if err != nil {
 		return err
 	}
 	return c.print(page, func(w io.Writer) {
@@ -119,7 +120,7 @@ func (c *cli) listData(cmd *cobra.Command, cl *client, args []string) error {
 	if len(args) == 1 {
 		path += "/" + url.PathEscape(args[0]) + "/versions"
 	}
-	all, err := every[*data.Version](cmd.Context(), cl, path)
+	all, err := every[*data.Version](cmd.Context(), cl, path, url.Values{})
 	if err != nil {
 		return err
 	}
@@ -174,7 +175,7 @@ func (c *cli) modelCommand() *cobra.Command {
 }
 
 func (c *cli) listModels(cmd *cobra.Command, cl *client) error {
-	all, err := every[*registry.Model](cmd.Context(), cl, "/models")
+	all, err := every[*registry.Model](cmd.Context(), cl, "/models", url.Values{})
 	if err != nil {
 		return err
 	}
@@ -193,7 +194,7 @@ func (c *cli) listModels(cmd *cobra.Command, cl *client) error {
 }
 
 func (c *cli) listVersions(cmd *cobra.Command, cl *client, model string) error {
-	all, err := every[*registry.Version](cmd.Context(), cl, "/models/"+url.PathEscape(model)+"/versions")
+	all, err := every[*registry.Version](cmd.Context(), cl, "/models/"+url.PathEscape(model)+"/versions", url.Values{})
 	if err != nil {
 		return err
 	}

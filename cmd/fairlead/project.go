@@ -23,14 +23,18 @@ import (
 func (c *cli) checkCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "check [FILE]",
-		Short: "Check a fairlead.yaml without running anything",
+		Short: "Check a fairlead.yaml, or that of a directory, without running anything",
 		Example: `  fairlead check
+  fairlead check ../flights
   fairlead check path/to/fairlead.yaml -o json`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			file := spec.FileName
 			if len(args) == 1 {
 				file = args[0]
+			}
+			if dir, err := os.Stat(file); err == nil && dir.IsDir() {
+				file = filepath.Join(file, spec.FileName)
 			}
 			s, err := readSpec(file)
 			if err != nil {
@@ -90,7 +94,7 @@ func (c *cli) applyCommand() *cobra.Command {
 }
 
 // enter returns the repository's directory, and takes the project's name from its
-// file.
+// file, which a name that was given must not contradict.
 func (c *cli) enter(args []string) (string, error) {
 	dir := "."
 	if len(args) == 1 {
@@ -99,6 +103,10 @@ func (c *cli) enter(args []string) (string, error) {
 	s, err := readSpec(filepath.Join(dir, spec.FileName))
 	if err != nil {
 		return "", err
+	}
+	if c.project != "" && c.project != s.Project {
+		return "", usage("the project is %q by --project or FAIRLEAD_PROJECT, and %s is about %q",
+			c.project, filepath.Join(dir, spec.FileName), s.Project)
 	}
 	c.project = s.Project
 	return dir, nil

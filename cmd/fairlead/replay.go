@@ -38,6 +38,12 @@ follows the endpoint's requests again.`,
 			if err := r.check(); err != nil {
 				return err
 			}
+			if r.endpoint == "" {
+				var err error
+				if r.endpoint, err = c.modelOf(nil); err != nil {
+					return err
+				}
+			}
 			return c.with(cmd.Context(), func(cl *client) error {
 				r.client = cl
 				return c.replay(cmd.Context(), &r, args[0], keepClock)
@@ -58,16 +64,11 @@ follows the endpoint's requests again.`,
 	return cmd
 }
 
-// check refuses what cannot be played, and completes the endpoint's name.
-func (r *replay) check() (err error) {
-	if r.endpoint == "" {
-		if r.endpoint, err = modelName(); err != nil {
-			return err
-		}
-	}
+// check refuses what cannot be played.
+func (r *replay) check() error {
 	switch {
-	case r.time == "" || r.id == "" || r.endpoint == "":
-		return usage("--endpoint, --time and --id are needed; see `fairlead replay --help`")
+	case r.time == "" || r.id == "":
+		return usage("--time and --id are needed; see `fairlead replay --help`")
 	case r.tick <= 0:
 		return usage("--tick is %s; it is more than 0", r.tick)
 	case r.every <= 0:

@@ -1,11 +1,15 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
+	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -48,6 +52,7 @@ retraining. Without a command it starts the server with its defaults.`,
 		Example: `  fairlead                        # start the server
   fairlead demo                   # watch the loop close on real data
   fairlead check && fairlead run  # in a repository with a fairlead.yaml`,
+		Version:       version,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Args:          cobra.NoArgs,
@@ -75,7 +80,7 @@ retraining. Without a command it starts the server with its defaults.`,
 		c.demoCommand(), c.versionCommand())
 	root.SetOut(out)
 	root.SetErr(err)
-	root.CompletionOptions.DisableDefaultCmd = true
+	root.SetVersionTemplate("fairlead {{.Version}}\n")
 	strict(root)
 	return root
 }
@@ -123,6 +128,25 @@ func defaultData() string {
 		return ".fairlead"
 	}
 	return filepath.Join(home, ".local", "share", "fairlead")
+}
+
+// newestItems is how many items a list of what keeps coming shows without --all.
+const newestItems = 50
+
+// newest returns the newest items of a list, or all of them. When there are more it
+// says so, and how to see them.
+func newest[T any](ctx context.Context, c *cli, cl *client, path string, q url.Values, all bool) (
+	page fairlead.Page[T], err error) {
+	if all {
+		page.Items, err = every[T](ctx, cl, path, q)
+		return page, err
+	}
+	q.Set("limit", strconv.Itoa(newestItems))
+	err = cl.do(ctx, http.MethodGet, path+"?"+q.Encode(), nil, &page)
+	if page.Next != "" {
+		fmt.Fprintf(c.err, "the newest %d; there are more: --all\n", newestItems)
+	}
+	return page, err
 }
 
 // print writes v as JSON, or as the text that the function makes.
