@@ -275,6 +275,26 @@ func TestRun_FailuresAreRetriedAndCounted(t *testing.T) {
 	}
 }
 
+func TestTransient_RetriesOnlyWhatTimeMends(t *testing.T) {
+	for code, attempts := range map[fairlead.Code]int{fairlead.Unavailable: 3, fairlead.Exhausted: 3,
+		fairlead.Invalid: 1, fairlead.NotFound: 1, fairlead.Internal: 1} {
+		t.Run(string(code), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := open(t, t.TempDir(), fairlead.WallClock{}, job.Options{Exclusive: true})
+				w.Handle("a", job.Transient(func(context.Context, *job.Run) error {
+					return fairlead.Errorf(code, "no")
+				}), job.Limits{Retries: 2})
+				w.start(t)
+				if j := w.await(t, w.enqueue(t, job.Task{Kind: "a"})); j.Attempt != attempts {
+					t.Errorf("%s after %d attempts", j.State, j.Attempt)
+				}
+				w.Stop(t.Context())
+				w.db.Close()
+			})
+		})
+	}
+}
+
 func TestRun_EndsAtItsTimeout(t *testing.T) {
 	w := alone(t)
 	w.Handle("a", obedient, job.Limits{Timeout: 20 * time.Millisecond})

@@ -74,6 +74,19 @@ func (l Limits) backoff(failures int) time.Duration {
 // Commit finishes the job as done; an error makes it run again, or fail.
 type Handler func(ctx context.Context, r *Run) error
 
+// Transient keeps h from being retried for what time cannot mend: a failure with a code
+// other than Unavailable and Exhausted is Permanent.
+func Transient(h Handler) Handler {
+	return func(ctx context.Context, r *Run) error {
+		err := h(ctx, r)
+		switch fairlead.CodeOf(err) {
+		case "", fairlead.Unavailable, fairlead.Exhausted:
+			return err
+		}
+		return Permanent(err)
+	}
+}
+
 // DoneFunc runs in the transaction that finishes a job, also as failed or
 // cancelled. It does no I/O and may be run again.
 type DoneFunc func(ctx context.Context, tx *store.Tx, j *Job) error

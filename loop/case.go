@@ -128,7 +128,7 @@ func New(d Deps) *Service {
 		Handle: s.react,
 	})
 	d.Stream.Handle(retryTimer, s.retry)
-	d.Jobs.Handle(collectJob, s.collect, job.Limits{Concurrency: 1})
+	d.Jobs.Handle(collectJob, job.Transient(s.collect), job.Limits{Concurrency: 1, Retries: 8})
 	d.Jobs.OnDone(collectJob, s.collected)
 	return s
 }
