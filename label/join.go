@@ -9,13 +9,20 @@ import (
 	"github.com/fairlead-ml/fairlead/store"
 )
 
-// Joined is a request with its ground truth and what the versions predicted.
+// Joined is a request with its ground truth and what the versions said.
 type Joined struct {
-	RequestID   string
-	AtMS        int64 // event time
-	Truth       float64
-	ServedBy    int64
-	Predictions map[int64]float64 // version → value; a version that failed is absent
+	RequestID string
+	AtMS      int64 // event time
+	Truth     float64
+	ServedBy  int64
+	Scores    map[int64]Score // by version; one that was not asked has none
+}
+
+// Score is what a version said about a request. One that failed was asked, and gave
+// nothing that counts as an answer.
+type Score struct {
+	Value  float64
+	Failed bool
 }
 
 // Coverage says how much of what was asked is known.
@@ -43,11 +50,9 @@ func (s *Service) Joined(tx *store.Tx, p fairlead.Project, endpoint string, from
 	var all []Joined
 	for _, sc := range scores {
 		if n := len(all); n == 0 || all[n-1].RequestID != sc.RequestID {
-			all = append(all, Joined{RequestID: sc.RequestID, AtMS: sc.AtMS, ServedBy: sc.Served, Predictions: map[int64]float64{}})
+			all = append(all, Joined{RequestID: sc.RequestID, AtMS: sc.AtMS, ServedBy: sc.Served, Scores: map[int64]Score{}})
 		}
-		if !sc.Failed {
-			all[len(all)-1].Predictions[sc.Version] = sc.Value
-		}
+		all[len(all)-1].Scores[sc.Version] = Score{Value: sc.Value, Failed: sc.Failed}
 	}
 	return keepLabelled(tx, p, endpoint, all, asOf)
 }

@@ -188,7 +188,8 @@ func TestJoined_TellsCoverageLagAndEveryVersion(t *testing.T) {
 	if c.Requests != 8 || c.Labelled != 4 || c.Share() != 0.5 || c.Lag != 8*time.Hour {
 		t.Errorf("coverage %+v", c)
 	}
-	want := label.Joined{RequestID: "2", AtMS: hour(2).UnixMilli(), Truth: 2, ServedBy: 1, Predictions: map[int64]float64{1: 1002}}
+	want := label.Joined{RequestID: "2", AtMS: hour(2).UnixMilli(), Truth: 2, ServedBy: 1,
+		Scores: map[int64]label.Score{1: {Value: 1002}}}
 	if len(rows) != 4 || !reflect.DeepEqual(rows[2], want) {
 		t.Errorf("rows %+v", rows)
 	}

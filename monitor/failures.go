@@ -2,15 +2,12 @@ package monitor
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"time"
 
 	"github.com/fairlead-ml/fairlead"
 	"github.com/fairlead-ml/fairlead/job"
 	"github.com/fairlead-ml/fairlead/serving"
 	"github.com/fairlead-ml/fairlead/store"
-	"github.com/fairlead-ml/fairlead/stream"
 )
 
 // failureLook is how often a rollout's requests are counted, in stream time: no
@@ -29,48 +26,23 @@ type failures struct {
 // answers. That is no question of statistics: it is rolled back at once.
 func (f failures) broken() bool { return f.requests >= minRows && 2*f.failed > f.requests }
 
-type failedDue struct {
-	Rollout  string `json:"rollout"`
-	Endpoint string `json:"endpoint"`
-	FromMS   int64  `json:"from_ms"`
-}
-
-func (s *Service) setFailed(tx *store.Tx, p fairlead.Project, pr *pairing) error {
-	payload, err := json.Marshal(failedDue{pr.rollout, pr.endpoint, pr.lookedTo.UnixMilli()})
-	if err != nil {
-		return err
-	}
-	return s.Stream.Set(tx, p, stream.Timer{Stream: pr.endpoint, Kind: failedTimer,
-		Key: pr.rollout, Due: pr.lookedTo.Add(failureLook), Payload: payload})
-}
-
-func (s *Service) failedDue(_ context.Context, tx *store.Tx, p fairlead.Project,
-	t stream.Timer) error {
-	var d failedDue
-	if err := json.Unmarshal(t.Payload, &d); err != nil {
-		return fmt.Errorf("timer of a rollout's failures: %w", err)
-	}
-	_, _, err := s.Jobs.Enqueue(tx, job.Task{Project: p, Kind: failedJob,
-		Key: fmt.Sprintf("%s/%d", d.Rollout, d.FromMS), Payload: d})
-	return err
-}
-
-// countFailures adds one stretch of requests, and pushes evidence against a
+// countFailures adds the requests since the last look, and pushes evidence against a
 // candidate that is broken.
 func (s *Service) countFailures(ctx context.Context, r *job.Run) error {
-	var d failedDue
-	if err := r.Job.Decode(&d); err != nil {
+	var l look
+	if err := r.Job.Decode(&l); err != nil {
 		return err
 	}
-	p, from := r.Job.Project, fairlead.FromMS(d.FromMS)
-	to := from.Add(failureLook)
+	p, to := r.Job.Project, fairlead.FromMS(l.AsOfMS)
+	var from time.Time
 	var requests, failed int
 	err := s.DB.Read(ctx, func(tx *store.Tx) error {
-		pr, err := readPairing(tx, p, d.Rollout)
+		pr, err := s.active(tx, p, l.Rollout)
 		if err != nil || pr == nil {
 			return err
 		}
-		scores, err := s.Serving.Predictions(tx, p, d.Endpoint, serving.Query{From: from, To: to,
+		from = pr.lookedTo
+		scores, err := s.Serving.Predictions(tx, p, pr.endpoint, serving.Query{From: from, To: to,
 			Versions: []int64{pr.live, pr.candidate}})
 		requests, failed = countScores(scores, pr.live, pr.candidate)
 		return err
@@ -79,22 +51,20 @@ func (s *Service) countFailures(ctx context.Context, r *job.Run) error {
 		return err
 	}
 	return r.Commit(ctx, store.Control, func(tx *store.Tx) error {
-		pr, err := s.active(tx, p, d.Rollout)
-		if err != nil || pr == nil || !pr.lookedTo.Equal(from) {
+		pr, err := s.active(tx, p, l.Rollout)
+		if err != nil || pr == nil || !pr.lookedTo.Equal(from) || !from.Before(to) {
 			return err
 		}
 		pr.requests, pr.failed, pr.lookedTo = pr.requests+requests, pr.failed+failed, to
-		if err := savePairing(tx, p, pr); err != nil {
+		if err := savePairing(tx, p, pr); err != nil || !pr.broken() {
 			return err
 		}
-		if pr.broken() {
-			return s.putEvidence(ctx, tx, p, pr, from, to, true)
-		}
-		return s.setFailed(tx, p, pr)
+		_, err = s.Gate.PutEvidence(ctx, tx, p, pr.evidence(from, to, true))
+		return err
 	})
 }
 
-// countScores expects the scores in order of their requests.
+// countScores counts the requests that both versions were asked and live answered.
 func countScores(scores []serving.Prediction, live, candidate int64) (requests, failed int) {
 	answered := map[string]bool{}
 	for _, sc := range scores {

@@ -50,16 +50,17 @@ type Deps struct {
 // Service watches all endpoints.
 type Service struct{ Deps }
 
-// The timers and jobs.
+// The timers, and the jobs that they ask for by the same names.
 const (
 	windowTimer  = "monitor.window"
-	windowJob    = "monitor.window"
+	windowJob    = windowTimer
 	pairedTimer  = "monitor.paired"
-	pairedJob    = "monitor.paired"
 	failedTimer  = "monitor.failed"
-	failedJob    = "monitor.failed"
 	referenceJob = "monitor.reference"
 )
+
+// retries of a job whose failure time may mend; with their waits some minutes.
+const retries = 8
 
 // New wires the monitor to the events and timers it follows.
 func New(d Deps) *Service {
@@ -73,12 +74,15 @@ func New(d Deps) *Service {
 	})
 	d.Stream.OnBegin(s.streamBegan)
 	d.Stream.Handle(windowTimer, s.windowDue)
-	d.Stream.Handle(pairedTimer, s.pairedDue)
-	d.Stream.Handle(failedTimer, s.failedDue)
-	d.Jobs.Handle(windowJob, s.judgeWindow, job.Limits{Concurrency: 2})
-	d.Jobs.Handle(pairedJob, s.pairBlock, job.Limits{Concurrency: 2})
-	d.Jobs.Handle(failedJob, s.countFailures, job.Limits{Concurrency: 2})
-	d.Jobs.Handle(referenceJob, s.buildReference, job.Limits{Concurrency: 1})
+	d.Stream.Handle(pairedTimer, s.lookDue(block))
+	d.Stream.Handle(failedTimer, s.lookDue(failureLook))
+	// One at a time, so that what is due at once after a downtime is judged in order.
+	limits := job.Limits{Concurrency: 1, Retries: retries}
+	d.Jobs.Handle(windowJob, job.Transient(s.judgeWindow), limits)
+	d.Jobs.Handle(pairedTimer, job.Transient(s.pairBlocks), limits)
+	d.Jobs.Handle(failedTimer, job.Transient(s.countFailures), limits)
+	d.Jobs.Handle(referenceJob, job.Transient(s.buildReference), limits)
+	d.Jobs.OnDone(windowJob, s.windowDone)
 	d.Jobs.OnDone(referenceJob, s.referenceDone)
 	return s
 }

@@ -2,7 +2,6 @@ package monitor
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"math"
 	"time"
@@ -26,9 +25,6 @@ const block = 24 * time.Hour
 // patience is how long a block whose labels are late is waited for.
 const patience = 7 * block
 
-// errorMetric is the metric's name for the plain error of each prediction.
-const errorMetric = "error"
-
 // pairing is the evidence about one rollout so far. Its settings are those with
 // which the rollout started; a file that changes meanwhile changes nothing.
 type pairing struct {
@@ -36,6 +32,7 @@ type pairing struct {
 	endpoint        string
 	live, candidate int64
 	metric          string        // whose loss is compared
+	worseBy         float64       // the share by which the metric may be worse
 	delay           time.Duration // that labels are waited for
 	nextFrom        time.Time     // of the next block; zero: the stream has not begun
 	test            *stat.Sequential
@@ -43,14 +40,15 @@ type pairing struct {
 	labels          int
 	lossLive        float64
 	lossCandidate   float64
+	lossTolerated   float64 // the candidate's, at which it would not be worse
+	note            string  // why the newest block says nothing
 	failures
 }
 
-type pairedDue struct {
-	Rollout  string `json:"rollout"`
-	Endpoint string `json:"endpoint"`
-	FromMS   int64  `json:"from_ms"`
-	AsOfMS   int64  `json:"as_of_ms"`
+// look is one look at what a rollout's requests have shown until a time.
+type look struct {
+	Rollout string `json:"rollout"`
+	AsOfMS  int64  `json:"as_of_ms"`
 }
 
 // startPaired begins to pair the losses of a canary's or shadow's version with
@@ -68,16 +66,20 @@ func (s *Service) startPaired(tx *store.Tx, p fairlead.Project, r *ledger.Record
 	if err != nil {
 		return err
 	}
-	abort := spec.Abort{Metric: errorMetric, Alpha: 0.05}
+	abort := spec.Abort{Metric: spec.ErrorMetric, Alpha: 0.05}
 	if rollout.Plan.Abort != nil {
 		abort = *rollout.Plan.Abort
 	}
-	test, err := stat.NewSequential(abort.WorseBy, abort.Alpha)
+	if abort.Metric == spec.ErrorMetric {
+		abort.Metric = "mae"
+	}
+	test, err := stat.NewSequential(abort.Alpha)
 	if err != nil {
 		return err
 	}
 	pr := &pairing{rollout: e.Rollout, endpoint: e.Endpoint, live: e.From, candidate: e.To,
-		metric: lossMetric(abort.Metric), test: test, decides: rollout.Plan.Abort != nil}
+		metric: abort.Metric, worseBy: abort.WorseBy, test: test,
+		decides: rollout.Plan.Abort != nil}
 	_, pr.delay, _ = lengthOf(mon, Performance)
 	if err := savePairing(tx, p, pr); err != nil {
 		return err
@@ -105,32 +107,16 @@ func (s *Service) beginPaired(tx *store.Tx, p fairlead.Project, endpoint string,
 	if err := savePairing(tx, p, pr); err != nil {
 		return err
 	}
-	if err := s.setFailed(tx, p, pr); err != nil {
+	if err := s.setLook(tx, p, failedTimer, pr, at.Add(failureLook)); err != nil {
 		return err
 	}
-	return s.setPaired(tx, p, pr, at.Add(block+pr.delay))
+	return s.setLook(tx, p, pairedTimer, pr, at.Add(block+pr.delay))
 }
 
-// lossMetric returns a metric with a loss for each row: the stated one, or for
-// those that have none (auc) one that judges the same predictions row by row.
-func lossMetric(name string) string {
-	if _, ok := stat.Loss(name); ok {
-		return name
-	}
-	if m, ok := stat.Lookup(name); ok && m.Task == stat.Binary {
-		return "logloss"
-	}
-	return "mae"
-}
-
-func (s *Service) setPaired(tx *store.Tx, p fairlead.Project, pr *pairing, asOf time.Time) error {
-	payload, err := json.Marshal(pairedDue{pr.rollout, pr.endpoint, pr.nextFrom.UnixMilli(),
-		asOf.UnixMilli()})
-	if err != nil {
-		return err
-	}
-	return s.Stream.Set(tx, p, stream.Timer{Stream: pr.endpoint, Kind: pairedTimer,
-		Key: pr.rollout, Due: asOf, Payload: payload})
+func (s *Service) setLook(tx *store.Tx, p fairlead.Project, kind string, pr *pairing,
+	due time.Time) error {
+	return s.Stream.Set(tx, p, stream.Timer{Stream: pr.endpoint, Kind: kind, Key: pr.rollout,
+		Due: due})
 }
 
 // stopPaired ends the pairing of a rollout that is over.
@@ -145,51 +131,91 @@ func (s *Service) stopPaired(tx *store.Tx, p fairlead.Project, r *ledger.Record)
 	return s.Stream.Cancel(tx, p, e.Endpoint, pairedTimer, e.Rollout)
 }
 
-func (s *Service) pairedDue(_ context.Context, tx *store.Tx, p fairlead.Project,
-	t stream.Timer) error {
-	var d pairedDue
-	if err := json.Unmarshal(t.Payload, &d); err != nil {
-		return fmt.Errorf("timer of a pairing: %w", err)
-	}
-	key := fmt.Sprintf("%s/%d/%d", d.Rollout, d.FromMS, d.AsOfMS)
-	_, _, err := s.Jobs.Enqueue(tx, job.Task{Project: p, Kind: pairedJob, Key: key, Payload: d})
-	return err
-}
-
-// pairBlock adds one day's losses of both versions, over the same requests, to the
-// test, stores the evidence, and sets the next block's timer. A block whose labels
-// are late is looked at again a day later.
-func (s *Service) pairBlock(ctx context.Context, r *job.Run) error {
-	var d pairedDue
-	if err := r.Job.Decode(&d); err != nil {
-		return err
-	}
-	p, from, asOf := r.Job.Project, fairlead.FromMS(d.FromMS), fairlead.FromMS(d.AsOfMS)
-	var pr *pairing
-	var joined []label.Joined
-	var coverage label.Coverage
-	err := s.DB.Read(ctx, func(tx *store.Tx) (err error) {
-		if pr, err = readPairing(tx, p, d.Rollout); err != nil || pr == nil {
+// lookDue asks for a look at the rollout, by a job of the timer's kind, and sets the
+// next one. A job takes up all that is due, so one that fails loses nothing: the next
+// one makes up for it.
+func (s *Service) lookDue(every time.Duration) stream.Handler {
+	return func(_ context.Context, tx *store.Tx, p fairlead.Project, t stream.Timer) error {
+		pr, err := s.active(tx, p, t.Key)
+		if err != nil || pr == nil {
 			return err
 		}
-		joined, coverage, err = s.Label.Joined(tx, p, pr.endpoint, from, from.Add(block), asOf)
+		_, _, err = s.Jobs.Enqueue(tx, job.Task{Project: p, Kind: t.Kind,
+			Key:     fmt.Sprintf("%s/%d", t.Key, t.Due.UnixMilli()),
+			Payload: look{t.Key, t.Due.UnixMilli()}})
+		if err != nil {
+			return err
+		}
+		return s.setLook(tx, p, t.Kind, pr, t.Due.Add(every))
+	}
+}
+
+// pairBlocks adds the losses of both versions, over the same requests, of each block
+// whose labels are due, and stores the evidence.
+func (s *Service) pairBlocks(ctx context.Context, r *job.Run) error {
+	var l look
+	if err := r.Job.Decode(&l); err != nil {
+		return err
+	}
+	p := r.Job.Project
+	var pr *pairing
+	var from time.Time
+	var found []gate.Evidence
+	err := s.DB.Read(ctx, func(tx *store.Tx) (err error) {
+		if pr, err = s.active(tx, p, l.Rollout); err != nil || pr == nil {
+			return err
+		}
+		from = pr.nextFrom
+		found, err = s.addBlocks(tx, p, pr, fairlead.FromMS(l.AsOfMS))
 		return err
 	})
 	if err != nil || pr == nil {
 		return err
 	}
-	late := coverage.Requests > 0 && coverage.Share() < minCoverage &&
-		asOf.Before(from.Add(block+pr.delay+patience))
 	return r.Commit(ctx, store.Control, func(tx *store.Tx) error {
-		now, err := s.active(tx, p, d.Rollout)
+		now, err := s.active(tx, p, l.Rollout)
 		if err != nil || now == nil || !now.nextFrom.Equal(from) {
 			return err
 		}
-		if late {
-			return s.setPaired(tx, p, now, asOf.Add(block))
+		pr.failures = now.failures // the other look's
+		if err := savePairing(tx, p, pr); err != nil {
+			return err
 		}
-		return s.addBlock(ctx, tx, p, now, joined, asOf)
+		for _, e := range found {
+			if _, err := s.Gate.PutEvidence(ctx, tx, p, e); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
+}
+
+// addBlocks adds the blocks that can be compared at asOf. One whose labels are late holds
+// up those after it until they are there, or patience is over.
+func (s *Service) addBlocks(tx *store.Tx, p fairlead.Project, pr *pairing, asOf time.Time) (
+	out []gate.Evidence, err error) {
+	for {
+		from, to := pr.nextFrom, pr.nextFrom.Add(block)
+		due := to.Add(pr.delay)
+		if due.After(asOf) {
+			return out, nil
+		}
+		joined, coverage, err := s.Label.Joined(tx, p, pr.endpoint, from, to, asOf)
+		if err != nil {
+			return nil, err
+		}
+		if coverage.Requests > 0 && coverage.Share() < minCoverage && asOf.Before(due.Add(patience)) {
+			return out, nil
+		}
+		n, err := pr.add(joined)
+		if err != nil {
+			return nil, err
+		}
+		pr.nextFrom = to
+		if n > 0 || pr.note != "" {
+			out = append(out, pr.evidence(from, to, pr.decides && pr.test.Rejected()))
+		}
+	}
 }
 
 // active returns the pairing of a rollout that is not finished, or nil.
@@ -201,92 +227,101 @@ func (s *Service) active(tx *store.Tx, p fairlead.Project, rollout string) (*pai
 	return readPairing(tx, p, rollout)
 }
 
-func (s *Service) addBlock(ctx context.Context, tx *store.Tx, p fairlead.Project, pr *pairing,
-	joined []label.Joined, asOf time.Time) error {
-	from := pr.nextFrom
-	n, err := pr.add(joined)
-	if err != nil {
-		return err
-	}
-	pr.nextFrom = from.Add(block)
-	if err := savePairing(tx, p, pr); err != nil {
-		return err
-	}
-	next := pr.nextFrom.Add(block + pr.delay)
-	if next.Before(asOf) {
-		next = asOf // the wait for late labels is made up for at once
-	}
-	if err := s.setPaired(tx, p, pr, next); err != nil || n == 0 {
-		return err
-	}
-	return s.putEvidence(ctx, tx, p, pr, from, pr.nextFrom, pr.decides && pr.test.Rejected())
-}
-
-func (s *Service) putEvidence(ctx context.Context, tx *store.Tx, p fairlead.Project, pr *pairing,
-	from, to time.Time, rejected bool) error {
-	_, err := s.Gate.PutEvidence(ctx, tx, p, gate.Evidence{
-		Subject: "rollout/" + pr.rollout, Kind: gate.KindPaired, Rollout: pr.rollout,
-		From: from, To: to, Source: "monitor", Facts: pr.facts(rejected),
-	})
-	return err
-}
-
-// add counts one block's losses and returns over how many requests. A version that
-// could not answer, or not with a finite number, pays the largest loss of the block
-// for it; where neither could, nothing can be compared.
+// add counts one block's losses and returns over how many requests: those that both
+// versions were asked. One that could not answer, or not with a finite number, pays the
+// largest loss of the block for it; where neither could, nothing can be compared. Labels
+// that the metric cannot judge say nothing, and the note says why.
 func (pr *pairing) add(joined []label.Joined) (n int, err error) {
-	loss, ok := stat.Loss(pr.metric)
-	if !ok {
-		return 0, fmt.Errorf("metric %q has no loss", pr.metric)
+	pr.note = ""
+	joined = pr.bothAsked(joined)
+	row, why := pr.rowLoss(joined)
+	if why != nil {
+		pr.note = fairlead.MessageOf(why)
+		return 0, nil
 	}
 	var live, candidate, worst float64
 	var liveFailed, candidateFailed int
 	for _, j := range joined {
-		a, okA := lossOf(loss, j, pr.live)
-		b, okB := lossOf(loss, j, pr.candidate)
+		a, okA := lossOf(row, j, pr.live)
+		b, okB := lossOf(row, j, pr.candidate)
 		if !okA && !okB {
 			continue
 		}
 		n++
 		live, candidate, worst = live+a, candidate+b, max(worst, a, b)
-		liveFailed, candidateFailed = liveFailed+absent(okA), candidateFailed+absent(okB)
+		liveFailed, candidateFailed = liveFailed+btoi(!okA), candidateFailed+btoi(!okB)
 	}
 	if n == 0 {
+		if len(joined) > 0 {
+			pr.note = "neither version gave an answer that " + pr.metric + " can judge"
+		}
 		return 0, nil
 	}
 	if worst == 0 {
 		worst = 1 // in the label's unit: any loss is more than none
 	}
-	live += worst * float64(liveFailed)
-	candidate += worst * float64(candidateFailed)
-	pr.labels, pr.lossLive, pr.lossCandidate = pr.labels+n, pr.lossLive+live, pr.lossCandidate+candidate
-	return n, pr.test.Add(candidate, live)
+	live = capped(live + worst*float64(liveFailed))
+	candidate = capped(candidate + worst*float64(candidateFailed))
+	loss, _ := stat.LossOf(pr.metric)
+	tolerated := capped(loss.Tolerated(live, n, pr.worseBy))
+	pr.labels += n
+	pr.lossLive = capped(pr.lossLive + live)
+	pr.lossCandidate = capped(pr.lossCandidate + candidate)
+	pr.lossTolerated = capped(pr.lossTolerated + tolerated)
+	return n, pr.test.Add(candidate, tolerated)
 }
 
-func lossOf(loss func(y, p float64) float64, j label.Joined, version int64) (float64, bool) {
-	v, ok := j.Predictions[version]
+// bothAsked leaves out the requests that only one version was asked, or none: under load
+// a version may be spared, which says nothing about it.
+func (pr *pairing) bothAsked(joined []label.Joined) (out []label.Joined) {
+	for _, j := range joined {
+		_, live := j.Scores[pr.live]
+		_, candidate := j.Scores[pr.candidate]
+		if live && candidate {
+			out = append(out, j)
+		}
+	}
+	return out
+}
+
+func (pr *pairing) rowLoss(joined []label.Joined) (func(y, p float64) float64, error) {
+	loss, ok := stat.LossOf(pr.metric)
 	if !ok {
+		return nil, fairlead.Errorf(fairlead.Invalid, "%s cannot be compared row by row", pr.metric)
+	}
+	labels := make([]float64, len(joined))
+	for i, j := range joined {
+		labels[i] = j.Truth
+	}
+	return loss.Rows(labels)
+}
+
+func lossOf(row func(y, p float64) float64, j label.Joined, version int64) (float64, bool) {
+	s := j.Scores[version]
+	if s.Failed {
 		return 0, false
 	}
-	l := loss(j.Truth, v)
+	l := row(j.Truth, s.Value)
 	if math.IsNaN(l) || math.IsInf(l, 0) {
 		return 0, false
 	}
 	return l, true
 }
 
-func absent(ok bool) int {
-	if ok {
-		return 0
-	}
-	return 1
+// capped keeps a sum of finite losses finite.
+func capped(sum float64) float64 { return min(sum, math.MaxFloat64) }
+
+// evidence is what package release reads.
+func (pr *pairing) evidence(from, to time.Time, rejected bool) gate.Evidence {
+	return gate.Evidence{Subject: "rollout/" + pr.rollout, Kind: gate.KindPaired,
+		Rollout: pr.rollout, From: from, To: to, Source: "monitor", Facts: pr.facts(rejected)}
 }
 
-// facts is the evidence as package release reads it.
-func (pr *pairing) facts(rejected bool) map[string]any {
-	return map[string]any{
+func (pr *pairing) facts(rejected bool) gate.Facts {
+	return gate.Facts{
 		"labels": pr.labels, "blocks": pr.test.Blocks(), "wealth": pr.test.Wealth(),
 		"rejected": rejected, "loss_candidate": pr.lossCandidate, "loss_live": pr.lossLive,
-		"metric": pr.metric, "requests": pr.requests, "failed": pr.failed,
+		"loss_tolerated": pr.lossTolerated, "metric": pr.metric, "worse_by": pr.worseBy,
+		"requests": pr.requests, "failed": pr.failed, "note": pr.note,
 	}
 }

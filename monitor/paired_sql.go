@@ -17,14 +17,17 @@ func savePairing(tx *store.Tx, p fairlead.Project, pr *pairing) error {
 	}
 	_, err = tx.Exec(`insert into paired (rollout, project_k, endpoint, live, candidate, metric,
 		delay_ms, next_from_ms, test, decides, labels, loss_live, loss_candidate, looked_to_ms,
-		requests, failed) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+		requests, failed, worse_by, loss_tolerated)
+		values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 		on conflict (rollout) do update set next_from_ms = excluded.next_from_ms,
 		test = excluded.test, labels = excluded.labels, loss_live = excluded.loss_live,
 		loss_candidate = excluded.loss_candidate, looked_to_ms = excluded.looked_to_ms,
-		requests = excluded.requests, failed = excluded.failed`,
+		requests = excluded.requests, failed = excluded.failed,
+		loss_tolerated = excluded.loss_tolerated`,
 		pr.rollout, p.K, pr.endpoint, pr.live, pr.candidate, pr.metric, pr.delay.Milliseconds(),
 		fairlead.MS(pr.nextFrom), string(test), pr.decides, pr.labels, pr.lossLive,
-		pr.lossCandidate, fairlead.MS(pr.lookedTo), pr.requests, pr.failed)
+		pr.lossCandidate, fairlead.MS(pr.lookedTo), pr.requests, pr.failed, pr.worseBy,
+		pr.lossTolerated)
 	return err
 }
 
@@ -34,10 +37,12 @@ func readPairing(tx *store.Tx, p fairlead.Project, rollout string) (*pairing, er
 	var delay, next, looked int64
 	var test string
 	err := tx.QueryRow(`select endpoint, live, candidate, metric, delay_ms, next_from_ms, test,
-		decides, labels, loss_live, loss_candidate, looked_to_ms, requests, failed from paired
+		decides, labels, loss_live, loss_candidate, looked_to_ms, requests, failed, worse_by,
+		loss_tolerated from paired
 		where project_k = ? and rollout = ?`, p.K, rollout).Scan(&pr.endpoint, &pr.live,
 		&pr.candidate, &pr.metric, &delay, &next, &test, &pr.decides, &pr.labels, &pr.lossLive,
-		&pr.lossCandidate, &looked, &pr.requests, &pr.failed)
+		&pr.lossCandidate, &looked, &pr.requests, &pr.failed, &pr.worseBy,
+		&pr.lossTolerated)
 	if errors.Is(err, store.ErrNoRows) {
 		return nil, nil
 	}

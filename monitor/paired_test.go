@@ -1,6 +1,7 @@
 package monitor_test
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
@@ -8,6 +9,7 @@ import (
 	"github.com/fairlead-ml/fairlead/engine"
 	"github.com/fairlead-ml/fairlead/release"
 	"github.com/fairlead-ml/fairlead/spec"
+	"github.com/fairlead-ml/fairlead/store"
 )
 
 // candidate is a world in which version 2 runs against version 1, which is live.
@@ -137,4 +139,71 @@ func TestPaired_GoesOnAfterARestart(t *testing.T) {
 	if len(got) != 3 || got[2]["labels"] != int64(72) || got[2]["blocks"] != int64(3) {
 		t.Errorf("evidence %v", got)
 	}
+}
+
+// Under load a version may be spared, and a request has no score of it then. That is no
+// failure and no loss: an A/A canary of which half the requests are missing stays equal.
+func TestPaired_CountsOnlyWhatBothVersionsWereAsked(t *testing.T) {
+	w, id := candidate(t, stub{}, spec.Canary, watchBoth)
+	w.do(func(_ context.Context, tx *store.Tx) error {
+		_, err := tx.Exec(`create trigger spared after insert on prediction
+			when new.model_n = 2 and new.request_k % 3 > 0
+			begin delete from prediction where request_k = new.request_k and model_n = 2; end`)
+		return err
+	})
+	w.ask(day0, day(5), offBy)
+	if r := w.rollout(id); r.Outcome == release.RolledBack {
+		t.Fatalf("rollout %+v", r)
+	}
+	got := w.evidence(id)
+	if len(got) != 4 {
+		t.Fatalf("%d pieces of evidence", len(got))
+	}
+	f := got[3]
+	if f["labels"] != int64(32) || f["loss_candidate"] != 32.0 || f["loss_live"] != 32.0 ||
+		f["failed"] != int64(0) {
+		t.Errorf("facts %v", f)
+	}
+}
+
+// A job that fails loses nothing: the next one takes up what it has not done.
+func TestPaired_MakesUpForALookThatFailed(t *testing.T) {
+	w, id := candidate(t, stub{Bias: -0.5}, spec.Shadow, watchBoth)
+	w.ask(day0, day(1), offBy)
+	w.breaks("paired", true)
+	w.ask(day(1), day(3), offBy)
+	if got := w.evidence(id); len(got) != 0 {
+		t.Fatalf("%d pieces of evidence by jobs that failed", len(got))
+	}
+	w.breaks("paired", false)
+	w.ask(day(3), day(4), offBy)
+	got := w.evidence(id)
+	if len(got) != 3 || got[2]["labels"] != int64(72) || got[2]["blocks"] != int64(3) {
+		t.Errorf("evidence %v", got)
+	}
+}
+
+func TestPaired_SeesAVersionThatCannotAnswerAfterALookThatFailed(t *testing.T) {
+	w, id := candidate(t, stub{Fail: true}, spec.Shadow, watchBoth)
+	w.breaks("paired", true)
+	w.ask(day0, day(1), usual)
+	w.breaks("paired", false)
+	w.ask(day(1), day(2), usual)
+	if r := w.rollout(id); r.Outcome != release.RolledBack || !r.Ended.Equal(day(1).Add(6*time.Hour)) {
+		t.Errorf("rollout %+v", r)
+	}
+}
+
+// breaks lets every change of a row in one of the monitor's tables fail, or work again.
+func (w *world) breaks(table string, broken bool) {
+	w.t.Helper()
+	w.do(func(_ context.Context, tx *store.Tx) error {
+		if !broken {
+			_, err := tx.Exec("drop trigger broken")
+			return err
+		}
+		_, err := tx.Exec("create trigger broken before update on " + table +
+			" begin select raise(abort, 'a fault of the test'); end")
+		return err
+	})
 }

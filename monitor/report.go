@@ -104,20 +104,23 @@ func nextPeriod(t time.Time, by string) time.Time {
 // pairs are the labels and predictions that one metric is computed from.
 type pairs struct{ y, p []float64 }
 
-func (a *pairs) add(y, p float64) { a.y, a.p = append(a.y, y), append(a.p, p) }
+// add takes what the version answered, if it did.
+func (a *pairs) add(j label.Joined, version int64) {
+	if s, ok := j.Scores[version]; ok && !s.Failed {
+		a.y, a.p = append(a.y, j.Truth), append(a.p, s.Value)
+	}
+}
 
 func (p *Period) compute(m stat.Metric, joined []label.Joined) error {
 	var served pairs
 	versions := map[int64]*pairs{}
 	for _, j := range joined {
-		if v, ok := j.Predictions[j.ServedBy]; ok {
-			served.add(j.Truth, v)
-		}
-		for n, v := range j.Predictions {
+		served.add(j, j.ServedBy)
+		for n := range j.Scores {
 			if versions[n] == nil {
 				versions[n] = &pairs{}
 			}
-			versions[n].add(j.Truth, v)
+			versions[n].add(j, n)
 		}
 	}
 	p.Versions, p.Rows = map[int64]float64{}, map[int64]int{}

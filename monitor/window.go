@@ -1,6 +1,7 @@
 package monitor
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -205,10 +206,28 @@ func (s *Service) close(ctx context.Context, tx *store.Tx, p fairlead.Project, w
 	return s.judgeIncident(ctx, tx, p, w, now.since, mon, at)
 }
 
+// windowDone keeps a window that could not be judged as unknown, with the reason.
+func (s *Service) windowDone(ctx context.Context, tx *store.Tx, j *job.Job) error {
+	if j.State == job.Done {
+		return nil
+	}
+	var d due
+	if err := j.Decode(&d); err != nil {
+		return err
+	}
+	w := d.window()
+	w.Reason = "it could not be judged: " + cmp.Or(j.Error, "its job was cancelled")
+	return s.close(ctx, tx, j.Project, w, nil, fairlead.FromMS(d.AsOfMS))
+}
+
+func (d due) window() *Window {
+	return &Window{Endpoint: d.Endpoint, Model: d.Model, Version: d.Version, Kind: d.Kind,
+		From: fairlead.FromMS(d.FromMS), To: fairlead.FromMS(d.ToMS), State: Unknown}
+}
+
 func (s *Service) window(tx *store.Tx, p fairlead.Project, d due, ref *Reference,
 	mon *spec.Monitor) (*Window, error) {
-	w := &Window{Endpoint: d.Endpoint, Model: d.Model, Version: d.Version, Kind: d.Kind,
-		From: fairlead.FromMS(d.FromMS), To: fairlead.FromMS(d.ToMS), State: Unknown}
+	w := d.window()
 	if ref == nil {
 		w.Reason = "the version has no reference"
 		return w, nil
@@ -230,9 +249,7 @@ func (s *Service) performance(tx *store.Tx, p fairlead.Project, w *Window, ref *
 	}
 	var got pairs
 	for _, j := range joined {
-		if v, ok := j.Predictions[w.Version]; ok {
-			got.add(j.Truth, v)
-		}
+		got.add(j, w.Version)
 	}
 	w.Rows, w.Coverage = len(got.y), coverage.Share()
 	want, ok := ref.Metrics[cfg.Metric]

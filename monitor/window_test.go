@@ -182,6 +182,29 @@ func TestWindows_GoOnAfterARestart(t *testing.T) {
 	}
 }
 
+// A window that could not be judged is there, and says why; those after it are judged.
+func TestWindows_GoOnAfterAJobThatFailed(t *testing.T) {
+	w := live(t, watchBoth)
+	w.advance(day0)
+	body := func(change string) {
+		w.do(func(_ context.Context, tx *store.Tx) error {
+			_, err := tx.Exec("update reference set body = " + change)
+			return err
+		})
+	}
+	w.ask(day0, day(1), usual)
+	body("'x' || body")
+	w.ask(day(1), day(3), usual)
+	body("substr(body, 2)")
+	w.ask(day(3), day(5), usual)
+	if got := w.states(monitor.Performance); got != "1? 1? 1g 1g" {
+		t.Errorf("windows %s", got)
+	}
+	if x := w.windows(monitor.Performance)[0]; !strings.HasPrefix(x.Reason, "it could not be judged: ") {
+		t.Errorf("window %+v", x)
+	}
+}
+
 func TestWindows_FollowAFileThatChanges(t *testing.T) {
 	w := live(t, watchBoth)
 	w.advance(day0)

@@ -278,10 +278,12 @@ func readPaired(e *gate.Evidence) (out Paired, ok bool) {
 	rejected, ok4 := e.Facts["rejected"].(bool)
 	candidate, ok5 := e.Facts.Float("loss_candidate")
 	live, ok6 := e.Facts.Float("loss_live")
+	tolerated, ok7 := e.Facts.Float("loss_tolerated")
 	out.Labels, out.Blocks, out.Wealth, out.Rejected = labels, blocks, wealth, rejected
-	out.LossCandidate, out.LossLive = candidate, live
-	there := ok1 && ok2 && ok3 && ok4 && ok5 && ok6
-	return out, there && finite(wealth) && finite(candidate) && finite(live)
+	out.LossCandidate, out.LossLive, out.LossTolerated = candidate, live, tolerated
+	out.Note, _ = e.Facts["note"].(string)
+	there := ok1 && ok2 && ok3 && ok4 && ok5 && ok6 && ok7
+	return out, there && finite(wealth) && finite(candidate) && finite(live) && finite(tolerated)
 }
 
 func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }

@@ -105,7 +105,8 @@ func (w *world) pushActive(labels int, rejected bool) {
 		return
 	}
 	w.push(active.ID, map[string]any{"labels": labels, "blocks": labels / 24, "wealth": 1.0,
-		"rejected": rejected, "loss_candidate": 1.0, "loss_live": 1.0})
+		"rejected": rejected, "loss_candidate": 1.0, "loss_live": 1.0,
+		"loss_tolerated": 1.0})
 }
 
 // play runs a schedule of one operation a day; with crashes the process dies

@@ -188,9 +188,13 @@ func (e endpoint) overdue(step int, at time.Time) (endpoint, []effect, error) {
 	reason := fmt.Sprintf("%d of %d labels after %s at %g%%",
 		r.labels(), r.Plan.Hold.Labels, r.Plan.Hold.AtMost, r.Percent)
 	if r.held() && r.worse() {
-		candidate, live := r.Evidence.recent()
+		recent := r.Evidence.recent()
 		reason = fmt.Sprintf("loss %.4g against %.4g on the newest labels after %s: neither "+
-			"shown to be worse nor good enough", candidate, live, r.Plan.Hold.AtMost)
+			"shown to be worse nor good enough", recent.LossCandidate, recent.LossLive,
+			r.Plan.Hold.AtMost)
+	}
+	if r.Evidence.Note != "" {
+		reason += ": " + r.Evidence.Note
 	}
 	return e.ask(reason+"; promote it or roll it back", at)
 }

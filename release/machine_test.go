@@ -72,7 +72,8 @@ func (m move) name() string { return fmt.Sprintf("%T", m.in) }
 func TestNext_MovesOnEvidenceAlone(t *testing.T) {
 	good := func(labels int64) observed {
 		return observed{Paired{Labels: labels, Blocks: labels / 24, Wealth: 0.5,
-			LossCandidate: float64(labels), LossLive: float64(labels)}}
+			LossCandidate: float64(labels), LossLive: float64(labels),
+			LossTolerated: float64(labels)}}
 	}
 	poor := func(labels int64) observed {
 		p := good(labels)
@@ -273,7 +274,7 @@ func simulate(t *testing.T, seed uint64, ratio float64, env spec.Environment) (
 	if err != nil {
 		t.Fatal(err)
 	}
-	test, err := stat.NewSequential(env.Abort.WorseBy, env.Abort.Alpha)
+	test, err := stat.NewSequential(env.Abort.Alpha)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -290,11 +291,13 @@ func simulate(t *testing.T, seed uint64, ratio float64, env spec.Environment) (
 		}
 		losses := p.day()
 		losses[0] *= ratio
-		if err := test.Add(losses[0], losses[1]); err != nil {
+		tolerated := losses[1] * (1 + env.Abort.WorseBy)
+		if err := test.Add(losses[0], tolerated); err != nil {
 			t.Fatal(err)
 		}
 		sum.Labels, sum.Blocks = sum.Labels+24, sum.Blocks+1
 		sum.LossCandidate, sum.LossLive = sum.LossCandidate+losses[0], sum.LossLive+losses[1]
+		sum.LossTolerated += tolerated
 		sum.Wealth, sum.Rejected = test.Wealth(), test.Rejected()
 		step(observed{sum})
 	}

@@ -57,6 +57,8 @@ type Paired struct {
 	Rejected      bool    `json:"rejected"`           // the candidate is worse than is tolerated
 	LossCandidate float64 `json:"loss_candidate"`     // sum over the labelled requests
 	LossLive      float64 `json:"loss_live"`
+	LossTolerated float64 `json:"loss_tolerated"`   // the candidate's, at which it would not be worse
+	Note          string  `json:"note,omitempty"`   // why the newest block says nothing
 	Before        []Sums  `json:"before,omitempty"` // older evidence, as far back as one hold
 }
 
@@ -65,12 +67,14 @@ type Sums struct {
 	Labels        int64   `json:"labels"`
 	LossCandidate float64 `json:"loss_candidate"`
 	LossLive      float64 `json:"loss_live"`
+	LossTolerated float64 `json:"loss_tolerated"`
 }
 
 // after returns p with as much of the evidence before it as the newest `hold` labels
 // reach back.
 func (p Paired) after(old Paired, hold int64) Paired {
-	before := append(slices.Clone(old.Before), Sums{old.Labels, old.LossCandidate, old.LossLive})
+	before := append(slices.Clone(old.Before), Sums{old.Labels, old.LossCandidate, old.LossLive,
+		old.LossTolerated})
 	for len(before) > 1 && before[1].Labels <= p.Labels-hold {
 		before = before[1:]
 	}
@@ -80,11 +84,13 @@ func (p Paired) after(old Paired, hold int64) Paired {
 
 // recent returns the losses over the newest labels: one hold of them, or all that
 // there are.
-func (p Paired) recent() (candidate, live float64) {
-	if len(p.Before) == 0 {
-		return p.LossCandidate, p.LossLive
+func (p Paired) recent() Sums {
+	var before Sums
+	if len(p.Before) > 0 {
+		before = p.Before[0]
 	}
-	return p.LossCandidate - p.Before[0].LossCandidate, p.LossLive - p.Before[0].LossLive
+	return Sums{p.Labels - before.Labels, p.LossCandidate - before.LossCandidate,
+		p.LossLive - before.LossLive, p.LossTolerated - before.LossTolerated}
 }
 
 // Active reports whether the rollout is not finished.
@@ -103,8 +109,8 @@ func (r *Rollout) held() bool {
 // widened on it, and nothing is promoted. It looks at the newest labels only: two bad
 // days at the start must not hold an honest candidate for weeks.
 func (r *Rollout) worse() bool {
-	candidate, live := r.Evidence.recent()
-	return r.Plan.Abort != nil && candidate > live*(1+r.Plan.Abort.WorseBy)
+	recent := r.Evidence.recent()
+	return r.Plan.Abort != nil && recent.LossCandidate > recent.LossTolerated
 }
 
 // last reports whether the present step is the last one.

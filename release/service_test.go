@@ -149,7 +149,8 @@ func (w *world) do(fn func(tx *store.Tx) error) {
 func (w *world) evidence(rollout string, labels int, rejected bool) {
 	w.t.Helper()
 	w.push(rollout, map[string]any{"labels": labels, "blocks": labels / 24, "wealth": 0.5,
-		"rejected": rejected, "loss_candidate": float64(labels), "loss_live": float64(labels)})
+		"rejected": rejected, "loss_candidate": float64(labels), "loss_live": float64(labels),
+		"loss_tolerated": float64(labels)})
 	w.settle()
 }
 

@@ -45,6 +45,9 @@ type Hold struct {
 	AtMost Duration `json:"at_most" required:"true" clock:"stream"`
 }
 
+// ErrorMetric is the value of Abort.Metric for the plain error of each prediction.
+const ErrorMetric = "error"
+
 // Abort is a one-sided sequential test: the canary is rolled back once it is
 // shown to be worse than the live version by more than WorseBy.
 type Abort struct {

@@ -69,20 +69,6 @@ func (c *Categories) Add(v string) {
 // AddMissing counts one row without a value.
 func (c *Categories) AddMissing() { c.Missing++ }
 
-// Merge adds the counts of other, which must have the same names in the same
-// order.
-func (c *Categories) Merge(other *Categories) error {
-	if err := c.comparable(other); err != nil {
-		return err
-	}
-	for i, n := range other.Counts {
-		c.Counts[i] += n
-	}
-	c.Other += other.Other
-	c.Missing += other.Missing
-	return nil
-}
-
 func (c *Categories) comparable(other *Categories) error {
 	if !slices.Equal(c.Names, other.Names) {
 		return fairlead.Errorf(fairlead.Invalid,

@@ -1,10 +1,10 @@
 // Package stat holds the formulas that the stages judge models by: metrics,
-// losses and their mergeable sums, histograms on reference quantiles, drift
+// losses, histograms on reference quantiles, drift
 // measures, and a sequential test that may be looked at after every block.
 //
 // It owns no state: it never reads a database, a clock or a file, starts no
 // goroutine and draws no random number, so the same input always gives the same
-// result. The accumulators (Sums, Histogram, Categories, Sequential) belong to
+// result. The accumulators (Histogram, Categories, Sequential) belong to
 // their caller, are not safe for concurrent use, and have a JSON form that
 // reads back to the same values.
 //

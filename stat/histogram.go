@@ -9,8 +9,8 @@ import (
 )
 
 // Histogram counts values in fixed bins. Bin i is [Edges[i], Edges[i+1]), the
-// last one closed on both sides. Two histograms can be merged or compared only
-// with equal edges, so a window is counted on the edges of its reference.
+// last one closed on both sides. Two histograms can be compared only with
+// equal edges, so a window is counted on the edges of its reference.
 // A histogram without edges, of a column that is always missing in the
 // reference, counts every value as Above.
 type Histogram struct {
@@ -80,20 +80,6 @@ func binOf(starts []float64, v float64) int {
 	return at
 }
 
-// Merge adds the counts of other, which must have equal edges.
-func (h *Histogram) Merge(other *Histogram) error {
-	if err := h.comparable(other); err != nil {
-		return err
-	}
-	for i, n := range other.Counts {
-		h.Counts[i] += n
-	}
-	h.Missing += other.Missing
-	h.Below += other.Below
-	h.Above += other.Above
-	return nil
-}
-
 func (h *Histogram) comparable(other *Histogram) error {
 	if !slices.Equal(h.Edges, other.Edges) {
 		return fairlead.Errorf(fairlead.Invalid,
@@ -105,30 +91,6 @@ func (h *Histogram) comparable(other *Histogram) error {
 // Total returns the number of values added, missing ones too.
 func (h *Histogram) Total() uint64 {
 	return sum(h.Counts) + h.Missing + h.Below + h.Above
-}
-
-// Shares are the parts of all values added; together they are 1, or all 0 when
-// nothing was added.
-type Shares struct {
-	Bins    []float64 `json:"bins"` // in range, a share per bin
-	Missing float64   `json:"missing"`
-	Below   float64   `json:"below"`
-	Above   float64   `json:"above"`
-}
-
-// Shares returns the counts as parts of Total.
-func (h *Histogram) Shares() Shares {
-	n := float64(max(h.Total(), 1))
-	s := Shares{
-		Bins:    make([]float64, len(h.Counts)),
-		Missing: float64(h.Missing) / n,
-		Below:   float64(h.Below) / n,
-		Above:   float64(h.Above) / n,
-	}
-	for i, c := range h.Counts {
-		s.Bins[i] = float64(c) / n
-	}
-	return s
 }
 
 // UnmarshalJSON reads what Marshal wrote; edges or counts that do not fit

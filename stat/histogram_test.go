@@ -75,14 +75,6 @@ func TestHistogram_CountsEachValueOnce(t *testing.T) {
 	if !reflect.DeepEqual(h, want) || h.Total() != uint64(len(values)) {
 		t.Errorf("%+v, want %+v", h, want)
 	}
-	s := h.Shares()
-	sum := s.Missing + s.Below + s.Above
-	for _, share := range s.Bins {
-		sum += share
-	}
-	if math.Abs(sum-1) > 1e-15 || s.Below != 2.0/11 || s.Bins[2] != 3.0/11 {
-		t.Errorf("shares %+v", s)
-	}
 }
 
 func TestHistogram_CountsWithoutARange(t *testing.T) {
@@ -94,32 +86,6 @@ func TestHistogram_CountsWithoutARange(t *testing.T) {
 	if constant.Below != 1 || constant.Counts[0] != 2 || constant.Above != 1 {
 		t.Errorf("on [5, 5]: %+v", constant)
 	}
-	if s := histogram(t, []float64{0, 1}, nil).Shares(); s.Bins[0] != 0 || s.Missing != 0 {
-		t.Errorf("shares of nothing: %+v", s)
-	}
-}
-
-func TestHistogram_PartsMergeToTheWhole(t *testing.T) {
-	rng := rand.New(rand.NewPCG(3, 4))
-	edges := []float64{-1, -0.5, 0, 0.25, 1}
-	whole, merged := histogram(t, edges, nil), histogram(t, edges, nil)
-	for range 10 {
-		part := histogram(t, edges, nil)
-		for range 100 {
-			v := rng.NormFloat64()
-			if rng.IntN(10) == 0 {
-				v = math.NaN()
-			}
-			whole.Add(v)
-			part.Add(v)
-		}
-		if err := merged.Merge(throughJSON(t, part)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if !reflect.DeepEqual(whole, merged) {
-		t.Errorf("merged %+v, want %+v", merged, whole)
-	}
 }
 
 func TestHistogram_RefusesEdgesThatDoNotFit(t *testing.T) {
@@ -129,10 +95,6 @@ func TestHistogram_RefusesEdgesThatDoNotFit(t *testing.T) {
 		if _, err := stat.NewHistogram(edges); !fairlead.Is(err, fairlead.Invalid) {
 			t.Errorf("edges %v: %v, want invalid", edges, err)
 		}
-	}
-	a, b := histogram(t, []float64{0, 1}, []float64{0}), histogram(t, []float64{0, 2}, []float64{0})
-	if err := a.Merge(b); !fairlead.Is(err, fairlead.Invalid) {
-		t.Errorf("merge of other edges: %v", err)
 	}
 }
 
@@ -188,33 +150,23 @@ func TestTopCategories_AreTheMostFrequent(t *testing.T) {
 	}
 }
 
-func TestCategories_PartsMergeToTheWhole(t *testing.T) {
-	whole, merged := categories(t, "AA", "UA"), categories(t, "AA", "UA")
+func TestCategories_CountEachValueOnce(t *testing.T) {
+	c := categories(t, "AA", "UA")
 	for _, v := range []string{"AA", "UA", "", "DL", "UA"} {
-		part := categories(t, "AA", "UA")
-		for _, c := range []*stat.Categories{whole, part} {
-			c.Add(v)
-			c.AddMissing()
-		}
-		read := throughJSON(t, part)
-		read.Add("AA")
-		whole.Add("AA")
-		if err := merged.Merge(read); err != nil {
-			t.Fatal(err)
-		}
+		c.Add(v)
+		c.AddMissing()
 	}
-	if !reflect.DeepEqual(whole, merged) || !slices.Equal(merged.Counts, []uint64{6, 2}) ||
-		merged.Other != 2 || merged.Missing != 5 || merged.Total() != 15 {
-		t.Errorf("merged %+v, want %+v", merged, whole)
+	read := throughJSON(t, c)
+	read.Add("AA")
+	if !slices.Equal(read.Counts, []uint64{2, 2}) || read.Other != 2 || read.Missing != 5 ||
+		read.Total() != 11 {
+		t.Errorf("counted %+v", read)
 	}
 }
 
 func TestCategories_RefuseNamesThatDoNotFit(t *testing.T) {
 	if _, err := stat.NewCategories([]string{"a", "a"}); !fairlead.Is(err, fairlead.Invalid) {
 		t.Errorf("a name twice: %v", err)
-	}
-	if err := categories(t, "a").Merge(categories(t, "b")); !fairlead.Is(err, fairlead.Invalid) {
-		t.Errorf("merge of other names: %v", err)
 	}
 	var c stat.Categories
 	for _, text := range []string{
@@ -268,4 +220,18 @@ func BenchmarkCategories_Add(b *testing.B) {
 	for i := 0; b.Loop(); i++ {
 		c.Add(names[i&7])
 	}
+}
+
+// throughJSON returns v written and read back.
+func throughJSON[T any](t *testing.T, v T) T {
+	t.Helper()
+	b, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var read T
+	if err := json.Unmarshal(b, &read); err != nil {
+		t.Fatalf("read %s: %v", b, err)
+	}
+	return read
 }

@@ -1,7 +1,6 @@
 package stat
 
 import (
-	"fmt"
 	"math"
 	"slices"
 
@@ -11,11 +10,13 @@ import (
 // Task is the kind of prediction that a metric judges.
 type Task string
 
-// The tasks. Binary labels are 0 or 1, and binary predictions are the
-// probability of 1.
+// The tasks. Binary labels are 0 or 1, and binary predictions are the probability of
+// 1. Classes are whole numbers, the predicted ones too; those of labels that are all 0
+// or 1 may be probabilities.
 const (
 	Regression Task = "regression"
 	Binary     Task = "binary"
+	Classes    Task = "classes"
 )
 
 // Metric is one figure over labels and predictions.
@@ -33,30 +34,29 @@ type Metric struct {
 	Compute func(y, p []float64) (float64, error)
 }
 
-// The order is that of the documentation: regression, then binary.
+// The order is that of the documentation: regression, binary, classes.
 var metrics = []Metric{
-	{"mae", false, Regression, "label", "mean absolute error",
-		fromSums("mae", Regression)},
-	{"mse", false, Regression, "label^2", "mean squared error",
-		fromSums("mse", Regression)},
-	{"rmse", false, Regression, "label", "root of the mean squared error",
-		fromSums("rmse", Regression)},
+	{"mae", false, Regression, "label", "mean absolute error", meanLoss("mae")},
+	{"mse", false, Regression, "label^2", "mean squared error", meanLoss("mse")},
+	{"rmse", false, Regression, "label", "root of the mean squared error", rootMeanSquared},
 	{"mape", false, Regression, "ratio", "mean of |error| / |label|", meanAbsolutePercentage},
 	{"wape", false, Regression, "ratio", "sum of |error| / sum of |label|",
-		fromSums("wape", Regression)},
-	{"bias", false, Regression, "label", "mean of prediction - label; best at zero",
-		fromSums("bias", Regression)},
+		weightedAbsolutePercentage},
+	{"bias", false, Regression, "label", "mean of prediction - label; best at zero", bias},
 	{"r2", true, Regression, "share", "share of the label's variance explained", rSquared},
 	{"auc", true, Binary, "share", "area under the ROC curve; ties count half", auc},
 	{"logloss", false, Binary, "nat", "mean negative log-likelihood of the label",
-		fromSums("logloss", Binary)},
-	{"brier", false, Binary, "share", "mean squared error of the probability",
-		fromSums("brier", Binary)},
-	{"accuracy", true, Binary, "share", "share of rows decided right at 0.5",
-		fromSums("accuracy", Binary)},
+		meanLoss("logloss")},
+	{"brier", false, Binary, "share", "mean squared error of the probability", meanLoss("brier")},
 	{"precision", true, Binary, "share", "share of predicted ones that are ones, at 0.5", precision},
 	{"recall", true, Binary, "share", "share of ones that are predicted, at 0.5", recall},
 	{"f1", true, Binary, "share", "harmonic mean of precision and recall, at 0.5", f1},
+	{"accuracy", true, Classes, "share", "share of rows whose class is predicted", accuracy},
+	{"balanced_accuracy", true, Classes, "share", "mean recall of the classes that are labels",
+		balancedAccuracy},
+	{"precision_macro", true, Classes, "share", "mean precision of the classes", macro(count.precision)},
+	{"recall_macro", true, Classes, "share", "mean recall of the classes", macro(count.recall)},
+	{"f1_macro", true, Classes, "share", "mean f1 of the classes", macro(count.f1)},
 }
 
 // Lookup returns the metric with the name, and whether there is one.
@@ -68,7 +68,7 @@ func Lookup(name string) (Metric, bool) {
 	return metrics[i], true
 }
 
-// Names returns the names of all metrics: regression first, then binary.
+// Names returns the names of all metrics: of regression, binary tasks and classes.
 func Names() []string {
 	names := make([]string, len(metrics))
 	for i, m := range metrics {
@@ -77,21 +77,29 @@ func Names() []string {
 	return names
 }
 
-// fromSums computes a metric in one pass through Sums, so that a metric of rows
-// and the same metric of merged windows cannot differ in definition.
-func fromSums(name string, task Task) func(y, p []float64) (float64, error) {
+// meanLoss computes a metric that is the mean of its loss.
+func meanLoss(name string) func(y, p []float64) (float64, error) {
 	return func(y, p []float64) (float64, error) {
-		if err := checkPairs(y, p); err != nil {
+		l, _ := LossOf(name)
+		sum, err := l.sumOf(y, p)
+		if err != nil {
 			return 0, err
 		}
-		s := NewSums(task)
-		for i := range y {
-			if err := s.Add(y[i], p[i]); err != nil {
-				return 0, fmt.Errorf("row %d: %w", i, err)
-			}
-		}
-		return s.Metric(name)
+		return bounded(name, sum/float64(len(y)))
 	}
+}
+
+func accuracy(y, p []float64) (float64, error) {
+	wrong, err := meanLoss("accuracy")(y, p)
+	return 1 - wrong, err
+}
+
+// bounded refuses what finite rows give when their sum is not: the answers are far off.
+func bounded(name string, v float64) (float64, error) {
+	if !finite(v) {
+		return 0, undefined(name, "the errors are too large to add up")
+	}
+	return v, nil
 }
 
 // checkPairs refuses what no metric can be computed on.

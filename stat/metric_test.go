@@ -1,8 +1,9 @@
 package stat_test
 
 import (
+	"encoding/json"
 	"math"
-	"slices"
+	"os"
 	"testing"
 
 	"github.com/fairlead-ml/fairlead"
@@ -27,6 +28,8 @@ var references = map[string]float64{
 	"r2":  0.9002442996742671,
 	"auc": 0.8333333333333333, "logloss": 0.5163815358283588,
 	"brier": 0.175, "accuracy": 0.7272727272727273,
+	"balanced_accuracy": 0.7166666666666667, "precision_macro": 0.732142857142857,
+	"recall_macro": 0.7166666666666667, "f1_macro": 0.7179487179487181,
 	"precision": 0.7142857142857143, "recall": 0.8333333333333334, "f1": 0.7692307692307693,
 }
 
@@ -41,7 +44,7 @@ func TestCompute_AgreesWithScikitLearn(t *testing.T) {
 			t.Errorf("%s has no reference value", name)
 		}
 		y, p := labels, predictions
-		if m.Task == stat.Binary {
+		if m.Task != stat.Regression {
 			y, p = classes, probabilities
 		}
 		got, err := m.Compute(y, p)
@@ -50,6 +53,32 @@ func TestCompute_AgreesWithScikitLearn(t *testing.T) {
 		}
 		if m.Doc == "" || m.Unit == "" || m.Name != name {
 			t.Errorf("%s is not described: %+v", name, m)
+		}
+	}
+}
+
+// testdata/classes.json is written by testdata/classes.py.
+func TestCompute_AgreesWithScikitLearnOnClasses(t *testing.T) {
+	text, err := os.ReadFile("testdata/classes.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var file struct {
+		Cases []struct {
+			Name                string
+			Labels, Predictions []float64
+			Metrics             map[string]float64
+		}
+	}
+	if err := json.Unmarshal(text, &file); err != nil || len(file.Cases) == 0 {
+		t.Fatalf("%d cases, %v", len(file.Cases), err)
+	}
+	for _, c := range file.Cases {
+		for name, want := range c.Metrics {
+			m, _ := stat.Lookup(name)
+			if got, err := m.Compute(c.Labels, c.Predictions); err != nil || math.Abs(got-want) > 1e-12 {
+				t.Errorf("%s of %s = %v, %v; want %v", name, c.Name, got, err, want)
+			}
 		}
 	}
 }
@@ -73,10 +102,14 @@ func TestCompute_RefusesWhatItCannotJudge(t *testing.T) {
 		{"NaN label", stat.Names(), []float64{1, nan}, []float64{1, 0}, fairlead.Invalid},
 		{"NaN prediction", stat.Names(), []float64{1, 0}, []float64{nan, 0}, fairlead.Invalid},
 		{"infinity", stat.Names(), []float64{1, 0}, []float64{inf, 0}, fairlead.Invalid},
-		{"overflow", []string{"mae", "mse", "wape"},
-			[]float64{1e300}, []float64{-1e300}, fairlead.Invalid},
-		{"not binary", []string{"auc", "logloss", "brier", "accuracy", "precision", "f1"},
+		{"overflow", []string{"mae", "mse", "rmse", "wape"},
+			[]float64{1, 1e308}, []float64{1, -1e308}, fairlead.Precondition},
+		{"not binary", []string{"auc", "logloss", "brier", "precision", "recall", "f1"},
 			[]float64{0, 2}, []float64{0, 1}, fairlead.Invalid},
+		{"no class", []string{"accuracy", "balanced_accuracy", "f1_macro"},
+			[]float64{0, 1.5}, []float64{0, 1}, fairlead.Invalid},
+		{"probabilities of three", []string{"accuracy", "balanced_accuracy", "f1_macro"},
+			[]float64{0, 1, 2}, []float64{0.1, 0.2, 0.7}, fairlead.Invalid},
 		{"no probability", []string{"logloss", "brier", "accuracy", "recall"},
 			[]float64{0, 1}, []float64{0, 1.5}, fairlead.Invalid},
 		{"zero labels", []string{"wape", "mape", "r2"},
@@ -114,29 +147,17 @@ func TestAUC_CountsTiesHalfAndIgnoresScale(t *testing.T) {
 }
 
 func TestLoss_SumsToTheMetric(t *testing.T) {
-	mean := func(loss func(y, p float64) float64, y, p []float64) float64 {
-		sum := 0.0
-		for i := range y {
-			sum += loss(y[i], p[i])
-		}
-		return sum / float64(len(y))
-	}
-	decomposable := []string{
-		"mae", "wape", "mse", "rmse", "logloss", "brier", "accuracy"}
 	meanLabel := (3 + 0.5 + 2 + 7 + 4.25) / 5
-	for _, name := range stat.Names() {
-		loss, ok := stat.Loss(name)
-		if ok != slices.Contains(decomposable, name) {
-			t.Errorf("%s has a loss: %v", name, ok)
-		}
-		if !ok {
-			continue
-		}
+	for _, name := range stat.LossNames() {
 		y, p := labels, predictions
-		if m, _ := stat.Lookup(name); m.Task == stat.Binary {
+		if m, _ := stat.Lookup(name); m.Task != stat.Regression {
 			y, p = classes, probabilities
 		}
-		got := mean(loss, y, p)
+		row := rowLoss(t, name, y)
+		got := 0.0
+		for i := range y {
+			got += row(y[i], p[i]) / float64(len(y))
+		}
 		switch name {
 		case "wape":
 			got /= meanLabel
@@ -149,10 +170,84 @@ func TestLoss_SumsToTheMetric(t *testing.T) {
 			t.Errorf("the losses give %s = %v, want %v", name, got, references[name])
 		}
 	}
+	for _, name := range []string{"auc", "f1", "r2", "bias", "mape", "f1_macro", "error", ""} {
+		if _, ok := stat.LossOf(name); ok {
+			t.Errorf("%s has a loss", name)
+		}
+	}
+}
+
+func rowLoss(t *testing.T, metric string, labels []float64) func(y, p float64) float64 {
+	t.Helper()
+	loss, ok := stat.LossOf(metric)
+	if !ok {
+		t.Fatalf("%s has no loss", metric)
+	}
+	row, err := loss.Rows(labels)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return row
+}
+
+// What a prediction means depends on the labels: 0.3 is a decision for 0 where they are
+// 0 and 1, and no answer where there are three.
+func TestLoss_ReadsAPredictionAsTheLabelsAre(t *testing.T) {
+	nan := math.NaN()
+	two, three := []float64{0, 1}, []float64{0, 1, 2}
+	for _, c := range []struct {
+		metric string
+		labels []float64
+		y, p   float64
+		want   float64
+	}{
+		{"accuracy", two, 1, 0.7, 0}, {"accuracy", two, 1, 0.3, 1}, {"accuracy", two, 0, 0.3, 0},
+		{"accuracy", two, 1, 2, 1}, {"accuracy", two, 1, 1.5, nan}, {"accuracy", two, 1, nan, nan},
+		{"accuracy", three, 2, 2, 0}, {"accuracy", three, 1, 2, 1}, {"accuracy", three, 2, 0, 1},
+		{"accuracy", three, 0, 0.3, nan}, {"accuracy", three, 2, math.Inf(1), nan},
+		{"logloss", two, 1, 1.5, nan}, {"logloss", two, 0, -0.1, nan}, {"brier", two, 0, 2, nan},
+		{"mae", three, 2, 0.5, 1.5},
+	} {
+		got := rowLoss(t, c.metric, c.labels)(c.y, c.p)
+		if got != c.want && !(math.IsNaN(got) && math.IsNaN(c.want)) {
+			t.Errorf("%+v: %v", c, got)
+		}
+	}
+	for metric, bad := range map[string][]float64{
+		"accuracy": {0, 1.5}, "logloss": three, "brier": three,
+	} {
+		loss, _ := stat.LossOf(metric)
+		if _, err := loss.Rows(bad); !fairlead.Is(err, fairlead.Invalid) {
+			t.Errorf("%s of labels %v: %v", metric, bad, err)
+		}
+	}
+}
+
+// Where the metric is worse by exactly what is tolerated, the loss is the tolerated one.
+func TestLoss_ToleratesWhatTheMetricSays(t *testing.T) {
+	for _, c := range []struct {
+		metric           string
+		live             float64
+		n                int
+		worseBy, allowed float64
+	}{
+		{"mae", 10, 5, 0.1, 11},
+		{"mse", 10, 5, 0.1, 11},
+		{"rmse", 100, 4, 0.1, 121},       // 5 is 5.5
+		{"accuracy", 10, 100, 0.1, 19},   // 90 % is 81 %
+		{"accuracy", 0, 100, 0.1, 10},    // 100 % is 90 %
+		{"accuracy", 100, 100, 0.1, 100}, // nothing is right, and nothing can be worse
+		{"accuracy", 50, 100, 2, 100},
+	} {
+		loss, _ := stat.LossOf(c.metric)
+		if got := loss.Tolerated(c.live, c.n, c.worseBy); math.Abs(got-c.allowed) > 1e-9 {
+			t.Errorf("%+v: %v", c, got)
+		}
+	}
 }
 
 func TestLogLoss_IsFiniteForAConfidentMistake(t *testing.T) {
-	loss, _ := stat.Loss("logloss")
+	loss := rowLoss(t, "logloss", classes)
 	want := 36.04365338911715 // -ln(2^-52)
 	for _, got := range []float64{loss(1, 0), loss(0, 1)} {
 		if math.Abs(got-want) > 1e-12 {

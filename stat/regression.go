@@ -38,3 +38,35 @@ func rSquared(y, p []float64) (float64, error) {
 	}
 	return 1 - residual/total, nil
 }
+
+func rootMeanSquared(y, p []float64) (float64, error) {
+	mean, err := meanLoss("mse")(y, p)
+	return math.Sqrt(mean), err
+}
+
+func weightedAbsolutePercentage(y, p []float64) (float64, error) {
+	l, _ := LossOf("wape")
+	sum, err := l.sumOf(y, p)
+	if err != nil {
+		return 0, err
+	}
+	total := 0.0
+	for _, v := range y {
+		total += math.Abs(v)
+	}
+	if total == 0 {
+		return 0, undefined("wape", "all labels are 0; use mae")
+	}
+	return bounded("wape", sum/total)
+}
+
+func bias(y, p []float64) (float64, error) {
+	if err := checkPairs(y, p); err != nil {
+		return 0, err
+	}
+	sum := 0.0
+	for i := range y {
+		sum += p[i] - y[i]
+	}
+	return bounded("bias", sum/float64(len(y)))
+}
