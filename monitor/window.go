@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/fairlead-ml/fairlead"
@@ -280,6 +281,9 @@ func (s *Service) performance(tx *store.Tx, p fairlead.Project, w *Window, ref *
 }
 
 func (w *Window) judgePerformance(value, want float64, cfg *spec.Performance, m stat.Metric) {
+	if m.Signed() {
+		value, want = math.Abs(value), math.Abs(want)
+	}
 	w.Value, w.Limit, w.State = value, limit(want, cfg.WorseBy, m.HigherIsBetter), Green
 	if m.HigherIsBetter && w.Value < w.Limit || !m.HigherIsBetter && w.Value > w.Limit {
 		w.State = Red

@@ -3,6 +3,7 @@ package monitor_test
 import (
 	"context"
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -269,6 +270,24 @@ func TestPerformance_IsUnknownWithoutEvidence(t *testing.T) {
 				}
 			} else if got.State != monitor.Unknown || got.Reason != c.want {
 				t.Errorf("window %+v", got)
+			}
+		})
+	}
+}
+
+// The bias is as bad below zero as above it.
+func TestPerformance_WatchesTheBiasOnBothSides(t *testing.T) {
+	for _, bias := range []float64{-20, 20} {
+		t.Run(fmt.Sprint(bias), func(t *testing.T) {
+			w := newWorld(t, strings.Replace(watchBoth, "metric: mae, worse_by: 50%", "metric: bias, worse_by: 5", 1))
+			w.register(stub{Bias: bias}, w.history("history", 28, usual))
+			w.judge(1, 2)
+			w.put(1, spec.Replace)
+			w.advance(day0)
+			w.ask(day0, day(2), usual)
+			x := w.windows(monitor.Performance)[0]
+			if x.State != monitor.Red || math.Abs(x.Value-20) > 1e-9 || x.Limit != 6 {
+				t.Errorf("window %+v", x)
 			}
 		})
 	}

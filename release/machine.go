@@ -152,6 +152,8 @@ func (e endpoint) observe(p Paired, at time.Time) (endpoint, []effect, error) {
 		return e, nil, nil // a wider step would only let more callers feel it
 	case !r.last():
 		return e.step(at)
+	case !r.tested():
+		return e, nil, nil
 	}
 	return e.promote(fmt.Sprintf("%d labels over %d blocks do not show that version %d is worse",
 		p.Labels, p.Blocks, r.To), at, nil)

@@ -324,6 +324,24 @@ func TestNext_RollsBackAtMostAlphaOfEqualVersions(t *testing.T) {
 	}
 }
 
+// A test that has not looked often enough to reject anything says nothing for a version.
+func TestNext_PromotesNothingBeforeTheTestCouldHaveRejectedIt(t *testing.T) {
+	e, _, err := next(endpoint{live: 1}, begin(2, canaryPlan(48, 0.1, 0.05)), day0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for block := range int64(6) {
+		e, _, err = next(e, observed{Paired{Labels: 1000 * (block + 1), Blocks: block + 1,
+			LossCandidate: 1, LossLive: 1, LossTolerated: 1}}, day0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if promoted := !e.active(); promoted != (block+1 >= 5) {
+			t.Errorf("after %d blocks: promoted %v", block+1, promoted)
+		}
+	}
+}
+
 // A heavy tail can make a bad version look good for some days, so a few slip
 // through; the monitor finds those later.
 func TestNext_RollsBackAMuchWorseVersionBeforeItIsLive(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/fairlead-ml/fairlead/spec"
+	"github.com/fairlead-ml/fairlead/stat"
 )
 
 // States of a rollout.
@@ -111,6 +112,12 @@ func (r *Rollout) held() bool {
 func (r *Rollout) worse() bool {
 	recent := r.Evidence.recent()
 	return r.Plan.Abort != nil && recent.LossCandidate > recent.LossTolerated
+}
+
+// tested reports whether the sequential test could have rejected the candidate by now.
+// Until then it is silent about every one, however bad.
+func (r *Rollout) tested() bool {
+	return r.Plan.Abort == nil || r.Evidence.Blocks >= int64(stat.FewestBlocks(r.Plan.Abort.Alpha))
 }
 
 // last reports whether the present step is the last one.

@@ -2,7 +2,10 @@ package spec
 
 import (
 	"fmt"
+	"slices"
 	"strings"
+
+	"github.com/fairlead-ml/fairlead/stat"
 )
 
 // environment checks that the parts fit the strategy.
@@ -11,6 +14,9 @@ func (c *checker) environment(e Environment) {
 	if e.Strategy == Canary {
 		c.canary(e, path)
 		return
+	}
+	if e.Strategy == Shadow {
+		c.abort(e.Abort, path+".abort")
 	}
 	if c.d.given(path + ".steps") {
 		c.d.problemAtKey(path+".steps", "`steps` is for a canary only",
@@ -35,6 +41,7 @@ func (c *checker) canary(e Environment, path string) {
 			c.d.problem(path, fmt.Sprintf("a canary needs `%s`", key), "add `"+example+"`")
 		}
 	}
+	c.abort(e.Abort, path+".abort")
 	before := 0.0
 	for i, share := range e.Steps {
 		at := fmt.Sprintf("%s.steps[%d]", path, i)
@@ -52,6 +59,29 @@ func (c *checker) canary(e Environment, path string) {
 	}
 }
 
+// abort checks that two versions can be compared by the metric.
+func (c *checker) abort(a *Abort, path string) {
+	known := append([]string{ErrorMetric}, stat.LossNames()...)
+	if a == nil || slices.Contains(known, a.Metric) {
+		return
+	}
+	message := fmt.Sprintf("there is no metric `%s`", a.Metric)
+	if _, ok := stat.Lookup(a.Metric); ok {
+		message = fmt.Sprintf("`%s` is no sum over the rows, so a day of two versions cannot be "+
+			"compared by it", a.Metric)
+	}
+	c.d.problem(path+".metric", message, nearestOf(a.Metric, "metrics to compare by", known))
+}
+
+// nearestOf names the nearest candidate, and all of them.
+func nearestOf(word, kind string, candidates []string) string {
+	all := "known " + kind + ": " + strings.Join(candidates, ", ")
+	if c, ok := nearest(word, candidates); ok {
+		return "did you mean `" + c + "`? " + all
+	}
+	return all
+}
+
 func (c *checker) monitor() {
 	m := c.Monitor
 	last, ok := c.LastEnvironment()
@@ -61,6 +91,13 @@ func (c *checker) monitor() {
 	}
 	if m.Drift == nil && m.Performance == nil {
 		c.d.problemAtKey("monitor", "nothing is watched", "add `drift:` or `performance:`")
+	}
+	if f := m.Performance; f != nil {
+		if _, ok := stat.Lookup(f.Metric); !ok {
+			c.d.problem("monitor.performance.metric",
+				fmt.Sprintf("the monitor cannot compute `%s` from labels and predictions", f.Metric),
+				nearestOf(f.Metric, "metrics", stat.Names()))
+		}
 	}
 	c.reaction("drift", m.Then.Drift, m.Drift != nil, last)
 	c.reaction("performance", m.Then.Performance, m.Performance != nil, last)

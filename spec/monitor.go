@@ -42,7 +42,11 @@ type Drift struct {
 // Performance compares the realised metric of a window with the reference of
 // the version that answers.
 type Performance struct {
-	// Metric is the metric that is watched.
+	// Metric is the metric that is watched. `evaluate` must print it under the
+	// same name, as what it is compared with: mae, mse, rmse, mape, wape, bias
+	// or r2; auc, logloss, brier, precision, recall or f1 for labels 0 and 1;
+	// accuracy, balanced_accuracy, precision_macro, recall_macro or f1_macro for
+	// any classes. Of the bias, the distance from zero counts.
 	Metric string `json:"metric" required:"true" form:"metric"`
 	// WorseBy is the loss that makes a window red: a number, or a percentage of
 	// the reference.

@@ -49,15 +49,20 @@ type Hold struct {
 const ErrorMetric = "error"
 
 // Abort is a one-sided sequential test: the canary is rolled back once it is
-// shown to be worse than the live version by more than WorseBy.
+// shown to be worse than the live version by more than WorseBy. It looks once a
+// day of stream time, and no canary is promoted before the test could have
+// rejected it: after 5 days with labels for an alpha of 0.05, 4 for 0.1.
 type Abort struct {
-	// Metric is the metric that is compared; `error` is the plain error of each
-	// prediction.
+	// Metric is the metric that is compared: `error`, the plain error of each
+	// prediction, or one that is a sum over the rows: mae, wape, mse, rmse,
+	// logloss, brier or accuracy. Classes need `accuracy`.
 	Metric string `json:"metric" required:"true" form:"metric"`
-	// WorseBy is the loss that is tolerated, relative to the live version's.
+	// WorseBy is by how much the metric may be worse than the live version's on
+	// the same requests, relative to it: 10% of an accuracy of 0.9 is 0.09.
 	WorseBy float64 `json:"worse_by" required:"true" unit:"fraction" min:"0" max:"1000"`
-	// Alpha is the most that a canary as good as the live version is rolled back
-	// by chance, over the whole rollout.
+	// Alpha is the most that a canary is rolled back by chance, over the whole
+	// rollout, when its usual day is no worse than is tolerated, whatever the
+	// days before were like.
 	Alpha float64 `json:"alpha" default:"0.05" above:"0" max:"0.5"`
 }
 

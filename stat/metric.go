@@ -22,8 +22,7 @@ const (
 // Metric is one figure over labels and predictions.
 type Metric struct {
 	Name string
-	// HigherIsBetter is false for errors. The bias is best at zero, so compare
-	// its absolute values.
+	// HigherIsBetter is false for errors.
 	HigherIsBetter bool
 	Task           Task
 	// Unit is label (the label's own unit), label^2, ratio, share or nat.
@@ -58,6 +57,10 @@ var metrics = []Metric{
 	{"recall_macro", true, Classes, "share", "mean recall of the classes", macro(count.recall)},
 	{"f1_macro", true, Classes, "share", "mean f1 of the classes", macro(count.f1)},
 }
+
+// Signed reports whether the metric is best at zero and has values on both sides: then
+// its distance from zero is what can be worse.
+func (m Metric) Signed() bool { return m.Name == "bias" }
 
 // Lookup returns the metric with the name, and whether there is one.
 func Lookup(name string) (Metric, bool) {
