@@ -4,9 +4,11 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,6 +18,7 @@ import (
 
 	"github.com/fairlead-ml/fairlead"
 	"github.com/fairlead-ml/fairlead/app"
+	"github.com/fairlead-ml/fairlead/auth"
 )
 
 func open(t *testing.T, dir string) *app.App {
@@ -167,17 +170,105 @@ func TestNew_TakesTheLastPortAgain(t *testing.T) {
 	}
 }
 
+// Steps that live look for their server at the port that they were told: it stays noted
+// while another one has to serve meanwhile.
+func TestStart_KeepsThePortThatLivingStepsKnow(t *testing.T) {
+	dir := t.TempDir()
+	a := open(t, dir)
+	start(t, a)
+	_, port, _ := net.SplitHostPort(strings.TrimPrefix(a.URL(), "http://"))
+	stop(t, a)
+	taken, err := net.Listen("tcp", "127.0.0.1:"+port)
+	if err != nil {
+		t.Skipf("the port is in use: %v", err)
+	}
+	defer taken.Close()
+	noted := func() string {
+		a := open(t, dir)
+		start(t, a)
+		stop(t, a)
+		b, err := os.ReadFile(filepath.Join(dir, "port"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(b)
+	}
+	db := filepath.Join(dir, "fairlead.db")
+	change(t, db, "insert into job_step (job_id, name, fence, open) values ('gone', 'train', 1, 1)")
+	if got := noted(); got != port {
+		t.Errorf("port %s is noted, and steps know %s", got, port)
+	}
+	change(t, db, "delete from job_step")
+	if got := noted(); got == port {
+		t.Errorf("port %s is noted, which is another program's", got)
+	}
+}
+
 func TestNew_IgnoresWhatAKilledServerLeft(t *testing.T) {
 	dir := t.TempDir()
-	stale := []byte(`{"url":"http://127.0.0.1:1","pid":999999}`)
+	stop(t, open(t, dir))
+	asked := make(chan string, 1)
+	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked <- r.Header.Get("Authorization")
+	}))
+	defer other.Close()
+	stale := fmt.Appendf(nil, `{"url":%q,"pid":999999}`, other.URL)
 	if err := os.WriteFile(filepath.Join(dir, "server.json"), stale, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	if s, err := app.FindServer(t.Context(), dir); err == nil {
+		t.Errorf("another program on the port is taken for the server: %+v", s)
+	}
+	if token := <-asked; token != "" {
+		t.Errorf("it was sent the token %s", token)
+	}
 	a := open(t, dir)
 	start(t, a)
-	if s, err := app.ReadServer(dir); err != nil || s.PID != os.Getpid() {
-		t.Errorf("announced %+v, %v", s, err)
+	token, err := auth.ReadOwner(dir)
+	if err != nil {
+		t.Fatal(err)
 	}
+	want := app.Server{URL: a.URL(), PID: os.Getpid(), Token: token}
+	if s, err := app.FindServer(t.Context(), dir); err != nil || *s != want {
+		t.Errorf("found %+v, %v", s, err)
+	}
+}
+
+// A directory that was made by hand, or by another program, is open to other users
+// mostly: the database is not for them.
+func TestNew_ClosesItsDirectoryToOtherUsers(t *testing.T) {
+	mode := func(dir string) os.FileMode {
+		info, err := os.Stat(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return info.Mode().Perm()
+	}
+	dir := t.TempDir()
+	for range 2 { // empty, and as a data directory that somebody opened
+		if err := os.Chmod(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		stop(t, open(t, dir))
+		if m := mode(dir); m != 0o700 {
+			t.Errorf("mode %o", m)
+		}
+	}
+	foreign := t.TempDir()
+	if err := os.WriteFile(filepath.Join(foreign, "notes.txt"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(foreign, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	_, err := app.New(t.Context(), app.Options{Dir: foreign, Listen: "127.0.0.1:0"})
+	if !fairlead.Is(err, fairlead.Precondition) || !strings.Contains(err.Error(), "chmod 700") || mode(foreign) != 0o755 {
+		t.Errorf("a directory of other things: %v, mode %o", err, mode(foreign))
+	}
+	if err := os.Chmod(foreign, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	stop(t, open(t, foreign))
 }
 
 func TestNew_RefusesADirectoryItCannotUse(t *testing.T) {
@@ -245,30 +336,54 @@ func change(t *testing.T, file string, statements ...string) {
 func TestStart_FailureLeavesNothingLocked(t *testing.T) {
 	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()
-	for name, fail := range map[string]func(dir string) context.Context{
-		"cancelled": func(string) context.Context { return cancelled },
-		"cannot announce": func(dir string) context.Context {
-			if err := os.Mkdir(filepath.Join(dir, "server.json"), 0o700); err != nil {
-				t.Fatal(err)
-			}
-			return t.Context()
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			dir := t.TempDir()
-			a := open(t, dir)
-			if err := a.Start(fail(dir)); err == nil {
-				t.Fatal("it starts")
-			}
-			if _, err := http.Get(a.URL() + "/livez"); !errors.Is(err, syscall.ECONNREFUSED) {
-				t.Errorf("still reachable: %v", err)
-			}
-			os.Remove(filepath.Join(dir, "server.json"))
-			b := open(t, dir)
-			start(t, b)
-			stop(t, b)
-		})
+	dir := t.TempDir()
+	a := open(t, dir)
+	if err := a.Start(cancelled); err == nil {
+		t.Fatal("it starts")
 	}
+	if _, err := http.Get(a.URL() + "/livez"); !errors.Is(err, syscall.ECONNREFUSED) {
+		t.Errorf("still reachable: %v", err)
+	}
+	b := open(t, dir)
+	start(t, b)
+	stop(t, b)
+}
+
+// On a full disk the files that say where the server answers cannot be written; it
+// answers all the same.
+func TestStart_AnswersThoughItCannotSayWhere(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{".server.json", ".port"} {
+		if err := os.MkdirAll(filepath.Join(dir, name, "in the way"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Chmod(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	a := open(t, dir)
+	start(t, a)
+	if status, body := get(t, a.URL()+"/livez"); status != 200 {
+		t.Errorf("%d %s", status, body)
+	}
+	stop(t, a)
+}
+
+// A server that can no longer answer says so to who runs it: it must not sit on its
+// data directory for ever.
+func TestFailed_WhenTheListenerBreaks(t *testing.T) {
+	a := open(t, t.TempDir())
+	start(t, a)
+	app.BreakListener(a)
+	select {
+	case err := <-a.Failed():
+		if !fairlead.Is(err, fairlead.Unavailable) {
+			t.Errorf("error %v", err)
+		}
+	case <-t.Context().Done():
+		t.Fatal("nobody is told")
+	}
+	stop(t, a)
 }
 
 func TestReady_FailsWhileTheDiskIsFull(t *testing.T) {

@@ -1,18 +1,23 @@
 package app
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/fairlead-ml/fairlead"
+	"github.com/fairlead-ml/fairlead/api/ops"
+	"github.com/fairlead-ml/fairlead/auth"
 )
 
 // The files of a data directory that others may look at.
@@ -29,8 +34,8 @@ type dataDir struct {
 	lock *os.File
 }
 
-// openDataDir creates the directory when it is absent, checks that it can be
-// written, and locks it.
+// openDataDir creates the directory when it is absent, closes it to other users,
+// checks that it can be written, and locks it.
 func openDataDir(path string) (*dataDir, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
@@ -38,6 +43,9 @@ func openDataDir(path string) (*dataDir, error) {
 	}
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return nil, unusable(path, err)
+	}
+	if err := closeToOthers(path); err != nil {
+		return nil, err
 	}
 	f, err := os.OpenFile(filepath.Join(path, lockFile), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
@@ -63,6 +71,43 @@ func InUse(path string) bool {
 	}
 	defer f.Close()
 	return errors.Is(syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB), syscall.EWOULDBLOCK)
+}
+
+// closeToOthers takes from other users what the directory's mode gives them: the
+// database holds requests and tokens. A directory that holds something else is not
+// ours to close.
+func closeToOthers(path string) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return unusable(path, err)
+	}
+	if info.Mode().Perm()&0o077 == 0 {
+		return nil
+	}
+	if !ours(path) {
+		return fairlead.Errorf(fairlead.Precondition,
+			"the data directory %s is open to other users and holds other files; "+
+				"choose one of its own with --data, or close it: chmod 700 %s", path, path)
+	}
+	if err := os.Chmod(path, 0o700); err != nil {
+		if !errors.Is(err, fs.ErrPermission) {
+			return unusable(path, err)
+		}
+		return fairlead.Errorf(fairlead.Precondition,
+			"the data directory %s is open to other users and is another user's; "+
+				"its owner closes it with chmod 700, or choose another one with --data", path).Because(err)
+	}
+	return nil
+}
+
+// ours reports whether a directory is a data directory, or could become one: it is
+// empty, but for what a new file system has.
+func ours(path string) bool {
+	if _, err := os.Lstat(filepath.Join(path, dbFile)); err == nil {
+		return true
+	}
+	entries, err := os.ReadDir(path)
+	return err == nil && !slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return e.Name() != "lost+found" })
 }
 
 func unusable(path string, err error) error {
@@ -95,13 +140,14 @@ func (d *dataDir) close() error {
 
 // Server is what a running server says of itself in its data directory.
 type Server struct {
-	URL string `json:"url"`
-	PID int    `json:"pid"`
+	URL   string `json:"url"`
+	PID   int    `json:"pid"`
+	Token string `json:"-"` // the owner's, once the server has proven that it is this one
 }
 
 // ReadServer returns who serves a data directory, or an error when nobody has
-// said so. A server that was killed leaves the file behind; whether it lives is
-// for the lock, or an answer, to say.
+// said so. A server that was killed leaves the file behind: ask FindServer whether
+// it lives.
 func ReadServer(dir string) (*Server, error) {
 	b, err := os.ReadFile(filepath.Join(dir, serverFile))
 	if err != nil {
@@ -111,23 +157,64 @@ func ReadServer(dir string) (*Server, error) {
 	return &s, json.Unmarshal(b, &s)
 }
 
+// FindServer returns the living server of a data directory. It answers at its address
+// and proves that it knows the owner's token before anybody sends it there: after a
+// kill another program may have the port, and another process the id.
+func FindServer(ctx context.Context, dir string) (*Server, error) {
+	s, err := ReadServer(dir)
+	if err != nil {
+		return nil, err
+	}
+	if s.Token, err = auth.ReadOwner(dir); err != nil {
+		return nil, err
+	}
+	s.PID, err = ops.Challenge(ctx, s.URL, s.Token)
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
 // announce says where the server answers, and keeps its port for the next one.
-func (d *dataDir) announce(url string) error {
-	b, err := json.Marshal(Server{URL: url, PID: os.Getpid()})
+func (a *App) announce(ctx context.Context) {
+	server, err := json.Marshal(Server{URL: a.URL(), PID: os.Getpid()})
+	if err == nil {
+		err = a.dir.replace(serverFile, server)
+	}
+	if err != nil {
+		a.opt.Log.Error("the server cannot say where it answers; commands need --server", "err", err)
+	}
+	if err := a.keepPort(ctx); err != nil {
+		a.opt.Log.Warn("the port cannot be kept for the next server", "err", err)
+	}
+}
+
+// keepPort notes the port for the next server that takes any. When this one had to
+// take another than the one noted, steps that live still look for a server there.
+func (a *App) keepPort(ctx context.Context) error {
+	if strings.HasSuffix(a.opt.Listen, ":0") && a.dir.lastPort() != "" {
+		if live, err := a.Jobs.HasSteps(ctx); live || err != nil {
+			return err
+		}
+	}
+	_, port, err := net.SplitHostPort(a.listener.Addr().String())
 	if err != nil {
 		return err
 	}
-	port := url[strings.LastIndex(url, ":")+1:]
-	return errors.Join(d.replace(portFile, []byte(port)), d.replace(serverFile, b))
+	return a.dir.replace(portFile, []byte(port))
 }
 
 // replace writes a file at once: no reader sees a part of it.
 func (d *dataDir) replace(name string, content []byte) error {
 	tmp := filepath.Join(d.path, "."+name)
-	if err := os.WriteFile(tmp, content, 0o600); err != nil {
-		return err
+	err := os.WriteFile(tmp, content, 0o600)
+	if err == nil {
+		err = os.Rename(tmp, filepath.Join(d.path, name))
 	}
-	return os.Rename(tmp, filepath.Join(d.path, name))
+	if err != nil {
+		os.Remove(tmp)
+	}
+	return err
 }
 
 // lastPort returns the port of the server that ran here before, so that a

@@ -23,12 +23,13 @@ type lifecycle struct {
 	requests context.Context    // of all requests
 	cut      context.CancelFunc // ends those that do not finish in time
 	serving  sync.WaitGroup
+	failed   chan error // why it no longer answers, though nobody has stopped it
 	once     sync.Once
 	err      error
 }
 
 func newLifecycle() *lifecycle {
-	l := &lifecycle{stopping: make(chan struct{})}
+	l := &lifecycle{stopping: make(chan struct{}), failed: make(chan error, 1)}
 	l.requests, l.cut = context.WithCancel(context.Background())
 	return l
 }
@@ -96,11 +97,17 @@ func (a *App) Start(ctx context.Context) (err error) {
 	}
 	a.life.serving.Go(func() {
 		if err := a.server.Serve(a.listener); !errors.Is(err, http.ErrServerClosed) {
-			a.opt.Log.Error("server ended", "err", err)
+			a.life.failed <- fairlead.Errorf(fairlead.Unavailable,
+				"the server at %s can no longer answer: %w; start it again", a.URL(), err)
 		}
 	})
-	return a.dir.announce(a.URL())
+	a.announce(ctx)
+	return nil
 }
+
+// Failed yields an error when the server ends answering by itself. It still holds the
+// data directory then: Stop frees it.
+func (a *App) Failed() <-chan error { return a.life.failed }
 
 // failMax bounds the clearing up after a Start that failed, in wall time.
 const failMax = 10 * time.Second

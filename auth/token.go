@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -54,6 +55,18 @@ func NewTokens(db *store.DB, clock fairlead.Clock, dir string) (*Tokens, error) 
 func ReadOwner(dir string) (string, error) {
 	b, err := os.ReadFile(filepath.Join(dir, OwnerFile))
 	return strings.TrimSpace(string(b)), err
+}
+
+// Prove proves a claim to whoever knows the owner's token; see Proof.
+func (t *Tokens) Prove(claim string) string { return proof(t.owner, claim) }
+
+// Proof is what shows that its maker knows the owner's token, without telling it.
+func Proof(token, claim string) string { return proof(sha256.Sum256([]byte(token)), claim) }
+
+func proof(key [sha256.Size]byte, claim string) string {
+	mac := hmac.New(sha256.New, key[:])
+	mac.Write([]byte(claim))
+	return hex.EncodeToString(mac.Sum(nil))
 }
 
 // whole reports whether a token is one that we made: an empty file must not become

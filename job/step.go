@@ -223,6 +223,16 @@ func (s *Service) LastAttempt(ctx context.Context, projectK int64, jobID, name s
 	return s.attempt(jobID, name, row.fence), err
 }
 
+// HasSteps reports whether a step of any job may still live: it was started, and its
+// end has not been taken.
+func (s *Service) HasSteps(ctx context.Context) (has bool, err error) {
+	err = s.db.Read(ctx, func(tx *store.Tx) error {
+		has, err = anyStepOpen(tx)
+		return err
+	})
+	return has, err
+}
+
 // StepMay returns ErrFenced unless the attempt may still report: it is its step's
 // newest, and its job is neither finished nor cancelled. It may also between
 // two servers, while the job waits to be taken over.

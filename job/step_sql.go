@@ -60,3 +60,9 @@ func openSteps(tx *store.Tx, jobID string) (out []stepRow, err error) {
 	}
 	return out, rows.Err()
 }
+
+func anyStepOpen(tx *store.Tx) (bool, error) {
+	var n int
+	err := tx.QueryRow("select count(*) from job_step where open = 1").Scan(&n)
+	return n > 0, err
+}

@@ -2,7 +2,7 @@
 // one plain page at / that says what runs and what to do next. It shows no
 // project's data to callers who may not read it.
 //
-//	/livez    200 while the process answers
+//	/livez    200 while the process answers; proves who it is to who asks (live.go)
 //	/readyz   200 while it should get traffic; else 503 with the reason as text
 //	/metrics  Prometheus text; read permission
 //

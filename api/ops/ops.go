@@ -15,22 +15,28 @@ import (
 
 // API holds the operational routes.
 type API struct {
-	ready    func(ctx context.Context) error
-	overview func(ctx context.Context) (Overview, error)
-	metrics  http.Handler
+	Deps
+	metrics http.Handler
 }
 
-// New returns the routes; ready reports why the server should get no traffic,
-// overview what it does.
-func New(reg *prometheus.Registry, ready func(context.Context) error,
-	overview func(context.Context) (Overview, error)) *API {
-	return &API{ready: ready, overview: overview, metrics: promhttp.HandlerFor(reg, promhttp.HandlerOpts{})}
+// Deps are what the routes ask.
+type Deps struct {
+	Metrics  *prometheus.Registry
+	Ready    func(context.Context) error             // why the server should get no traffic
+	Overview func(context.Context) (Overview, error) // what it does
+	Prove    func(claim string) string               // proves a claim with the owner's token
+	Port     string                                  // where it listens
+}
+
+// New returns the routes.
+func New(d Deps) *API {
+	return &API{Deps: d, metrics: promhttp.HandlerFor(d.Metrics, promhttp.HandlerOpts{})}
 }
 
 // Routes lists the operational routes.
 func (a *API) Routes() []auth.Route {
 	routes := []auth.Route{
-		{Path: "/livez", Permission: auth.Public, Handle: live},
+		{Path: "/livez", Permission: auth.Public, Handle: a.live},
 		{Path: "/readyz", Permission: auth.Public, Handle: a.readyz},
 		{Path: "/metrics", Permission: auth.Read, Handle: a.serveMetrics},
 		{Path: "/{$}", Permission: auth.Read, Handle: a.index},
@@ -46,18 +52,13 @@ func fail(w http.ResponseWriter, _ *http.Request, err error) {
 	http.Error(w, fairlead.MessageOf(err), fairlead.CodeOf(err).HTTPStatus())
 }
 
-func live(w http.ResponseWriter, _ *http.Request) error {
-	fmt.Fprintln(w, "ok")
-	return nil
-}
-
 // readyMax bounds how long a readiness check may take, in wall time.
 const readyMax = 2 * time.Second
 
 func (a *API) readyz(w http.ResponseWriter, r *http.Request) error {
 	ctx, cancel := context.WithTimeout(r.Context(), readyMax)
 	defer cancel()
-	if err := a.ready(ctx); err != nil {
+	if err := a.Ready(ctx); err != nil {
 		return fairlead.Errorf(fairlead.Unavailable, "not ready: %s", fairlead.MessageOf(err)).Because(err)
 	}
 	fmt.Fprintln(w, "ok")

@@ -3,7 +3,10 @@ package ops_test
 import (
 	"context"
 	"errors"
+	"net"
+	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 
@@ -33,8 +36,8 @@ func get(t *testing.T, a *ops.API, path string) *httptest.ResponseRecorder {
 }
 
 func newAPI(ready error, o ops.Overview) *ops.API {
-	return ops.New(prometheus.NewRegistry(), func(context.Context) error { return ready },
-		func(context.Context) (ops.Overview, error) { return o, nil })
+	return ops.New(ops.Deps{Metrics: prometheus.NewRegistry(), Ready: func(context.Context) error { return ready },
+		Overview: func(context.Context) (ops.Overview, error) { return o, nil }})
 }
 
 func TestReadyz_SaysWhyNot(t *testing.T) {
@@ -89,5 +92,49 @@ func TestIndex_ShowsWhatRunsAndEscapesIt(t *testing.T) {
 	}
 	if empty := get(t, newAPI(nil, ops.Overview{}), "/").Body.String(); !strings.Contains(empty, "fairlead apply") {
 		t.Error("an empty page does not say what to do")
+	}
+}
+
+// server answers /livez as a server does that knows the token and believes to listen
+// on the port; "" is the one where it does.
+func server(t *testing.T, token, port string) string {
+	t.Helper()
+	var a *ops.API
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		for _, route := range a.Routes() {
+			if route.Path == r.URL.Path {
+				route.Handle(w, r)
+			}
+		}
+	}))
+	t.Cleanup(s.Close)
+	if port == "" {
+		_, port, _ = net.SplitHostPort(s.Listener.Addr().String())
+	}
+	a = ops.New(ops.Deps{Metrics: prometheus.NewRegistry(), Port: port,
+		Prove: func(claim string) string { return auth.Proof(token, claim) }})
+	return s.URL
+}
+
+func TestChallenge_BelievesOnlyWhoKnowsTheToken(t *testing.T) {
+	if pid, err := ops.Challenge(t.Context(), server(t, "secret", ""), "secret"); err != nil || pid != os.Getpid() {
+		t.Errorf("the server: pid %d, error %v", pid, err)
+	}
+	silent := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != "" {
+			t.Error("the token was sent")
+		}
+	}))
+	defer silent.Close()
+	for name, url := range map[string]string{
+		"another token":             server(t, "other", ""),
+		"passed on to another port": server(t, "secret", "1"),
+		"another program":           silent.URL,
+		"nobody":                    "http://127.0.0.1:1",
+		"no address":                "::",
+	} {
+		if _, err := ops.Challenge(t.Context(), url, "secret"); err == nil {
+			t.Errorf("%s is believed", name)
+		}
 	}
 }

@@ -30,7 +30,7 @@ type Endpoint struct {
 const policy = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
 
 func (a *API) index(w http.ResponseWriter, r *http.Request) error {
-	o, err := a.overview(r.Context())
+	o, err := a.Overview(r.Context())
 	if err != nil {
 		return err
 	}

@@ -380,7 +380,7 @@ func TestServe_SaysWhereAndStopsAtASignal(t *testing.T) {
 func awaitServer(t *testing.T, data string) string {
 	t.Helper()
 	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); {
-		if s, err := app.ReadServer(data); err == nil && alive(t.Context(), newHTTP(), s.URL) {
+		if s, err := app.FindServer(t.Context(), data); err == nil {
 			return s.URL
 		}
 		if pause(t.Context(), 10*time.Millisecond) != nil {

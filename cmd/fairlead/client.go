@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/fairlead-ml/fairlead"
+	"github.com/fairlead-ml/fairlead/api/ops"
 	"github.com/fairlead-ml/fairlead/app"
 	"github.com/fairlead-ml/fairlead/auth"
 	"github.com/fairlead-ml/fairlead/spec"
@@ -47,24 +48,25 @@ func (c *cli) connect(ctx context.Context) (*client, error) {
 	cl := &client{project: project, base: strings.TrimRight(c.server, "/"), http: newHTTP(),
 		token: os.Getenv(tokenVar), close: func(context.Context) error { return nil }}
 	if cl.base != "" {
-		return cl, cl.checkServer(c.data)
+		return cl, cl.checkServer(ctx, c.data)
 	}
 	return cl, c.findServer(ctx, cl)
 }
 
 // checkServer refuses an address that is none, and takes the token of the data
 // directory when that is the server's: no other server gets to see it.
-func (cl *client) checkServer(data string) error {
+func (cl *client) checkServer(ctx context.Context, data string) error {
 	u, err := url.Parse(cl.base)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return usage("--server is %q; write it as http://127.0.0.1:4747", cl.base)
 	}
-	here, err := app.ReadServer(data)
-	if err != nil || cl.token != "" {
+	if cl.token != "" || !auth.LoopbackHost(u.Host) {
 		return nil // another machine's; what needs a token will say so
 	}
-	if own, err := url.Parse(here.URL); err == nil && own.Port() == u.Port() && auth.LoopbackHost(u.Host) {
-		cl.token, _ = auth.ReadOwner(data) // absent: what needs it will say so
+	if token, err := auth.ReadOwner(data); err == nil {
+		if _, err := ops.Challenge(ctx, cl.base, token); err == nil {
+			cl.token = token
+		}
 	}
 	return nil
 }
@@ -73,12 +75,9 @@ func (cl *client) checkServer(data string) error {
 // server that holds the directory and does not answer yet is waited for.
 func (c *cli) findServer(ctx context.Context, cl *client) error {
 	for deadline := time.Now().Add(startingMax); ; {
-		if s, err := app.ReadServer(c.data); err == nil && alive(ctx, cl.http, s.URL) {
-			cl.base = s.URL
-			if cl.token == "" {
-				cl.token, err = auth.ReadOwner(c.data)
-			}
-			return err
+		if s, err := app.FindServer(ctx, c.data); err == nil {
+			cl.base, cl.token = s.URL, cmp.Or(cl.token, s.Token)
+			return nil
 		}
 		err := c.serveOurselves(ctx, cl)
 		if !fairlead.Is(err, fairlead.Conflict) || time.Now().After(deadline) {
@@ -95,21 +94,6 @@ const startingMax = 3 * time.Second
 
 func newHTTP() *http.Client {
 	return &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 32, IdleConnTimeout: time.Minute}}
-}
-
-func alive(ctx context.Context, h *http.Client, base string) bool {
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, base+"/livez", nil)
-	if err != nil {
-		return false
-	}
-	res, err := h.Do(req)
-	if err != nil {
-		return false
-	}
-	res.Body.Close()
-	return res.StatusCode == http.StatusOK
 }
 
 func (c *cli) serveOurselves(ctx context.Context, cl *client) error {

@@ -127,8 +127,8 @@ func (d *demo) finished(ctx context.Context) (bool, error) {
 	}
 	d.say.line("this demo has ended; its directory is %s", d.dir)
 	d.say.line("start over:        %s --fresh", d.commandLine())
-	switch old, err := app.ReadServer(d.dataDir()); {
-	case err == nil && alive(ctx, newHTTP(), old.URL):
+	switch old, err := app.FindServer(ctx, d.dataDir()); {
+	case err == nil:
 		d.say.line("its server runs at %s (stop it: kill %d)", old.URL, old.PID)
 	case d.keep:
 		if err := d.serve(ctx); err != nil {

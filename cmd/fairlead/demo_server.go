@@ -43,7 +43,7 @@ func startServer(ctx context.Context, d *demo) (*demoServer, error) {
 	}
 	deadline := time.After(startWait)
 	for {
-		if now, err := app.ReadServer(s.data); err == nil && now.PID == s.pid && alive(ctx, newHTTP(), now.URL) {
+		if now, err := app.FindServer(ctx, s.data); err == nil && now.PID == s.pid {
 			s.url = now.URL
 			d.say.line("the server is ready at %s", s.url)
 			return s, nil
@@ -135,11 +135,11 @@ func stopOldServer(dir string) error {
 	data := filepath.Join(dir, "data")
 	asked := 0
 	for deadline := time.Now().Add(stopWait); app.InUse(data); time.Sleep(20 * time.Millisecond) {
-		old, err := app.ReadServer(data)
+		old, err := app.FindServer(context.Background(), data)
 		if time.Now().After(deadline) {
 			return fairlead.Errorf(fairlead.Unavailable, "a server (pid %d) holds %s and does not end", asked, data)
 		}
-		if err != nil || old.PID == asked || !alive(context.Background(), newHTTP(), old.URL) {
+		if err != nil || old.PID == asked {
 			continue // it has not said who it is, or is on its way
 		}
 		asked = old.PID

@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"os"
 	"runtime/debug"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -76,6 +78,7 @@ const gcPercent = 400
 
 // serve runs the server until the context ends.
 func (c *cli) serve(ctx context.Context, opt app.Options) error {
+	syscall.Umask(0o077) // also of steps: what they write is the owner's alone
 	a, err := app.New(ctx, opt)
 	if err != nil {
 		return err
@@ -94,8 +97,12 @@ func (c *cli) serve(ctx context.Context, opt app.Options) error {
 	if err != nil {
 		c.err.Write([]byte("nobody reads what the server says; it runs on\n"))
 	}
-	<-ctx.Done()
+	select {
+	case <-ctx.Done():
+		err = nil
+	case err = <-a.Failed():
+	}
 	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopMax)
 	defer cancel()
-	return a.Stop(stop)
+	return errors.Join(err, a.Stop(stop))
 }

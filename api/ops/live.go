@@ -1,0 +1,72 @@
+package ops
+
+import (
+	"context"
+	"crypto/hmac"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"time"
+
+	"github.com/fairlead-ml/fairlead"
+	"github.com/fairlead-ml/fairlead/auth"
+)
+
+// The headers with which a client asks at /livez whether it talks to the server of a
+// data directory, before it sends the owner's token: the server answers with its
+// process id and a proof that it knows the token too.
+const (
+	challengeHeader = "Fairlead-Challenge"
+	proofHeader     = "Fairlead-Proof"
+)
+
+// maxChallenge bounds what is proven, in bytes.
+const maxChallenge = 128
+
+func (a *API) live(w http.ResponseWriter, r *http.Request) error {
+	if c := r.Header.Get(challengeHeader); c != "" && len(c) <= maxChallenge {
+		pid := os.Getpid()
+		w.Header().Set(proofHeader, fmt.Sprintf("%d %s", pid, a.Prove(claim(c, a.Port, pid))))
+	}
+	fmt.Fprintln(w, "ok")
+	return nil
+}
+
+// claim is what a proof is about. The port is in it, so that nobody passes the
+// challenge on to a server that listens on another one.
+func claim(challenge, port string, pid int) string {
+	return fmt.Sprintf("livez %s %s %d", challenge, port, pid)
+}
+
+// challengeMax bounds how long a server may take to answer, in wall time.
+const challengeMax = 2 * time.Second
+
+// Challenge returns the process id of the server at base (http://host:port), once it
+// has proven that it knows the owner's token; else Unavailable.
+func Challenge(ctx context.Context, base, token string) (pid int, err error) {
+	ctx, cancel := context.WithTimeout(ctx, challengeMax)
+	defer cancel()
+	u, err := url.Parse(base)
+	if err != nil {
+		return 0, err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, base+"/livez", nil)
+	if err != nil {
+		return 0, err
+	}
+	challenge := fairlead.NewHexID()
+	req.Header.Set(challengeHeader, challenge)
+	transport := &http.Transport{DisableKeepAlives: true} // no proxy: the answer is about this machine
+	res, err := transport.RoundTrip(req)
+	if err != nil {
+		return 0, fairlead.Errorf(fairlead.Unavailable, "no server answers at %s", base).Because(err)
+	}
+	res.Body.Close()
+	var proof string
+	if _, err := fmt.Sscan(res.Header.Get(proofHeader), &pid, &proof); err != nil ||
+		!hmac.Equal([]byte(proof), []byte(auth.Proof(token, claim(challenge, u.Port(), pid)))) {
+		return 0, fairlead.Errorf(fairlead.Unavailable, "what answers at %s is not the server of this data directory", base)
+	}
+	return pid, nil
+}
