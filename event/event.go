@@ -34,6 +34,7 @@ const (
 	RolloutAskedType          = "rollout.asked"
 	AssignmentChangedType     = "assignment.changed"
 	AssignmentAppliedType     = "assignment.applied"
+	AssignmentFailedType      = "assignment.failed"
 	LabelsReceivedType        = "labels.received"
 	WindowClosedType          = "window.closed"
 	IncidentOpenedType        = "incident.opened"
@@ -214,8 +215,8 @@ type Rollout struct {
 	Case        string  `json:"case,omitempty"`
 }
 
-// Assignment carries assignment.changed and assignment.applied: what an endpoint
-// should serve, and that it does.
+// Assignment carries assignment.changed, assignment.applied and assignment.failed: what
+// an endpoint should serve, that it does, and why it cannot for now.
 type Assignment struct {
 	v1
 	Name       string `json:"-"` // the event's type

@@ -31,6 +31,7 @@ type Assignment struct {
 	Model              string           `json:"model"`
 	Generation         int64            `json:"generation"`          // from 1, one more each change
 	ObservedGeneration int64            `json:"observed_generation"` // the newest that is served
+	Failure            string           `json:"failure,omitempty"`   // why the newest cannot be served
 	Variants           []Variant        `json:"variants"`            // live, canary, shadows, standbys
 	Reason             string           `json:"reason"`              // for the newest change
 	Settings           spec.Environment `json:"settings"`            // of the newest rollout

@@ -245,12 +245,38 @@ func (s *Service) Observe(ctx context.Context, tx *store.Tx, p fairlead.Project,
 	if err := writeObserved(tx, env.k, generation); err != nil {
 		return fmt.Errorf("observe %s: %w", endpoint, err)
 	}
-	at, err := s.now(tx, p, endpoint)
+	return s.report(ctx, tx, p, event.Assignment{
+		Name: event.AssignmentAppliedType, Endpoint: endpoint, Generation: generation})
+}
+
+// Unserved tells why the endpoint cannot serve the assignment of that generation, until
+// Observe says that it does. A generation that is served, or no longer the newest, and
+// what is known already change nothing.
+func (s *Service) Unserved(ctx context.Context, tx *store.Tx, p fairlead.Project, endpoint string,
+	generation int64, why string) error {
+	env, err := s.environment(tx, p, endpoint)
 	if err != nil {
 		return err
 	}
-	_, err = s.Ledger.Append(ctx, tx, p, endpoint, at, event.Assignment{
-		Name: event.AssignmentAppliedType, Endpoint: endpoint, Generation: generation})
+	a, err := s.Assignment(tx, p, endpoint)
+	if err != nil || generation != a.Generation || generation == a.ObservedGeneration ||
+		a.Failure == why {
+		return err
+	}
+	if err := writeFailure(tx, env.k, why); err != nil {
+		return fmt.Errorf("report on %s: %w", endpoint, err)
+	}
+	return s.report(ctx, tx, p, event.Assignment{Name: event.AssignmentFailedType,
+		Endpoint: endpoint, Generation: generation, Reason: why})
+}
+
+func (s *Service) report(ctx context.Context, tx *store.Tx, p fairlead.Project,
+	e event.Assignment) error {
+	at, err := s.now(tx, p, e.Endpoint)
+	if err != nil {
+		return err
+	}
+	_, err = s.Ledger.Append(ctx, tx, p, e.Endpoint, at, e)
 	return err
 }
 

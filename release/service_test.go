@@ -515,6 +515,44 @@ func TestObserve_ReportsWhatIsServed(t *testing.T) {
 	}
 }
 
+func TestUnserved_SaysWhyUntilItIsServed(t *testing.T) {
+	w := newWorld(t)
+	w.mustStart(1, env(spec.Replace))
+	w.mustStart(2, env(spec.Replace))
+	unserved := func(gen int64, why string) {
+		t.Helper()
+		w.do(func(tx *store.Tx) error {
+			return w.release.Unserved(t.Context(), tx, project, endpoint, gen, why)
+		})
+	}
+	wantFailure := func(want string, events int) {
+		t.Helper()
+		n := 0
+		for _, e := range w.events() {
+			if e.Type == event.AssignmentFailedType {
+				n++
+			}
+		}
+		if got := w.assignment().Failure; got != want || n != events {
+			t.Errorf("failure %q after %d events, want %q after %d", got, n, want, events)
+		}
+	}
+	unserved(1, "of an older generation")
+	wantFailure("", 0)
+	unserved(2, "no engine")
+	unserved(2, "no engine")
+	wantFailure("no engine", 1)
+	w.do(func(tx *store.Tx) error {
+		return w.release.Observe(t.Context(), tx, project, endpoint, 2)
+	})
+	unserved(2, "it was served once")
+	wantFailure("", 1)
+	w.mustStart(3, env(spec.Replace))
+	unserved(3, "no engine")
+	w.mustStart(4, env(spec.Replace))
+	wantFailure("", 2)
+}
+
 func TestLookups_FindNothingOfAnotherProject(t *testing.T) {
 	w := newWorld(t)
 	id := w.mustStart(1, env(spec.Replace))

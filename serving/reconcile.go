@@ -1,6 +1,7 @@
 package serving
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -85,8 +86,8 @@ func (s *Service) reconcile(ctx context.Context) error {
 	s.swap(old, next)
 	for _, d := range all {
 		pr := next.progress[d.route()]
-		if pr.settled && !pr.failed && d.ObservedGeneration < d.Generation {
-			failed = append(failed, s.observe(ctx, d))
+		if pr.settled && d.ObservedGeneration < d.Generation {
+			failed = append(failed, s.report(ctx, d, pr.failed))
 		}
 	}
 	err = errors.Join(failed...)
@@ -199,9 +200,9 @@ func (s *Service) serve(ctx context.Context, d desired, old *routes) (*endpoint,
 		e.leave()
 		return before, pr, err
 	}
-	pr.settled, pr.failed = !f.loading, f.absent != nil
+	pr.settled, pr.failed = !f.loading, f.absent
 	if e.live == nil {
-		pr.failed = pr.failed || cause != nil
+		pr.failed = cmp.Or(pr.failed, cause)
 		e.down = down(d.Endpoint, cause, f)
 	}
 	switch {
@@ -311,9 +312,17 @@ func (s *Service) decide(ctx context.Context, d desired, fn func(ctx context.Con
 	})
 }
 
-func (s *Service) observe(ctx context.Context, d desired) error {
+// report tells package release that d is served, or why it cannot be.
+func (s *Service) report(ctx context.Context, d desired, failed error) error {
+	if failed != nil && d.Failure == fairlead.MessageOf(failed) {
+		return nil
+	}
 	ctx = fairlead.WithActor(ctx, fairlead.System("serving"))
 	return s.DB.Write(ctx, store.Control, func(tx *store.Tx) error {
+		if failed != nil {
+			return s.Release.Unserved(ctx, tx, d.project, d.Endpoint, d.Generation,
+				fairlead.MessageOf(failed))
+		}
 		return s.Release.Observe(ctx, tx, d.project, d.Endpoint, d.Generation)
 	})
 }

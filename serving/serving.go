@@ -157,7 +157,8 @@ func (s *Service) Idle(ctx context.Context, p fairlead.Project) (idle bool, err 
 		known := s.routes.Load().progress
 		for _, a := range assignments {
 			pr := known[routeKey{p.K, a.Endpoint}]
-			if !pr.settled || pr.generation != a.Generation || !pr.failed && a.ObservedGeneration < a.Generation {
+			told := a.ObservedGeneration == a.Generation || pr.failed != nil && a.Failure != ""
+			if !pr.settled || pr.generation != a.Generation || !told {
 				return nil
 			}
 		}

@@ -29,6 +29,9 @@ func (c *cli) endpointCommand() *cobra.Command {
 					}
 					return c.print(e, func(w io.Writer) {
 						fmt.Fprintf(w, "%s, generation %d (loaded %d)\n", e.Endpoint, e.Generation, e.ObservedGeneration)
+						if e.Failure != "" {
+							fmt.Fprintf(w, "it cannot be served: %s\n", e.Failure)
+						}
 						if e.Clock.Watermark.IsZero() {
 							fmt.Fprint(w, "no request yet, and so no stream time\n\n")
 						} else {

@@ -1,0 +1,1 @@
+alter table assignment add column failure text not null default '';
