@@ -106,9 +106,9 @@ type Deps struct {
 	// rows; the conditions `packaged` and `reference` tell of its end.
 	Package func(ctx context.Context, tx *store.Tx, p fairlead.Project, model string, n int64,
 		inputs []data.Ref) error
-	Clock   fairlead.Clock
-	Log     *slog.Logger
-	Dir     string // the data directory
+	Clock fairlead.Clock
+	Log   *slog.Logger
+	Dir   string // the data directory
 }
 
 // Service moves the cases of all models.
@@ -124,7 +124,8 @@ func New(d Deps) *Service {
 		Name: subscriber,
 		Types: []string{event.AliasMovedType, event.IncidentOpenedType, event.PipelineRunFinishedType,
 			event.ModelVersionConditionType, event.GateDecidedType, event.RolloutSteppedType,
-			event.RolloutAskedType, event.RolloutFinishedType, event.ProjectAppliedType},
+			event.RolloutAskedType, event.RolloutFinishedType, event.AssignmentAppliedType,
+			event.AssignmentFailedType, event.ProjectAppliedType},
 		Handle: s.react,
 	})
 	d.Stream.Handle(retryTimer, s.retry)

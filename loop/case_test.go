@@ -3,11 +3,15 @@ package loop_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/fairlead-ml/fairlead"
+	"github.com/fairlead-ml/fairlead/engine"
 	"github.com/fairlead-ml/fairlead/loop"
+	"github.com/fairlead-ml/fairlead/serving"
 	"github.com/fairlead-ml/fairlead/spec"
 	"github.com/fairlead-ml/fairlead/store"
 )
@@ -21,7 +25,7 @@ func TestRun_GoesTheWholeWay(t *testing.T) {
 		t.Fatalf("case %+v", c)
 	}
 	states, reason := w.steps(c.ID)
-	want := []string{"collecting", "training", "packaging", "gating", "releasing", "closed"}
+	want := []string{"collecting", "training", "packaging", "gating", "releasing", "releasing", "closed"}
 	if !slices.Equal(states, want) || reason != "released to every environment" {
 		t.Errorf("states %v: %s", states, reason)
 	}
@@ -74,6 +78,56 @@ func TestCandidate_OfAModelThatIsDeletedAtOnce(t *testing.T) {
 	})
 	w.settle()
 	w.wantStory("")
+}
+
+// A case that says promoted has a version that answers.
+func TestRun_EndsOnceTheVersionIsServed(t *testing.T) {
+	w := newWorld(t, replace)
+	w.next = good
+	c, err := w.loop.Run(t.Context(), w.p)
+	w.must(err)
+	for changed := w.db.Changed(); w.get(c.ID).State != loop.Closed; changed = w.db.Changed() {
+		<-changed
+	}
+	_, err = w.serving.Infer(t.Context(), w.p, endpoint, serving.Request{ID: "1", EventTime: day0,
+		Frame: engine.NewFrame(engine.Floats64("temp", 1))})
+	w.must(err)
+	if a := w.assignment(); a.ObservedGeneration != a.Generation {
+		t.Errorf("assignment %+v", a)
+	}
+}
+
+func TestCase_WhoseVersionCannotBeServed(t *testing.T) {
+	absent := fmt.Errorf("ONNX Runtime is not installed: %w", engine.ErrAbsent)
+	refused := fairlead.Errorf(fairlead.Invalid, "a tensor is missing")
+	for name, c := range map[string]struct {
+		first  bool // nothing was live before
+		why    error
+		story  string
+		reason string
+	}{
+		"it does not load": {true, refused, "user 1 failed",
+			"bikes@production should serve version 1, and cannot: version 1 does not load: a tensor is missing"},
+		"the engine is absent": {true, absent, "user 1 failed", "cannot be loaded here: "},
+		"there is one to go back to": {false, refused, "user 1 promoted, user 2 rolledback",
+			"version 2 does not load: a tensor is missing"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, replace)
+			if !c.first {
+				w.run(good)
+			}
+			w.unserved = c.why
+			got := w.run(good)
+			w.wantStory(c.story)
+			if !strings.Contains(got.Reason, c.reason) {
+				t.Errorf("reason %q", got.Reason)
+			}
+			w.unserved = nil
+			w.run(stub{Bias: 1, Offline: 0.5}) // the loop goes on
+			w.wantStory(c.story + fmt.Sprintf(", user %d promoted", got.Version+1))
+		})
+	}
 }
 
 // What ends a case early, and why.

@@ -14,9 +14,8 @@
 // The loop is careful: a cooldown in stream time between automatic cases, a budget
 // of retrainings, and after several in a row that brought no new live version it stops
 // and asks a human. An incident that it leaves alone is looked at again when what held
-// it back is over.
-// Explain says why it did or did not act. It decides nothing about quality: gates,
-// sequential tests and windows do.
+// it back is over. Explain says why it did or did not act. It decides nothing about
+// quality: gates, sequential tests and windows do.
 //
 // Package loop owns the tables loop_case and loop_model. Start reading in case.go
 // (the states), react.go (what moves them), open.go, incident.go, collect.go.

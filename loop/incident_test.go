@@ -29,7 +29,7 @@ func TestIncident_StartsARetrainingOnWhatProductionSaw(t *testing.T) {
 	c := w.explain().Recent[0]
 	states, _ := w.steps(c.ID)
 	if c.Incident == "" || c.Search || !c.OpenedAt.Equal(day(2)) || w.live() != 2 ||
-		strings.Join(states, " ") != "collecting training packaging gating releasing closed" {
+		strings.Join(states, " ") != "collecting training packaging gating releasing releasing closed" {
 		t.Errorf("case %+v, %v", c, states)
 	}
 	v, err := w.data.Get(t.Context(), w.p, c.Inputs["recent"])
@@ -226,7 +226,7 @@ func TestCase_SurvivesARestartInAnyState(t *testing.T) {
 	w.serve()
 	w.ask(day(4), day(7), 30)
 	w.wantStory("user 1 promoted, user 2 promoted")
-	if states, _ := w.steps(c.ID); len(states) != 7 { // with the canary's second step
+	if states, _ := w.steps(c.ID); len(states) != 8 { // with the canary's second step, and its promotion
 		t.Errorf("states %v, restarted in %v", states, reached)
 	}
 }

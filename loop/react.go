@@ -37,6 +37,8 @@ func (s *Service) react(ctx context.Context, tx *store.Tx, r *ledger.Record) err
 		return s.rollingOut(ctx, tx, p, r)
 	case event.RolloutFinishedType:
 		return s.rolledOut(ctx, tx, p, r)
+	case event.AssignmentAppliedType, event.AssignmentFailedType:
+		return s.assigned(ctx, tx, p, r)
 	case event.ProjectAppliedType:
 		return s.applied(tx, p)
 	}
@@ -313,7 +315,7 @@ func (s *Service) rollingOut(ctx context.Context, tx *store.Tx, p fairlead.Proje
 	return s.advance(ctx, tx, p, c)
 }
 
-// rolledOut takes the case to its next environment, or closes it.
+// rolledOut waits until what was promoted is served, or closes the case.
 func (s *Service) rolledOut(ctx context.Context, tx *store.Tx, p fairlead.Project,
 	r *ledger.Record) error {
 	c, f, err := s.ofRollout(tx, p, r)
@@ -323,6 +325,54 @@ func (s *Service) rolledOut(ctx context.Context, tx *store.Tx, p fairlead.Projec
 	if f.Outcome != release.Promoted {
 		return s.close(ctx, tx, p, c, RolledBack, f.Reason)
 	}
-	c.Environment++
-	return s.release(ctx, tx, p, c)
+	c.Reason = fmt.Sprintf("version %d is promoted; it waits for %s to serve it", c.Version, f.Endpoint)
+	if err := s.advance(ctx, tx, p, c); err != nil {
+		return err
+	}
+	a, err := s.Release.Assignment(tx, p, f.Endpoint)
+	if err != nil {
+		return err
+	}
+	return s.promoted(ctx, tx, p, c, a)
+}
+
+// assigned looks whether a version that was promoted is served now.
+func (s *Service) assigned(ctx context.Context, tx *store.Tx, p fairlead.Project,
+	r *ledger.Record) error {
+	var e event.Assignment
+	if err := r.Decode(&e); err != nil {
+		return err
+	}
+	model, _, _ := strings.Cut(e.Endpoint, "@")
+	c, err := activeCase(tx, p, model)
+	if err != nil || c == nil || c.State != Releasing {
+		return err
+	}
+	rollout, err := s.Release.Rollout(tx, p, c.Rollout)
+	if err != nil || rollout.Outcome != release.Promoted || rollout.Endpoint != e.Endpoint {
+		return err
+	}
+	a, err := s.Release.Assignment(tx, p, e.Endpoint)
+	if err != nil || e.Generation < a.Generation { // it is about what was before
+		return err
+	}
+	return s.promoted(ctx, tx, p, c, a)
+}
+
+// promoted takes the case to its next environment once what was promoted is served:
+// before that, a request would find the version before it, or none. A version that
+// cannot be served ends the case.
+func (s *Service) promoted(ctx context.Context, tx *store.Tx, p fairlead.Project, c *Case,
+	a *release.Assignment) error {
+	switch {
+	case a.Version(release.RoleLive) != c.Version:
+		return s.close(ctx, tx, p, c, RolledBack, a.Reason)
+	case a.ObservedGeneration == a.Generation:
+		c.Environment++
+		return s.release(ctx, tx, p, c)
+	case a.Failure != "":
+		return s.close(ctx, tx, p, c, Failed, fmt.Sprintf("%s should serve version %d, and cannot: %s",
+			a.Endpoint, c.Version, a.Failure))
+	}
+	return nil
 }

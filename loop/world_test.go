@@ -119,6 +119,14 @@ func load(_ context.Context, dir string) (engine.Predictor, *engine.Manifest, er
 	return s, m, err
 }
 
+// load is what serving does; all else tries a model on its own.
+func (w *world) load(ctx context.Context, dir string) (engine.Predictor, *engine.Manifest, error) {
+	if w.unserved != nil {
+		return nil, nil, w.unserved
+	}
+	return load(ctx, dir)
+}
+
 // work is the payload of the jobs that stand for the pipeline and for packaging.
 type work struct {
 	Run     string         `json:"run,omitempty"`
@@ -138,6 +146,7 @@ type world struct {
 	again      int64  // the version that the next training makes again, answered from the cache
 	trainFails string // why trainings fail
 	packFails  string // why packaging fails
+	unserved   error  // why nothing can be loaded to be served
 	unpacked   bool   // packages lack their files, so that no reference can be built
 	recorded   string // what the newest package was compared on
 	slow       chan struct{}
@@ -204,7 +213,7 @@ func (w *world) open() {
 	w.release = release.New(release.Deps{DB: w.db, Ledger: w.led, Stream: w.streams,
 		Projects: w.projects, Registry: w.models, Gate: w.gates, Clock: clock, Log: log})
 	w.serving = serving.New(serving.Deps{DB: w.db, Ledger: w.led, Stream: w.streams,
-		Projects: w.projects, Blobs: w.blobs, Registry: w.models, Release: w.release, Load: load,
+		Projects: w.projects, Blobs: w.blobs, Registry: w.models, Release: w.release, Load: w.load,
 		Clock: clock, Log: log, Dir: w.dir})
 	w.labels = label.New(w.db, w.led, w.streams, w.serving, w.data, clock)
 	w.monitor = monitor.New(monitor.Deps{DB: w.db, Ledger: w.led, Stream: w.streams, Jobs: w.jobs,
@@ -595,7 +604,7 @@ func (w *world) steps(id string) (states []string, reason string) {
 	return states, reason
 }
 
-// live returns the version that the alias `live` names, and who still holds n.
+// live returns the version that the alias `live` names.
 func (w *world) live() (n int64) {
 	w.t.Helper()
 	w.read(func(tx *store.Tx) (err error) {
@@ -603,6 +612,15 @@ func (w *world) live() (n int64) {
 		return err
 	})
 	return n
+}
+
+func (w *world) assignment() (a *release.Assignment) {
+	w.t.Helper()
+	w.read(func(tx *store.Tx) (err error) {
+		a, err = w.release.Assignment(tx, w.p, endpoint)
+		return err
+	})
+	return a
 }
 
 func (w *world) heldByCase(n int64) bool {
