@@ -128,7 +128,7 @@ func (a *App) stop(ctx context.Context) error {
 		a.Stream.Stop()
 		errs = append(errs, a.Jobs.Stop(ctx))
 		a.Ledger.Stop()
-		a.Serving.Stop()
+		errs = append(errs, a.Serving.Stop(ctx))
 	}
 	a.life.cut()
 	a.listener.Close() // closed already when it has served

@@ -16,15 +16,23 @@
 // once where the package is at fault, after Deps.GiveUpAfter where the failure may
 // pass, and never where this machine lacks the engine or the environment.
 //
-// A buffered log tells stream time of a request once it is stored, at most 200 ms
-// after its answer. A stream that follows wall time moves on without requests, so
-// there `lateness` should be a second or more, or a window may miss its last ones.
+// The other versions score each request too, within Deps.ScoreWithin. A score is kept
+// for each version that was asked: an error where it was asked and failed, and none
+// where it was not, since it is not loaded, cannot keep up, or the server stopped. One
+// that hangs is left out, and its failures go on: that is how a canary is caught.
+//
+// A buffered log has a request at most 200 ms and one write after its answer, at most
+// 10,000 rows in all, and the scores of other versions when they are there. It tells
+// stream time of a request once it is stored. A stream that follows wall time moves on
+// without requests, so there `lateness` should be a second or more, or a window may
+// miss its last ones.
 //
 // What the log keeps of a request with several rows are as many rows, with the ids
 // "{id}/0", "{id}/1" …. Of each score it keeps the first numeric output.
 //
 // Serving owns the tables request and prediction. It never decides what is
 // served, and never joins labels. Start reading in serving.go (the service),
-// infer.go (a request's way), log.go (what is kept of it), reconcile.go and pool.go
+// infer.go (a request's way), guard.go (what
+// hanging versions may cost), log.go (what is kept of it), reconcile.go and pool.go
 // (what is loaded), package.go (from where).
 package serving

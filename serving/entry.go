@@ -22,17 +22,24 @@ type entry struct {
 	receivedMS int64
 	served     int64
 	rows       []entryRow
-	scores     []score
+	scores     []score // that are there when it is stored
+}
+
+// finish completes the entry with what was answered.
+func (e *entry) finish(q *scoring) {
+	e.served, e.rows, e.scores = q.served, entryRows(e.id, q.frame), q.takeScores()
 }
 
 // entryRow is one row of a request.
 type entryRow struct {
 	id       string
 	features string // JSON object
-	answer   string // what was answered, for a durable log; see appendAnswer
+	answer   string // what was answered, for a durable log; see keepAnswer
+	k        int64  // once it is stored; 0: another request had its id
 }
 
-// score is what one version said about a request.
+// score is what one version said about a request that it was asked to score. A version
+// that was not asked has none.
 type score struct {
 	version int64
 	role    string

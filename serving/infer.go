@@ -2,22 +2,25 @@ package serving
 
 import (
 	"context"
+	"fmt"
 	"hash/fnv"
-	"io"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/fairlead-ml/fairlead"
 	"github.com/fairlead-ml/fairlead/engine"
+	"github.com/fairlead-ml/fairlead/release"
 	"github.com/fairlead-ml/fairlead/stream"
 )
 
 // Request is one call of an endpoint.
 type Request struct {
-	ID        string    // the caller's id, to which ground truth is joined; empty: one is made
-	EventTime time.Time // zero: wall time
-	Version   int64     // 0: what the endpoint routes to
-	Frame     *engine.Frame
+	ID         string    // the caller's id, to which ground truth is joined; empty: one is made
+	RoutingKey string    // who asks: the same key goes to the same version; empty: the id
+	EventTime  time.Time // zero: wall time
+	Version    int64     // 0: what the endpoint routes to
+	Frame      *engine.Frame
 }
 
 // Response is the answer of one version.
@@ -31,18 +34,21 @@ type Response struct {
 
 // The bounds of a request.
 const (
-	MaxRows    = 10_000
-	MaxIDBytes = 256
+	MaxRows        = 10_000
+	MaxDurableRows = 1_000 // where the log is durable: they are one write, which others wait for
+	MaxIDBytes     = 256   // also of a routing key
 )
 
-// scoreMax bounds how long a version may score a request after its answer.
-const scoreMax = 30 * time.Second
-
 // Infer answers a request: one version by the endpoint's weights, sticky by the
-// request's id. The endpoint's other versions score it too, for the log: before the
-// answer, all at once, where the log is durable, so that stream time never passes a
-// request whose scores are not stored; else after it, so that a slow shadow slows
-// nobody.
+// request's routing key. The endpoint's other versions score it too, for the log:
+// before the answer, all at once, where the log is durable, so that stream time never
+// passes a request whose scores are not stored; else after it, so that a slow shadow
+// slows nobody.
+//
+// A canary or shadow has Deps.ScoreWithin for its score, and what it has not said by
+// then is a failure: a durable answer is at most so much later than the live version's
+// own, and so is that of a canary which hangs. After three of them in a row the version
+// is left out for 30 s, and fails meanwhile.
 //
 // On a durable endpoint a request that was answered before under the same id, with
 // the same inputs (and event time, if given), gets the same answer again and leaves
@@ -80,7 +86,7 @@ func (s *Service) infer(ctx context.Context, e *endpoint, r Request) (*Response,
 	if err != nil {
 		return nil, err
 	}
-	q := &scoring{endpoint: e, frame: r.Frame, entry: entry, first: first}
+	q := &scoring{endpoint: e, frame: r.Frame, entry: entry, first: first, within: s.ScoreWithin}
 	if first == e.canary && r.Version == 0 {
 		q.second = e.live // a canary that fails must not be noticed by its callers
 	}
@@ -102,8 +108,15 @@ func (s *Service) admit(e *endpoint, r *Request) (*entry, error) {
 			"event_time %s is in the future; at most %s ahead of the server's clock is accepted",
 			at.Format(time.RFC3339), stream.MaxFuture)
 	}
+	if at.Before(stream.Earliest) {
+		return nil, fairlead.Errorf(fairlead.Invalid, "event_time %s is too early; stream time begins on %s",
+			at.Format(time.RFC3339), stream.Earliest.Format(time.DateOnly))
+	}
 	if len(r.ID) > MaxIDBytes {
 		return nil, fairlead.Errorf(fairlead.Invalid, "the request's id has %d bytes; at most %d", len(r.ID), MaxIDBytes)
+	}
+	if len(r.RoutingKey) > MaxIDBytes {
+		return nil, fairlead.Errorf(fairlead.Invalid, "routing_key has %d bytes; at most %d", len(r.RoutingKey), MaxIDBytes)
 	}
 	if err := checkFrame(r.Frame); err != nil {
 		return nil, err
@@ -125,16 +138,21 @@ func (s *Service) choose(ctx context.Context, e *endpoint, r Request) (*variant,
 	if e.live == nil {
 		return nil, e.notLive()
 	}
-	if e.canary != nil && bucket(r.ID) < e.canary.percent {
+	key := r.RoutingKey
+	if key == "" {
+		key = r.ID
+	}
+	if e.canary != nil && bucket(e.name, e.canary.key.version, key) < e.canary.percent {
 		return e.canary, nil
 	}
 	return e.live, nil
 }
 
-// bucket maps an id to [0, 100), the same one each time (FNV-1a).
-func bucket(id string) float64 {
+// bucket maps a routing key to [0, 100), the same one for the whole rollout of the
+// version, and another one in the next: nobody gets each canary first.
+func bucket(endpoint string, version int64, key string) float64 {
 	h := fnv.New64a()
-	io.WriteString(h, id)
+	fmt.Fprintf(h, "%s\x00%d\x00%s", endpoint, version, key)
 	return float64(h.Sum64()%10_000) / 100
 }
 
@@ -143,57 +161,119 @@ type scoring struct {
 	endpoint *endpoint
 	frame    *engine.Frame
 	entry    *entry
-	first    *variant // is to answer
-	second   *variant // answers when first cannot; nil: none
+	first    *variant      // is to answer
+	second   *variant      // answers when first cannot; nil: none
+	within   time.Duration // how long a version may take that is not live
 
-	mu     sync.Mutex // guards entry.scores
+	mu     sync.Mutex // guards scores
+	scores []score
 	answer *engine.Frame
 	served int64
 }
 
-// predict lets v score the request, for the log.
-func (q *scoring) predict(ctx context.Context, v *variant) (*engine.Frame, error) {
+// by lets v score the request. Nothing but its own engine bounds a version that must
+// answer: the live one, and one that the caller has named. Others are asked with care.
+func (q *scoring) by(ctx context.Context, v *variant) (*engine.Frame, error) {
+	if v.role != release.RoleLive && (v != q.first || q.second != nil) {
+		if v.role == release.RoleShadow {
+			ctx = engine.Background(ctx)
+		}
+		if err := q.mayAsk(ctx, v); err != nil {
+			return nil, err
+		}
+		return q.ask(ctx, v)
+	}
 	out, err := v.predictor.Predict(ctx, q.frame)
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.entry.scores = append(q.entry.scores, score{v.key.version, v.role, out, err})
+	q.keep(v, out, err)
 	return out, err
 }
 
-// answerNow lets the chosen version answer, or the second one when it cannot.
-func (q *scoring) answerNow(ctx context.Context) error {
-	by := q.first
-	out, err := q.predict(ctx, by)
-	if err != nil && q.second != nil && ctx.Err() == nil {
-		by = q.second
-		out, err = q.predict(ctx, by)
+// mayAsk is nil when v is to be asked. One that is left out because it hangs has
+// failed; one that cannot keep up has no score.
+func (q *scoring) mayAsk(ctx context.Context, v *variant) error {
+	err := v.guard.enter(engine.IsBackground(ctx), time.Now())
+	switch err {
+	case errLate:
+		q.keep(v, nil, err)
+	case errBusy:
+		q.endpoint.skipped.Inc()
 	}
-	q.answer, q.served = out, by.key.version
 	return err
 }
 
-// rest returns the versions that score the request and have not yet.
-func (q *scoring) rest(done ...*variant) []*variant {
-	out := make([]*variant, 0, len(q.endpoint.scorers))
-next:
-	for _, v := range q.endpoint.scorers {
-		for _, d := range done {
-			if v == d {
-				continue next
-			}
-		}
-		out = append(out, v)
+// ask lets v, which may be asked, score the request in time. What it says too late is
+// dropped, and is its failure. It has no score when whoever asked has left.
+func (q *scoring) ask(ctx context.Context, v *variant) (*engine.Frame, error) {
+	inTime, cancel := context.WithTimeout(ctx, q.within)
+	defer cancel()
+	type result struct {
+		out *engine.Frame
+		err error
 	}
+	said := make(chan result, 1)
+	v.acquire() // it may still run when the endpoint has gone
+	q.endpoint.pool.wait.Go(func() {
+		defer q.endpoint.pool.drop(v.loaded)
+		defer v.guard.leave(engine.IsBackground(ctx))
+		out, err := v.predictor.Predict(inTime, q.frame)
+		said <- result{out, err}
+	})
+	var r result
+	select {
+	case r = <-said:
+	case <-inTime.Done():
+		r.err = inTime.Err()
+	}
+	if r.err != nil && ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	late := r.err != nil && inTime.Err() != nil
+	if late {
+		r.err = fairlead.Errorf(fairlead.Unavailable, "version %d has not answered within %s", v.key.version, q.within)
+	}
+	v.guard.note(late, time.Now())
+	q.keep(v, r.out, r.err)
+	return r.out, r.err
+}
+
+// keep adds what v said to the scores.
+func (q *scoring) keep(v *variant, out *engine.Frame, err error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.scores = append(q.scores, score{v.key.version, v.role, out, err})
+}
+
+// takeScores returns the scores that there are, and begins anew.
+func (q *scoring) takeScores() []score {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	out := q.scores
+	q.scores = nil
 	return out
 }
 
-// scoreAll lets the versions score the request at the same time.
-func (q *scoring) scoreAll(ctx context.Context, all []*variant) {
-	var wait sync.WaitGroup
-	for _, v := range all {
-		wait.Go(func() { q.predict(ctx, v) })
+// answerNow lets the chosen version answer, or the second one when it cannot, and
+// returns the versions that score the request and have not been tried.
+func (q *scoring) answerNow(ctx context.Context) (rest []*variant, err error) {
+	by, tried := q.first, []*variant{q.first}
+	out, err := q.by(ctx, by)
+	if err != nil && q.second != nil && ctx.Err() == nil {
+		by, tried = q.second, append(tried, q.second)
+		out, err = q.by(ctx, by)
 	}
-	wait.Wait()
+	q.answer, q.served = out, by.key.version
+	return q.rest(tried...), err
+}
+
+// rest returns the versions that score the request, without those given.
+func (q *scoring) rest(without ...*variant) []*variant {
+	out := make([]*variant, 0, len(q.endpoint.scorers))
+	for _, v := range q.endpoint.scorers {
+		if !slices.Contains(without, v) {
+			out = append(out, v)
+		}
+	}
+	return out
 }
 
 func (q *scoring) response() *Response {
@@ -202,10 +282,15 @@ func (q *scoring) response() *Response {
 
 // inferDurable scores with all versions, stores the request, and answers.
 func (s *Service) inferDurable(ctx context.Context, q *scoring) (*Response, error) {
+	if q.frame.Rows > MaxDurableRows {
+		return nil, fairlead.Errorf(fairlead.Invalid,
+			"the request has %d rows; send at most %d at once to %s, whose log is durable",
+			q.frame.Rows, MaxDurableRows, q.endpoint.name)
+	}
 	if err := q.scoreDurably(ctx); err != nil {
 		return nil, err
 	}
-	q.entry.served, q.entry.rows = q.served, entryRows(q.entry.id, q.frame)
+	q.entry.finish(q)
 	q.entry.keepAnswer(q.answer)
 	before, err := s.log.put(ctx, q.entry)
 	if err != nil {
@@ -224,11 +309,14 @@ func (s *Service) inferDurable(ctx context.Context, q *scoring) (*Response, erro
 func (q *scoring) scoreDurably(ctx context.Context) error {
 	rest := q.rest(q.first)
 	if len(rest) == 0 {
-		return q.answerNow(ctx)
+		_, err := q.answerNow(ctx)
+		return err
 	}
 	var others sync.WaitGroup
-	others.Go(func() { q.scoreAll(ctx, rest) })
-	out, err := q.predict(ctx, q.first)
+	for _, v := range rest {
+		others.Go(func() { q.by(ctx, v) })
+	}
+	out, err := q.by(ctx, q.first)
 	others.Wait()
 	q.answer, q.served = out, q.first.key.version
 	if ctx.Err() != nil { // scores of a caller who left would be failures that are none
@@ -237,7 +325,7 @@ func (q *scoring) scoreDurably(ctx context.Context) error {
 	if err == nil || q.second == nil {
 		return err
 	}
-	for _, sc := range q.entry.scores {
+	for _, sc := range q.scores {
 		if sc.version == q.second.key.version {
 			q.answer, q.served, err = sc.outputs, sc.version, sc.err
 		}
@@ -245,50 +333,61 @@ func (q *scoring) scoreDurably(ctx context.Context) error {
 	return err
 }
 
-// inferBuffered answers, and leaves scoring by the other versions for afterwards.
+// inferBuffered answers, hands the request to the log, and leaves scoring by the other
+// versions for afterwards.
 func (s *Service) inferBuffered(ctx context.Context, q *scoring) (*Response, error) {
 	if err := s.log.reserve(ctx, q.frame.Rows); err != nil {
 		return nil, err
 	}
-	if err := q.answerNow(ctx); err != nil {
-		s.log.cancel(q.frame.Rows)
+	kept := false
+	defer func() {
+		if !kept {
+			s.log.cancel(q.frame.Rows)
+		}
+	}()
+	rest, err := q.answerNow(ctx)
+	if err != nil {
 		return nil, err
 	}
-	q.entry.served, q.entry.rows = q.served, entryRows(q.entry.id, q.frame)
-	done := []*variant{q.first}
-	if len(q.entry.scores) > 1 {
-		done = append(done, q.second)
+	rest = s.toScore(q, rest)
+	q.entry.finish(q)
+	res := q.response()
+	kept = true
+	s.log.add(q.entry)
+	if len(rest) > 0 {
+		s.scoreLater(q, rest)
 	}
-	s.scoreLater(ctx, q, q.rest(done...))
-	return q.response(), nil
+	return res, nil
 }
 
-// scoreLater hands the request to the log once the other versions have scored it.
-// When too many wait for that, the versions that cannot keep up go without it.
-func (s *Service) scoreLater(ctx context.Context, q *scoring, rest []*variant) {
-	if len(rest) == 0 {
-		s.log.add(q.entry)
-		return
+// toScore returns those of the versions that are to score a request that was answered,
+// whose scores the log then expects.
+func (s *Service) toScore(q *scoring, all []*variant) (out []*variant) {
+	if len(all) == 0 || !s.log.expect(q.frame.Rows) {
+		q.endpoint.skipped.Add(float64(len(all)))
+		return nil
 	}
-	select {
-	case s.scoring <- struct{}{}:
-	default:
-		s.metrics.skipped.WithLabelValues(q.endpoint.project.Name, q.endpoint.name).Inc()
-		for _, v := range rest {
-			q.entry.scores = append(q.entry.scores, score{v.key.version, v.role, nil, errSkipped})
+	for _, v := range all {
+		if q.mayAsk(s.background, v) == nil {
+			out = append(out, v)
 		}
-		s.log.add(q.entry)
-		return
 	}
+	if len(out) == 0 {
+		s.log.forgo(q.frame.Rows)
+	}
+	return out
+}
+
+// scoreLater lets the versions score the request.
+func (s *Service) scoreLater(q *scoring, all []*variant) {
 	q.endpoint.acquire()
 	s.after.Go(func() {
-		defer func() { <-s.scoring }()
 		defer q.endpoint.leave()
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), scoreMax)
-		defer cancel()
-		q.scoreAll(ctx, rest)
-		s.log.add(q.entry)
+		var each sync.WaitGroup
+		for _, v := range all {
+			each.Go(func() { q.ask(s.background, v) })
+		}
+		each.Wait()
+		s.log.addScores(q.entry, q.takeScores())
 	})
 }
-
-var errSkipped = fairlead.Errorf(fairlead.Unavailable, "left out: the version cannot keep up with the requests")

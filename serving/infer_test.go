@@ -3,12 +3,15 @@ package serving_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -17,6 +20,7 @@ import (
 	"github.com/fairlead-ml/fairlead"
 	"github.com/fairlead-ml/fairlead/engine"
 	"github.com/fairlead-ml/fairlead/ledger"
+	"github.com/fairlead-ml/fairlead/release"
 	"github.com/fairlead-ml/fairlead/serving"
 	"github.com/fairlead-ml/fairlead/serving/servingtest"
 	"github.com/fairlead-ml/fairlead/spec"
@@ -64,6 +68,7 @@ func TestInfer_ACanaryThatFailsIsNotNoticed(t *testing.T) {
 			if n := byCanary("before"); n == 0 {
 				t.Fatal("no request went to the canary")
 			}
+			w.Settle() // so that there is room for the others
 			w.Engines.Set(func(e *servingtest.Engines) { e.Hooks[2] = func(context.Context) error { return faulty } })
 			if n := byCanary("after"); n != 0 {
 				t.Errorf("%d requests were answered by a canary that fails", n)
@@ -98,20 +103,207 @@ func TestInfer_ASlowShadowSlowsNoAnswerOfABufferedEndpoint(t *testing.T) {
 	if idle, err := w.Serving.Idle(t.Context(), servingtest.Project); idle || err != nil {
 		t.Errorf("idle while requests are scored: %v", err)
 	}
+	w.Until("all are logged", func() bool { return len(w.Logged()) == 100 }) // before the shadow has scored them
 	close(hang)
 	w.Settle()
 	rows := w.Logged()
-	failed := 0
+	asked := 0
 	for _, r := range rows {
-		if strings.HasSuffix(r, "v2=failed") {
-			failed++
+		if strings.Contains(r, "v2=") {
+			asked++
 		}
 	}
-	if len(rows) != 100 || failed != 100-64 || rows[5] != "005 v1=1005 v2=2005" {
-		t.Errorf("%d rows, %d without the shadow; the 6th is %q", len(rows), failed, rows[5])
+	if len(rows) != 100 || asked != 64 || rows[5] != "005 v1=1005 v2=2005" || rows[99] != "099 v1=1099" {
+		t.Errorf("%d rows, %d with the shadow: %q", len(rows), asked, rows)
 	}
 	if got := metric(t, w, "fairlead_serving_scores_skipped_total"); got != 36 {
 		t.Errorf("%g were counted as skipped", got)
+	}
+}
+
+// hangs lets the version wait for its context, or, when it does not obey that, for the
+// test's end.
+func hangs(t *testing.T, w *servingtest.World, version int64, obeys bool) {
+	end := make(chan struct{})
+	t.Cleanup(func() { close(end) })
+	w.Engines.Set(func(e *servingtest.Engines) {
+		e.Hooks[version] = func(ctx context.Context) error {
+			if obeys {
+				<-ctx.Done()
+				return ctx.Err()
+			}
+			<-end
+			return nil
+		}
+	})
+}
+
+func TestInfer_ACanaryOrShadowThatHangsHoldsUpADurableEndpointForABoundAndFails(t *testing.T) {
+	const within = 20 * time.Millisecond
+	for _, obeys := range []bool{true, false} {
+		t.Run(fmt.Sprintf("obeys its deadline %v", obeys), func(t *testing.T) {
+			w := servingtest.New(t)
+			w.Stop()
+			w.Deps = func(d *serving.Deps) { d.ScoreWithin = within }
+			w.Start()
+			w.Deploy(replaceDurable)
+			w.Deploy(canaryDurable)
+			w.Shadow(w.Version())
+			w.Settle()
+			hangs(t, w, 2, obeys)
+			hangs(t, w, 3, obeys)
+			began := time.Now()
+			for i := range 50 {
+				if res := w.MustInfer(fmt.Sprintf("%02d", i), servingtest.March, servingtest.Hours(1)); res.Version != 1 {
+					t.Fatalf("version %d answered", res.Version)
+				}
+			}
+			if took := time.Since(began); took > 25*within { // were all 50 waited for, it would be twice that
+				t.Errorf("50 answers took %v", took)
+			}
+			for _, row := range w.Logged() {
+				if !strings.HasSuffix(row, "v1=1001 v2=failed v3=failed") {
+					t.Errorf("logged %q", row)
+				}
+			}
+		})
+	}
+}
+
+func TestInfer_AVersionThatIsAskedTooOftenIsNotAsked(t *testing.T) {
+	w := servingtest.New(t)
+	w.Deploy(replaceDurable)
+	w.Shadow(w.Version())
+	w.Settle()
+	hang, done := make(chan struct{}), sync.WaitGroup{}
+	var waiting atomic.Int32
+	w.Engines.Set(func(e *servingtest.Engines) {
+		e.Hooks[2] = func(context.Context) error { waiting.Add(1); <-hang; return nil }
+	})
+	for i := range 64 {
+		done.Go(func() { w.MustInfer(fmt.Sprintf("asked %02d", i), servingtest.March, servingtest.Hours(1)) })
+	}
+	w.Until("64 wait", func() bool { return waiting.Load() == 64 })
+	w.MustInfer("not asked", servingtest.March, servingtest.Hours(1))
+	close(hang)
+	done.Wait()
+	rows := w.Logged()
+	if len(rows) != 65 || rows[64] != "not asked v1=1001" || rows[0] != "asked 00 v1=1001 v2=2001" {
+		t.Errorf("logged %q", rows)
+	}
+}
+
+func TestStop_ScoresThatItCutsOffAreNoFailures(t *testing.T) {
+	w := servingtest.New(t)
+	w.Deploy(replaceBuffered)
+	w.Shadow(w.Version())
+	w.Settle()
+	hangs(t, w, 2, true)
+	w.MustInfer("a", servingtest.March, servingtest.Hours(1))
+	w.Stop()
+	w.Start()
+	if got := w.Logged(); !slices.Equal(got, []string{"a v1=1001"}) {
+		t.Errorf("logged %q", got)
+	}
+}
+
+func TestStop_EndsWithItsContext(t *testing.T) {
+	w := servingtest.New(t)
+	w.Deploy(replaceBuffered)
+	w.Shadow(w.Version())
+	w.Settle()
+	hang := make(chan struct{})
+	w.Engines.Set(func(e *servingtest.Engines) { e.Hooks[2] = func(context.Context) error { <-hang; return nil } })
+	w.MustInfer("a", servingtest.March, servingtest.Hours(1))
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	if err := w.Serving.Stop(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("stopped: %v", err)
+	}
+	close(hang)
+	if got := w.Logged(); !slices.Equal(got, []string{"a v1=1001"}) {
+		t.Errorf("logged %q", got)
+	}
+}
+
+func TestInfer_APanicKeepsNoRoomInTheLog(t *testing.T) {
+	w := servingtest.New(t)
+	w.Deploy(replaceBuffered)
+	w.Engines.Set(func(e *servingtest.Engines) { e.Hooks[1] = func(context.Context) error { panic("a bug") } })
+	func() {
+		defer func() { recover() }()
+		w.Infer("a", servingtest.March, servingtest.Hours(1))
+	}()
+	if got := metric(t, w, "fairlead_serving_log_pending_rows"); got != 0 {
+		t.Errorf("%g rows are kept", got)
+	}
+}
+
+func TestInfer_LargeRequestsAreStoredInPiecesWithTheirLaterScores(t *testing.T) {
+	w := servingtest.New(t)
+	w.Deploy(replaceBuffered)
+	w.Shadow(w.Version())
+	w.Settle()
+	rows := make([]float64, 1700)
+	for i := range rows {
+		rows[i] = float64(i)
+	}
+	w.MustInfer("large", servingtest.March, servingtest.Hours(rows...))
+	w.MustInfer("large", servingtest.March, servingtest.Hours(rows[:1]...))  // has another name: large, not large/0
+	w.MustInfer("large", servingtest.March, servingtest.Hours(rows[1:2]...)) // the first is kept
+	w.Settle()
+	got := w.Logged()
+	if len(got) != 1701 || !slices.Contains(got, "large/1699 v1=2699 v2=3699") || !slices.Contains(got, "large v1=1000 v2=2000") {
+		t.Errorf("%d rows: %.200q", len(got), got)
+	}
+}
+
+func TestInfer_StaysWithTheVersionOfItsRoutingKey(t *testing.T) {
+	w := servingtest.New(t)
+	w.Deploy(replaceDurable)
+	first := func() map[string]bool { // who gets the canary
+		w.Deploy(canaryDurable)
+		canary := w.Assignment().Version(release.RoleCanary)
+		got := map[string]bool{}
+		for i := range 200 {
+			key := fmt.Sprintf("user-%d", i)
+			for call := range 2 {
+				res, err := w.Serving.Infer(t.Context(), servingtest.Project, servingtest.Endpoint, serving.Request{
+					ID: fmt.Sprint(canary, key, call), RoutingKey: key, Frame: servingtest.Hours(1)})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if on := res.Version == canary; call == 0 {
+					got[key] = on
+				} else if got[key] != on {
+					t.Errorf("%s went to both versions", key)
+				}
+			}
+		}
+		r := w.Assignment()
+		w.Do(func(tx *store.Tx) error {
+			active, err := w.Release.ActiveRollout(tx, servingtest.Project, r.Endpoint)
+			if err != nil {
+				return err
+			}
+			return w.Release.Rollback(context.Background(), tx, servingtest.Project, active.ID, "test")
+		})
+		w.Settle()
+		return got
+	}
+	a, b := first(), first()
+	both, one := 0, 0
+	for key, on := range a {
+		if on {
+			one++
+			if b[key] {
+				both++
+			}
+		}
+	}
+	// 25 % each, so about 50 and 12.5; 30 would be seven standard deviations away.
+	if one < 20 || both > 30 {
+		t.Errorf("%d callers got the first canary, %d of them also the second", one, both)
 	}
 }
 
@@ -275,6 +467,9 @@ func TestInfer_RefusesWhatItCannotKeep(t *testing.T) {
 	w.Deploy(replaceDurable)
 	many := make([]float64, serving.MaxRows+1)
 	cases := map[string]serving.Request{
+		"before 1970":    {Frame: servingtest.Hours(1), EventTime: time.Date(1969, 7, 20, 0, 0, 0, 0, time.UTC)},
+		"a long key":     {Frame: servingtest.Hours(1), RoutingKey: strings.Repeat("x", 1000)},
+		"a long batch":   {Frame: servingtest.Hours(many[:serving.MaxDurableRows+1]...)},
 		"infinite":       {Frame: servingtest.Hours(math.Inf(-1))},
 		"in the future":  {Frame: servingtest.Hours(1), EventTime: servingtest.Wall.Add(time.Hour)},
 		"too many rows":  {Frame: servingtest.Hours(many...)},
@@ -323,13 +518,11 @@ func TestStop_StoresWhatIsBuffered(t *testing.T) {
 func TestInfer_WaitsForRoomInTheLogWithItsContext(t *testing.T) {
 	w := servingtest.New(t)
 	w.Deploy(replaceBuffered)
-	shadow := w.Version()
-	w.Shadow(shadow)
-	w.Settle()
-	hang := make(chan struct{})
-	w.Engines.Set(func(e *servingtest.Engines) { e.Hooks[shadow] = func(context.Context) error { <-hang; return nil } })
+	hang, held := make(chan struct{}), make(chan struct{})
+	go w.DB.Write(context.Background(), store.Bulk, func(*store.Tx) error { close(held); <-hang; return nil })
+	<-held
 	all := make([]float64, serving.MaxRows)
-	w.MustInfer("all the room", servingtest.March, servingtest.Hours(all...)) // answered, scored by the shadow for long
+	w.MustInfer("all the room", servingtest.March, servingtest.Hours(all...))
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
 	_, err := w.Serving.Infer(ctx, servingtest.Project, servingtest.Endpoint, serving.Request{ID: "waits", Frame: servingtest.Hours(1)})

@@ -44,6 +44,7 @@ type loaded struct {
 	key       packageKey
 	predictor engine.Predictor
 	manifest  *engine.Manifest
+	guard     guard
 }
 
 const (
@@ -63,7 +64,7 @@ type pool struct {
 	mu      sync.Mutex
 	slots   map[packageKey]*slot
 	running int
-	wait    sync.WaitGroup // loads and closes
+	wait    crew // loads, closes, and calls that nobody waits for any more
 }
 
 // slot is one wanted package.

@@ -238,6 +238,7 @@ func (s *Service) build(d desired) (*endpoint, findings) {
 	e.generation = d.Generation
 	e.durable, e.lateness = d.Settings.Log == spec.Durable, d.Settings.Lateness.Duration
 	e.seconds = s.metrics.seconds.WithLabelValues(d.project.Name, d.Endpoint)
+	e.skipped = s.metrics.skipped.WithLabelValues(d.project.Name, d.Endpoint)
 	f := findings{refused: map[int64]error{}, tried: true}
 	for _, v := range d.Variants {
 		st := s.pool.state(d.key(v))

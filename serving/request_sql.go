@@ -9,24 +9,24 @@ import (
 	"github.com/fairlead-ml/fairlead/store"
 )
 
-// insertEntry stores a request, one row for each of its rows, with its scores, and
-// returns the rows that were stored before; those are left as they are.
-func insertEntry(tx *store.Tx, e *entry) (known []int, err error) {
-	for i := range e.rows {
+// insertRows stores the rows from up to to of a request with its scores, and returns
+// those that were stored before; they are left as they are.
+func insertRows(tx *store.Tx, e *entry, from, to int) (known []int, err error) {
+	for i := from; i < to; i++ {
 		row := &e.rows[i]
-		var k int64
 		err := tx.QueryRow(`insert into request (project_k, endpoint, id, at_ms, received_ms, features, served_n, answer)
 			values (?, ?, ?, ?, ?, ?, ?, ?) on conflict do nothing returning k`,
 			e.endpoint.project.K, e.endpoint.name, row.id, e.atMS, e.receivedMS,
-			row.features, e.served, row.answer).Scan(&k)
+			row.features, e.served, row.answer).Scan(&row.k)
 		if errors.Is(err, store.ErrNoRows) {
+			row.k = 0
 			known = append(known, i)
 			continue
 		}
 		if err != nil {
 			return nil, err
 		}
-		if err := insertScores(tx, k, e.scores, i); err != nil {
+		if err := insertScores(tx, row.k, e.scores, i); err != nil {
 			return nil, err
 		}
 	}
@@ -36,7 +36,7 @@ func insertEntry(tx *store.Tx, e *entry) (known []int, err error) {
 // insertOnce stores a new request. One that is stored already changes nothing, and
 // gives what was answered then; Conflict when it had other inputs.
 func insertOnce(tx *store.Tx, e *entry) (*answered, error) {
-	known, err := insertEntry(tx, e)
+	known, err := insertRows(tx, e, 0, len(e.rows))
 	if err != nil || len(known) == 0 {
 		return nil, err
 	}
@@ -114,8 +114,10 @@ func (q Query) where(p fairlead.Project, endpoint string) (string, []any) {
 }
 
 // Prediction is one version's score of one request: the model's first numeric output,
-// booleans as 0 and 1. Failed tells that there is none: the version could not score
-// the request, answered text alone, or nothing finite.
+// booleans as 0 and 1. Failed tells that there is none: the version was asked and
+// could not score the request, hangs and was left out for that, answered text alone, or
+// nothing finite. A version that was not asked has no Prediction: it was not loaded,
+// could not keep up, or the server stopped.
 type Prediction struct {
 	RequestID string
 	AtMS      int64 // event time

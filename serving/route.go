@@ -46,6 +46,7 @@ type endpoint struct {
 	all        map[int64]*variant
 	down       error // why there is no live version, when there is none
 	seconds    prometheus.Observer
+	skipped    prometheus.Counter
 }
 
 type variant struct {

@@ -3,6 +3,7 @@ package serving
 import (
 	"context"
 	"embed"
+	"errors"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -47,10 +48,12 @@ type Deps struct {
 	Log      *slog.Logger
 	Dir      string // the data directory
 
-	// Wall times. RetryAfter passes before a failed load is tried again, and between
+	// Wall times. ScoreWithin is what a version that is not live may take to score a
+	// request; 10 s when not positive. RetryAfter passes before a failed load is tried again, and between
 	// two looks at the health of what is loaded; 2 s when not positive. GiveUpAfter is
 	// how long a load fails, or a loaded version says that it is broken, before its
 	// standby takes over; 5 minutes when not positive.
+	ScoreWithin time.Duration
 	RetryAfter  time.Duration
 	GiveUpAfter time.Duration
 }
@@ -65,26 +68,29 @@ type Service struct {
 	metrics  *metrics
 	wake     chan struct{}
 	unpacked sync.Map       // the package directories that this process has made
-	scoring  chan struct{}  // one place for each request that is scored after its answer
-	after    sync.WaitGroup // the same requests
+	after    crew           // requests that are scored after their answer
 	wait     sync.WaitGroup // the reconciler
+
+	background    context.Context // of scores after the answer; Stop ends it
+	endBackground context.CancelFunc
 
 	mu   sync.Mutex // guards quit
 	quit context.CancelFunc
 }
-
-// scoringMax bounds the requests that are scored after their answer at one time.
-const scoringMax = 64
 
 // New wires the service; Start loads what is assigned.
 func New(d Deps) *Service {
 	if d.RetryAfter <= 0 {
 		d.RetryAfter = 2 * time.Second
 	}
+	if d.ScoreWithin <= 0 {
+		d.ScoreWithin = 10 * time.Second
+	}
 	if d.GiveUpAfter <= 0 {
 		d.GiveUpAfter = 5 * time.Minute
 	}
-	s := &Service{Deps: d, wake: make(chan struct{}, 1), scoring: make(chan struct{}, scoringMax)}
+	s := &Service{Deps: d, wake: make(chan struct{}, 1)}
+	s.background, s.endBackground = context.WithCancel(engine.Background(context.Background()))
 	s.routes.Store(&routes{})
 	s.log = newRequestLog(d.DB, d.Log, s.stored, d.Stream.Nudge)
 	s.metrics = newMetrics(s)
@@ -114,23 +120,25 @@ func (s *Service) Start(ctx context.Context) error {
 	return nil
 }
 
-// Stop finishes the request log and unloads all models. It is safe before Start
-// and to call twice; requests have ended before.
-func (s *Service) Stop() {
+// Stop finishes the request log and unloads all models. Scores that are still to come
+// after their answers are given up. It waits until ctx ends at most, and is safe before
+// Start and to call twice. What still calls Infer then is refused, or not logged.
+func (s *Service) Stop(ctx context.Context) error {
 	s.mu.Lock()
 	quit := s.quit
 	s.quit = nil
 	s.mu.Unlock()
 	if quit == nil {
-		return
+		return nil
 	}
 	quit()
+	s.endBackground()
 	s.wait.Wait()
-	s.after.Wait()
-	s.log.stop()
+	err := s.after.wait(ctx, "scores of requests")
+	err = errors.Join(err, s.log.stop(ctx))
 	s.swap(s.routes.Load(), &routes{})
 	s.pool.want(context.Background(), nil)
-	s.pool.wait.Wait()
+	return errors.Join(err, s.pool.wait.wait(ctx, "models that are unloaded"))
 }
 
 // Ready is nil once everything that was assigned when the service started is loaded,

@@ -39,6 +39,9 @@ type sighting struct {
 // may be: a watermark never goes back, so a wrong year would end a stream.
 const MaxFuture = 5 * time.Minute
 
+// Earliest is the first time that a stream may have: 0 is one that has not begun.
+var Earliest = time.Date(1970, 1, 2, 0, 0, 0, 0, time.UTC)
+
 const (
 	followEvery = time.Second      // how often live watermarks move, in wall time
 	restEvery   = 15 * time.Second // the same of a stream that has neither requests nor timers

@@ -198,9 +198,7 @@ func New(t testing.TB, schemas ...store.Schema) *World {
 		if n := w.Engines.misuse.Load(); n != 0 {
 			t.Errorf("%d predictions by models that were closed", n)
 		}
-		if n := w.Engines.open.Load(); n != 0 {
-			t.Errorf("%d models were left open", n)
-		}
+		w.Until("all models are closed", func() bool { return w.Engines.open.Load() == 0 })
 	})
 	return w
 }
@@ -246,7 +244,9 @@ func (w *World) Start() {
 // Stop ends the program; nothing but the data directory is left of it.
 func (w *World) Stop() {
 	w.Ledger.Stop()
-	w.Serving.Stop()
+	if err := w.Serving.Stop(context.Background()); err != nil {
+		w.t.Error(err)
+	}
 	w.Streams.Stop()
 	w.DB.Close()
 }
