@@ -38,6 +38,7 @@ type Options struct {
 	Environments string // directory of Python environments; default in Dir
 	UV           string // path of uv; default: searched
 	ONNXRuntime  string // path of the library; default: searched
+	Steps        int    // of pipelines, that run at once; default one for each core, at least 4
 	Version      string
 	Clock        fairlead.Clock
 	Log          *slog.Logger
@@ -176,7 +177,7 @@ func (a *App) wire() (err error) {
 	a.Pipeline, err = pipeline.New(pipeline.Deps{
 		DB: a.DB, Ledger: a.Ledger, Clock: clock, Log: log, Jobs: a.Jobs, Blobs: a.Blobs, Source: a.SCM,
 		Projects: a.Projects, Tokens: a.Tokens, Envs: envs, Data: a.Data, Tracking: a.Tracking,
-		Registry: a.Registry, URL: a.URL,
+		Registry: a.Registry, Steps: a.opt.Steps, URL: a.URL,
 	}, dir)
 	if err != nil {
 		return err

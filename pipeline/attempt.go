@@ -48,6 +48,14 @@ func (d *driver) runStep(ctx context.Context, t *task) (*Step, error) {
 		if hit, err := d.fromCache(ctx, t); hit || err != nil {
 			return row, err
 		}
+		// One that an earlier driver began may be running: it is adopted at once.
+		d.progress(t, "waiting for a free place to run")
+		select {
+		case d.places <- struct{}{}:
+			defer func() { <-d.places }()
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
 	}
 	d.progress(t, "running")
 	for {

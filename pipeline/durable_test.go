@@ -18,6 +18,7 @@ import (
 	"github.com/fairlead-ml/fairlead/job"
 	"github.com/fairlead-ml/fairlead/ledger"
 	"github.com/fairlead-ml/fairlead/pipeline"
+	"github.com/fairlead-ml/fairlead/store"
 	"github.com/fairlead-ml/fairlead/tracking"
 )
 
@@ -158,6 +159,58 @@ func TestRun_EndsWhenItsTrackingIsDeleted(t *testing.T) {
 				check(t, w.tracking.RestoreExperiment(t.Context(), w.p, r.Experiment))
 			}
 		})
+	}
+}
+
+// Runs may last for days: neither do they take all workers of the jobs, nor run more
+// steps than the server may.
+func TestRun_ManyLongOnesLeaveRoomForOtherJobs(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	w := &world{dir: t.TempDir(), data: datasets{}, maxSteps: 3, handlers: func(s *job.Service) {
+		s.Handle("other", func(context.Context, *job.Run) error { return nil }, job.Limits{})
+	}}
+	w.start(t)
+	t.Cleanup(func() { w.stop(t) })
+	st := w.commit(t, files{"fairlead.yaml": `project: p
+pipeline: {steps: {s: {run: "` + waiting(dir) + `", cache: false}}}
+`})
+	var ids []string
+	for range 12 {
+		ids = append(ids, w.begin(t, st))
+	}
+	doing := func(what string) (n int) {
+		for _, id := range ids {
+			r, err := w.Get(t.Context(), w.p, id)
+			check(t, err)
+			if r.Progress == what+" s" {
+				n++
+			}
+		}
+		return n
+	}
+	for changed := w.db.Changed(); doing("running")+doing("waiting for a free place to run") < 4; {
+		<-changed
+		changed = w.db.Changed()
+	}
+	if n := doing("running"); n != 3 {
+		t.Errorf("%d steps run at once", n)
+	}
+	var other string
+	check(t, w.db.Write(t.Context(), store.Control, func(tx *store.Tx) (err error) {
+		other, _, err = w.jobs.Enqueue(tx, job.Task{Project: w.p, Kind: "other"})
+		return err
+	}))
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	if j, err := w.jobs.Await(ctx, w.p.K, other); err != nil || j.State != job.Done {
+		t.Errorf("the other job is %v, %v", j.State, err)
+	}
+	check(t, os.WriteFile(filepath.Join(dir, "go"), nil, 0o600))
+	for _, id := range ids {
+		if r := w.await(t, id); r.State != pipeline.Succeeded {
+			t.Errorf("%s: %s", r.State, r.Reason)
+		}
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"embed"
 	"log/slog"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"time"
 
@@ -33,8 +34,16 @@ func Schema() store.Schema { return store.Embedded("pipeline", files) }
 // Kind is the kind of the jobs that drive runs.
 const Kind = "pipeline"
 
-// defaultConcurrency is how many steps of a run go at once unless the file says.
-const defaultConcurrency = 2
+const (
+	// defaultConcurrency is how many steps of a run go at once unless the file says.
+	defaultConcurrency = 2
+	// maxRuns is how many runs go at once, fewer than the least number of workers
+	// that jobs have: a run may last for days, and other jobs must not wait for it.
+	maxRuns = 4
+	// leastSteps are the places for steps of a server with few cores: steps also
+	// wait for disks, networks and each other.
+	leastSteps = 4
+)
 
 // Datasets is what the pipeline asks of the data stage.
 type Datasets interface {
@@ -58,6 +67,9 @@ type Deps struct {
 	Data     Datasets
 	Tracking *tracking.Service
 	Registry *registry.Service
+	// Steps is how many steps of all runs go at once; 0 is one for each core, and at
+	// least 4. What the gate evaluates does not count.
+	Steps int
 	// URL returns the server's own address, such as http://127.0.0.1:4747, under
 	// which steps reach tracking; empty when no server listens.
 	URL func() string
@@ -66,7 +78,8 @@ type Deps struct {
 // Service runs pipelines. It is safe for concurrent use.
 type Service struct {
 	Deps
-	dir string // where runs keep their working files
+	dir    string        // where runs keep their working files
+	places chan struct{} // one for each step that runs
 }
 
 // New returns the stage, whose working files live in dir/pipeline, and registers its
@@ -76,8 +89,11 @@ func New(deps Deps, dir string) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Service{Deps: deps, dir: dir}
-	s.Jobs.Handle(Kind, s.handle, job.Limits{})
+	if deps.Steps == 0 {
+		deps.Steps = max(leastSteps, runtime.GOMAXPROCS(0))
+	}
+	s := &Service{Deps: deps, dir: dir, places: make(chan struct{}, deps.Steps)}
+	s.Jobs.Handle(Kind, s.handle, job.Limits{Concurrency: maxRuns})
 	s.Jobs.OnDone(Kind, s.concluded)
 	return s, nil
 }

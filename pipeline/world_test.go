@@ -64,7 +64,9 @@ type world struct {
 	tracking *tracking.Service
 	registry *registry.Service
 	blobs    *blob.Store
-	reads    atomic.Int32 // of the holdout, by evaluations
+	reads    atomic.Int32       // of the holdout, by evaluations
+	maxSteps int                // pipeline.Deps.Steps
+	handlers func(*job.Service) // registers further jobs, unless nil
 }
 
 func newWorld(t testing.TB) *world {
@@ -105,9 +107,12 @@ func (w *world) start(t testing.TB) {
 		job.Options{Exclusive: true, StepsDir: filepath.Join(w.dir, "steps")})
 	w.Service, err = pipeline.New(pipeline.Deps{DB: w.db, Ledger: w.led, Clock: clock, Log: log,
 		Jobs: w.jobs, Blobs: w.blobs, Source: w.source, Projects: w.projects, Tokens: tokens,
-		Envs: envs, Data: w.data, Tracking: w.tracking, Registry: w.registry,
+		Envs: envs, Data: w.data, Tracking: w.tracking, Registry: w.registry, Steps: w.maxSteps,
 		URL: func() string { return "http://127.0.0.1:1" }}, w.dir)
 	check(t, err)
+	if w.handlers != nil {
+		w.handlers(w.jobs)
+	}
 	check(t, w.jobs.Start(context.Background()))
 }
 

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"runtime/debug"
+	"strconv"
 	"syscall"
 	"time"
 
@@ -18,7 +19,7 @@ import (
 
 func (c *cli) serveCommand() *cobra.Command {
 	opt := app.Options{Version: version}
-	var logFormat, logLevel string
+	var logFormat, logLevel, steps string
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Start the server",
@@ -29,6 +30,9 @@ func (c *cli) serveCommand() *cobra.Command {
 			log, err := newLogger(logFormat, logLevel)
 			if err != nil {
 				return err
+			}
+			if opt.Steps, err = strconv.Atoi(steps); err != nil || opt.Steps < 0 {
+				return usage("--steps is %q; it is a number of steps, 0 for the default", steps)
 			}
 			opt.Dir, opt.Log = c.data, log
 			if c.project != "" {
@@ -42,6 +46,7 @@ func (c *cli) serveCommand() *cobra.Command {
 	f.StringVar(&opt.Environments, "environments", os.Getenv("FAIRLEAD_ENVIRONMENTS"), "directory of Python environments (FAIRLEAD_ENVIRONMENTS); default: in the data directory")
 	f.StringVar(&opt.UV, "uv", "", "path of uv (FAIRLEAD_UV)")
 	f.StringVar(&opt.ONNXRuntime, "onnxruntime", "", "path of libonnxruntime.so (FAIRLEAD_ONNXRUNTIME)")
+	f.StringVar(&steps, "steps", envOr("FAIRLEAD_STEPS", "0"), "steps of pipelines that run at once (FAIRLEAD_STEPS); 0 is one for each core, at least 4")
 	f.StringVar(&logFormat, "log-format", "text", "text or json")
 	f.StringVar(&logLevel, "log-level", "info", "debug, info, warn or error")
 	return cmd
