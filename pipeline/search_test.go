@@ -1,6 +1,8 @@
 package pipeline_test
 
 import (
+	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -154,6 +156,33 @@ func TestSearch_GoesOnAfterFailedTries(t *testing.T) {
 	r = w.run(t, w.chain(t, f.with("prepare.sh", "exit 8")))
 	if r.State != pipeline.Failed || r.Reason != "step prepare failed with exit status 8" {
 		t.Errorf("%s: %s", r.State, r.Reason)
+	}
+}
+
+// What is no finite number has no place in JSON, and cannot be the best.
+func TestSearch_NoTryWinsWithoutAFiniteValue(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	f, _ := searchFiles(t)
+	f = f.with("evaluate.sh", `depth=$(cat $FAIRLEAD_IN_MODEL/depth)
+		case $depth in 60) wape=-inf;; 50) wape=inf;; 40) wape=nan;; *) wape=0.$depth;; esac
+		echo "::metric wape=$wape other=$wape"`)
+	r := w.good(t, w.chain(t, f))
+	if r.Winner != 4 || !strings.Contains(r.Tries[2].Reason, "printed wape=-Inf, which cannot") ||
+		!strings.Contains(r.Tries[3].Reason, "printed wape=+Inf, which cannot") {
+		t.Errorf("winner %d; tries %+v", r.Winner, r.Tries)
+	}
+	_, err := json.Marshal(r)
+	check(t, err)
+	want := w.steps(t, r.ID)
+	b, err := json.Marshal(want)
+	check(t, err)
+	var got []pipeline.Step
+	check(t, json.Unmarshal(b, &got))
+	for i, s := range got {
+		if fmt.Sprint(s.Points) != fmt.Sprint(want[i].Points) {
+			t.Errorf("points %v, want %v", s.Points, want[i].Points)
+		}
 	}
 }
 

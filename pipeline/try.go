@@ -115,7 +115,7 @@ func (d *driver) measured(ctx context.Context, part *part) error {
 	if !ok {
 		v, ok = points[goal.String()]
 	}
-	if ok && !math.IsNaN(v) {
+	if ok && !math.IsNaN(v) && !math.IsInf(v, 0) {
 		part.Value = &v
 		return d.conclude(ctx, part, Succeeded, "")
 	}
@@ -125,7 +125,7 @@ func (d *driver) measured(ctx context.Context, part *part) error {
 	why := fmt.Sprintf("step %s printed no `%s`; print a line `::metric %s=<value>`",
 		evaluate.Name, goal.name, goal.name)
 	if ok {
-		why = fmt.Sprintf("step %s printed %s=NaN, which cannot be compared", evaluate.Name, goal.name)
+		why = fmt.Sprintf("step %s printed %s=%v, which cannot be compared", evaluate.Name, goal.name, v)
 	}
 	return d.conclude(ctx, part, Failed, why)
 }
