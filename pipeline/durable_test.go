@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -483,29 +484,49 @@ func TestRun_CachedStepBringsWhatItLogged(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	dir := t.TempDir()
-	st := w.chain(t, chainFiles.with("train.sh", waiting(dir)+chainFiles["train.sh"]))
-	id := w.begin(t, st)
-	waitFor(t, filepath.Join(dir, "started"))
-	r, err := w.Get(t.Context(), w.p, id)
-	check(t, err)
-	check(t, w.tracking.LogBatch(t.Context(), w.p, r.Tries[1].Run, tracking.Batch{
-		Metrics: []tracking.Metric{{Key: "train_rows", Value: 7}},
-		Params:  []tracking.Param{{Key: "solver", Value: "x"}}}))
-	check(t, os.WriteFile(filepath.Join(dir, "go"), nil, 0o600))
-	w.await(t, id)
-	again := w.good(t, st)
-	run, err := w.tracking.Run(t.Context(), w.p, again.Tries[1].Run)
-	check(t, err)
-	var got []string
-	for _, m := range run.Metrics {
-		got = append(got, m.Key)
+	f := chainFiles.with("train.sh", waiting(dir)+chainFiles["train.sh"])
+	// logged lets the run that has come so far log, and go on.
+	logged := func(id, rows string, solver string) *pipeline.Run {
+		waitFor(t, filepath.Join(dir, "started"))
+		r, err := w.Get(t.Context(), w.p, id)
+		check(t, err)
+		v, err := strconv.ParseFloat(rows, 64)
+		check(t, err)
+		check(t, w.tracking.LogBatch(t.Context(), w.p, r.Tries[1].Run, tracking.Batch{
+			Metrics: []tracking.Metric{{Key: "train_rows", Value: v}},
+			Params:  []tracking.Param{{Key: "solver", Value: solver}}}))
+		check(t, os.WriteFile(filepath.Join(dir, "go"), nil, 0o600))
+		r = w.await(t, id)
+		if r.State != pipeline.Succeeded {
+			t.Fatalf("%s: %s", r.State, r.Reason)
+		}
+		check(t, os.Remove(filepath.Join(dir, "started")))
+		check(t, os.Remove(filepath.Join(dir, "go")))
+		return r
 	}
-	for _, p := range run.Params {
-		got = append(got, p.Key)
+	contents := func(r *pipeline.Run) string {
+		run, err := w.tracking.Run(t.Context(), w.p, r.Tries[1].Run)
+		check(t, err)
+		var got []string
+		for _, m := range run.Metrics {
+			got = append(got, fmt.Sprint(m.Key, "=", m.Value))
+		}
+		for _, p := range run.Params {
+			got = append(got, p.Key+"="+p.Value)
+		}
+		return strings.Join(got, " ")
 	}
-	want := "train_rows validation.mae validation.wape solver train.depth"
-	if strings.Join(got, " ") != want {
-		t.Errorf("the cached run has %v", got)
+	st := w.chain(t, f)
+	logged(w.begin(t, st), "7", "x")
+	const same = "train_rows=7 validation.mae=3 validation.wape=0.25 solver=x train.depth=3"
+	if got := contents(w.good(t, st)); got != same {
+		t.Errorf("the cached run has %s", got)
+	}
+	// The data is prepared as before; what train logs now goes before what it had logged.
+	st = w.chain(t, f.with("fairlead.yaml", strings.Replace(chain, "depth: 3", "depth: 4", 1)))
+	const other = "train_rows=8 validation.mae=3 validation.wape=0.25 solver=y train.depth=4"
+	if got := contents(logged(w.begin(t, st), "8", "y")); got != other {
+		t.Errorf("the run that trains again has %s", got)
 	}
 }
 

@@ -103,14 +103,8 @@ func paramText(v any) string {
 	return string(b)
 }
 
-// record stores in the part's run in tracking what a step printed, and of a cached
-// step also what it had logged by itself.
+// record stores in the part's run in tracking what a step printed.
 func (d *driver) record(tx *store.Tx, t *task) error {
-	if t.row.State == Cached {
-		if err := d.recordAgain(tx, t); err != nil {
-			return err
-		}
-	}
 	now := d.Clock.Now().UnixMilli()
 	metrics := make([]tracking.Metric, len(t.row.Points))
 	for i, point := range t.row.Points {
@@ -140,43 +134,67 @@ func (d *driver) logBatch(tx *store.Tx, run string, b tracking.Batch) error {
 	return d.Tracking.LogBatchTx(tx, d.p, run, tracking.Batch{Tags: b.Tags})
 }
 
-// recordAgain copies what the run of the recorded step holds: the newest values of
-// metrics and the params that clients logged, without the params of the pipeline
-// itself, which the new run has of its own. Steps of one try may share that run;
-// copying it twice changes nothing, as the points have the same time.
-func (d *driver) recordAgain(tx *store.Tx, t *task) error {
-	run, err := trackingRunOf(tx, t.row.From)
+// recordCached copies into a part's run what the steps that were answered from the
+// cache had logged in theirs. It is done when the part ends: what its own steps log
+// goes before, and a param that was copied earlier could not be logged any more.
+func (d *driver) recordCached(tx *store.Tx, part *part) error {
+	for _, name := range sortedKeys(part.steps) {
+		if row := part.steps[name]; row.State == Cached {
+			if err := d.recordAgain(tx, row, part.Run); err != nil {
+				return fmt.Errorf("record what step %s had logged: %w", name, err)
+			}
+		}
+	}
+	return nil
+}
+
+// recordAgain copies what the run of a cached step holds and the new run lacks: the
+// newest values of metrics and the params that clients logged, without the params of
+// the pipeline itself, which the new run has of its own.
+func (d *driver) recordAgain(tx *store.Tx, row *Step, run string) error {
+	old, err := trackingRunOf(tx, row.From)
 	if errors.Is(err, store.ErrNoRows) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	metrics, err := d.Tracking.LatestMetrics(tx, d.p, run)
+	metrics, params, err := d.recordedIn(tx, old)
 	if fairlead.Is(err, fairlead.NotFound) {
 		return nil // the run was deleted; what the step left is still good
 	}
 	if err != nil {
 		return err
 	}
-	params, err := d.Tracking.Params(tx, d.p, run)
+	hasMetrics, hasParams, err := d.recordedIn(tx, run)
 	if err != nil {
 		return err
 	}
-	b := tracking.Batch{Tags: []tracking.Tag{{Key: "fairlead.cached_from", Value: run}}}
+	b := tracking.Batch{Tags: []tracking.Tag{{Key: "fairlead.cached_from", Value: old}}}
 	at := fairlead.MS(d.run.Started)
 	for _, key := range sortedKeys(metrics) {
-		if !d.evaluated(key) {
+		if _, ok := hasMetrics[key]; !ok && !d.evaluated(key) {
 			b.Metrics = append(b.Metrics,
 				tracking.Metric{Key: key, Value: metrics[key], TimestampMS: at})
 		}
 	}
 	for _, key := range sortedKeys(params) {
-		if step, _, _ := strings.Cut(key, "."); d.plan.tries[0][step] == nil {
+		step, _, _ := strings.Cut(key, ".")
+		if _, ok := hasParams[key]; !ok && d.plan.tries[0][step] == nil {
 			b.Params = append(b.Params, tracking.Param{Key: key, Value: params[key]})
 		}
 	}
-	return d.logBatch(tx, t.part.Run, b)
+	return d.logBatch(tx, run, b)
+}
+
+// recordedIn returns the newest metrics and the params of a run in tracking.
+func (d *driver) recordedIn(tx *store.Tx, run string) (metrics map[string]float64,
+	params map[string]string, err error) {
+	if metrics, err = d.Tracking.LatestMetrics(tx, d.p, run); err != nil {
+		return nil, nil, err
+	}
+	params, err = d.Tracking.Params(tx, d.p, run)
+	return metrics, params, err
 }
 
 // evaluated reports whether a metric is the evaluating step's, which records its

@@ -139,11 +139,17 @@ func (d *driver) conclude(ctx context.Context, part *part, state State, why stri
 	if state != Succeeded {
 		part.cancel(errNotNeeded)
 	}
-	if part.N == Shared {
-		return nil // its run in tracking is the parent of the others: close ends it
+	if part.N == Shared && len(part.steps) == 0 {
+		return nil
 	}
-	part.closed = true
+	part.closed = part.N != Shared
 	return d.job.Write(ctx, store.Control, func(tx *store.Tx) error {
+		if err := d.recordCached(tx, part); err != nil {
+			return err
+		}
+		if part.N == Shared {
+			return nil // its run in tracking is the parent of the others: close ends it
+		}
 		err := d.Tracking.FinishRun(ctx, tx, d.p, part.Run, trackingStatus(state), 0)
 		if err != nil {
 			return err
