@@ -8,6 +8,7 @@ import (
 	"mime/multipart"
 	"net/http"
 	"reflect"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -41,7 +42,21 @@ const (
 // applyRoute is outside the operations because it streams a multipart body.
 func (a *API) applyRoute() auth.Route {
 	return auth.Route{Method: http.MethodPost, Path: project + "/revisions", Permission: auth.Operate,
-		BodyLimit: maxTree, Handle: a.apply, Fail: Fail}
+		BodyLimit: maxTree, Handle: a.takeApply, Fail: Fail}
+}
+
+// takeApply bounds the time of the upload, and tells one that breaks off from one that
+// is wrong.
+func (a *API) takeApply(w http.ResponseWriter, r *http.Request) error {
+	body := &upload{ReadCloser: r.Body, w: w}
+	r.Body = body
+	huma.SetReadDeadline(w, time.Now().Add(uploadTime(maxTree)))
+	defer huma.SetReadDeadline(w, time.Time{}) // a form that is wrong is not read to its end
+	err := a.apply(w, r)
+	if err != nil && body.err != nil && !errors.Is(body.err, io.EOF) {
+		return uploadProblem(body.err)
+	}
+	return err
 }
 
 // documentApply describes the route in the document.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"os"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -30,6 +31,10 @@ func (p *problem) GetStatus() int { return p.Status }
 func (p *problem) ContentType(string) string { return "application/problem+json" }
 
 func newProblem(err error) *problem {
+	var known *problem
+	if errors.As(err, &known) {
+		return known
+	}
 	code := fairlead.CodeOf(err)
 	p := &problem{Title: http.StatusText(code.HTTPStatus()), Status: code.HTTPStatus(),
 		Detail: fairlead.MessageOf(err), Code: code}
@@ -59,9 +64,18 @@ func init() {
 	huma.NewError = humaProblem
 }
 
+// unreadable is how huma calls an error of reading a body.
+const unreadable = "cannot read request body"
+
 // humaProblem is what huma finds wrong with a request before an operation sees it.
 // It says 422 for what does not fit the document; here that is 400, as elsewhere.
 func humaProblem(status int, msg string, errs ...error) huma.StatusError {
+	switch {
+	case status == http.StatusRequestTimeout:
+		return uploadProblem(os.ErrDeadlineExceeded)
+	case status == http.StatusInternalServerError && len(errs) > 0 && msg == unreadable:
+		return uploadProblem(errs[0])
+	}
 	code := fairlead.Invalid
 	if status >= http.StatusInternalServerError {
 		code = fairlead.Internal

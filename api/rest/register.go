@@ -64,7 +64,8 @@ func add[I, O any](a *API, o op, server bool, fn func(ctx context.Context, in *I
 	a.next = auth.Route{Permission: o.may, BodyLimit: o.limit, Server: server}
 	doc := huma.Operation{
 		OperationID: o.id, Method: o.method, Path: o.path, Summary: o.summary, MaxBodyBytes: o.limit,
-		DefaultStatus: o.status, Errors: failures(o), Extensions: map[string]any{"x-permission": string(o.may)},
+		BodyReadTimeout: uploadTime(o.limit), DefaultStatus: o.status, Errors: failures(o),
+		Extensions: map[string]any{"x-permission": string(o.may)},
 	}
 	if o.may == auth.Operate || o.may == auth.EventTime {
 		doc.Security = []map[string][]string{{ownerScheme: {}}}
@@ -82,7 +83,8 @@ func add[I, O any](a *API, o op, server bool, fn func(ctx context.Context, in *I
 func failures(o op) []int {
 	out := []int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound}
 	if o.method != http.MethodGet {
-		out = append(out, http.StatusConflict, http.StatusPreconditionFailed, http.StatusInsufficientStorage)
+		out = append(out, http.StatusRequestTimeout, http.StatusConflict, http.StatusPreconditionFailed,
+			http.StatusRequestEntityTooLarge, http.StatusInsufficientStorage)
 	}
 	return append(out, http.StatusInternalServerError, http.StatusServiceUnavailable)
 }
@@ -115,6 +117,7 @@ func (c collector) HandleFunc(pattern string, h func(http.ResponseWriter, *http.
 	route.Method, route.Path, _ = strings.Cut(pattern, " ")
 	route.Fail = Fail
 	route.Handle = func(w http.ResponseWriter, r *http.Request) error {
+		r.Body = &upload{ReadCloser: r.Body, w: w}
 		h(w, r)
 		return nil
 	}
