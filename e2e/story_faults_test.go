@@ -329,16 +329,17 @@ func TestFaults_DiskIsFull(t *testing.T) {
 	}
 }
 
-// What a full disk stops is data; the way back to the version before stays open.
+// What a full disk stops is data; the way back to the version before stays open, also
+// when others take what room is left, and after a restart.
 func TestFaults_RollsBackOnAFullDisk(t *testing.T) {
 	python(t)
 	s := serve(t, smallDisk(t))
-	dir := repository(t, tinyProject(t, nil))
+	dir := repository(t, tinyProject(t, map[string]string{"fairlead.yaml": strings.Replace(tinyFile,
+		"release:\n", "release:\n  staging: {strategy: replace}\n", 1)}))
 	s.run(dir, "run").want(t, 0)
 	s.releaseNext(dir, 2)
 	id := newRun(t, s)
-	ballast := filepath.Join(s.data, "ballast")
-	fill(t, ballast)
+	fill(t, filepath.Join(s.data, "ballast"))
 	writeUntilRefused(t, s, id)
 	began := time.Now()
 	s.run(dir, "rollback", "tiny@production", "--reason", "the disk is full, and the model wrong").want(t, 0)
@@ -346,8 +347,20 @@ func TestFaults_RollsBackOnAFullDisk(t *testing.T) {
 	if took := time.Since(began); took > 5*time.Second {
 		t.Errorf("it took %s", took)
 	}
-	if err := os.Remove(ballast); err != nil {
-		t.Fatal(err)
+	fill(t, filepath.Join(s.data, "greedy"))
+	putArtifact(s, id, "small").want(t, 507)
+	s.kill()
+	fill(t, filepath.Join(s.data, "greedier"))
+	s.start()
+	s.awaitVersion("tiny", "tiny", 1)
+	s.run(dir, "rollback", "tiny@staging", "--reason", "wrong there too").want(t, 0)
+	s.awaitVersion("tiny", "tiny@staging", 1)
+	s.call("POST", "/api/2.0/mlflow/runs/log-parameter",
+		fmt.Sprintf(`{"run_id":%q,"key":"small","value":"1"}`, id)).want(t, 507)
+	for _, name := range []string{"ballast", "greedy", "greedier"} {
+		if err := os.Remove(filepath.Join(s.data, name)); err != nil {
+			t.Fatal(err)
+		}
 	}
 	s.awaitWrites(id)
 	s.call("POST", "/p/tiny/v2/models/tiny/infer", inferBody("a", 21)).want(t, 200, `"model_version":"1"`, `"data":\[42\]`)
