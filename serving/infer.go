@@ -109,8 +109,7 @@ func (s *Service) admit(e *endpoint, r *Request) (*entry, error) {
 			at.Format(time.RFC3339), stream.MaxFuture)
 	}
 	if at.Before(stream.Earliest) {
-		return nil, fairlead.Errorf(fairlead.Invalid, "event_time %s is too early; stream time begins on %s",
-			at.Format(time.RFC3339), stream.Earliest.Format(time.DateOnly))
+		return nil, stream.TooEarly(at)
 	}
 	if len(r.ID) > MaxIDBytes {
 		return nil, fairlead.Errorf(fairlead.Invalid, "the request's id has %d bytes; at most %d", len(r.ID), MaxIDBytes)

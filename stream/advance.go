@@ -12,13 +12,17 @@ import (
 // Advance drives the watermark to `to` and returns when all that this caused has
 // settled: timers fire one at a time in the order of their due times, and each
 // is waited for. From then on requests no longer move the watermark; Release
-// hands it back to them. A time before the watermark only settles. A time more than
-// MaxFuture ahead of wall time is Invalid; Unavailable when ctx ends before.
+// hands it back to them. A time before the watermark only settles. A time before
+// Earliest, or more than MaxFuture ahead of wall time, is Invalid; Unavailable when
+// ctx ends before.
 func (s *Service) Advance(ctx context.Context, p fairlead.Project, name string, to time.Time) error {
 	if latest := s.clock.Now().Add(MaxFuture); to.After(latest) {
 		return fairlead.Errorf(fairlead.Invalid,
 			"%s is in the future; stream time never goes back, so it may be at most %s ahead of the server's clock",
 			to.Format(time.RFC3339), MaxFuture)
+	}
+	if to.Before(Earliest) {
+		return TooEarly(to)
 	}
 	unlock, err := s.lock(ctx, p, name)
 	if err != nil {
@@ -31,9 +35,16 @@ func (s *Service) Advance(ctx context.Context, p fairlead.Project, name string, 
 	return s.walk(ctx, walk{project: p, name: name, to: to, driven: true})
 }
 
-// Release ends a replay: the watermark follows the requests again, from the next
-// one on, which also says whether they carry event times. It waits for an Advance
-// that runs.
+// TooEarly is the error for a time before Earliest.
+func TooEarly(at time.Time) error {
+	return fairlead.Errorf(fairlead.Invalid, "%s is too early; stream time begins on %s",
+		at.Format(time.RFC3339), Earliest.Format(time.DateOnly))
+}
+
+// Release ends a replay, and what a live stream follows: the watermark stands until
+// the next request, which says anew whether requests carry event times. So it also
+// helps a stream that one request with an event time has stopped, by mistake. It waits
+// for an Advance that runs.
 func (s *Service) Release(ctx context.Context, p fairlead.Project, name string) error {
 	unlock, err := s.lock(ctx, p, name)
 	if err != nil {
@@ -42,7 +53,7 @@ func (s *Service) Release(ctx context.Context, p fairlead.Project, name string) 
 	defer unlock()
 	return s.db.Write(ctx, store.Control, func(tx *store.Tx) error {
 		st, err := read(tx, p, name)
-		if err != nil || !st.driven {
+		if err != nil || !st.driven && st.mode == undecided {
 			return err
 		}
 		st.driven, st.mode = false, undecided

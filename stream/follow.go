@@ -17,6 +17,10 @@ const (
 	byEvent               // the newest event time; requests without one do not count
 )
 
+func (m mode) String() string {
+	return [...]string{"undecided", "wall_time", "event_time"}[m]
+}
+
 // key names a stream among all projects.
 type key struct {
 	projectK int64
@@ -51,8 +55,7 @@ const (
 // when the request carried none and at is wall time. It is cheap and never waits;
 // the watermark follows within a second. The first event time turns a stream that
 // followed wall time into one that follows event times, and requests without one no
-// longer move it, until a replay is released. Requests of a driven stream change
-// nothing.
+// longer move it, until Release. Requests of a driven stream change nothing.
 func (s *Service) Observe(p fairlead.Project, name string, at time.Time, explicit bool, lateness time.Duration) {
 	ms := at.UnixMilli()
 	s.mu.Lock()
@@ -161,6 +164,9 @@ func (s *Service) follow(ctx context.Context, g sighting) error {
 		return nil
 	}
 	defer unlock()
+	if s.modeOf(g.project, g.name) != g.mode { // released meanwhile
+		return nil
+	}
 	if err := s.walk(ctx, walk{project: g.project, name: g.name, to: to, mode: g.mode, lateness: g.lateness}); err != nil {
 		return err
 	}
@@ -170,6 +176,16 @@ func (s *Service) follow(ctx context.Context, g sighting) error {
 		now.followedMS, now.followed = toMS, g.newestMS
 	}
 	return nil
+}
+
+// modeOf returns what the stream's requests have shown that it follows.
+func (s *Service) modeOf(p fairlead.Project, name string) mode {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if g := s.seen[key{p.K, name}]; g != nil {
+		return g.mode
+	}
+	return undecided
 }
 
 // forget makes the stream undecided: its next request says what it follows.

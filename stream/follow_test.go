@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -186,28 +187,49 @@ func TestFollow_LeavesADrivenStreamAloneUntilItIsReleased(t *testing.T) {
 	})
 }
 
-func TestRelease_KeepsWhatWasDecidedOnlyForStreamsThatAreDriven(t *testing.T) {
+func TestRelease_HelpsAStreamThatOneEventTimeHasStopped(t *testing.T) {
 	inBubble(t, func(t *testing.T, path string) {
 		l := run(t, path)
 		defer l.stop()
-		l.request(old, true)
-		time.Sleep(2 * time.Second)
+		mode := func() string {
+			st, err := l.Describe(context.Background(), project, "m@prod")
+			if err != nil {
+				t.Fatal(err)
+			}
+			return st.Mode
+		}
+		l.request(time.Now(), false)
+		time.Sleep(10 * time.Second)
+		l.request(old, true) // somebody tries it
+		time.Sleep(time.Minute)
+		l.request(time.Now(), false)
+		time.Sleep(time.Minute)
+		if behind := time.Since(l.watermark()); behind < time.Minute || mode() != "event_time" {
+			t.Errorf("the watermark is %v behind in mode %s", behind, mode())
+		}
 		if err := l.Release(context.Background(), project, "m@prod"); err != nil {
 			t.Fatal(err)
 		}
+		if mode() != "undecided" {
+			t.Errorf("mode %s after the release", mode())
+		}
 		l.request(time.Now(), false)
 		time.Sleep(time.Minute)
-		if at := l.watermark(); !at.Equal(old.Add(-lateness)) {
-			t.Errorf("watermark %v", at)
+		if behind := time.Since(l.watermark()); behind > 20*time.Second || mode() != "wall_time" {
+			t.Errorf("the watermark is %v behind in mode %s after the release", behind, mode())
 		}
 	})
 }
 
-func TestAdvance_RefusesATimeInTheFuture(t *testing.T) {
+func TestAdvance_RefusesATimeInTheFutureOrBefore1970(t *testing.T) {
 	db, s := open(t, filepath.Join(t.TempDir(), "f.db"))
 	err := s.Advance(t.Context(), project, "m@prod", time.Now().Add(time.Hour))
 	if !fairlead.Is(err, fairlead.Invalid) {
 		t.Errorf("an hour ahead: %v", err)
+	}
+	err = s.Advance(t.Context(), project, "m@prod", time.Date(1969, 7, 20, 20, 17, 0, 0, time.UTC))
+	if !fairlead.Is(err, fairlead.Invalid) || !strings.Contains(err.Error(), "stream time begins on 1970-01-02") {
+		t.Errorf("before 1970: %v", err)
 	}
 	err = db.Read(t.Context(), func(tx *store.Tx) error {
 		at, err := s.Now(tx, project, "m@prod")

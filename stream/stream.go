@@ -114,6 +114,7 @@ type State struct {
 	Stream    string    `json:"stream"`
 	Watermark time.Time `json:"watermark"` // zero: not begun
 	Driven    bool      `json:"driven"`    // by a replay; requests do not move it
+	Mode      string    `json:"mode"`      // undecided | wall_time | event_time: what moves it else
 	Timers    int       `json:"timers"`
 	Next      time.Time `json:"next_timer"` // zero: none
 }
@@ -126,8 +127,11 @@ func (s *Service) Describe(ctx context.Context, p fairlead.Project, name string)
 			return err
 		}
 		n, next, err := countTimers(tx, p, name)
+		if moving := s.modeOf(p, name); !st.driven && moving != undecided {
+			st.mode = moving // which is stored when it moves the watermark
+		}
 		out = State{Stream: name, Watermark: fairlead.FromMS(st.watermarkMS), Driven: st.driven,
-			Timers: n, Next: fairlead.FromMS(next)}
+			Mode: st.mode.String(), Timers: n, Next: fairlead.FromMS(next)}
 		return err
 	})
 	return out, err
