@@ -17,7 +17,7 @@ import (
 )
 
 const (
-	driftAlpha     = 0.01 // chance of a red feature on independent rows
+	driftAlpha     = 0.01 // chance that any feature is red on independent rows
 	usualMargin    = 1.25
 	usualWindows   = 8 // fewer windows of the reference say nothing about a usual one
 	namedInReasons = 3
@@ -149,7 +149,7 @@ func (s *Service) drift(tx *store.Tx, p fairlead.Project, w *Window, ref *Refere
 		if current[i].total() == 0 {
 			continue // no prediction of this version in the window
 		}
-		d, err := f.compare(current[i], cfg.Threshold, ref.Usual)
+		d, err := f.compare(current[i], cfg.Threshold, driftAlpha/float64(len(ref.Features)), ref.Usual)
 		if err != nil {
 			return fmt.Errorf("drift of %s: %w", f.Name, err)
 		}
@@ -202,12 +202,14 @@ func (s *Service) countPredictions(tx *store.Tx, p fairlead.Project, w *Window,
 }
 
 // compare is one feature of a window. Its limit is what is usual for the reference,
-// and never less than the threshold, nor than what chance does on so few rows. A
-// feature that has vanished from the requests is red whatever its PSI.
-func (f *Feature) compare(cur *Feature, threshold float64, usual *Usual) (d FeatureDrift,
+// and never less than the threshold, nor than what chance exceeds with probability alpha
+// on so few rows. Each of n features gets alpha/n (Bonferroni), since one red feature
+// makes the window red. A feature that has vanished from the requests is red whatever its
+// PSI.
+func (f *Feature) compare(cur *Feature, threshold, alpha float64, usual *Usual) (d FeatureDrift,
 	err error) {
 	d = FeatureDrift{Name: f.Name, Missing: cur.missing(), Before: f.missing(),
-		Outside: cur.outside(), Limit: max(threshold, f.chance(cur))}
+		Outside: cur.outside(), Limit: max(threshold, f.chance(cur, alpha))}
 	if usual != nil {
 		d.Limit = max(d.Limit, usual.Limits[f.Name])
 	}

@@ -133,10 +133,10 @@ func (f *Feature) psi(current *Feature) (float64, error) {
 	return f.Histogram.PSI(current.Histogram)
 }
 
-// chance is the PSI that independent rows exceed with probability driftAlpha when
-// nothing drifts.
-func (f *Feature) chance(current *Feature) float64 {
-	return stat.PSICritical(f.cells(current), f.total(), current.total(), driftAlpha)
+// chance is the PSI that independent rows exceed with probability alpha when nothing
+// drifts.
+func (f *Feature) chance(current *Feature, alpha float64) float64 {
+	return stat.PSICritical(f.cells(current), f.total(), current.total(), alpha)
 }
 
 // cells counts the bins, and what else either side has seen.
