@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -136,5 +137,36 @@ func TestReadTable_RefusesAColumnThatIsNotThere(t *testing.T) {
 	_, err = f.ReadTable(t.Context(), path, []string{"temp", "cty"})
 	if !fairlead.Is(err, fairlead.Invalid) || !strings.Contains(err.Error(), `did you mean "city"?`) {
 		t.Errorf("error %v", err)
+	}
+}
+
+func TestReadLast_ReadsTheEndOfTheFile(t *testing.T) {
+	f := open(t)
+	const rows = 300_000 // several row groups
+	path := f.parquet(t, "long.parquet", "select range as x, case when range % 3 > 0 then "+
+		"range::varchar end as s from range(300000)")
+	v, err := f.Ingest(t.Context(), project, data.Ingest{Dataset: "long", Files: []string{path}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	stored, err := f.Path(t.Context(), project, v.Ref())
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole, err := f.ReadTable(t.Context(), stored, nil)
+	if err != nil || whole.Rows() != rows {
+		t.Fatalf("%d rows, %v", whole.Rows(), err)
+	}
+	for _, n := range []int{1, 5, 130_000, rows - 1, rows, 2 * rows} {
+		last, err := f.ReadLast(t.Context(), stored, []string{"s", "x"}, n)
+		if err != nil || last.Rows() != min(n, rows) {
+			t.Fatalf("last %d: %d rows, %v", n, last.Rows(), err)
+		}
+		from := rows - last.Rows()
+		if !slices.Equal(last.Column("x").Ints, whole.Column("x").Ints[from:]) ||
+			!slices.Equal(last.Column("s").Strings, whole.Column("s").Strings[from:]) ||
+			!slices.Equal(last.Column("s").Valid, whole.Column("s").Valid[from:]) {
+			t.Errorf("the last %d rows are other ones", n)
+		}
 	}
 }

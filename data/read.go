@@ -18,6 +18,11 @@ import (
 // ReadTable reads columns of a canonical file (see Path) into memory, in the
 // given order; nil means all. Invalid when a column is not there.
 func (s *Service) ReadTable(ctx context.Context, path string, columns []string) (*Table, error) {
+	return s.ReadLast(ctx, path, columns, math.MaxInt)
+}
+
+// ReadLast is ReadTable of the last n rows.
+func (s *Service) ReadLast(ctx context.Context, path string, columns []string, n int) (*Table, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("read table: %w", err)
@@ -32,7 +37,7 @@ func (s *Service) ReadTable(ctx context.Context, path string, columns []string) 
 	if err != nil {
 		return nil, fmt.Errorf("read table: %w", err)
 	}
-	r := &reader{ctx: ctx, file: file, rows: int(file.NumRows())}
+	r := &reader{ctx: ctx, file: file, rows: min(int(file.NumRows()), n)}
 	return r.table(columns)
 }
 
@@ -40,7 +45,7 @@ func (s *Service) ReadTable(ctx context.Context, path string, columns []string) 
 type reader struct {
 	ctx  context.Context
 	file *parquet.File
-	rows int
+	rows int // the last ones of the file
 }
 
 func (r *reader) table(columns []string) (*Table, error) {
@@ -75,9 +80,17 @@ func (r *reader) column(i int, name string) (*TableColumn, error) {
 	}
 	c := newColumn(name, kind, r.rows)
 	buf := make([]parquet.Value, 1024)
+	skip := r.file.NumRows() - int64(r.rows)
 	for _, group := range r.file.RowGroups() {
+		if skip >= group.NumRows() {
+			skip -= group.NumRows()
+			continue
+		}
 		pages := group.ColumnChunks()[i].Pages()
-		err := r.pages(pages, c, buf)
+		err := pages.SeekToRow(skip)
+		if skip = 0; err == nil {
+			err = r.pages(pages, c, buf)
+		}
 		if e := pages.Close(); err == nil {
 			err = e
 		}

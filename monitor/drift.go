@@ -128,11 +128,10 @@ func (f *Feature) leaveOneOut(c *column, windows [][]int) ([]float64, error) {
 func (s *Service) drift(tx *store.Tx, p fairlead.Project, w *Window, ref *Reference,
 	cfg *spec.Drift) error {
 	w.Limit = cfg.Threshold
-	requests, err := s.Serving.Requests(tx, p, w.Endpoint, serving.Query{From: w.From, To: w.To})
+	current, err := s.counted(tx, p, w, ref)
 	if err != nil {
 		return err
 	}
-	w.Rows = len(requests)
 	switch {
 	case len(ref.Features) == 0:
 		w.Reason = "the reference has no inputs to compare with"
@@ -140,10 +139,6 @@ func (s *Service) drift(tx *store.Tx, p fairlead.Project, w *Window, ref *Refere
 	case w.Rows < minRows:
 		w.Reason = fmt.Sprintf("%d rows are too few", w.Rows)
 		return nil
-	}
-	current, err := s.counted(tx, p, w, ref, requests)
-	if err != nil {
-		return err
 	}
 	for i, f := range ref.Features {
 		if current[i].total() == 0 {
@@ -159,46 +154,47 @@ func (s *Service) drift(tx *store.Tx, p fairlead.Project, w *Window, ref *Refere
 	return nil
 }
 
-// counted counts the window's values on the bins of the reference.
-func (s *Service) counted(tx *store.Tx, p fairlead.Project, w *Window, ref *Reference,
-	requests []serving.LoggedRequest) (out []*Feature, err error) {
-	rows := make([]map[string]any, len(requests))
-	for i, q := range requests {
-		if err := json.Unmarshal([]byte(q.Features), &rows[i]); err != nil {
-			return nil, fmt.Errorf("features of request %s: %w", q.ID, err)
-		}
-	}
-	for _, f := range ref.Features {
-		cur, err := f.empty()
-		if err != nil {
+// counted counts the window's rows, and their values on the bins of the reference. It
+// holds one row at a time.
+func (s *Service) counted(tx *store.Tx, p fairlead.Project, w *Window, ref *Reference) (
+	[]*Feature, error) {
+	out := make([]*Feature, len(ref.Features))
+	for i, f := range ref.Features {
+		var err error
+		if out[i], err = f.empty(); err != nil {
 			return nil, err
 		}
-		if f.Name == PredictionFeature {
-			err = s.countPredictions(tx, p, w, cur)
-		} else {
-			for _, r := range rows {
-				cur.addValue(r[f.Name])
+	}
+	values := map[string]any{}
+	err := s.Serving.EachRequest(tx, p, w.Endpoint, serving.Query{From: w.From, To: w.To},
+		func(q serving.LoggedRequest) error {
+			clear(values)
+			if err := json.Unmarshal([]byte(q.Features), &values); err != nil {
+				return fmt.Errorf("features of request %s: %w", q.ID, err)
 			}
-		}
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, cur)
+			w.Rows++
+			for _, f := range out {
+				if f.Name != PredictionFeature {
+					f.addValue(values[f.Name])
+				}
+			}
+			return nil
+		})
+	if err != nil {
+		return nil, err
 	}
-	return out, nil
-}
-
-func (s *Service) countPredictions(tx *store.Tx, p fairlead.Project, w *Window,
-	cur *Feature) error {
-	scores, err := s.Serving.Predictions(tx, p, w.Endpoint,
-		serving.Query{From: w.From, To: w.To, Versions: []int64{w.Version}})
-	for _, sc := range scores {
-		if sc.Failed {
-			sc.Value = math.NaN()
-		}
-		cur.addValue(sc.Value)
+	i := slices.IndexFunc(out, func(f *Feature) bool { return f.Name == PredictionFeature })
+	if i < 0 {
+		return out, nil
 	}
-	return err
+	return out, s.Serving.EachPrediction(tx, p, w.Endpoint,
+		serving.Query{From: w.From, To: w.To, Versions: []int64{w.Version}},
+		func(sc serving.Prediction) {
+			if sc.Failed {
+				sc.Value = math.NaN()
+			}
+			out[i].addValue(sc.Value)
+		})
 }
 
 // compare is one feature of a window. Its limit is what is usual for the reference,

@@ -176,7 +176,7 @@ func (s *Service) read(ctx context.Context, p fairlead.Project, out *sample, v *
 	if v.Time != "" {
 		names = append(slices.Clone(names), v.Time)
 	}
-	table, err := s.Data.ReadTable(ctx, path, names)
+	table, err := s.Data.ReadLast(ctx, path, names, sampleMost)
 	if err != nil {
 		return err
 	}

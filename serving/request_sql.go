@@ -130,26 +130,32 @@ type Prediction struct {
 
 // Predictions returns the scores of the selected requests in order of event time, id
 // and version, whatever the order they came in.
-func (s *Service) Predictions(tx *store.Tx, p fairlead.Project, endpoint string, q Query) ([]Prediction, error) {
+func (s *Service) Predictions(tx *store.Tx, p fairlead.Project, endpoint string, q Query) (out []Prediction, err error) {
+	err = s.EachPrediction(tx, p, endpoint, q, func(v Prediction) { out = append(out, v) })
+	return out, err
+}
+
+// EachPrediction calls fn with what Predictions returns, one after the other.
+func (s *Service) EachPrediction(tx *store.Tx, p fairlead.Project, endpoint string, q Query,
+	fn func(Prediction)) error {
 	cond, args := q.where(p, endpoint)
 	rows, err := tx.Query(`select r.id, r.at_ms, r.served_n, v.model_n, v.role, v.value
 		from request r join prediction v on v.request_k = r.k`+cond+
 		" order by r.at_ms, r.id, v.model_n", args...)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer rows.Close()
-	var out []Prediction
 	for rows.Next() {
 		var v Prediction
 		var value sql.NullFloat64
 		if err := rows.Scan(&v.RequestID, &v.AtMS, &v.Served, &v.Version, &v.Role, &value); err != nil {
-			return nil, err
+			return err
 		}
 		v.Value, v.Failed = value.Float64, !value.Valid
-		out = append(out, v)
+		fn(v)
 	}
-	return out, rows.Err()
+	return rows.Err()
 }
 
 // LoggedRequest is one request as it was logged.
@@ -161,24 +167,35 @@ type LoggedRequest struct {
 }
 
 // Requests returns the selected requests in order of event time and id.
-func (s *Service) Requests(tx *store.Tx, p fairlead.Project, endpoint string, q Query) ([]LoggedRequest, error) {
+func (s *Service) Requests(tx *store.Tx, p fairlead.Project, endpoint string, q Query) (out []LoggedRequest, err error) {
+	err = s.EachRequest(tx, p, endpoint, q, func(r LoggedRequest) error {
+		out = append(out, r)
+		return nil
+	})
+	return out, err
+}
+
+// EachRequest calls fn with what Requests returns, one after the other, until it fails.
+func (s *Service) EachRequest(tx *store.Tx, p fairlead.Project, endpoint string, q Query,
+	fn func(LoggedRequest) error) error {
 	q.Versions = nil
 	cond, args := q.where(p, endpoint)
 	rows, err := tx.Query("select r.id, r.at_ms, r.features, r.served_n from request r"+cond+
 		" order by r.at_ms, r.id", args...)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer rows.Close()
-	var out []LoggedRequest
 	for rows.Next() {
 		var r LoggedRequest
 		if err := rows.Scan(&r.ID, &r.AtMS, &r.Features, &r.Served); err != nil {
-			return nil, err
+			return err
 		}
-		out = append(out, r)
+		if err := fn(r); err != nil {
+			return err
+		}
 	}
-	return out, rows.Err()
+	return rows.Err()
 }
 
 // RequestTimes returns the event time of each of the ids that was logged.
