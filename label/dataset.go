@@ -33,14 +33,6 @@ type Collect struct {
 	LabelColumn string        // what the label is called; default DefaultColumn
 }
 
-// row is one request on its way into a table.
-type row struct {
-	serving.LoggedRequest
-	features map[string]any
-	truth    *truthRow
-	more     map[string]any
-}
-
 // CreateDataset makes a dataset version of what the endpoint was asked up to AsOf:
 // id, event time, the label (missing where it is not known), the features as they
 // were sent, and what came with the label, which fills only what the request lacked.
@@ -51,16 +43,13 @@ func (s *Service) CreateDataset(ctx context.Context, p fairlead.Project, c Colle
 	if c.LabelColumn == "" {
 		c.LabelColumn = DefaultColumn
 	}
-	var rows []row
-	err := s.db.Read(ctx, func(tx *store.Tx) (err error) {
-		rows, err = s.rows(tx, p, c)
-		return err
-	})
+	t := newTable(c.LabelColumn)
+	err := s.db.Read(ctx, func(tx *store.Tx) error { return s.collect(tx, p, c, t) })
 	if err != nil {
 		return nil, err
 	}
 	return s.data.Create(ctx, p, data.Create{
-		Dataset: c.Dataset, Table: tableOf(rows, c.LabelColumn), Source: data.SourceRequests, Time: TimeColumn,
+		Dataset: c.Dataset, Table: t.table(), Source: data.SourceRequests, Time: TimeColumn,
 		FromAt: c.from(), ToAt: c.AsOf, At: c.AsOf,
 	})
 }
@@ -73,38 +62,32 @@ func (c Collect) from() time.Time {
 	return c.AsOf.Add(-c.Last)
 }
 
-func (s *Service) rows(tx *store.Tx, p fairlead.Project, c Collect) ([]row, error) {
-	requests, err := s.serving.Requests(tx, p, c.Endpoint, serving.Query{From: c.from(), To: c.AsOf})
+// collect reads the requests twice, for their ids and then for their rows, so that no
+// more than the table is held at once.
+func (s *Service) collect(tx *store.Tx, p fairlead.Project, c Collect, t *table) error {
+	q := serving.Query{From: c.from(), To: c.AsOf}
+	var ids []string
+	err := s.serving.EachRequest(tx, p, c.Endpoint, q, func(r serving.LoggedRequest) error {
+		ids = append(ids, r.ID)
+		return nil
+	})
 	if err != nil {
-		return nil, err
-	}
-	ids := make([]string, len(requests))
-	for i, r := range requests {
-		ids[i] = r.ID
+		return err
 	}
 	known, err := truths(tx, p, c.Endpoint, ids, c.AsOf.UnixMilli())
 	if err != nil {
-		return nil, err
+		return err
 	}
-	var out []row
-	for _, r := range requests {
-		t, ok := known[r.ID]
+	return s.serving.EachRequest(tx, p, c.Endpoint, q, func(r serving.LoggedRequest) error {
+		truth, ok := known[r.ID]
 		if !ok && c.Labelled {
-			continue
+			return nil
 		}
-		x := row{LoggedRequest: r}
-		if x.features, err = object(r.Features); err != nil {
-			return nil, fmt.Errorf("features of request %s: %w", r.ID, err)
+		if !ok {
+			truth = truthRow{value: math.NaN(), columns: "null"}
 		}
-		if ok {
-			x.truth = &t
-			if x.more, err = object(t.columns); err != nil {
-				return nil, fmt.Errorf("columns of label %s: %w", r.ID, err)
-			}
-		}
-		out = append(out, x)
-	}
-	return out, nil
+		return t.add(r, truth)
+	})
 }
 
 // object reads a JSON object, with numbers as they are written.
@@ -114,40 +97,65 @@ func object(text string) (m map[string]any, err error) {
 	return m, d.Decode(&m)
 }
 
-// tableOf lays the rows out: id, at, the label, then features and further columns,
+// table is a dataset on its way: id, at, the label, then features and further columns,
 // each in the order of their names.
-func tableOf(rows []row, labelColumn string) data.Table {
-	n := len(rows)
-	id := data.TableColumn{Name: IDColumn, Type: data.String, Strings: make([]string, n)}
-	at := data.TableColumn{Name: TimeColumn, Type: data.Datetime, Times: make([]time.Time, n)}
-	truth := data.TableColumn{Name: labelColumn, Type: data.Double, Floats: make([]float64, n)}
-	values := map[string][]any{}
-	put := func(i int, from map[string]any) {
-		for name, v := range from {
-			if name == IDColumn || name == TimeColumn || name == labelColumn {
-				continue
-			}
-			if values[name] == nil {
-				values[name] = make([]any, n)
-			}
-			if values[name][i] == nil {
-				values[name][i] = v
-			}
+type table struct {
+	id, at, truth data.TableColumn
+	values        map[string][]any // by column, as far as its last value
+}
+
+func newTable(labelColumn string) *table {
+	return &table{
+		id:     data.TableColumn{Name: IDColumn, Type: data.String},
+		at:     data.TableColumn{Name: TimeColumn, Type: data.Datetime},
+		truth:  data.TableColumn{Name: labelColumn, Type: data.Double},
+		values: map[string][]any{},
+	}
+}
+
+func (t *table) add(r serving.LoggedRequest, truth truthRow) error {
+	features, err := object(r.Features)
+	if err != nil {
+		return fmt.Errorf("features of request %s: %w", r.ID, err)
+	}
+	more, err := object(truth.columns)
+	if err != nil {
+		return fmt.Errorf("columns of label %s: %w", r.ID, err)
+	}
+	n := len(t.id.Strings)
+	t.id.Strings = append(t.id.Strings, r.ID)
+	t.at.Times = append(t.at.Times, fairlead.FromMS(r.AtMS))
+	t.truth.Floats = append(t.truth.Floats, truth.value)
+	t.put(n, features)
+	t.put(n, more)
+	return nil
+}
+
+// put sets row n of the columns, where it has no value yet.
+func (t *table) put(n int, from map[string]any) {
+	for name, v := range from {
+		if name == IDColumn || name == TimeColumn || name == t.truth.Name {
+			continue
 		}
-	}
-	for i, r := range rows {
-		id.Strings[i], at.Times[i], truth.Floats[i] = r.ID, fairlead.FromMS(r.AtMS), math.NaN()
-		if r.truth != nil {
-			truth.Floats[i] = r.truth.value
+		column := t.values[name]
+		if len(column) <= n {
+			column = append(column, make([]any, n+1-len(column))...)
 		}
-		put(i, r.features)
-		put(i, r.more)
+		if column[n] == nil {
+			column[n] = v
+		}
+		t.values[name] = column
 	}
-	t := data.Table{Columns: []data.TableColumn{id, at, truth}}
-	for _, name := range slices.Sorted(maps.Keys(values)) {
-		t.Columns = append(t.Columns, columnOf(name, values[name]))
+}
+
+func (t *table) table() data.Table {
+	out := data.Table{Columns: []data.TableColumn{t.id, t.at, t.truth}}
+	for _, name := range slices.Sorted(maps.Keys(t.values)) {
+		column := t.values[name]
+		column = append(column, make([]any, len(t.id.Strings)-len(column))...)
+		out.Columns = append(out.Columns, columnOf(name, column))
 	}
-	return t
+	return out
 }
 
 // columnOf types a column of JSON values: booleans when all are, double when all are

@@ -29,7 +29,7 @@ type Score struct {
 type Coverage struct {
 	Requests int           `json:"requests"`
 	Labelled int           `json:"labelled"`
-	Lag      time.Duration `json:"lag"` // median of observed_at - event time, stream time
+	Lag      time.Duration `json:"lag"` // median of observed_at - event time, stream time, at least 0
 }
 
 // Share is the part of the requests that have a label, 0 when there are none.
@@ -73,7 +73,7 @@ func keepLabelled(tx *store.Tx, p fairlead.Project, endpoint string, all []Joine
 		if t, ok := known[j.RequestID]; ok {
 			j.Truth = t.value
 			out = append(out, j)
-			lags = append(lags, t.observedMS-j.AtMS)
+			lags = append(lags, max(t.observedMS-j.AtMS, 0)) // 0: known before it was asked
 		}
 	}
 	if len(lags) > 0 {

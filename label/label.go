@@ -49,10 +49,20 @@ func New(db *store.DB, led *ledger.Ledger, st *stream.Service, sv *serving.Servi
 
 // Truth is the ground truth of one request. A class is its number, a boolean 0 or 1.
 type Truth struct {
-	RequestID  string         `json:"request_id"`
-	Value      float64        `json:"value"`
-	ObservedAt time.Time      `json:"observed_at,omitzero"` // stream time; zero: now
-	Columns    map[string]any `json:"columns,omitempty"`    // what else became known with it
+	RequestID  string    `json:"request_id"`
+	Value      float64   `json:"value"`
+	ObservedAt time.Time `json:"observed_at,omitzero"` // stream time; zero: now
+	Columns    Columns   `json:"columns,omitempty"`    // what else became known with it
+}
+
+// Columns are values by name. Numbers are read as they are written: a whole number keeps
+// all its digits on the way into a dataset.
+type Columns map[string]any
+
+// UnmarshalJSON reads an object, or null.
+func (c *Columns) UnmarshalJSON(b []byte) (err error) {
+	*c, err = object(string(b))
+	return err
 }
 
 // Receipt says what became of a batch.
@@ -74,7 +84,10 @@ const (
 // else fails leaves whole parts of partRows labels stored, and the same batch again
 // changes nothing about them. A label that says something else than one before it
 // corrects that from its own observed_at on; of two that were observed at the same time
-// the greater value counts, whichever came first.
+// the greater value counts, whichever came first. A label without observed_at is known
+// from the stream's time on; one that comes before the stream has begun, from its
+// beginning on, whether that will be now or, in a replay, long ago, and after what is
+// known of the request already.
 func (s *Service) Receive(ctx context.Context, p fairlead.Project, endpoint string, batch []Truth, source string) (*Receipt, error) {
 	if err := s.check(batch); err != nil {
 		return nil, err
@@ -99,7 +112,7 @@ func (s *Service) Receive(ctx context.Context, p fairlead.Project, endpoint stri
 func (s *Service) store(ctx context.Context, p fairlead.Project, endpoint string, rows []truthRow) (rec Receipt, err error) {
 	err = s.db.Write(ctx, store.Bulk, func(tx *store.Tx) (err error) {
 		b := &receiving{tx: tx, project: p, endpoint: endpoint}
-		if b.now, err = s.stream.NowOrWall(tx, p, endpoint); err != nil {
+		if b.now, err = s.stream.Now(tx, p, endpoint); err != nil {
 			return err
 		}
 		if err := b.receive(rows); err != nil {
@@ -167,7 +180,7 @@ type receiving struct {
 	tx       *store.Tx
 	project  fairlead.Project
 	endpoint string
-	now      time.Time
+	now      time.Time             // stream time; zero: it has not begun
 	known    map[string][]truthRow // by request, in the order of observation
 	fresh    []truthRow
 	index    map[observation]int // in fresh
@@ -210,7 +223,10 @@ func (b *receiving) take(t truthRow) error {
 	known := b.known[t.requestID]
 	implicit := t.observedMS == 0
 	if implicit {
-		t.observedMS = b.now.UnixMilli()
+		t.observedMS = fairlead.MS(b.now)
+		if b.now.IsZero() && len(known) > 0 {
+			t.observedMS = known[len(known)-1].observedMS + 1
+		}
 	}
 	i, same := slices.BinarySearchFunc(known, t.observedMS, func(k truthRow, ms int64) int {
 		return int(min(max(k.observedMS-ms, -1), 1))

@@ -2,6 +2,7 @@ package label_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -287,9 +288,9 @@ func TestCreateDataset_TypesColumnsByTheirValues(t *testing.T) {
 	w.MustInfer("b", hour(2), frame(-3, 0, "", false))
 	w.ask("c", 3)
 	w.receive(
-		label.Truth{RequestID: "a", Value: 5, ObservedAt: hour(25), Columns: map[string]any{
+		label.Truth{RequestID: "a", Value: 5, ObservedAt: hour(25), Columns: label.Columns{
 			"mixed": 1.5, "hr": 99, "hum": 0.25, "nested": []int{1, 2}, "casual": 4}},
-		label.Truth{RequestID: "b", Value: 6, ObservedAt: hour(26), Columns: map[string]any{"mixed": true, "id": "no"}})
+		label.Truth{RequestID: "b", Value: 6, ObservedAt: hour(26), Columns: label.Columns{"mixed": true, "id": "no"}})
 	v, err := w.labels.CreateDataset(t.Context(), project, label.Collect{
 		Dataset: "recent", Endpoint: endpoint, AsOf: hour(48), LabelColumn: "bikers"})
 	if err != nil {
@@ -352,6 +353,51 @@ func TestCreateDataset_KeepsToTheRangeAndToWhatWasKnown(t *testing.T) {
 	none := make(label.Collect{AsOf: hour(-1), Last: time.Hour})
 	if none.Rows != 0 || !none.ToAt.Equal(hour(-1)) || !none.FromAt.Equal(hour(-2)) {
 		t.Errorf("nothing is %+v", none)
+	}
+}
+
+func TestCreateDataset_KeepsAllDigitsOfWhatCameWithALabel(t *testing.T) {
+	w := newWorld(t)
+	w.ask("a", 1)
+	w.ask("b", 2)
+	var batch []label.Truth
+	if err := json.Unmarshal([]byte(`[
+		{"request_id": "a", "value": 5, "columns": {"account": 9007199254740993, "more": [9007199254740993]}},
+		{"request_id": "b", "value": 6, "columns": null}]`), &batch); err != nil {
+		t.Fatal(err)
+	}
+	w.receive(batch...)
+	v, err := w.labels.CreateDataset(t.Context(), project, label.Collect{Dataset: "recent",
+		Endpoint: endpoint, AsOf: hour(48)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if typ, got := w.column(v, "account"); typ != data.Long || got[0] != int64(1<<53+1) || got[1] != nil {
+		t.Errorf("account is %s %v", typ, got)
+	}
+	if _, got := w.column(v, "more"); got[0] != "[9007199254740993]" {
+		t.Errorf("more is %v", got)
+	}
+}
+
+// What is known before the stream begins is known from its beginning on, wherever in the
+// past a replay begins.
+func TestReceive_BeforeTheStreamHasBegun(t *testing.T) {
+	w := newWorld(t)
+	w.receive(label.Truth{RequestID: "a", Value: 5})
+	w.ask("a", 1)
+	if got := w.asOf(1); got != "a=5" {
+		t.Errorf("as of the first hour: %q", got)
+	}
+	if _, c := w.joined(time.Time{}, time.Time{}, hour(2)); c.Lag != 0 {
+		t.Errorf("lag %s of a label that came before its request", c.Lag)
+	}
+	if err := w.Streams.Advance(t.Context(), project, endpoint, hour(10)); err != nil {
+		t.Fatal(err)
+	}
+	w.receive(label.Truth{RequestID: "a", Value: 7})
+	if before, after := w.asOf(9), w.asOf(10); before != "a=5" || after != "a=7" {
+		t.Errorf("a correction at hour 10: %q before, %q after", before, after)
 	}
 }
 
