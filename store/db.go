@@ -123,7 +123,8 @@ func open(path string, readonly bool, conns int) (*sql.DB, error) {
 }
 
 // Read runs fn on one consistent snapshot. The snapshot's age is bounded by
-// Options.ReadMax, so that a slow reader cannot hold the log of writes forever.
+// Options.ReadMax, so that a slow reader cannot hold the log of writes forever; one
+// that is cut off is Unavailable.
 func (db *DB) Read(ctx context.Context, fn func(tx *Tx) error) error {
 	ctx, cancel := context.WithTimeout(ctx, db.opt.ReadMax)
 	defer cancel()
@@ -136,7 +137,7 @@ func (db *DB) Read(ctx context.Context, fn func(tx *Tx) error) error {
 		return translate(err)
 	}
 	defer conn.ExecContext(context.WithoutCancel(ctx), "rollback")
-	return fn(&Tx{ctx: ctx, conn: conn})
+	return translate(fn(&Tx{ctx: ctx, conn: conn}))
 }
 
 // Write runs fn in the writer, in the given lane, and returns when the batch

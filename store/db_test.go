@@ -9,6 +9,7 @@ import (
 	"sync"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"github.com/fairlead-ml/fairlead"
 	"github.com/fairlead-ml/fairlead/store"
@@ -136,6 +137,51 @@ func TestRead_SeesOneSnapshotAndCannotWrite(t *testing.T) {
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// A read that is cut off is no defect of ours: the caller is told what to do.
+func TestRead_CutOffIsUnavailable(t *testing.T) {
+	db, err := store.Open(t.Context(), store.Options{
+		Path: filepath.Join(t.TempDir(), "f.db"), Readers: 1, ReadMax: 50 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	const endless = "with recursive n (i) as (select 1 union all select i + 1 from n) select count(*) from n"
+	slow := func(tx *store.Tx) error {
+		var n int
+		return tx.QueryRow(endless).Scan(&n)
+	}
+	rows := func(tx *store.Tx) error {
+		found, err := tx.Query("with recursive n (i) as (select 1 union all select i + 1 from n) select i from n")
+		if err != nil {
+			return err
+		}
+		defer found.Close()
+		for found.Next() {
+			continue
+		}
+		return fmt.Errorf("count: %w", found.Err())
+	}
+	leaving, leave := context.WithCancel(t.Context())
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	for name, tt := range map[string]struct {
+		ctx   context.Context
+		fn    func(tx *store.Tx) error
+		cause error
+	}{
+		"too slow":                    {t.Context(), slow, nil},
+		"too many rows":               {t.Context(), rows, nil},
+		"no connection is free":       {t.Context(), func(*store.Tx) error { return db.Read(t.Context(), slow) }, nil},
+		"the caller has gone":         {leaving, func(tx *store.Tx) error { leave(); return slow(tx) }, context.Canceled},
+		"the caller was gone already": {gone, slow, context.Canceled},
+	} {
+		err := db.Read(tt.ctx, tt.fn)
+		if !fairlead.Is(err, fairlead.Unavailable) || tt.cause != nil && !errors.Is(err, tt.cause) {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"database/sql"
 	"errors"
 	"path/filepath"
@@ -35,27 +36,32 @@ func isLost(err error) bool {
 	return isFull(err) || errors.Is(err, errLost) || errors.As(err, &e) && e.Code == sqlite3.ErrIoErr
 }
 
-// translate gives the engine's failures that a caller can act on their code.
+// translate gives the engine's failures that a caller can act on their code. An error
+// that has one keeps it.
 func translate(err error) error {
-	if err == nil {
-		return nil
-	}
-	var e sqlite3.Error
-	if !errors.As(err, &e) {
+	var known *fairlead.Error
+	if err == nil || errors.As(err, &known) {
 		return err
 	}
-	if isFull(err) {
+	var e sqlite3.Error
+	errors.As(err, &e)
+	switch {
+	case errors.Is(err, context.Canceled):
+		return fairlead.Errorf(fairlead.Unavailable, "whoever asked did not wait for the answer").Because(err)
+	case errors.Is(err, context.DeadlineExceeded), e.Code == sqlite3.ErrInterrupt:
+		return fairlead.Errorf(fairlead.Unavailable,
+			"the database took too long to answer; ask for less at a time, or try again later").Because(err)
+	case isFull(err):
 		return errFull.Because(err)
-	}
-	switch e.Code {
-	case sqlite3.ErrIoErr:
+	case e.Code == sqlite3.ErrIoErr:
 		return fairlead.Errorf(fairlead.Unavailable,
 			"the disk of the data directory failed to answer; nothing was changed").Because(err)
-	case sqlite3.ErrReadonly:
+	case e.Code == sqlite3.ErrReadonly:
 		return fairlead.Errorf(fairlead.Unavailable,
 			"the data directory is read-only; make it writable and send the request again").Because(err)
-	case sqlite3.ErrInterrupt:
-		return fairlead.Errorf(fairlead.Unavailable, "the query took too long and was cancelled").Because(err)
+	case e.Code == sqlite3.ErrBusy:
+		return fairlead.Errorf(fairlead.Unavailable,
+			"another program has locked the database; try again when it is done").Because(err)
 	}
 	return err
 }

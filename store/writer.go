@@ -285,7 +285,7 @@ func (w *writer) apply(tx *Tx, fn func(*Tx) error) (err error) {
 			}
 		}
 	}()
-	return fn(tx)
+	return translate(fn(tx))
 }
 
 // finish commits the batch, or undoes it and says why.
