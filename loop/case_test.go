@@ -285,7 +285,7 @@ func TestCase_WhoseReleaseNeedsAHumanSaysSo(t *testing.T) {
 	if c.State != loop.Releasing || !strings.HasPrefix(c.Reason, "it asks a human: 0 of 24 labels") {
 		t.Fatalf("case %+v", c)
 	}
-	w.wantLine("it needs a human: promote or roll back rollout " + c.Rollout)
+	w.wantLine("it needs a human: `fairlead rollout " + c.Rollout + "`")
 	if _, said := w.steps(c.ID); said != c.Reason {
 		t.Errorf("the event says %q", said)
 	}

@@ -139,7 +139,7 @@ func (e *Explanation) rolloutLines() []string {
 	text := fmt.Sprintf("  %s of version %d to %s at %g%%, %d labels so far", r.Strategy, r.To,
 		r.Environment, r.Percent, r.Evidence.Labels)
 	if r.State == release.Waiting {
-		text += fmt.Sprintf("; it needs a human: promote or roll back rollout %s", r.ID)
+		text += fmt.Sprintf("; it needs a human: `fairlead rollout %s`", r.ID)
 	}
 	return []string{text}
 }

@@ -94,7 +94,8 @@ func (e endpoint) clone() endpoint {
 func (e endpoint) start(r Rollout, at time.Time) (endpoint, []effect, error) {
 	if e.active() {
 		return e, nil, fairlead.Errorf(fairlead.Conflict,
-			"%s is active on %s; wait for it, promote it or roll it back", e.rollout.name(), r.Endpoint).
+			"%s is active on %s; wait for it, or decide: %s", e.rollout.name(), r.Endpoint,
+			e.rollout.commands()).
 			With("rollout", e.rollout.ID)
 	}
 	if r.To == e.live {
@@ -146,8 +147,7 @@ func (e endpoint) observe(p Paired, at time.Time) (endpoint, []effect, error) {
 	case !r.held():
 		return e, nil, nil
 	case r.Strategy == spec.Shadow:
-		return e.ask(fmt.Sprintf("the shadow has been compared on %d labels; promote it or roll it back",
-			r.labels()), at)
+		return e.ask(fmt.Sprintf("the shadow has been compared on %d labels", r.labels()), at)
 	case r.worse():
 		return e, nil, nil // a wider step would only let more callers feel it
 	case !r.last():
@@ -198,14 +198,17 @@ func (e endpoint) overdue(step int, at time.Time) (endpoint, []effect, error) {
 	if r.Evidence.Note != "" {
 		reason += ": " + r.Evidence.Note
 	}
-	return e.ask(reason+"; promote it or roll it back", at)
+	return e.ask(reason, at)
 }
+
+// ask leaves the rollout to a human, and says how to answer.
 
 func (e endpoint) ask(reason string, at time.Time) (endpoint, []effect, error) {
 	if e.rollout.State == Waiting {
 		return e, nil, nil
 	}
-	e.rollout.State, e.rollout.Reason, e.rollout.Changed = Waiting, reason, at
+	e.rollout.State, e.rollout.Changed = Waiting, at
+	e.rollout.Reason = reason + "; decide: " + e.rollout.commands()
 	return e, []effect{tell{event.RolloutAskedType}}, nil
 }
 

@@ -224,8 +224,9 @@ func TestNext_SaysInWordsWhy(t *testing.T) {
 	for got, want := range map[string]string{
 		rejected.rollout.Reason: "version 2 is worse than version 1: wealth 23.4 after 5 blocks, " +
 			"loss 900 against 300 on 120 labels (wape, worse by more than 10%, alpha 0.05)",
-		asked.rollout.Reason: "0 of 48 labels after 14d at 10%; promote it or roll it back",
-		first.rollout.Note:   "first release: there is no live version for a canary to compare with",
+		asked.rollout.Reason: "0 of 48 labels after 14d at 10%; decide: " +
+			"`fairlead rollout rol_2 --promote` or `--rollback`, with --reason",
+		first.rollout.Note: "first release: there is no live version for a canary to compare with",
 	} {
 		if got != want {
 			t.Errorf("got  %s\nwant %s", got, want)

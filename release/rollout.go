@@ -128,6 +128,11 @@ func (r *Rollout) name() string {
 	return fmt.Sprintf("rollout %s (%s of version %d)", r.ID, r.Strategy, r.To)
 }
 
+// commands says how a human decides about the rollout.
+func (r *Rollout) commands() string {
+	return fmt.Sprintf("`fairlead rollout %s --promote` or `--rollback`, with --reason", r.ID)
+}
+
 // due returns when the present step has waited as long as it may; the zero time
 // when it waits for nobody.
 func (r *Rollout) due() time.Time {

@@ -52,6 +52,7 @@ func TestOperations_AnswerRefuseAndStayInTheirProject(t *testing.T) {
 		{path: "/endpoints/alpha@production", part: `"clock"`, missing: "/endpoints/nothing@production"},
 		{path: "/endpoints/alpha", part: `"generation"`, missing: "/endpoints/nothing", notThere: 412},
 		{path: "/endpoints/alpha/rollouts", part: w.rollout, invalid: "/endpoints/alpha/rollouts?page=x", notThere: 412},
+		{path: "/rollouts", part: w.rollout, invalid: "/rollouts?page=x", notThere: 200},
 		{path: "/rollouts/" + w.rollout, part: `"finished"`, missing: "/rollouts/nothing"},
 		{path: "/endpoints/alpha@production/windows", part: `"items":[]`,
 			invalid: "/endpoints/alpha/windows?from=monday", notThere: 200},
@@ -180,6 +181,7 @@ func TestLists_PageToTheEndWithoutGapOrRepeat(t *testing.T) {
 		{"/projects/alpha/models/alpha/aliases/live/moves?", field("rev"), 2},
 		{"/projects/alpha/jobs?kind=test&", field("id"), 3},
 		{"/projects/alpha/endpoints/alpha/rollouts?", field("id"), 2},
+		{"/projects/alpha/rollouts?", field("id"), 2},
 		{"/projects/alpha/events?types=modelversion.created&", field("seq"), 5},
 	} {
 		whole := decode[page](t, w.call("GET", tt.path+"limit=1000", ""))

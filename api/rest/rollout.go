@@ -43,6 +43,11 @@ type ShadowInput struct {
 func (a *API) rolloutOperations() {
 	register(a, op{id: "list-rollouts", method: "GET", path: "/endpoints/{endpoint}/rollouts",
 		summary: "List an endpoint's rollouts, the newest first", may: auth.Read}, a.listRollouts)
+	register(a, op{id: "list-project-rollouts", method: "GET", path: "/rollouts",
+		summary: "List the rollouts of all endpoints, the newest first", may: auth.Read},
+		func(ctx context.Context, p fairlead.Project, in *ListInput) (fairlead.Page[*release.Rollout], error) {
+			return a.rollouts(ctx, p, "", in.Paging)
+		})
 	register(a, op{id: "explain-rollout", method: "GET", path: "/rollouts/{rollout}",
 		summary: "A rollout, and what it waits for", may: auth.Read},
 		func(ctx context.Context, p fairlead.Project, in *RolloutInput) (*release.Explanation, error) {
@@ -80,13 +85,19 @@ func (a *API) listRollouts(ctx context.Context, p fairlead.Project, in *struct {
 	if err != nil {
 		return out, err
 	}
+	return a.rollouts(ctx, p, name, in.Paging)
+}
+
+// rollouts lists those of an endpoint, of all for an empty name.
+func (a *API) rollouts(ctx context.Context, p fairlead.Project, name string, page Paging) (
+	out fairlead.Page[*release.Rollout], err error) {
 	all, err := read(ctx, a, func(tx *store.Tx) ([]*release.Rollout, error) {
 		return a.Release.Rollouts(tx, p, name, maxRollouts)
 	})
 	if err != nil {
 		return out, err
 	}
-	return cut(all, in.Paging, list(p, "rollouts", name), func(r *release.Rollout) string { return r.ID })
+	return cut(all, page, list(p, "rollouts", name), func(r *release.Rollout) string { return r.ID })
 }
 
 // decide adds an operation by which a human decides about a rollout.

@@ -115,8 +115,8 @@ func (c *cli) canary(ctx context.Context, cl *client, k *loop.Case) (bool, error
 	if cl.own {
 		fmt.Fprintln(c.err, "start a server, so that there are any: fairlead serve")
 	}
-	fmt.Fprintf(c.err, "follow it: fairlead case %s, fairlead loop explain %s, fairlead endpoint %s\n",
-		k.ID, k.Model, e.Rollout.Endpoint)
+	fmt.Fprintf(c.err, "follow it: fairlead rollout %s, fairlead case %s, fairlead loop explain %s\n",
+		e.Rollout.ID, k.ID, k.Model)
 	if e.Rollout.State == release.Waiting {
 		return true, &statusError{fairlead.ExitNeedsApproval, "the rollout asks for a human: " + e.Rollout.Reason}
 	}

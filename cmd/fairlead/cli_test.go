@@ -197,7 +197,8 @@ func serveHere(t *testing.T, data string) *app.App {
 func TestJSON_IsOneDocument(t *testing.T) {
 	data := elsewhere(t)
 	write(t, "fairlead.yaml", "project: x\n")
-	commands := []string{"version", "check", "case", "endpoint", "job", "data", "model", "audit verify", "audit prove 1"}
+	commands := []string{"version", "check", "case", "endpoint", "job", "data", "model", "rollout", "incident",
+		"audit verify", "audit prove 1"}
 	try := func(t *testing.T) {
 		for _, args := range commands {
 			got := command(t, append(strings.Fields(args), "-o", "json")...)
@@ -513,5 +514,74 @@ func TestEndpoint_WithoutARequestHasNoTime(t *testing.T) {
 	got := command(t, "endpoint", "m", "-p", "x", "--server", s.URL)
 	if got.status != 0 || strings.Contains(got.out, "0001") || !strings.Contains(got.out, "no request yet") {
 		t.Errorf("%+v", got)
+	}
+}
+
+func TestRollout_IsDecidedByIDOrModel(t *testing.T) {
+	elsewhere(t)
+	const active = `{"id":"rol_2","endpoint":"wine@production","model":"wine","strategy":"canary","to":2,` +
+		`"state":"waiting_human","reason":"0 of 48 labels after 14d"}`
+	a := newAnswers(t, map[string]string{
+		"GET x/rollouts": `{"items":[` + active + `,{"id":"rol_1","endpoint":"wine@production","model":"wine",` +
+			`"strategy":"replace","to":1,"state":"finished","outcome":"promoted"}],"next":""}`,
+		"GET x/rollouts/rol_2":           `{"rollout":` + active + `,"text":"wine@production: canary\n"}`,
+		"POST x/rollouts/rol_2/promote":  "{}",
+		"POST x/rollouts/rol_2/rollback": "{}",
+	})
+	for _, c := range []struct {
+		args   string
+		status int
+		asked  string // the last change
+		says   string
+	}{
+		{"rollout", 0, "", "rol_1    wine@production  replace   1        promoted"},
+		{"rollout rol_2", 0, "", "wine@production: canary"},
+		{"rollout wine --promote --reason seen", 0, "rol_2/promote", "wine@production: canary"},
+		{"rollout wine@production --rollback --reason seen", 0, "rol_2/rollback", ""},
+		{"rollout rol_2 --rollback --reason seen", 0, "rol_2/rollback", ""},
+		{"rollout rol_2 --promote", 2, "", "--reason"},
+		{"rollout rol_2 --promote --rollback --reason seen", 2, "", "either"},
+		{"rollout rol_2 --reason seen", 2, "", "--promote"},
+		{"rollout --promote --reason seen", 2, "", "which rollout"},
+		{"rollout flights --promote --reason seen", 5, "", "no rollout of flights is under way"},
+		{"rollout rol_9", 5, "", "rol_9"},
+	} {
+		a.asked = nil
+		got := command(t, append(strings.Fields(c.args), "--server", a.URL, "-p", "x")...)
+		if got.status != c.status || !strings.Contains(got.out+got.stderr, c.says) {
+			t.Errorf("%s: %+v", c.args, got)
+		}
+		changed := ""
+		for _, r := range a.asked {
+			if r.Method == http.MethodPost {
+				changed = strings.TrimPrefix(r.URL.Path, "/api/v1/projects/x/rollouts/")
+			}
+		}
+		if changed != c.asked {
+			t.Errorf("%s asked for %q, want %q", c.args, changed, c.asked)
+		}
+	}
+}
+
+func TestIncident_SaysWhatTheLoopDid(t *testing.T) {
+	elsewhere(t)
+	const one = `{"id":"in_1","endpoint":"wine@production","model":"wine","version":1,"kind":"decay",` +
+		`"action":"retrain","opened_at":"2024-01-02T00:00:00Z","reason":"2 of 3 red"}`
+	a := newAnswers(t, map[string]string{
+		"GET x/incidents":      `{"items":[` + one + `],"next":""}`,
+		"GET x/incidents/in_1": one,
+		"GET x/cases": `{"items":[{"id":"ca_3","incident":"in_1","state":"training"},{"id":"ca_2"},` +
+			`{"id":"ca_1","incident":"in_1","state":"closed","outcome":"stopped","reason":"the gate"}],"next":""}`,
+	})
+	for args, says := range map[string]string{
+		"incident":              "ca_1 stopped, ca_3 training",
+		"incident in_1":         "case ca_1: closed stopped the gate\ncase ca_3: training",
+		"incident in_1 -o json": `"cases":[{"id":"ca_1"`,
+		"incident in_2":         "in_2",
+	} {
+		got := command(t, append(strings.Fields(args), "--server", a.URL, "-p", "x")...)
+		if !strings.Contains(got.out+got.stderr, says) || (got.status == 5) != (says == "in_2") {
+			t.Errorf("%s: %+v", args, got)
+		}
 	}
 }

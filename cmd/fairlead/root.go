@@ -75,7 +75,7 @@ retraining. Without a command it starts the server with its defaults.`,
 	root.RunE = serve.RunE
 	root.Flags().AddFlagSet(serve.Flags())
 	root.AddCommand(serve, c.checkCommand(), c.applyCommand(), c.runCommand(), c.caseCommand(), c.releaseCommand(),
-		c.endpointCommand(), c.rollbackCommand(), c.shadowCommand(), c.replayCommand(), c.whyCommand(), c.logCommand(),
+		c.endpointCommand(), c.rolloutCommand(), c.rollbackCommand(), c.incidentCommand(), c.shadowCommand(), c.replayCommand(), c.whyCommand(), c.logCommand(),
 		c.jobCommand(), c.dataCommand(), c.modelCommand(), c.gateCommand(), c.loopCommand(), c.auditCommand(),
 		c.demoCommand(), c.versionCommand())
 	root.SetOut(out)
