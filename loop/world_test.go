@@ -322,7 +322,7 @@ func temp(at time.Time) float64 { return 15 + 5*math.Sin(float64(at.Hour())*math
 // settle waits until all that was caused has happened.
 func (w *world) settle() {
 	w.t.Helper()
-	w.must(w.streams.Advance(context.Background(), w.p, "another", time.UnixMilli(1)))
+	w.must(w.streams.Advance(context.Background(), w.p, "another", time.UnixMilli(0).AddDate(0, 0, 1)))
 }
 
 func (w *world) advance(to time.Time) {

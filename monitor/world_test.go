@@ -257,7 +257,7 @@ func (w *world) apply(monitoring string) {
 // settle waits until all that was caused has happened.
 func (w *world) settle() {
 	w.t.Helper()
-	w.must(w.streams.Advance(context.Background(), w.p, "another", time.UnixMilli(1)))
+	w.must(w.streams.Advance(context.Background(), w.p, "another", time.UnixMilli(0).AddDate(0, 0, 1)))
 }
 
 func (w *world) advance(to time.Time) {
