@@ -175,7 +175,9 @@ func (l *Ledger) deliverNext(ctx context.Context, s *subscriber) (int, error) {
 
 // try handles one event, or skips it when it has failed for good.
 func (l *Ledger) try(ctx context.Context, s *subscriber, r *Record) error {
-	err := l.handle(ctx, s, r, func(ctx context.Context, tx *store.Tx) error { return s.Handle(ctx, tx, r) })
+	err := l.handle(ctx, s, r, func(ctx context.Context, tx *store.Tx) error {
+		return s.Handle(ctx, tx, r)
+	})
 	if err != nil {
 		s.failing.CompareAndSwap(0, l.clock.Now().UnixMilli())
 		if s.tries++; s.tries < maxTries(err) || ctx.Err() != nil {
@@ -217,7 +219,8 @@ func (l *Ledger) skip(ctx context.Context, s *subscriber, r *Record, failure err
 	})
 	if err == nil {
 		s.skipped.Add(1)
-		l.log.Error("subscriber skipped an event", "subscriber", s.Name, "seq", r.Seq, "type", r.Type, "err", failure)
+		l.log.Error("subscriber skipped an event",
+			"subscriber", s.Name, "seq", r.Seq, "type", r.Type, "err", failure)
 	}
 	return err
 }

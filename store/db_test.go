@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"testing/fstest"
@@ -219,6 +220,65 @@ func TestOpen_MigratesOnceWithASnapshotAndRefusesNewer(t *testing.T) {
 	_, err := store.Open(t.Context(), store.Options{Path: filepath.Join(dir, "f.db")}, schema(noteTable))
 	if !fairlead.Is(err, fairlead.Precondition) {
 		t.Errorf("an older program opened a newer database: %v", err)
+	}
+}
+
+func TestOpen_RefusesTablesOfAComponentItDoesNotKnow(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "f.db")
+	other := store.Schema{Component: "votes", Files: fstest.MapFS{
+		"001_begin.sql": {Data: []byte("create table vote (k {{pk}})")}}}
+	db, err := store.Open(t.Context(), store.Options{Path: path}, schema(noteTable), other)
+	if err != nil {
+		t.Fatal(err)
+	}
+	db.Close()
+	_, err = store.Open(t.Context(), store.Options{Path: path}, schema(noteTable, "alter table note add column n bigint"))
+	if !fairlead.Is(err, fairlead.Precondition) || !strings.Contains(err.Error(), "votes") {
+		t.Errorf("error %v", err)
+	}
+	if copies, _ := filepath.Glob(filepath.Join(dir, "*.before-*")); len(copies) > 0 {
+		t.Errorf("a refused database was copied: %v", copies)
+	}
+}
+
+func TestOpen_KeepsTheNewestTwoSnapshotsWhole(t *testing.T) {
+	dir := t.TempDir()
+	clock := fairlead.NewFakeClock(time.Now())
+	files := []string{noteTable}
+	for n := range 5 {
+		db, err := store.Open(t.Context(), store.Options{Path: filepath.Join(dir, "f.db"), Clock: clock}, schema(files...))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := add(db, fmt.Sprint(n)); err != nil {
+			t.Fatal(err)
+		}
+		db.Close()
+		files = append(files, fmt.Sprintf("create table more%d (k {{pk}})", n))
+		if n > 2 { // the ones before have the same second
+			clock.Advance(time.Second)
+		}
+	}
+	copies, err := filepath.Glob(filepath.Join(dir, "f.db.before-*"))
+	if err != nil || len(copies) != 2 {
+		t.Fatalf("snapshots %v, error %v", copies, err)
+	}
+	for i, name := range copies {
+		if info, err := os.Stat(name); err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("mode %v, error %v", info.Mode(), err)
+		}
+		db, err := store.Open(t.Context(), store.Options{Path: name}, schema(files[:3+i]...))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := count(t, db); n != 3+i {
+			t.Errorf("%s has %d notes, want %d", name, n, 3+i)
+		}
+		db.Close()
+	}
+	if left, _ := filepath.Glob(filepath.Join(dir, "*.copy")); len(left) > 0 {
+		t.Errorf("left %v", left)
 	}
 }
 

@@ -26,7 +26,8 @@ func IsUnique(err error) bool {
 // way where the index of its log of writes cannot grow.
 func isFull(err error) bool {
 	var e sqlite3.Error
-	return errors.As(err, &e) && (e.Code == sqlite3.ErrFull || e.ExtendedCode == sqlite3.ErrIoErrSHMSize)
+	return errors.As(err, &e) &&
+		(e.Code == sqlite3.ErrFull || e.ExtendedCode == sqlite3.ErrIoErrSHMSize)
 }
 
 // isLost reports whether err came of a disk that failed or is full, which may have
@@ -47,7 +48,8 @@ func translate(err error) error {
 	errors.As(err, &e)
 	switch {
 	case errors.Is(err, context.Canceled):
-		return fairlead.Errorf(fairlead.Unavailable, "whoever asked did not wait for the answer").Because(err)
+		return fairlead.Errorf(fairlead.Unavailable,
+			"whoever asked did not wait for the answer").Because(err)
 	case errors.Is(err, context.DeadlineExceeded), e.Code == sqlite3.ErrInterrupt:
 		return fairlead.Errorf(fairlead.Unavailable,
 			"the database took too long to answer; ask for less at a time, or try again later").Because(err)

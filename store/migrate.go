@@ -3,9 +3,12 @@ package store
 import (
 	"context"
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -46,6 +49,9 @@ func (db *DB) migrate(ctx context.Context, fresh bool, schemas []Schema) error {
 	if _, err := db.write.ExecContext(ctx, migrationTable); err != nil {
 		return openError(db.opt.Path, err)
 	}
+	if err := db.refuseUnknown(ctx, schemas); err != nil {
+		return err
+	}
 	var pending []migration
 	for _, s := range schemas {
 		m, err := db.pending(ctx, s)
@@ -65,14 +71,88 @@ func (db *DB) migrate(ctx context.Context, fresh bool, schemas []Schema) error {
 	return db.apply(ctx, pending)
 }
 
-// snapshot copies the database beside itself before a migration.
+// refuseUnknown refuses a database that has tables of a component that this program
+// does not know: a newer program made them. One that drops a component removes its
+// rows from the table of migrations.
+func (db *DB) refuseUnknown(ctx context.Context, schemas []Schema) error {
+	rows, err := db.write.QueryContext(ctx, "select distinct component from migration order by component")
+	if err != nil {
+		return translate(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			return translate(err)
+		}
+		if !slices.ContainsFunc(schemas, func(s Schema) bool { return s.Component == name }) {
+			return errNewer("it has tables of %s, which this program does not know", name)
+		}
+	}
+	return translate(rows.Err())
+}
+
+func errNewer(format string, args ...any) error {
+	return fairlead.Errorf(fairlead.Precondition,
+		"this data directory was written by a newer fairlead (%s); start it with that version, "+
+			"or restore the snapshot beside the database", fmt.Sprintf(format, args...))
+}
+
+// snapshots is how many copies of the database are kept.
+const snapshots = 2
+
+// snapshot copies the database beside itself before a migration, whole and synced
+// before it has its name, and removes old copies.
 func (db *DB) snapshot(ctx context.Context) error {
-	to := fmt.Sprintf("%s.before-%s", db.opt.Path, db.opt.Clock.Now().Format("20060102-150405"))
-	if _, err := db.write.ExecContext(ctx, "vacuum into ?", to); err != nil {
+	base := db.opt.Path + ".before-"
+	old, err := filepath.Glob(base + "*")
+	if err != nil {
+		return err
+	}
+	stamp := base + db.opt.Clock.Now().UTC().Format("20060102-150405")
+	to := stamp
+	for n := 2; slices.Contains(old, to); n++ {
+		to = fmt.Sprintf("%s-%d", stamp, n)
+	}
+	if err := db.copyTo(ctx, to); err != nil {
 		return fmt.Errorf("snapshot before the migration to %s: %w", to, translate(err))
 	}
 	db.opt.Log.Info("database copied before a migration", "path", to)
+	slices.Sort(old) // oldest first
+	for _, name := range old[:max(0, len(old)-snapshots+1)] {
+		if err := os.Remove(name); err != nil {
+			db.opt.Log.Warn("an old copy of the database cannot be removed", "path", name, "err", err)
+		}
+	}
 	return nil
+}
+
+// copyTo writes a copy of the database, readable by the owner alone.
+func (db *DB) copyTo(ctx context.Context, to string) error {
+	temp := db.opt.Path + ".copy"
+	if err := os.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err // what a kill has left
+	}
+	f, err := os.OpenFile(temp, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	_, err = db.write.ExecContext(ctx, "vacuum into ?", temp)
+	if err == nil {
+		err = f.Sync()
+	}
+	if err == nil {
+		err = os.Rename(temp, to)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(temp))
+	}
+	dir, err := os.Open(filepath.Dir(to))
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
 }
 
 func (db *DB) apply(ctx context.Context, pending []migration) error {
@@ -109,10 +189,7 @@ func (db *DB) pending(ctx context.Context, s Schema) ([]migration, error) {
 		return nil, translate(err)
 	}
 	if have > len(all) {
-		return nil, fairlead.Errorf(fairlead.Precondition,
-			"this data directory was written by a newer fairlead (%s is at version %d, this program knows %d); "+
-				"start it with that version, or restore the snapshot beside the database",
-			s.Component, have, len(all))
+		return nil, errNewer("%s is at version %d, this program knows %d", s.Component, have, len(all))
 	}
 	return all[have:], nil
 }

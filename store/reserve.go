@@ -28,7 +28,8 @@ type reserve struct {
 const retake = time.Second
 
 func newReserve(dbPath string, bytes int64) *reserve {
-	return &reserve{path: filepath.Join(filepath.Dir(dbPath), ".reserve"), log: dbPath + "-wal", bytes: bytes}
+	path := filepath.Join(filepath.Dir(dbPath), ".reserve")
+	return &reserve{path: path, log: dbPath + "-wal", bytes: bytes}
 }
 
 // begin takes the reserve, unless opening the database has used it up.
