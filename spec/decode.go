@@ -12,13 +12,14 @@ import (
 // decoder fills a Spec from nodes, guided by the types and their tags, and
 // remembers where each path stands so that the checks can point at it.
 type decoder struct {
+	stored   bool // the file was accepted before: its rules are not looked at again
 	problems []Problem
 	keys     map[string]position // of the key that a path ends with
 	values   map[string]position // of the value at a path
 }
 
-func newDecoder() *decoder {
-	return &decoder{keys: map[string]position{}, values: map[string]position{}}
+func newDecoder(stored bool) *decoder {
+	return &decoder{stored: stored, keys: map[string]position{}, values: map[string]position{}}
 }
 
 // pair is one entry of a mapping.
@@ -83,7 +84,7 @@ func (d *decoder) structure(node ast.Node, v reflect.Value, path string) {
 		}
 	}
 	for _, key := range keysOf(v.Type()) {
-		if f := fields[key]; !given[key] && f.Tag.Get("required") != "" {
+		if f := fields[key]; !given[key] && f.Tag.Get("required") != "" && !d.stored {
 			d.problem(path, fmt.Sprintf("`%s` is missing", key), "add `"+key+": …`")
 		} else if !given[key] {
 			setDefaults(v.FieldByIndex(f.Index), f.Tag)
@@ -120,7 +121,7 @@ func (d *decoder) keyedList(node ast.Node, v reflect.Value, tag reflect.StructTa
 
 // checkKey reports a key that has not the form that the mapping's tag names.
 func (d *decoder) checkKey(p pair, tag reflect.StructTag) {
-	if message, hint := misfit(tag.Get("keys"), p.key); message != "" {
+	if message, hint := misfit(tag.Get("keys"), p.key); message != "" && !d.stored {
 		d.problemAtKey(p.path, message, hint)
 	}
 }
@@ -236,6 +237,13 @@ func (d *decoder) place(node ast.Node, path string) {
 func (d *decoder) given(path string) bool {
 	_, ok := d.keys[path]
 	return ok
+}
+
+// rule reports a value that can be read and is not allowed.
+func (d *decoder) rule(path, message, hint string) {
+	if !d.stored {
+		d.problem(path, message, hint)
+	}
 }
 
 // problem reports at the value of a path, or at the nearest one above it.

@@ -27,7 +27,11 @@ const MaxBytes = 1 << 20
 // What is wrong is reported at once: the error is an Invalid *fairlead.Error
 // whose message shows each problem (at most 20) with file:line:column, the line
 // with a caret, and a hint, and whose Detail["problems"] is the []Problem.
-func Parse(file string, src []byte) (*Spec, error) {
+func Parse(file string, src []byte) (*Spec, error) { return parse(file, src, false) }
+
+// parse is Parse; of a stored file, which Parse has accepted, perhaps that of an
+// older program, it only demands that it can be understood.
+func parse(file string, src []byte, stored bool) (*Spec, error) {
 	if p := unreadable(src); p != nil {
 		return nil, problemsError(file, nil, []Problem{*p})
 	}
@@ -38,12 +42,14 @@ func Parse(file string, src []byte) (*Spec, error) {
 	if problem != nil {
 		return nil, problemsError(file, lines, []Problem{*problem})
 	}
-	d := newDecoder()
+	d := newDecoder(stored)
 	s := &Spec{}
 	d.structure(root, reflect.ValueOf(s).Elem(), "")
 	s.fillNames()
 	s.Monitor.fillCooldown()
-	check(s, d)
+	if !stored {
+		check(s, d)
+	}
 	if err := problemsError(file, lines, d.problems); err != nil {
 		return nil, err
 	}

@@ -30,6 +30,7 @@ var Default = fairlead.Project{K: 1, Name: "default"}
 // Projects keeps the projects and every revision of their files.
 type Projects struct {
 	known sync.Map // fairlead.Project by name; a project keeps its key and is never deleted
+	files fileCache
 	db    *store.DB
 	led   *ledger.Ledger
 	clock fairlead.Clock
@@ -40,7 +41,9 @@ func NewProjects(db *store.DB, led *ledger.Ledger, clock fairlead.Clock) *Projec
 	return &Projects{db: db, led: led, clock: clock}
 }
 
-// Revision is one applied version of a project's file.
+// Revision is one applied version of a project's file. What was applied stays
+// readable: it keeps to the rules of its day, whatever Parse demands by now. The
+// spec is shared and must not be changed.
 type Revision struct {
 	Project   fairlead.Project `json:"-"`
 	N         int64            `json:"revision"`
@@ -107,7 +110,7 @@ func (s *Projects) Apply(ctx context.Context, body []byte, commit string) (rev *
 		if err != nil {
 			return err
 		}
-		rev, err = current(tx, p)
+		rev, err = s.Current(tx, p)
 		if err == nil && rev.Digest == digest && rev.Commit == commit {
 			return nil
 		}
@@ -148,13 +151,13 @@ func (s *Projects) ensure(tx *store.Tx, sp *Spec) (fairlead.Project, error) {
 
 // Current returns the project's newest revision; NotFound before the first.
 func (s *Projects) Current(tx *store.Tx, p fairlead.Project) (*Revision, error) {
-	return current(tx, p)
+	return s.scan(p, tx.QueryRow(revisionColumns+" where project_k = ? order by rev desc limit 1", p.K))
 }
 
 // CurrentRevision is Current in a transaction of its own.
 func (s *Projects) CurrentRevision(ctx context.Context, p fairlead.Project) (rev *Revision, err error) {
 	err = s.db.Read(ctx, func(tx *store.Tx) error {
-		rev, err = current(tx, p)
+		rev, err = s.Current(tx, p)
 		return err
 	})
 	return rev, err
@@ -162,7 +165,7 @@ func (s *Projects) CurrentRevision(ctx context.Context, p fairlead.Project) (rev
 
 // Revision returns one revision of the project's file.
 func (s *Projects) Revision(tx *store.Tx, p fairlead.Project, n int64) (*Revision, error) {
-	return scanRevision(p, tx.QueryRow(revisionColumns+" where project_k = ? and rev = ?", p.K, n))
+	return s.scan(p, tx.QueryRow(revisionColumns+" where project_k = ? and rev = ?", p.K, n))
 }
 
 // RevisionAt is Revision in a transaction of its own.
@@ -176,11 +179,7 @@ func (s *Projects) RevisionAt(ctx context.Context, p fairlead.Project, n int64) 
 
 const revisionColumns = "select rev, digest, commit_sha, body, applied_ms from spec"
 
-func current(tx *store.Tx, p fairlead.Project) (*Revision, error) {
-	return scanRevision(p, tx.QueryRow(revisionColumns+" where project_k = ? order by rev desc limit 1", p.K))
-}
-
-func scanRevision(p fairlead.Project, row store.Row) (*Revision, error) {
+func (s *Projects) scan(p fairlead.Project, row store.Row) (*Revision, error) {
 	rev := &Revision{Project: p}
 	var body string
 	var ms int64
@@ -193,8 +192,35 @@ func scanRevision(p fairlead.Project, row store.Row) (*Revision, error) {
 		return nil, err
 	}
 	rev.Body, rev.AppliedAt = []byte(body), fairlead.FromMS(ms)
-	rev.Spec, err = Parse(FileName, rev.Body)
+	rev.Spec, err = s.files.read(rev.Digest, rev.Body)
 	return rev, err
+}
+
+// maxFiles bounds the files that are kept in memory.
+const maxFiles = 256
+
+// fileCache keeps the specs of stored files by their digest: transactions read
+// them, where parsing takes long.
+type fileCache struct {
+	mu    sync.Mutex
+	specs map[string]*Spec
+}
+
+func (c *fileCache) read(digest string, body []byte) (*Spec, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if sp, ok := c.specs[digest]; ok {
+		return sp, nil
+	}
+	sp, err := parse(FileName, body, true)
+	if err != nil {
+		return nil, err
+	}
+	if len(c.specs) >= maxFiles || c.specs == nil {
+		c.specs = map[string]*Spec{}
+	}
+	c.specs[digest] = sp
+	return sp, nil
 }
 
 func insertRevision(tx *store.Tx, rev *Revision) error {

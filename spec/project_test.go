@@ -42,3 +42,48 @@ func TestApply_CreatesTheProjectAndOneRevisionForEachChange(t *testing.T) {
 		t.Errorf("unknown project: %v", err)
 	}
 }
+
+// Later versions may demand more of a file; what was applied must stay readable.
+func TestRevision_StaysReadableWhateverIsDemandedNow(t *testing.T) {
+	db, err := store.Open(t.Context(), store.Options{Path: filepath.Join(t.TempDir(), "f.db")},
+		ledger.Schema(), spec.Tables())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	led := ledger.New(db, fairlead.WallClock{}, slog.New(slog.DiscardHandler))
+	projects := spec.NewProjects(db, led, fairlead.WallClock{})
+	rev, err := projects.Apply(t.Context(), []byte("project: p\n"), "a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const old = `project: p
+risk: extreme
+goal: {metric: wape}
+pipeline: {steps: {train: {in: [nowhere], timeout: 0s, retries: 1000}}}
+release: {production: {strategy: sometimes}}
+`
+	if _, err := spec.Parse("f", []byte(old)); err == nil {
+		t.Fatal("the file keeps all rules of today")
+	}
+	err = db.Write(t.Context(), store.Control, func(tx *store.Tx) error {
+		_, err := tx.Exec(`insert into spec (project_k, rev, digest, commit_sha, body, applied_ms)
+			values (?, 2, 'd', '', ?, 0)`, rev.Project.K, old)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := projects.CurrentRevision(t.Context(), rev.Project)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := got.Spec
+	if s.Risk != "extreme" || s.Pipeline.Steps[0].Retries != 1000 || s.Release[0].Strategy != "sometimes" {
+		t.Errorf("read as %+v", s)
+	}
+	again, err := projects.RevisionAt(t.Context(), rev.Project, 2)
+	if err != nil || again.Spec != s {
+		t.Errorf("it is parsed each time (%v)", err)
+	}
+}

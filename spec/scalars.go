@@ -35,7 +35,7 @@ func (d *decoder) text(node ast.Node, v reflect.Value, tag reflect.StructTag, pa
 		d.problem(path, err.Error(), "")
 	} else if length, ok := v.Interface().(Duration); ok && length.Duration == 0 &&
 		tag.Get("zero") != "ok" {
-		d.problem(path, "a duration of nothing makes no sense here", "write more than 0s")
+		d.rule(path, "a duration of nothing makes no sense here", "write more than 0s")
 	}
 }
 
@@ -93,7 +93,7 @@ func (d *decoder) stringValue(node ast.Node, v reflect.Value, tag reflect.Struct
 		return
 	}
 	if message, hint := misfit(tag.Get("form"), text); message != "" {
-		d.problem(path, message, hint)
+		d.rule(path, message, hint)
 	}
 }
 
@@ -120,7 +120,7 @@ func (d *decoder) checkEnum(text string, values []string, path string) {
 	if len(values) > 1 && strings.HasPrefix(hint, "did") {
 		hint += " The values are " + strings.Join(values, ", ")
 	}
-	d.problem(path, fmt.Sprintf("%q is not one of the values allowed", text), hint)
+	d.rule(path, fmt.Sprintf("%q is not one of the values allowed", text), hint)
 }
 
 func wholeNumber(node ast.Node) (int64, bool) {
@@ -189,15 +189,15 @@ var exponentForm = regexp.MustCompile(`^[-+]?[0-9]+[eE][-+]?[0-9]+$`)
 
 func (d *decoder) checkBounds(value float64, tag reflect.StructTag, path string) {
 	if low, ok := bound(tag, "min"); ok && value < low {
-		d.problem(path, fmt.Sprintf("%s is too small", formatNumber(value)),
+		d.rule(path, fmt.Sprintf("%s is too small", formatNumber(value)),
 			"the least value is "+formatNumber(low))
 	}
 	if low, ok := bound(tag, "above"); ok && value <= low {
-		d.problem(path, fmt.Sprintf("%s is too small", formatNumber(value)),
+		d.rule(path, fmt.Sprintf("%s is too small", formatNumber(value)),
 			"it must be above "+formatNumber(low))
 	}
 	if high, ok := bound(tag, "max"); ok && value > high {
-		d.problem(path, fmt.Sprintf("%s is too great", formatNumber(value)),
+		d.rule(path, fmt.Sprintf("%s is too great", formatNumber(value)),
 			"the greatest value is "+formatNumber(high))
 	}
 }
