@@ -131,6 +131,7 @@ func (d *driver) fromCache(ctx context.Context, t *task) (hit bool, err error) {
 	}
 	row := t.row
 	row.State, row.Outputs, row.Points, row.Exit = Cached, old.Outputs, old.Points, old.Exit
+	row.Dropped = old.Dropped
 	row.From, row.Finished = old.ID, row.Started
 	if old.From != "" {
 		row.From = old.From
@@ -297,11 +298,11 @@ func (d *driver) settle(ctx context.Context, t *task, a job.Attempt, exit shim.E
 	}
 	row := t.row
 	row.Exit, row.Finished = &exit, d.Clock.Now()
-	points, err := readPoints(a.Dir)
+	points, dropped, err := readPoints(a.Dir)
 	if err != nil {
 		return err
 	}
-	row.Points = points
+	row.Points, row.Dropped = points, dropped+exit.MarksDropped
 	if why := badNames(t.spec.Name, points); why != "" && exit.OK() {
 		return d.failed(ctx, t, a, why)
 	}

@@ -233,7 +233,7 @@ func (e *evaluation) finished(ctx context.Context, dir string, exit shim.Exit) (
 	if !exit.OK() {
 		return nil, fairlead.Errorf(fairlead.Precondition, "%s", failure(e.step.Name, dir, exit))
 	}
-	points, err := readPoints(dir)
+	points, _, err := readPoints(dir)
 	if err != nil || len(points) == 0 {
 		return nil, err
 	}

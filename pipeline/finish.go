@@ -3,6 +3,8 @@ package pipeline
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/fairlead-ml/fairlead"
@@ -58,6 +60,20 @@ func (d *driver) judgeRun() {
 	default:
 		d.run.State, d.run.Reason = Succeeded, v.reason
 	}
+	d.run.Reason += d.droppedPoints()
+}
+
+// droppedPoints says which step printed more points than are kept, "" for none.
+func (d *driver) droppedPoints() string {
+	for _, n := range slices.Sorted(maps.Keys(d.parts)) {
+		for _, name := range sortedKeys(d.parts[n].steps) {
+			if row := d.parts[n].steps[name]; row.Dropped > 0 {
+				return fmt.Sprintf("; step %s printed more metrics than are kept: %d points were dropped, "+
+					"the newest %d and the last of each name are there", name, row.Dropped, maxPoints)
+			}
+		}
+	}
+	return ""
 }
 
 func (d *driver) firstFailure(needed int) string {

@@ -52,7 +52,8 @@ func (p *Point) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// maxPoints bounds what is kept of one step beside tracking: the newest ones.
+// maxPoints is how many points of one step are kept, the newest ones; beside them
+// the last one of each name.
 const maxPoints = 5000
 
 const metricMark = "::metric "
@@ -86,18 +87,46 @@ func parseMark(line string) (points []Point) {
 	return points
 }
 
-// readPoints returns what the step of an attempt printed.
-func readPoints(dir string) (points []Point, err error) {
+// readPoints returns what the step of an attempt printed, and how many points are
+// left out.
+func readPoints(dir string) (points []Point, dropped int64, err error) {
 	for offset := int64(0); ; {
 		lines, next, err := shim.ReadMarks(dir, offset)
-		if err != nil || next == offset {
-			return points[max(0, len(points)-maxPoints):], err
+		if err != nil {
+			return nil, 0, err
 		}
 		for _, line := range lines {
 			points = append(points, parseMark(line)...)
 		}
+		before := len(points)
+		if points = newest(points); next == offset {
+			return points, dropped + int64(before-len(points)), nil
+		}
+		dropped += int64(before - len(points))
 		offset = next
 	}
+}
+
+// newest returns the last maxPoints points, and of those before them the ones that
+// say how their names ended.
+func newest(points []Point) []Point {
+	cut := len(points) - maxPoints
+	if cut <= 0 {
+		return points
+	}
+	ends := map[string]int{}
+	for i, p := range points {
+		if at, ok := ends[p.Name]; !ok || p.Step >= points[at].Step {
+			ends[p.Name] = i
+		}
+	}
+	var out []Point
+	for i, p := range points {
+		if i >= cut || ends[p.Name] == i {
+			out = append(out, p)
+		}
+	}
+	return out
 }
 
 // badNames says which metric's name tracking would refuse, "" for none.

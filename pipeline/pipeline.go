@@ -165,7 +165,8 @@ type Step struct {
 	From     string     `json:"from,omitempty"` // the step whose outputs a cached one has
 	Outputs  []Output   `json:"outputs,omitempty"`
 	Points   []Point    `json:"metrics,omitempty"`
-	Exit     *shim.Exit `json:"exit,omitempty"` // of the last attempt
+	Dropped  int64      `json:"metrics_dropped,omitempty"` // points that were too many to keep
+	Exit     *shim.Exit `json:"exit,omitempty"`            // of the last attempt
 	Error    string     `json:"error,omitempty"`
 	Started  time.Time  `json:"started_at"`
 	Finished time.Time  `json:"finished_at,omitzero"`

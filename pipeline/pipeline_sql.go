@@ -128,14 +128,14 @@ func listTries(tx *store.Tx, runK int64) ([]Try, error) {
 }
 
 const stepColumns = `k, id, run_k, n, name, state, fails, cache_key, parts, outputs, points,
-	from_id, job_step, ended, error, started_ms, finished_ms`
+	dropped, from_id, job_step, ended, error, started_ms, finished_ms`
 
 func scanStep(row scanner) (*Step, error) {
 	var s Step
 	var parts, outputs, points, ended string
 	var started, finished int64
 	err := row.Scan(&s.k, &s.ID, &s.runK, &s.Try, &s.Name, &s.State, &s.Fails, &s.Key, &parts,
-		&outputs, &points, &s.From, &s.jobStep, &ended, &s.Error, &started, &finished)
+		&outputs, &points, &s.Dropped, &s.From, &s.jobStep, &ended, &s.Error, &started, &finished)
 	if err != nil {
 		return nil, err
 	}
@@ -146,13 +146,13 @@ func scanStep(row scanner) (*Step, error) {
 
 func saveStep(tx *store.Tx, s *Step) error {
 	return tx.QueryRow(`insert into pipeline_step (id, run_k, n, name, state, fails, cache_key,
-		parts, outputs, points, from_id, job_step, ended, error, started_ms, finished_ms)
-		values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+		parts, outputs, points, dropped, from_id, job_step, ended, error, started_ms, finished_ms)
+		values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 		on conflict (run_k, n, name) do update set state = excluded.state, fails = excluded.fails,
-			outputs = excluded.outputs, points = excluded.points, job_step = excluded.job_step,
-			ended = excluded.ended, error = excluded.error, finished_ms = excluded.finished_ms
+			outputs = excluded.outputs, points = excluded.points, dropped = excluded.dropped,
+			job_step = excluded.job_step, ended = excluded.ended, error = excluded.error, finished_ms = excluded.finished_ms
 		returning k`, s.ID, s.runK, s.Try, s.Name, s.State, s.Fails, s.Key, text(s.parts),
-		text(s.Outputs), text(s.Points), s.From, s.jobStep, text(s.Exit), s.Error,
+		text(s.Outputs), text(s.Points), s.Dropped, s.From, s.jobStep, text(s.Exit), s.Error,
 		fairlead.MS(s.Started), fairlead.MS(s.Finished)).Scan(&s.k)
 }
 

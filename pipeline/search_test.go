@@ -186,6 +186,23 @@ func TestSearch_NoTryWinsWithoutAFiniteValue(t *testing.T) {
 	}
 }
 
+func TestMetrics_TooManyKeepTheLastOfEachNameAndSaySo(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	f := chainFiles.with("evaluate.sh", `echo "::metric wape=0.9 step=1"; echo "::metric wape=0.3 step=2"
+		seq -f '::metric loss=%.0f' 1 20000; echo "::metric wape=0.7 step=0"
+		seq -f '::metric loss=%.0f' 1 10000`)
+	r := w.good(t, w.chain(t, f))
+	const want = "one try, no search; best validation.wape 0.3; step evaluate printed more metrics than " +
+		"are kept: 25002 points were dropped, the newest 5000 and the last of each name are there"
+	if r.Reason != want || *r.Tries[1].Value != 0.3 {
+		t.Errorf("value %v: %s", *r.Tries[1].Value, r.Reason)
+	}
+	if s := w.steps(t, r.ID)[2]; len(s.Points) != 5001 || s.Dropped != 25002 {
+		t.Errorf("%d points, %d dropped", len(s.Points), s.Dropped)
+	}
+}
+
 func TestSearch_RetrainingKeepsTheParams(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

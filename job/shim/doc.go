@@ -23,7 +23,8 @@
 //	kill           someone asked for the end
 //	step.log       the first part of stdout and stderr, as one stream
 //	step.log.N     the last parts; N is the offset in the stream of their first byte
-//	marks.log      the lines of the stream that start with "::word "
+//	marks.log      the lines of the stream that start with "::word ": the first
+//	               ones up to a limit, and then the last one of each name
 //
 // SIGTERM to the shim ends the step: TERM to its process group, KILL after the
 // grace period. The command and all that it starts carry the attempt's cookie

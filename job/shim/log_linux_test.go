@@ -125,11 +125,16 @@ func TestMarks_AreLinesOfTheirOwn(t *testing.T) {
 }
 
 func TestMarks_AreBounded(t *testing.T) {
-	s := sh(t, `seq -f '::metric n=%.0f' 1 1000`)
+	s := sh(t, `echo '::metric early=1'; seq -f '::metric n=%.0f' 1 500; echo '::metric late=1 step=1'
+		echo '::metric late=2 step=2'; seq -f '::metric n=%.0f' 501 997`)
 	s.MarksLimitBytes = 1000
 	exit := run(t, s)
 	marks, _, err := shim.ReadMarks(s.Dir, 0)
-	if err != nil || int64(len(marks))+exit.MarksDropped != 1000 || marks[0] != "::metric n=1" {
-		t.Errorf("%d marks, %d dropped, %v", len(marks), exit.MarksDropped, err)
+	if err != nil || int64(len(marks))+exit.MarksDropped != 1000 || marks[0] != "::metric early=1" {
+		t.Fatalf("%d marks, %d dropped, %v", len(marks), exit.MarksDropped, err)
+	}
+	last := strings.Join(marks[len(marks)-2:], ", ")
+	if want := "::metric late=2 step=2, ::metric n=997"; last != want {
+		t.Errorf("the marks end with %q, want the last of each name: %q", last, want)
 	}
 }

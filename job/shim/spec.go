@@ -31,7 +31,7 @@ type Spec struct {
 	Env     []string // "NAME=value": the whole environment, plus AttemptVar
 
 	LogLimitBytes   int64         // of stdout and stderr kept: half first, half last
-	MarksLimitBytes int64         // of marks kept, the first ones
+	MarksLimitBytes int64         // of marks kept, the first ones; and the last of each name
 	Timeout         time.Duration // from the start of the command; 0 is none
 	Grace           time.Duration // from TERM to KILL; 0 kills at once
 }

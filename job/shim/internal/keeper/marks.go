@@ -3,24 +3,39 @@ package keeper
 import (
 	"bytes"
 	"os"
+	"sort"
 )
 
-// maxMarkBytes is the longest line that is taken as a mark.
-const maxMarkBytes = 4 << 10
+const (
+	// maxMarkBytes is the longest line that is taken as a mark.
+	maxMarkBytes = 4 << 10
+	// maxLast bounds the names whose last marks are kept beyond the limit.
+	maxLast = 4096
+)
 
 // markScanner picks the marks ("::word rest" at the start of a line) out of a
 // stream that comes in chunks, and writes them to a file of their own, so that
 // a metric printed after the log's cap is not lost. Like the log it never fails.
+// What is past the limit, or the disk did not take, is dropped, except for the last
+// mark of each name: that comes when the stream ends.
 type markScanner struct {
 	path    string
 	limit   int64
 	file    *os.File
 	written int64
 	dropped int64 // marks that were too long or past the limit
+	last    map[string]*lastMark
+	name    []byte // for nameOf
 
 	line   []byte // a line that may be a mark, until its end comes
 	skip   bool   // within a line that is none
 	tooBig bool   // the line in hand is a mark that is too long
+}
+
+// lastMark is the newest mark of a name that is not in the file, and its number.
+type lastMark struct {
+	n    int64
+	line []byte
 }
 
 func (m *markScanner) Write(p []byte) (int, error) {
@@ -68,21 +83,73 @@ func (m *markScanner) keep(line []byte) {
 	if m.file == nil && m.written == 0 {
 		m.file, _ = os.OpenFile(m.path, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
 	}
-	size := int64(len(line)) + 1
-	if m.file == nil || m.tooBig || m.written+size > m.limit {
+	if m.tooBig {
 		m.dropped++
 		return
 	}
-	if _, err := m.file.WriteAt(append(line, '\n'), m.written); err != nil {
-		m.dropped++
+	if m.written+int64(len(line)) < m.limit && m.append(line) {
+		if len(m.last) > 0 {
+			delete(m.last, string(m.nameOf(line)))
+		}
 		return
 	}
-	m.written += size
+	m.dropped++
+	name := m.nameOf(line)
+	l := m.last[string(name)]
+	if l == nil {
+		if len(m.last) == maxLast {
+			return
+		}
+		if l = new(lastMark); m.last == nil {
+			m.last = map[string]*lastMark{}
+		}
+		m.last[string(name)] = l
+	}
+	l.n, l.line = m.dropped, append(l.line[:0], line...)
 }
 
-// close takes a last line without an end.
+func (m *markScanner) append(line []byte) bool {
+	if m.file == nil {
+		return false
+	}
+	n, err := m.file.WriteAt(append(line, '\n'), m.written)
+	if err == nil {
+		m.written += int64(n)
+	}
+	return err == nil
+}
+
+// nameOf is what a mark is about: its words without what stands after their `=`.
+// The result is good until the next call.
+func (m *markScanner) nameOf(line []byte) []byte {
+	m.name = m.name[:0]
+	value := false
+	for _, c := range line {
+		if c == ' ' || c == '\t' {
+			value = false
+		} else if c == '=' {
+			value = true
+		}
+		if !value {
+			m.name = append(m.name, c)
+		}
+	}
+	return m.name
+}
+
+// close takes a last line without an end, and keeps the last mark of each name.
 func (m *markScanner) close() {
 	m.endLine()
+	list := make([]*lastMark, 0, len(m.last))
+	for _, l := range m.last {
+		list = append(list, l)
+	}
+	sort.Slice(list, func(i, j int) bool { return list[i].n < list[j].n })
+	for _, l := range list {
+		if m.append(l.line) {
+			m.dropped--
+		}
+	}
 	if m.file != nil {
 		m.file.Close()
 	}
