@@ -2,6 +2,7 @@ package registry
 
 import (
 	"context"
+	"strings"
 
 	"github.com/fairlead-ml/fairlead"
 	"github.com/fairlead-ml/fairlead/event"
@@ -12,6 +13,7 @@ import (
 const (
 	LiveAlias      = "live"      // what production serves; moved by releases alone
 	CandidateAlias = "candidate" // asks for packaging, gate and release
+	latestAlias    = "latest"    // the highest version; it cannot be moved
 )
 
 // SetAlias points an alias at a version. Setting it where it already is changes
@@ -103,10 +105,22 @@ func (s *Service) dropAliases(ctx context.Context, tx *store.Tx, p fairlead.Proj
 	return nil
 }
 
-// Alias returns the version that the alias points at, 0 for none.
+// Alias returns the version that the alias points at, 0 for none. `latest`, in any
+// case, is the highest version.
 func (s *Service) Alias(tx *store.Tx, p fairlead.Project, model, alias string) (int64, error) {
+	if strings.EqualFold(alias, latestAlias) {
+		return s.highest(tx, p, model)
+	}
 	n, _, err := s.AliasRevision(tx, p, model, alias)
 	return n, err
+}
+
+func (s *Service) highest(tx *store.Tx, p fairlead.Project, model string) (int64, error) {
+	m, err := modelByName(tx, p, model)
+	if err != nil {
+		return 0, err
+	}
+	return highestVersion(tx, m.k)
 }
 
 // AliasRevision returns the version that the alias points at, 0 for none, and how

@@ -269,6 +269,25 @@ func TestSetAlias_RefusesLiveReservedAndUnknown(t *testing.T) {
 	}
 }
 
+func TestAlias_LatestIsTheHighestVersion(t *testing.T) {
+	b := open(t)
+	b.model("bikes", 2)
+	b.must(b.write(func(ctx context.Context, tx *store.Tx) error {
+		_, err := b.reg.CreateModel(ctx, tx, project, "empty", "", nil)
+		return err
+	}))
+	b.must(b.reg.Read(t.Context(), func(tx *store.Tx) error {
+		for model, want := range map[string]int64{"bikes": 2, "empty": 0} {
+			if n, err := b.reg.Alias(tx, project, model, "Latest"); n != want || err != nil {
+				t.Errorf("latest of %s is %d, %v", model, n, err)
+			}
+		}
+		_, err := b.reg.Alias(tx, project, "cars", "latest")
+		b.refused(err, fairlead.NotFound, "not found")
+		return nil
+	}))
+}
+
 func TestRetire_RefusesWhatIsLiveOrHeld(t *testing.T) {
 	b := open(t)
 	b.model("bikes", 2)

@@ -65,7 +65,7 @@ func validateAlias(alias string) error {
 			"alphanumerics, underscores (_), and dashes (-).", alias)
 	case versionAlias.MatchString(alias):
 		return fairlead.Errorf(fairlead.Invalid, "Version alias name '%s' is reserved.", alias)
-	case strings.EqualFold(alias, "latest"):
+	case strings.EqualFold(alias, latestAlias):
 		return fairlead.Errorf(fairlead.Invalid, "'latest' alias name (case insensitive) is reserved.")
 	}
 	return validateLength("alias", maxAlias, alias)

@@ -125,6 +125,12 @@ func deleteVersion(tx *store.Tx, v *Version, nowMS int64) error {
 	return touchModel(tx, v.modelK, nowMS)
 }
 
+// highestVersion returns the number of the model's highest version, 0 without any.
+func highestVersion(tx *store.Tx, modelK int64) (n int64, err error) {
+	err = tx.QueryRow("select coalesce(max(n), 0) from version where model_k = ?", modelK).Scan(&n)
+	return n, err
+}
+
 func versionNumbers(tx *store.Tx, modelK int64) ([]int64, error) {
 	rows, err := tx.Query("select n from version where model_k = ? order by n", modelK)
 	return collect(rows, err, func(row scanner, n *int64) error { return row.Scan(n) })
