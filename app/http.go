@@ -58,7 +58,7 @@ func (a *App) routes(reg *prometheus.Registry) []auth.Route {
 		Metrics: reg, Ready: a.ready, Overview: a.overview, Prove: a.Tokens.Prove, Port: port}).Routes()
 	routes = append(routes, native.Routes()...)
 	routes = append(routes, inference.New(a.Serving, a.Tokens, a.opt.Version).Routes()...)
-	return append(routes, mlflow.New(a.Tracking, a.Registry, a.opt.Log).Routes()...)
+	return append(routes, mlflow.New(a.Tracking, a.Registry, a.Tokens).Routes()...)
 }
 
 // Routes lists every route of the server.

@@ -1,8 +1,7 @@
 package mlflow
 
 import (
-	"log/slog"
-
+	"github.com/fairlead-ml/fairlead/auth"
 	"github.com/fairlead-ml/fairlead/registry"
 	"github.com/fairlead-ml/fairlead/tracking"
 )
@@ -15,10 +14,10 @@ const Version = "3.17.2"
 type API struct {
 	tracking *tracking.Service
 	registry *registry.Service
-	log      *slog.Logger
+	tokens   *auth.Tokens
 }
 
-// New returns the API over the two stages; log gets what clients must not see.
-func New(tr *tracking.Service, reg *registry.Service, log *slog.Logger) *API {
-	return &API{tracking: tr, registry: reg, log: log}
+// New returns the API over the two stages; tokens tell who may make a candidate.
+func New(tr *tracking.Service, reg *registry.Service, tokens *auth.Tokens) *API {
+	return &API{tracking: tr, registry: reg, tokens: tokens}
 }

@@ -66,6 +66,8 @@ func TestErrors_HaveMLflowsCodesAndStatuses(t *testing.T) {
 			"Experiment(name=Default) already exists"},
 		{"POST", api + "experiments/create", `{"name":"x","artifact_location":"s3://b"}`, 400,
 			"INVALID_PARAMETER_VALUE", "artifact_location"},
+		{"POST", api + "experiments/create", `{"name":"x","artifact_location":"mlflow-artifacts:/x"}`,
+			400, "INVALID_PARAMETER_VALUE", "artifact_location"},
 		{"POST", api + "experiments/create", `{}`, 400, "INVALID_PARAMETER_VALUE",
 			"Missing value for required parameter 'name'."},
 		{"GET", api + "runs/get?run_id=x", "", 404, "RESOURCE_DOES_NOT_EXIST", "Run with id=x not found"},
@@ -312,7 +314,7 @@ func TestInfo_NeedsNoProject(t *testing.T) {
 	}
 }
 
-func TestAlias_CandidateIsAnEventForTheLoop(t *testing.T) {
+func TestAlias_CandidateNeedsTheOwnersTokenAndIsAnEvent(t *testing.T) {
 	s := serve(t)
 	run := s.newRun(t)
 	s.ok(t, "POST", api+"registered-models/create", `{"name":"m"}`, nil)
@@ -324,7 +326,16 @@ func TestAlias_CandidateIsAnEventForTheLoop(t *testing.T) {
 	if v.ModelVersion.Version != "1" || v.ModelVersion.Status != "READY" {
 		t.Errorf("version %+v", v)
 	}
-	s.ok(t, "POST", api+"registered-models/alias", `{"name":"m","alias":"candidate","version":1}`, nil)
+	candidate := `{"name":"m","alias":"candidate","version":1}`
+	status, answer := s.send(t, "POST", api+"registered-models/alias", candidate)
+	if status != 403 || !strings.Contains(answer, `"error_code":"PERMISSION_DENIED"`) ||
+		!strings.Contains(answer, "export MLFLOW_TRACKING_TOKEN=$(cat DATA/token)") {
+		t.Errorf("without a token: %d %s", status, answer)
+	}
+	status, answer = s.sendAs(t, s.owner, "POST", api+"registered-models/alias", candidate)
+	if status != 200 {
+		t.Errorf("with the owner's token: %d %s", status, answer)
+	}
 	var uri struct {
 		URI string `json:"artifact_uri"`
 	}

@@ -31,6 +31,12 @@ func wireFiles(entries []blob.Entry, name func(path string) string) []wireFile {
 	return out
 }
 
+// fileList is a listing in MLflow's form, which leaves empty lists out.
+type fileList struct {
+	Root  string     `json:"root_uri,omitempty"`
+	Files []wireFile `json:"files,omitempty"`
+}
+
 func full(path string) string { return path }
 
 // listRunArtifacts lists a directory of a run, with paths below the run's root.
@@ -64,7 +70,7 @@ func (a *API) replyDir(c *call, root string, at tracking.Place) error {
 	if err != nil {
 		return err
 	}
-	return c.reply(map[string]any{"root_uri": root, "files": wireFiles(entries, full)})
+	return c.reply(fileList{root, wireFiles(entries, full)})
 }
 
 // listArtifacts lists a directory of the proxy, with names below that directory.
@@ -74,7 +80,7 @@ func (a *API) listArtifacts(c *call) error {
 		return c.err
 	}
 	if dir == "" {
-		return c.reply(map[string]any{"files": []wireFile{}})
+		return c.reply(fileList{})
 	}
 	at, err := tracking.ParsePath(dir)
 	if err != nil {
@@ -84,7 +90,7 @@ func (a *API) listArtifacts(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.reply(map[string]any{"files": wireFiles(entries, path.Base)})
+	return c.reply(fileList{Files: wireFiles(entries, path.Base)})
 }
 
 // place reads the artifact that the path names; it must be a file's.
@@ -126,13 +132,13 @@ func contentType(name string) string {
 	return "application/octet-stream"
 }
 
-// putArtifact streams a file in.
+// putArtifact streams a file in. MLflow's answer has no body.
 func (a *API) putArtifact(c *call) error {
 	at, err := c.place()
 	if err != nil {
 		return err
 	}
-	return c.done(a.tracking.PutArtifact(c.ctx(), c.p, at, c.r.Body))
+	return a.tracking.PutArtifact(c.ctx(), c.p, at, c.r.Body)
 }
 
 func (a *API) deleteArtifact(c *call) error {

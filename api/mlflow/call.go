@@ -62,18 +62,38 @@ func (c *call) done(err error) error {
 	return c.replyJSON([]byte("{}"))
 }
 
-// fail writes an error in MLflow's form.
-func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
+// wireError is an error in MLflow's form. It has a class and an SQLSTATE (ISO
+// 9075), which some codes have and others have not.
+type wireError struct {
+	Code     string `json:"error_code"`
+	Message  string `json:"message"`
+	SQLState string `json:"sqlstate,omitempty"`
+	Class    string `json:"error_class,omitempty"`
+}
+
+func newWireError(code, message string) wireError {
+	e := wireError{Code: code, Message: message, SQLState: "KAM00", Class: code}
+	switch code {
+	case "INVALID_PARAMETER_VALUE", "RESOURCE_ALREADY_EXISTS", "PERMISSION_DENIED":
+	case "RESOURCE_DOES_NOT_EXIST":
+		e.Class = "RESOURCE_NOT_FOUND"
+	case "INTERNAL_ERROR", "INVALID_STATE", "TEMPORARILY_UNAVAILABLE":
+		e.SQLState, e.Class = "XXM00", "CLIENT_INTERNAL_ERROR"
+	default:
+		e.SQLState, e.Class = "", ""
+	}
+	return e
+}
+
+// fail writes an error in MLflow's form; the edge logs what clients must not see.
+func fail(w http.ResponseWriter, _ *http.Request, err error) {
 	code := fairlead.CodeOf(err)
 	status, name := code.HTTPStatus(), code.MLflowCode()
 	var e *fairlead.Error
 	if errors.As(err, &e) && code == fairlead.Conflict && e.Detail["exists"] == true {
 		status, name = http.StatusBadRequest, "RESOURCE_ALREADY_EXISTS"
 	}
-	if status >= http.StatusInternalServerError {
-		a.log.Error("mlflow call failed", "method", r.Method, "path", r.URL.Path, "error", err)
-	}
-	b, _ := json.Marshal(map[string]string{"error_code": name, "message": fairlead.MessageOf(err)})
+	b, _ := json.Marshal(newWireError(name, fairlead.MessageOf(err)))
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Content-Length", strconv.Itoa(len(b)))
 	w.WriteHeader(status)

@@ -5,8 +5,8 @@
 //
 // A handler decodes, calls one method of package tracking or registry, and
 // encodes; it holds no rules. Names, errors and defaults are those of mlflow
-// 3.17.2; what its client really sends is recorded in testdata/flow.txt. Server
-// side code of models is never unpickled.
+// 3.17.2; what its client really sends, and how its server answers, is recorded in
+// testdata/recording.jsonl and replayed. Server side code of models is never unpickled.
 //
 // Start reading in route.go (the table of all routes), then call.go (how requests
 // are read and answered).

@@ -1,8 +1,6 @@
 package mlflow
 
 import (
-	"strings"
-
 	"github.com/fairlead-ml/fairlead"
 	"github.com/fairlead-ml/fairlead/tracking"
 )
@@ -12,7 +10,7 @@ func (a *API) createExperiment(c *call) error {
 	if c.err != nil {
 		return c.err
 	}
-	if location != "" && !strings.HasPrefix(location, "mlflow-artifacts:") {
+	if location != "" {
 		return fairlead.Errorf(fairlead.Invalid, "Invalid value for parameter 'artifact_location': "+
 			"this server keeps the artifacts itself; leave it out")
 	}
@@ -32,7 +30,7 @@ func (a *API) getExperiment(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.reply(map[string]any{"experiment": experiment(e)})
+	return c.reply(map[string]any{"experiment": c.experiment(e)})
 }
 
 func (a *API) getExperimentByName(c *call) error {
@@ -44,7 +42,7 @@ func (a *API) getExperimentByName(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.reply(map[string]any{"experiment": experiment(e)})
+	return c.reply(map[string]any{"experiment": c.experiment(e)})
 }
 
 func (a *API) searchExperiments(c *call) error {
@@ -57,7 +55,7 @@ func (a *API) searchExperiments(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.reply(listOf("experiments", page, experiment))
+	return c.reply(listOf("experiments", page, c.experiment))
 }
 
 func (a *API) updateExperiment(c *call) error {

@@ -55,7 +55,8 @@ func (a *API) setLoggedModelTags(c *call) error {
 	if c.err != nil {
 		return c.err
 	}
-	return c.replyLogged(a.tracking.SetLoggedModelTags(c.ctx(), c.p, c.modelID(), tags))
+	_, err := a.tracking.SetLoggedModelTags(c.ctx(), c.p, c.modelID(), tags)
+	return c.done(err)
 }
 
 func (a *API) deleteLoggedModelTag(c *call) error {

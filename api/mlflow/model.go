@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"github.com/fairlead-ml/fairlead"
+	"github.com/fairlead-ml/fairlead/auth"
 	"github.com/fairlead-ml/fairlead/registry"
 	"github.com/fairlead-ml/fairlead/store"
 )
@@ -169,9 +170,27 @@ func (a *API) setAlias(c *call) error {
 	if c.err != nil {
 		return c.err
 	}
+	if alias == registry.CandidateAlias {
+		if err := a.mayRunCode(c); err != nil {
+			return err
+		}
+	}
 	return a.change(c, func(tx *store.Tx) error {
 		return a.registry.SetAlias(c.ctx(), tx, c.p, name, alias, n)
 	})
+}
+
+// mayRunCode is Denied for who may not make a candidate: it is packaged, evaluated
+// and released, which runs the model's code with the server's rights.
+func (a *API) mayRunCode(c *call) error {
+	err := a.tokens.Require(c.r, auth.Operate)
+	if !fairlead.Is(err, fairlead.Unauthenticated) {
+		return err
+	}
+	return fairlead.Errorf(fairlead.Denied, "a version with the alias '%s' is packaged, evaluated "+
+		"and released, which runs its code, so it needs the owner's token: "+
+		"export MLFLOW_TRACKING_TOKEN=$(cat DATA/%s), where DATA is the server's data directory",
+		registry.CandidateAlias, auth.OwnerFile).Because(err)
 }
 
 func (a *API) deleteAlias(c *call) error {

@@ -119,13 +119,13 @@ func (a *API) entries() []entry {
 // tools, under /ajax-api. Errors are in MLflow's form.
 func (a *API) Routes() []auth.Route {
 	routes := []auth.Route{
-		{Method: "GET", Path: "/health", Permission: auth.Public, Handle: health, Fail: a.fail},
-		{Method: "GET", Path: "/version", Permission: auth.Public, Handle: version, Fail: a.fail},
+		{Method: "GET", Path: "/health", Permission: auth.Public, Handle: health, Fail: fail},
+		{Method: "GET", Path: "/version", Permission: auth.Public, Handle: version, Fail: fail},
 	}
 	for _, e := range a.entries() {
 		for _, prefix := range []string{"/api", "/ajax-api"} {
 			routes = append(routes, auth.Route{Method: e.method, Path: prefix + e.path,
-				Permission: e.permission, BodyLimit: e.limit, Handle: a.serve(e), Fail: a.fail})
+				Permission: e.permission, BodyLimit: e.limit, Handle: a.serve(e), Fail: fail})
 		}
 	}
 	return routes
@@ -167,5 +167,7 @@ func (a *API) serverInfo(c *call) error {
 	return c.reply(map[string]any{
 		"store_type": "SqlStore", "workspaces_enabled": false, "trace_archival_enabled": false,
 		"multipart_uploads_enabled": false, "multipart_downloads_enabled": false,
+		"presigned_upload_run_id_supported": false, "presigned_upload_model_id_supported": false,
+		"features_enabled": map[string]bool{"gateway": false},
 	})
 }

@@ -14,7 +14,9 @@ func (a *API) createRun(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.reply(map[string]any{"run": run(r)})
+	created := run(r)
+	created.Outputs = nil
+	return c.reply(map[string]any{"run": created})
 }
 
 func (a *API) getRun(c *call) error {

@@ -1,13 +1,12 @@
 package mlflow_test
 
 import (
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
-	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/fairlead-ml/fairlead"
@@ -20,7 +19,7 @@ import (
 	"github.com/fairlead-ml/fairlead/tracking"
 )
 
-// server is the API behind the smallest edge: a prefix /p/<project>, no accounts.
+// server is the API behind the smallest edge: a prefix /p/<project>.
 type server struct {
 	*httptest.Server
 	tracking *tracking.Service
@@ -28,9 +27,7 @@ type server struct {
 	db       *store.DB
 	led      *ledger.Ledger
 	mux      *http.ServeMux
-
-	mu   sync.Mutex
-	seen []string // "METHOD pattern" of each request, in order
+	owner    string // token
 }
 
 var projects = map[string]fairlead.Project{
@@ -43,7 +40,7 @@ func serve(t testing.TB) *server {
 	t.Helper()
 	dir := t.TempDir()
 	db, err := store.Open(t.Context(), store.Options{Path: filepath.Join(dir, "f.db")},
-		ledger.Schema(), blob.Schema(), tracking.Schema(), registry.Schema())
+		ledger.Schema(), auth.Schema(), blob.Schema(), tracking.Schema(), registry.Schema())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,26 +52,26 @@ func serve(t testing.TB) *server {
 	}
 	s.tracking = tracking.New(db, s.led, blobs, fairlead.WallClock{})
 	s.registry = registry.New(db, s.led, blobs, s.tracking, fairlead.WallClock{})
-	for _, r := range mlflow.New(s.tracking, s.registry, log).Routes() {
-		s.mux.Handle(r.Method+" "+r.Path, guard(r))
+	tokens, err := auth.NewTokens(db, fairlead.WallClock{}, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.owner, err = auth.ReadOwner(dir); err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range mlflow.New(s.tracking, s.registry, tokens).Routes() {
+		h, err := tokens.Guard(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.mux.Handle(r.Method+" "+r.Path, h)
 	}
 	s.Server = httptest.NewServer(http.HandlerFunc(s.edge))
 	t.Cleanup(func() { s.Close(); db.Close() })
 	return s
 }
 
-func guard(route auth.Route) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if route.BodyLimit >= 0 {
-			r.Body = http.MaxBytesReader(w, r.Body, route.BodyLimit)
-		}
-		if err := route.Handle(w, r); err != nil {
-			route.Fail(w, r, err)
-		}
-	})
-}
-
-// edge resolves the project and records the route.
+// edge resolves the project.
 func (s *server) edge(w http.ResponseWriter, r *http.Request) {
 	name, escaped := "", r.URL.EscapedPath()
 	if rest, ok := strings.CutPrefix(escaped, "/p/"); ok {
@@ -88,31 +85,23 @@ func (s *server) edge(w http.ResponseWriter, r *http.Request) {
 		http.NotFound(w, r)
 		return
 	}
-	_, pattern := s.mux.Handler(r)
-	if pattern == "" {
-		pattern = "NO ROUTE FOR " + r.Method + " " + r.URL.Path
-	}
-	s.mu.Lock()
-	s.seen = append(s.seen, pattern)
-	s.mu.Unlock()
 	s.mux.ServeHTTP(w, r.WithContext(fairlead.WithProject(r.Context(), p)))
 }
 
-// routes returns what was called, each once, sorted.
-func (s *server) routes() []string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	out := slices.Clone(s.seen)
-	slices.Sort(out)
-	return slices.Compact(out)
+// send sends a body without a token and returns status and answer.
+func (s *server) send(t testing.TB, method, path, body string) (int, string) {
+	t.Helper()
+	return s.sendAs(t, "", method, path, body)
 }
 
-// send sends a body and returns status and answer.
-func (s *server) send(t testing.TB, method, path, body string) (int, string) {
+func (s *server) sendAs(t testing.TB, token, method, path, body string) (int, string) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, s.URL+path, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
+	}
+	if token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
 	}
 	resp, err := s.Client().Do(req)
 	if err != nil {
@@ -120,4 +109,13 @@ func (s *server) send(t testing.TB, method, path, body string) (int, string) {
 	}
 	defer resp.Body.Close()
 	return resp.StatusCode, readAll(t, resp)
+}
+
+func readAll(t testing.TB, resp *http.Response) string {
+	t.Helper()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
 }

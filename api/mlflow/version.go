@@ -15,13 +15,13 @@ type wireVersion struct {
 	Updated     int64          `json:"last_updated_timestamp"`
 	User        string         `json:"user_id,omitempty"`
 	Stage       string         `json:"current_stage"`
-	Description string         `json:"description,omitempty"`
+	Description string         `json:"description"`
 	Source      string         `json:"source"`
-	RunID       string         `json:"run_id,omitempty"`
+	RunID       string         `json:"run_id"`
 	Status      string         `json:"status"`
 	Message     string         `json:"status_message,omitempty"`
 	Tags        []registry.Tag `json:"tags,omitempty"`
-	RunLink     string         `json:"run_link,omitempty"`
+	RunLink     string         `json:"run_link"`
 	Aliases     []string       `json:"aliases,omitempty"`
 	ModelID     string         `json:"model_id,omitempty"`
 }

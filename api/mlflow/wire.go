@@ -54,10 +54,14 @@ type wireExperiment struct {
 	Created  int64          `json:"creation_time"`
 	Updated  int64          `json:"last_update_time"`
 	Tags     []tracking.Tag `json:"tags,omitempty"`
+
+	Workspace string `json:"workspace"` // the project, as in X-MLFLOW-WORKSPACE
 }
 
-func experiment(e *tracking.Experiment) wireExperiment {
-	return wireExperiment{e.ID, e.Name, e.ArtifactURI(), e.State, e.CreatedMS, e.UpdatedMS, e.Tags}
+// experiment returns the form of the project's experiments.
+func (c *call) experiment(e *tracking.Experiment) wireExperiment {
+	return wireExperiment{e.ID, e.Name, e.ArtifactURI(), e.State, e.CreatedMS, e.UpdatedMS, e.Tags,
+		c.p.Name}
 }
 
 type wireRunInfo struct {
@@ -74,10 +78,10 @@ type wireRunInfo struct {
 }
 
 type wireRun struct {
-	Info    wireRunInfo    `json:"info"`
-	Data    wireRunData    `json:"data"`
-	Inputs  wireRunInputs  `json:"inputs"`
-	Outputs wireRunOutputs `json:"outputs"`
+	Info    wireRunInfo     `json:"info"`
+	Data    wireRunData     `json:"data"`
+	Inputs  wireRunInputs   `json:"inputs"`
+	Outputs *wireRunOutputs `json:"outputs,omitempty"` // nil of a new run
 }
 
 type wireRunData struct {
@@ -110,7 +114,7 @@ func run(r *tracking.Run) wireRun {
 	for _, id := range r.ModelInputs {
 		w.Inputs.Models = append(w.Inputs.Models, wireModelInput{id})
 	}
-	w.Outputs.Models = r.ModelOutputs
+	w.Outputs = &wireRunOutputs{r.ModelOutputs}
 	return w
 }
 
@@ -135,7 +139,7 @@ type wireLoggedInfo struct {
 	Updated      int64          `json:"last_updated_timestamp_ms"`
 	ArtifactURI  string         `json:"artifact_uri"`
 	Status       string         `json:"status"`
-	Type         string         `json:"model_type,omitempty"`
+	Type         string         `json:"model_type"`
 	RunID        string         `json:"source_run_id,omitempty"`
 	Tags         []tracking.Tag `json:"tags,omitempty"`
 }
@@ -160,13 +164,16 @@ func loggedModel(m *tracking.LoggedModel) wireLoggedModel {
 	return w
 }
 
-// listOf is one page of a list in MLflow's form.
+// listOf is one page of a list in MLflow's form, which leaves empty lists out.
 func listOf[T, W any](name string, page fairlead.Page[T], wire func(T) W) map[string]any {
 	items := make([]W, len(page.Items))
 	for i, item := range page.Items {
 		items[i] = wire(item)
 	}
-	out := map[string]any{name: items}
+	out := map[string]any{}
+	if len(items) > 0 {
+		out[name] = items
+	}
 	if page.Next != "" {
 		out["next_page_token"] = page.Next
 	}

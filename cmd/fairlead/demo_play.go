@@ -194,7 +194,8 @@ func (d *demo) runColleague(ctx context.Context, c colleague, rows []sample) err
 	}
 	cmd := exec.CommandContext(ctx, python, c.script+".py", table)
 	cmd.Dir = dir
-	cmd.Env = append(colleagueEnv(os.Environ()), "MLFLOW_TRACKING_URI="+d.server.url+"/p/"+demoProject)
+	cmd.Env = append(colleagueEnv(os.Environ()), "MLFLOW_TRACKING_URI="+d.server.url+"/p/"+demoProject,
+		"MLFLOW_TRACKING_TOKEN="+d.client.token)
 	// It ends with a demo that is killed: the next one must not meet a script that
 	// has still to register what it is about to register again.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
