@@ -1,10 +1,10 @@
 package pipeline
 
 import (
-	"os"
 	"slices"
 	"strings"
 
+	"github.com/fairlead-ml/fairlead/engine/child"
 	"github.com/fairlead-ml/fairlead/engine/pyenv"
 	"github.com/fairlead-ml/fairlead/spec"
 )
@@ -23,17 +23,12 @@ type stepEnv struct {
 // trackingEnv is how a step reaches tracking.
 type trackingEnv struct{ url, project, token, run, experiment string }
 
-// inherited are the variables of the server that a step may see.
-var inherited = []string{"PATH", "HOME", "USER", "LANG", "LC_ALL", "LD_LIBRARY_PATH",
-	"SSL_CERT_FILE", "SSL_CERT_DIR"}
-
 // list returns the environment, sorted, as "NAME=value".
 func (e stepEnv) list() []string {
 	vars := map[string]string{"LANG": "C.UTF-8", "PATH": "/usr/local/bin:/usr/bin:/bin"}
-	for _, name := range inherited {
-		if v, ok := os.LookupEnv(name); ok {
-			vars[name] = v
-		}
+	for _, kv := range child.Environ() {
+		name, v, _ := strings.Cut(kv, "=")
+		vars[name] = v
 	}
 	vars["TZ"], vars["TMPDIR"] = "UTC", e.dirs.tmp
 	// Seeded hashes, so that the order of sets is the same in each run; lines

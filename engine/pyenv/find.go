@@ -6,11 +6,12 @@ import (
 	"path/filepath"
 
 	"github.com/fairlead-ml/fairlead"
+	"github.com/fairlead-ml/fairlead/engine"
 )
 
 // FindUV returns the path of uv: the given one when it is not empty, else the one
-// that FAIRLEAD_UV names, the first on PATH, or .tools/uv/bin/uv in a directory
-// above the working directory or the executable. NotFound when there is none.
+// that FAIRLEAD_UV names, the first on PATH, or uv/bin/uv in a directory of
+// engine.Tools. NotFound when there is none.
 func FindUV(given string) (string, error) {
 	if given == "" {
 		given = os.Getenv("FAIRLEAD_UV")
@@ -25,33 +26,12 @@ func FindUV(given string) (string, error) {
 	if path, err := exec.LookPath("uv"); err == nil {
 		return filepath.Abs(path)
 	}
-	for _, dir := range toolDirs() {
-		path := filepath.Join(dir, ".tools", "uv", "bin", "uv")
+	for _, tools := range engine.Tools() {
+		path := filepath.Join(tools, "uv", "bin", "uv")
 		if _, err := exec.LookPath(path); err == nil {
 			return path, nil
 		}
 	}
 	return "", fairlead.Errorf(fairlead.NotFound,
 		"uv is not installed; run `make setup`, or set FAIRLEAD_UV to its path")
-}
-
-// toolDirs lists the working directory, the executable's, and all above them.
-func toolDirs() []string {
-	var starts []string
-	if wd, err := os.Getwd(); err == nil {
-		starts = append(starts, wd)
-	}
-	if exe, err := os.Executable(); err == nil {
-		starts = append(starts, filepath.Dir(exe))
-	}
-	var dirs []string
-	for _, d := range starts {
-		for ; ; d = filepath.Dir(d) {
-			dirs = append(dirs, d)
-			if d == filepath.Dir(d) {
-				break
-			}
-		}
-	}
-	return dirs
 }

@@ -6,14 +6,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
-	"syscall"
-	"time"
 
 	"github.com/fairlead-ml/fairlead"
+	"github.com/fairlead-ml/fairlead/engine/child"
 )
 
 // python is an interpreter outside any of our environments.
@@ -26,8 +28,9 @@ type python struct {
 type plan struct {
 	py      python
 	dir     string
-	lock    string // what resolve returned
-	options string // the option lines of the requirements, for example --find-links
+	lock    string   // what resolve returned
+	options string   // the option lines of the requirements, for example --find-links
+	held    *os.File // the lock of dir, which lasts as long as anything that may write there
 }
 
 // installer is one way of building environments: uv, or venv with pip.
@@ -67,19 +70,43 @@ func (t uvTool) resolve(
 	if err != nil {
 		return "", unresolved(err)
 	}
-	return out, nil
+	return keepHashes(out, text), nil
+}
+
+// keepHashes adds to a resolved text the hashes that the requirements demand: uv
+// leaves them out, or replaces them by those of its index.
+func keepHashes(resolved, text string) string {
+	demanded := map[string]string{}
+	for line := range strings.Lines(text) {
+		if pin, hashes, ok := strings.Cut(strings.TrimSpace(line), " --hash"); ok {
+			demanded[packageName(pin)] = " --hash" + hashes
+		}
+	}
+	var b strings.Builder
+	for line := range strings.Lines(resolved) {
+		line = strings.TrimSuffix(line, "\n")
+		b.WriteString(line + demanded[packageName(line)] + "\n")
+	}
+	return b.String()
+}
+
+var nameSeparators = regexp.MustCompile(`[-_.]+`)
+
+// packageName returns the name that a requirement begins with, in its normal form.
+func packageName(line string) string {
+	return nameSeparators.ReplaceAllString(strings.ToLower(packageNames.FindString(line)), "-")
 }
 
 func (t uvTool) install(
 	ctx context.Context, p plan, progress func(string),
 ) (string, error) {
-	_, err := run(ctx, command{path: t.path, env: uvEnv(), args: []string{
+	_, err := run(ctx, command{path: t.path, env: uvEnv(), held: p.held, args: []string{
 		"venv", "--quiet", "--no-project", "--no-config", "--python", p.py.path, p.dir}})
 	if err != nil {
 		return "", fmt.Errorf("create environment: %w", err)
 	}
 	_, err = run(ctx, command{path: t.path, env: uvEnv(), stdin: p.options + p.lock,
-		progress: progress, args: []string{"pip", "install", "--no-config", "--no-deps",
+		held: p.held, progress: progress, args: []string{"pip", "install", "--no-config", "--no-deps",
 			"--python", interpreter(p.dir), "-r", "-"}})
 	if err != nil {
 		return "", unresolved(err)
@@ -117,7 +144,8 @@ func (pipTool) resolve(_ context.Context, _ python, text string, _ func(string))
 func (pipTool) install(
 	ctx context.Context, p plan, progress func(string),
 ) (string, error) {
-	if _, err := run(ctx, command{path: p.py.path, args: []string{"-m", "venv", p.dir}}); err != nil {
+	_, err := run(ctx, command{path: p.py.path, held: p.held, args: []string{"-m", "venv", p.dir}})
+	if err != nil {
 		return "", fmt.Errorf("create environment: %w", err)
 	}
 	list := filepath.Join(p.dir, "requirements.in")
@@ -125,8 +153,8 @@ func (pipTool) install(
 		return "", fmt.Errorf("create environment: %w", err)
 	}
 	pip := []string{"-m", "pip", "--disable-pip-version-check"}
-	_, err := run(ctx, command{path: interpreter(p.dir), progress: progress, quietOut: true,
-		args: append(pip, "install", "--no-compile", "--progress-bar=off", "-r", list)})
+	_, err = run(ctx, command{path: interpreter(p.dir), progress: progress, quietOut: true,
+		held: p.held, args: append(pip, "install", "--no-compile", "--progress-bar=off", "-r", list)})
 	if err != nil {
 		return "", unresolved(err)
 	}
@@ -152,7 +180,8 @@ func describe(ctx context.Context, path string) (python, error) {
 }
 
 func noPython(selector string, cause error) error {
-	if errors.Is(cause, context.Canceled) || errors.Is(cause, context.DeadlineExceeded) {
+	if errors.Is(cause, context.Canceled) || errors.Is(cause, context.DeadlineExceeded) ||
+		fairlead.Is(cause, fairlead.Unavailable) && !errors.Is(cause, fs.ErrNotExist) {
 		return cause
 	}
 	what := "no Python was found; install Python 3.11 or say where it is"
@@ -165,8 +194,12 @@ func noPython(selector string, cause error) error {
 // unresolved turns an installer's complaint into an error that a caller can act on.
 func unresolved(err error) error {
 	var failed *commandError
-	if !errors.As(err, &failed) {
+	switch {
+	case !errors.As(err, &failed):
 		return err
+	case failed.mayPass():
+		return fairlead.Errorf(fairlead.Unavailable,
+			"the requirements cannot be installed now: %s", failed.message())
 	}
 	return fairlead.Errorf(fairlead.Invalid,
 		"the requirements cannot be installed: %s", failed.message())
@@ -178,12 +211,26 @@ type command struct {
 	env      []string
 	stdin    string
 	progress func(string)
-	quietOut bool // send stdout to progress too, and return nothing
+	quietOut bool     // send stdout to progress too, and return nothing
+	held     *os.File // a lock that the tool and what it starts inherit; may be nil
 }
 
 type commandError struct {
 	stderr string
-	cause  error
+	cause  *exec.ExitError
+}
+
+// passing are the words of uv, pip and the system for what is not the requirements'
+// fault.
+var passing = []string{"Failed to fetch", "error sending request", "connection broken by",
+	"Temporary failure in name resolution", "No space left on device", "Cannot allocate memory"}
+
+// mayPass reports whether the tool failed for a reason of the network's or the
+// machine's.
+func (e *commandError) mayPass() bool {
+	return child.Killed(e.cause.ProcessState) || slices.ContainsFunc(passing, func(words string) bool {
+		return strings.Contains(e.stderr, words)
+	})
 }
 
 func (e *commandError) Error() string { return e.message() }
@@ -210,14 +257,20 @@ func (e *commandError) message() string {
 	return strings.Join(lines, " ")
 }
 
-// run runs a tool in a process group of its own and returns its standard output.
+// installing are the variables of the server that installers see besides those that
+// any child may: where packages come from, and by which way.
+var installing = []string{"UV_*", "PIP_*", "NETRC", "TMPDIR", "XDG_CACHE_HOME",
+	"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "all_proxy",
+	"no_proxy", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"}
+
+// run runs a tool and returns its standard output.
 func run(ctx context.Context, c command) (string, error) {
-	cmd := exec.CommandContext(ctx, c.path, c.args...)
-	cmd.Env = append(os.Environ(), c.env...)
+	cmd := exec.Command(c.path, c.args...)
+	cmd.Env = append(child.Environ(installing...), c.env...)
 	cmd.Stdin = strings.NewReader(c.stdin)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
-	cmd.WaitDelay = 2 * time.Second
+	if c.held != nil {
+		cmd.ExtraFiles = []*os.File{c.held}
+	}
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	if c.progress != nil {
@@ -227,14 +280,12 @@ func run(ctx context.Context, c command) (string, error) {
 			cmd.Stdout = lines
 		}
 	}
-	err := cmd.Run()
-	if ctx.Err() != nil {
-		return "", ctx.Err()
+	err := child.Run(ctx, cmd)
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		return "", &commandError{stderr: stderr.String(), cause: exit}
 	}
-	if err != nil {
-		return "", &commandError{stderr: stderr.String(), cause: err}
-	}
-	return stdout.String(), nil
+	return stdout.String(), err
 }
 
 // lineWriter calls line for each complete, non-empty line.

@@ -12,8 +12,6 @@ import (
 	"runtime"
 	"strings"
 	"time"
-
-	"github.com/fairlead-ml/fairlead"
 )
 
 // readyName marks a complete environment; it is renamed into place last.
@@ -36,20 +34,13 @@ type Manager struct {
 	log    *slog.Logger
 }
 
-// Requirements say what an environment must hold.
-type Requirements struct {
-	Text   string   // the text of a requirements file; it must not refer to other files
-	Extra  []string // further texts of the same form, for example one package each
-	Python string   // an interpreter's path or a version such as 3.11; empty: the manager's
-}
-
 // Env is a published environment.
 type Env struct {
 	Key     string `json:"key"`
 	Dir     string `json:"-"`
 	Python  string `json:"-"`       // path of the environment's interpreter
 	Version string `json:"version"` // for example 3.11.7
-	Lock    string `json:"lock"`    // exact requirements, one name==version a line
+	Lock    string `json:"lock"`    // exact requirements, one name==version [--hash=…] a line
 }
 
 // New returns a manager. Without uv it falls back to venv and pip, but a uv that is
@@ -105,11 +96,11 @@ func (m *Manager) Ensure(
 	if env, ok := m.requested(request); ok {
 		return env, nil
 	}
-	unlock, err := lockFile(ctx, filepath.Join(m.root, "locks", "request-"+request))
+	held, err := lockFile(ctx, filepath.Join(m.root, "locks", "request-"+request))
 	if err != nil {
 		return nil, err
 	}
-	defer unlock()
+	defer unlock(held)
 	if env, ok := m.requested(request); ok {
 		return env, nil
 	}
@@ -162,15 +153,16 @@ func (m *Manager) resolveAndBuild(
 		return nil, err
 	}
 	key := digest("env", m.tool.name(), platform(), py.version, lock)
-	unlock, err := lockFile(ctx, filepath.Join(m.root, "locks", "env-"+key))
+	held, err := lockFile(ctx, filepath.Join(m.root, "locks", "env-"+key))
 	if err != nil {
 		return nil, err
 	}
-	defer unlock()
+	defer unlock(held)
 	if env, ok := m.Lookup(key); ok {
 		return env, nil
 	}
-	env, err := m.build(ctx, key, plan{py: py, lock: lock, options: optionLines(text)}, progress)
+	p := plan{py: py, lock: lock, options: optionLines(text), held: held}
+	env, err := m.build(ctx, key, p, progress)
 	if err != nil {
 		return nil, err
 	}
@@ -222,50 +214,6 @@ func (e *Env) Environ(base []string) []string {
 		}
 	}
 	return append(out, "PATH="+path, "VIRTUAL_ENV="+e.Dir)
-}
-
-// normalize returns the requirements as one text whose bytes do not depend on
-// comments, blank lines or line ends.
-func (r Requirements) normalize() (string, error) {
-	var lines []string
-	text := strings.Join(append([]string{r.Text}, r.Extra...), "\n")
-	for line := range strings.Lines(text) {
-		if i := strings.Index(" "+line, " #"); i >= 0 {
-			line = line[:i]
-		}
-		line = strings.TrimSpace(line)
-		if line == "" {
-			continue
-		}
-		if refersToFile(line) {
-			return "", fairlead.Errorf(fairlead.Invalid,
-				"the requirements refer to a file (%s); list the packages themselves", line)
-		}
-		lines = append(lines, line)
-	}
-	return strings.Join(lines, "\n") + "\n", nil
-}
-
-// optionLines returns the lines of a normalized text that are options.
-func optionLines(text string) string {
-	var b strings.Builder
-	for line := range strings.Lines(text) {
-		if strings.HasPrefix(line, "-") {
-			b.WriteString(line)
-		}
-	}
-	return b.String()
-}
-
-func refersToFile(line string) bool {
-	for _, p := range []string{
-		"-r", "-c", "-e", "--requirement", "--constraint", "--editable", ".", "/",
-	} {
-		if strings.HasPrefix(line, p) {
-			return true
-		}
-	}
-	return strings.Contains(line, "file:")
 }
 
 func platform() string { return runtime.GOOS + "-" + runtime.GOARCH }
