@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -38,10 +39,14 @@ func NewPackaging(s *Service, blobs *blob.Store, jobs *job.Service, d *data.Serv
 	envs *pyenv.Manager, dir string) *Packaging {
 	g := &Packaging{registry: s, blobs: blobs, jobs: jobs, data: d, envs: envs,
 		dir: filepath.Join(dir, "work")}
-	jobs.Handle(packageJob, g.run, job.Limits{Concurrency: 1})
+	jobs.Handle(packageJob, g.run, job.Limits{Concurrency: 1, Retries: packageRetries})
 	jobs.OnDone(packageJob, g.done)
 	return g
 }
+
+// packageRetries is how often a packaging is tried again that failed for a reason
+// which is not the model's.
+const packageRetries = 3
 
 type packagePayload struct {
 	Model   string     `json:"model"`
@@ -79,14 +84,18 @@ func (g *Packaging) run(ctx context.Context, r *job.Run) error {
 		return err
 	}
 	p := r.Job.Project
-	work := filepath.Join(g.dir, "package-"+r.Job.ID)
-	if err := os.RemoveAll(work); err != nil {
+	work, err := g.workDir(r)
+	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(work)
 	out := filepath.Join(work, "package")
-	if err := g.build(ctx, p, in, work, out, r.Progress); err != nil {
-		return err
+	switch err := g.build(ctx, p, in, work, out, r.Progress); fairlead.CodeOf(err) {
+	case "":
+	case fairlead.Internal, fairlead.Unavailable, fairlead.Exhausted:
+		return err // may pass
+	default:
+		return job.Permanent(err)
 	}
 	manifest, err := os.ReadFile(filepath.Join(out, engine.ManifestName))
 	if err != nil {
@@ -109,6 +118,17 @@ func (g *Packaging) run(ctx context.Context, r *job.Run) error {
 			Type: ConditionPackaged, Status: True, Reason: summary(manifest), Ref: hex.EncodeToString(sum[:]),
 		})
 	})
+}
+
+// workDir names a directory of this run alone, and removes those of runs before it:
+// a child of theirs that has not quite ended must not write here.
+func (g *Packaging) workDir(r *job.Run) (string, error) {
+	work := filepath.Join(g.dir, "package-"+r.Job.ID)
+	before, err := filepath.Glob(work + "-*")
+	for _, dir := range before {
+		err = errors.Join(err, os.RemoveAll(dir))
+	}
+	return fmt.Sprintf("%s-%d", work, r.Fence), err
 }
 
 func (g *Packaging) build(ctx context.Context, p fairlead.Project, in packagePayload, work, out string,

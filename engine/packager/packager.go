@@ -10,13 +10,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/fairlead-ml/fairlead"
 	"github.com/fairlead-ml/fairlead/engine"
+	"github.com/fairlead-ml/fairlead/engine/child"
 	"github.com/fairlead-ml/fairlead/engine/pyenv"
 	scripts "github.com/fairlead-ml/fairlead/python"
 )
@@ -62,7 +61,8 @@ type result struct {
 
 // Package packages the model into OutDir and returns the manifest that it wrote
 // there. A model that does not load, or fails on the recorded inputs, is Invalid;
-// one that merely cannot be converted is a Python package. On an error OutDir is
+// one that merely cannot be converted is a Python package. A Python that somebody
+// kills, or that takes longer than Timeout, is Unavailable. On an error OutDir is
 // left empty.
 func Package(ctx context.Context, opts Options) (*engine.Manifest, error) {
 	if opts.Serving == nil {
@@ -130,18 +130,18 @@ func (o Options) runScript(ctx context.Context) (*result, error) {
 		}
 		args = append(args, abs)
 	}
-	said, runErr := o.run(ctx, scratch, args)
-	if errors.Is(runErr, context.Canceled) || fairlead.Is(runErr, fairlead.Unavailable) {
-		return nil, runErr
+	said, err := o.run(ctx, scratch, args)
+	if err != nil {
+		return nil, err
 	}
-	return readResult(report, said, runErr)
+	return readResult(report, said)
 }
 
-func readResult(path, said string, runErr error) (*result, error) {
+func readResult(path, said string) (*result, error) {
 	b, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fairlead.Errorf(fairlead.Invalid,
-			"the model's Python ended while it was packaged (%v): %s", runErr, said)
+			"the model's Python ended while it was packaged (%s)", said)
 	}
 	var res result
 	if err := json.Unmarshal(b, &res); err != nil {
@@ -153,37 +153,33 @@ func readResult(path, said string, runErr error) (*result, error) {
 	return &res, nil
 }
 
-// run runs the environment's Python in a process group of its own, and returns the
-// end of what it printed.
+// run runs the environment's Python, and returns how it ended and the last that it
+// said. A script that did not come to an end of its own is an error.
 func (o Options) run(ctx context.Context, dir string, args []string) (string, error) {
 	limited, cancel := context.WithTimeout(ctx, o.Timeout)
 	defer cancel()
-	cmd := exec.CommandContext(limited, o.Env.Python, args...)
+	cmd := exec.Command(o.Env.Python, args...)
 	cmd.Dir = dir
 	// Without a fixed hash seed the converters order attributes by chance.
-	cmd.Env = append(o.Env.Environ(withoutOwn(os.Environ())), "PYTHONHASHSEED=0", "OMP_NUM_THREADS=1",
+	cmd.Env = append(o.Env.Environ(child.Environ()), "PYTHONHASHSEED=0", "OMP_NUM_THREADS=1",
 		"MLFLOW_DISABLE_TELEMETRY=true")
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
-	cmd.WaitDelay = time.Second
 	out := &tail{limit: outputTail}
 	cmd.Stdout, cmd.Stderr = out, out
-	err := cmd.Run()
+	err := child.Run(limited, cmd)
+	var exit *exec.ExitError
 	switch {
 	case ctx.Err() != nil:
 		return "", ctx.Err()
 	case limited.Err() != nil:
 		return "", fairlead.Errorf(fairlead.Unavailable,
 			"the model was not packaged within %v", o.Timeout)
+	case errors.As(err, &exit) && child.Killed(exit.ProcessState):
+		return "", fairlead.Errorf(fairlead.Unavailable,
+			"the model's Python was killed while it was packaged (%v)", err)
+	case err != nil && exit == nil:
+		return "", err
 	}
-	return strings.TrimSpace(out.buf.String()), err
-}
-
-// withoutOwn drops the server's own variables, which are none of a model's business.
-func withoutOwn(environ []string) []string {
-	return slices.DeleteFunc(environ, func(kv string) bool {
-		return strings.HasPrefix(kv, "FAIRLEAD_")
-	})
+	return strings.TrimSpace(cmd.ProcessState.String() + ": " + out.buf.String()), nil
 }
 
 // tail keeps the last limit bytes that are written to it.

@@ -197,6 +197,17 @@ func TestPackage_EndsInTime(t *testing.T) {
 	}
 }
 
+func TestPackage_BlamesNoModelForAKill(t *testing.T) {
+	t.Parallel()
+	in := `[{"type":"double","name":"temp","required":true}]`
+	_, err := packager.Package(t.Context(), packager.Options{Env: converters(t), OutDir: t.TempDir(),
+		ModelDir: enginetest.Pyfunc(t, "import os; os.kill(os.getpid(), 9)", in, ""),
+		Inputs:   filepath.Join(enginetest.Models(t), "text.parquet")})
+	if !fairlead.Is(err, fairlead.Unavailable) || !strings.Contains(err.Error(), "killed") {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestPackage_RefusesADirectoryInUse(t *testing.T) {
 	t.Parallel()
 	out := t.TempDir()
