@@ -3,7 +3,6 @@ package blob
 import (
 	"errors"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/fairlead-ml/fairlead"
 	"github.com/fairlead-ml/fairlead/store"
@@ -61,23 +60,38 @@ func insertRefs(tx *store.Tx, p fairlead.Project, o Owner, entries []Entry) erro
 
 // conflicting returns a stored path that is a directory on the way to path, or a
 // file below it; "" when there is none.
-func conflicting(tx *store.Tx, p fairlead.Project, o Owner, path string) (found string, err error) {
+func conflicting(tx *store.Tx, p fairlead.Project, o Owner, path string) (string, error) {
 	args := []any{p.K, o.Kind, o.ID}
 	for i := range path {
 		if path[i] == '/' {
 			args = append(args, path[:i])
 		}
 	}
-	in := store.Placeholders(len(args) - 3)
-	below := path + "/"
-	args = append(args, utf8.RuneCountInString(below), below)
+	if len(args) > 3 {
+		found, err := onePath(tx, "path in ("+store.Placeholders(len(args)-3)+")", args)
+		if found != "" || err != nil {
+			return found, err
+		}
+	}
+	from, to := below(path + "/")
+	return onePath(tx, "path >= ? and path < ?", []any{p.K, o.Kind, o.ID, from, to})
+}
+
+func onePath(tx *store.Tx, condition string, args []any) (found string, err error) {
 	err = tx.QueryRow(`select path from blob_ref
-		where project_k = ? and owner_kind = ? and owner_id = ?
-		and (path in (`+in+`) or substr(path, 1, ?) = ?) order by path limit 1`, args...).Scan(&found)
+		where project_k = ? and owner_kind = ? and owner_id = ? and `+condition+`
+		order by path limit 1`, args...).Scan(&found)
 	if errors.Is(err, store.ErrNoRows) {
 		return "", nil
 	}
 	return found, err
+}
+
+// below returns the bounds of the paths that begin with start, which ends with a
+// slash. The byte after a slash is 0, so a range of the index holds them all; it
+// takes a collation by bytes, which is SQLite's, and C of Postgres.
+func below(start string) (from, to string) {
+	return start, strings.TrimSuffix(start, "/") + "0"
 }
 
 func deleteRef(tx *store.Tx, p fairlead.Project, o Owner, path string) (bool, error) {
@@ -104,13 +118,18 @@ func readRef(tx *store.Tx, p fairlead.Project, o Owner, path string) (obj Object
 	return obj, err
 }
 
-// readRefs returns the owner's files whose path begins with start, by path.
+// readRefs returns the owner's files whose path begins with start, which is empty or
+// ends with a slash, by path.
 func readRefs(tx *store.Tx, p fairlead.Project, o Owner, start string) (out []Entry, err error) {
+	condition, args := "", []any{p.K, o.Kind, o.ID}
+	if start != "" {
+		from, to := below(start)
+		condition, args = "and r.path >= ? and r.path < ?", append(args, from, to)
+	}
 	rows, err := tx.Query(`select r.path, r.digest, b.bytes
 		from blob_ref r join blob b on b.digest = r.digest
-		where r.project_k = ? and r.owner_kind = ? and r.owner_id = ?
-		and substr(r.path, 1, ?) = ? order by r.path`,
-		p.K, o.Kind, o.ID, utf8.RuneCountInString(start), start)
+		where r.project_k = ? and r.owner_kind = ? and r.owner_id = ? `+condition+`
+		order by r.path`, args...)
 	if err != nil {
 		return nil, err
 	}

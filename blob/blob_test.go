@@ -34,12 +34,12 @@ type fixture struct {
 	clock *fairlead.FakeClock
 }
 
-func open(t *testing.T) *fixture {
+func open(t testing.TB) *fixture {
 	t.Helper()
 	return openIn(t, t.TempDir())
 }
 
-func openIn(t *testing.T, dir string) *fixture {
+func openIn(t testing.TB, dir string) *fixture {
 	t.Helper()
 	db, err := store.Open(t.Context(), store.Options{Path: filepath.Join(t.TempDir(), "f.db")},
 		blob.Schema())
@@ -55,7 +55,7 @@ func openIn(t *testing.T, dir string) *fixture {
 	return &fixture{s, db, dir, clock}
 }
 
-func (f *fixture) put(t *testing.T, text string) blob.Object {
+func (f *fixture) put(t testing.TB, text string) blob.Object {
 	t.Helper()
 	obj, err := f.Put(t.Context(), strings.NewReader(text))
 	if err != nil {
