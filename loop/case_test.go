@@ -11,6 +11,8 @@ import (
 	"github.com/fairlead-ml/fairlead"
 	"github.com/fairlead-ml/fairlead/engine"
 	"github.com/fairlead-ml/fairlead/loop"
+	"github.com/fairlead-ml/fairlead/registry"
+	"github.com/fairlead-ml/fairlead/release"
 	"github.com/fairlead-ml/fairlead/serving"
 	"github.com/fairlead-ml/fairlead/spec"
 	"github.com/fairlead-ml/fairlead/store"
@@ -147,6 +149,11 @@ func TestCase_ClosesWithTheReason(t *testing.T) {
 		}, "user 1 failed", "version 1: it cannot be packaged: no signature"},
 		"the gate stops it": {func(w *world) { w.run(stub{Offline: 500}) },
 			"user 1 stopped", "the gate stopped it: good-enough"},
+		"another rollout is under way": {func(w *world) {
+			w.run(good)
+			w.rollOutByHand(w.colleague(good, false))
+			w.run(good)
+		}, "user 1 promoted, user 3 failed", "is active on bikes@production; wait for it, or decide: `fairlead rollout rol_"},
 		"a file of its data is missing": {func(w *world) {
 			w.applyCommit(map[string]string{spec.FileName: head + replace})
 			w.run(good)
@@ -194,6 +201,20 @@ func TestCase_ClosesWithTheReason(t *testing.T) {
 			w.wantLine("No case is active.")
 		})
 	}
+}
+
+// rollOutByHand starts a canary that no case has asked for.
+func (w *world) rollOutByHand(n int64) {
+	w.t.Helper()
+	w.do(func(ctx context.Context, tx *store.Tx) error {
+		packaged := registry.Condition{Type: registry.ConditionPackaged, Status: registry.True}
+		if err := w.models.SetCondition(ctx, tx, w.p, model, n, packaged); err != nil {
+			return err
+		}
+		_, err := w.release.Start(ctx, tx, w.p, release.Start{Model: model, Version: n,
+			Environment: spec.Environment{Name: "production", Strategy: spec.Canary, Steps: []float64{100}}})
+		return err
+	})
 }
 
 func (w *world) candidate(n int64) *loop.Case {

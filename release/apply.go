@@ -281,6 +281,8 @@ func readPaired(e *gate.Evidence) (out Paired, ok bool) {
 	tolerated, ok7 := e.Facts.Float("loss_tolerated")
 	out.Labels, out.Blocks, out.Wealth, out.Rejected = labels, blocks, wealth, rejected
 	out.LossCandidate, out.LossLive, out.LossTolerated = candidate, live, tolerated
+	out.Requests, _ = e.Facts["requests"].(int64)
+	out.Failed, _ = e.Facts["failed"].(int64)
 	out.Note, _ = e.Facts["note"].(string)
 	there := ok1 && ok2 && ok3 && ok4 && ok5 && ok6 && ok7
 	return out, there && finite(wealth) && finite(candidate) && finite(live) && finite(tolerated)

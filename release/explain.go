@@ -71,13 +71,16 @@ func (e *Explanation) stands() string {
 
 func (e *Explanation) evidence() string {
 	p := e.Rollout.Evidence
-	if p.Blocks == 0 {
+	if p.Blocks == 0 && p.Failed == 0 {
 		return ""
 	}
 	text := fmt.Sprintf("evidence: %d labels in %d blocks, "+
 		"loss %.4g against %.4g of the live version, wealth %.3g", p.Labels, p.Blocks, p.LossCandidate, p.LossLive, p.Wealth)
 	if a := e.Rollout.Plan.Abort; a != nil {
 		text += fmt.Sprintf(" (rolled back at %g)", 1/a.Alpha)
+	}
+	if p.Failed > 0 {
+		text += "; " + p.failures(e.Rollout)
 	}
 	return text
 }

@@ -124,8 +124,12 @@ func (e endpoint) start(r Rollout, at time.Time) (endpoint, []effect, error) {
 		}
 		r.Step, r.Percent = 1, r.Plan.Steps[0]
 	case spec.Shadow:
+		if slices.Contains(e.shadows, r.To) {
+			return e, nil, fairlead.Errorf(fairlead.Conflict, "version %d is a standing shadow of %s, "+
+				"which the rollout would end; end it first: `fairlead shadow %s %d --stop`",
+				r.To, r.Endpoint, r.Endpoint, r.To)
+		}
 		r.Step = 1
-		e.shadows = slices.DeleteFunc(e.shadows, func(v int64) bool { return v == r.To })
 	default:
 		return e, nil, fairlead.Errorf(fairlead.Invalid, "there is no strategy %q", r.Strategy)
 	}
@@ -159,14 +163,22 @@ func (e endpoint) observe(p Paired, at time.Time) (endpoint, []effect, error) {
 		p.Labels, p.Blocks, r.To), at, nil)
 }
 
+// rejection says why the evidence ends the rollout. That is the sequential test, or that
+// the version cannot answer, for which no test is needed.
 func rejection(r *Rollout) string {
 	p := r.Evidence
+	if a := r.Plan.Abort; p.Failed > 0 && (a == nil || p.Wealth < 1/a.Alpha) {
+		return p.failures(r)
+	}
 	text := fmt.Sprintf("version %d is worse than version %d: wealth %.3g after %d blocks, "+
 		"loss %.4g against %.4g on %d labels",
 		r.To, r.From, p.Wealth, p.Blocks, p.LossCandidate, p.LossLive, p.Labels)
 	if a := r.Plan.Abort; a != nil {
 		text += fmt.Sprintf(" (%s, worse by more than %.4g%%, alpha %g)",
 			a.Metric, 100*a.WorseBy, a.Alpha)
+	}
+	if p.Failed > 0 {
+		text += "; " + p.failures(r)
 	}
 	return text
 }

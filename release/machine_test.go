@@ -176,6 +176,15 @@ func TestNext_MovesOnEvidenceAlone(t *testing.T) {
 			{good(480), "live=1(100) shadow=2 shadow=5"},
 			{bad(500), "live=1(100) shadow=5 assign rolledback"},
 		},
+		"a shadow rollout takes no standing shadow away": {
+			{begin(1, replace2), "live=1(100) started assign promoted"},
+			{shadow{2, "a look"}, "live=1(100) shadow=2 assign"},
+			{begin(2, plan(spec.Shadow, 1)), "conflict"},
+			{begin(2, canary2), "live=1(90) canary=2(10) shadow=2 started assign"},
+			{rollback{"now"}, "live=1(100) shadow=2 assign rolledback"},
+			{unshadow{2, "enough"}, "live=1(100) assign retire=2"},
+			{begin(2, plan(spec.Shadow, 1)), "live=1(100) shadow=2 started assign"},
+		},
 		"what does not exist is refused": {
 			{begin(1, plan("bluegreen", 1)), "live=1(100) started assign promoted"},
 			{begin(2, plan("bluegreen", 1)), "invalid"},
@@ -219,11 +228,18 @@ func TestNext_SaysInWordsWhy(t *testing.T) {
 	}
 	rejected, _, _ := next(e, observed{Paired{Labels: 120, Blocks: 5, Wealth: 23.4, Rejected: true,
 		LossCandidate: 900, LossLive: 300}}, day0)
+	failing, _, _ := next(e, observed{Paired{Labels: 120, Blocks: 5, Wealth: 23.4, Rejected: true,
+		LossCandidate: 900, LossLive: 300, Requests: 130, Failed: 40}}, day0)
+	broken, _, _ := next(e, observed{Paired{Rejected: true, Requests: 24, Failed: 24}}, day0)
 	asked, _, _ := next(e, overdue{1}, day0)
 	first, _, _ := next(endpoint{}, begin(1, canaryPlan(48, 0.1, 0.05)), day0)
 	for got, want := range map[string]string{
 		rejected.rollout.Reason: "version 2 is worse than version 1: wealth 23.4 after 5 blocks, " +
 			"loss 900 against 300 on 120 labels (wape, worse by more than 10%, alpha 0.05)",
+		failing.rollout.Reason: "version 2 is worse than version 1: wealth 23.4 after 5 blocks, " +
+			"loss 900 against 300 on 120 labels (wape, worse by more than 10%, alpha 0.05); " +
+			"version 2 could not answer 40 of 130 requests that version 1 answered",
+		broken.rollout.Reason: "version 2 could not answer 24 of 24 requests that version 1 answered",
 		asked.rollout.Reason: "0 of 48 labels after 14d at 10%; decide: " +
 			"`fairlead rollout rol_2 --promote` or `--rollback`, with --reason",
 		first.rollout.Note: "first release: there is no live version for a canary to compare with",

@@ -23,7 +23,8 @@ const (
 	Aborted    = "aborted"    // what it was compared with is no longer live
 )
 
-// Rollout is the way of one version into one environment.
+// Rollout is the way of one version into one environment. Its times are stream time, and
+// wall time until the endpoint's stream has begun; StepAt is then set to the beginning.
 type Rollout struct {
 	ID          string           `json:"id"`
 	Case        string           `json:"case,omitempty"`
@@ -40,12 +41,12 @@ type Rollout struct {
 	Reason      string           `json:"reason,omitempty"` // for the state it is in
 	Step        int              `json:"step"`             // from 1; 0 for replace
 	Percent     float64          `json:"percent"`          // of the requests that To answers
-	StepAt      time.Time        `json:"step_at"`          // stream time when the step began
+	StepAt      time.Time        `json:"step_at"`          // when the step began
 	StepLabels  int64            `json:"step_labels"`      // labels when the step began
 	Evidence    Paired           `json:"evidence"`         // the newest
-	Started     time.Time        `json:"started"`          // stream time
-	Changed     time.Time        `json:"changed"`          // stream time
-	Ended       time.Time        `json:"ended,omitzero"`   // stream time
+	Started     time.Time        `json:"started"`
+	Changed     time.Time        `json:"changed"`
+	Ended       time.Time        `json:"ended,omitzero"`
 }
 
 // Paired is evidence from requests that candidate and live both scored, cumulated
@@ -58,9 +59,11 @@ type Paired struct {
 	Rejected      bool    `json:"rejected"`           // the candidate is worse than is tolerated
 	LossCandidate float64 `json:"loss_candidate"`     // sum over the labelled requests
 	LossLive      float64 `json:"loss_live"`
-	LossTolerated float64 `json:"loss_tolerated"`   // the candidate's, at which it would not be worse
-	Note          string  `json:"note,omitempty"`   // why the newest block says nothing
-	Before        []Sums  `json:"before,omitempty"` // older evidence, as far back as one hold
+	LossTolerated float64 `json:"loss_tolerated"`     // the candidate's, at which it would not be worse
+	Requests      int64   `json:"requests,omitempty"` // that the live version answered
+	Failed        int64   `json:"failed,omitempty"`   // of them, those that the candidate could not
+	Note          string  `json:"note,omitempty"`     // why the newest block says nothing
+	Before        []Sums  `json:"before,omitempty"`   // older evidence, as far back as one hold
 }
 
 // Sums are the cumulated losses at an earlier time.
@@ -69,6 +72,12 @@ type Sums struct {
 	LossCandidate float64 `json:"loss_candidate"`
 	LossLive      float64 `json:"loss_live"`
 	LossTolerated float64 `json:"loss_tolerated"`
+}
+
+// failures says how much of what the live version answered the candidate could not.
+func (p Paired) failures(r *Rollout) string {
+	return fmt.Sprintf("version %d could not answer %d of %d requests that version %d answered",
+		r.To, p.Failed, p.Requests, r.From)
 }
 
 // after returns p with as much of the evidence before it as the newest `hold` labels
