@@ -36,11 +36,8 @@ func (s *Service) incidentOpened(ctx context.Context, tx *store.Tx, p fairlead.P
 			return err
 		}
 		return s.note(tx, p, in.Model, name+": rolled back")
-	case spec.Alert:
-		return s.note(tx, p, in.Model, name+" is shown; fairlead.yaml asks for nothing more")
 	}
-	return s.note(tx, p, in.Model,
-		fmt.Sprintf("%s asks for %q, which a human has to do", name, in.Action))
+	return s.note(tx, p, in.Model, name+" is shown; fairlead.yaml asks for nothing more")
 }
 
 // retrain opens a case for the incident, unless the loop has a reason not to; the

@@ -174,8 +174,6 @@ func TestIncident_IsNotAnsweredForEver(t *testing.T) {
 func TestIncident_DoesWhatTheFileSays(t *testing.T) {
 	for action, want := range map[string]string{
 		spec.Alert:  "is shown; fairlead.yaml asks for nothing more",
-		spec.Label:  `asks for "label", which a human has to do`,
-		spec.Retire: `asks for "retire", which a human has to do`,
 		// There is one version, so nothing to go back to.
 		spec.Rollback: "asks for a rollback: there is no standby version to go back to; release another version instead",
 	} {

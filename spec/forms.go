@@ -79,7 +79,7 @@ func staysInside(path string) bool {
 // enums are the longer lists of values that a tag `enum:"$name"` stands for.
 var enums = map[string]string{
 	"$role":   "data-scientist|data-engineer|operator|business-owner|compliance",
-	"$action": strings.Join([]string{Alert, Label, Retrain, Rollback, Retire}, "|"),
+	"$action": strings.Join([]string{Alert, Retrain, Rollback}, "|"),
 }
 
 // enumValues returns the values of a tag `enum`, nil for an empty tag.

@@ -3,10 +3,8 @@ package spec
 // The values of Then: what follows an incident.
 const (
 	Alert    = "alert"
-	Label    = "label"
 	Retrain  = "retrain"
 	Rollback = "rollback"
-	Retire   = "retire"
 )
 
 // Monitor says what is watched in the last environment, and what follows.
@@ -59,9 +57,9 @@ type Performance struct {
 	LabelDelay Duration `json:"label_delay,omitzero" clock:"stream" zero:"ok"`
 }
 
-// Then maps the kind of an incident to what follows: `alert` shows it, `label`
-// opens a labelling queue, `retrain` starts a case, `rollback` returns to the
-// version before, `retire` takes the model out of service.
+// Then maps the kind of an incident to what follows: `alert` shows it, `retrain` starts
+// a case, `rollback` returns to the version before. To open a labelling queue, or to take
+// the model out of service, is not there yet.
 type Then struct {
 	// Drift is what follows drift of the inputs.
 	Drift string `json:"drift" enum:"$action" default:"alert"`

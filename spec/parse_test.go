@@ -115,11 +115,23 @@ func TestParse_ReadsEveryPart(t *testing.T) {
 		{"lateness", mirror.Lateness.Milliseconds(), int64(500)},
 		{"red", s.Monitor.Drift.Red, spec.Red{N: 3, M: 5}},
 		{"amount", s.Monitor.Performance.WorseBy, spec.Amount{Value: 0.03}},
-		{"then", s.Monitor.Then.Drift, spec.Label},
+		{"then", s.Monitor.Then.Drift, spec.Rollback},
 		{"budget", s.Monitor.Retrain, spec.Budget{AtMost: 10, Failures: 2}},
 	} {
 		if c.got != c.want {
 			t.Errorf("%s: got %v, want %v", c.name, c.got, c.want)
+		}
+	}
+}
+
+// What nothing would do is refused, and not noted when it is too late.
+func TestParse_RefusesActionsThatAreNotThere(t *testing.T) {
+	for _, action := range []string{"label", "retire"} {
+		text := strings.Replace(example(t, "everything"), "drift: rollback", "drift: "+action, 1)
+		_, err := spec.Parse(spec.FileName, []byte(text))
+		if !fairlead.Is(err, fairlead.Invalid) || !strings.Contains(err.Error(), action) ||
+			!strings.Contains(err.Error(), "rollback") {
+			t.Errorf("%s: %v", action, err)
 		}
 	}
 }
