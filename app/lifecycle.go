@@ -132,7 +132,7 @@ func (a *App) stop(ctx context.Context) error {
 	}
 	a.life.cut()
 	a.listener.Close() // closed already when it has served
-	return errors.Join(append(errs, a.Data.Close(), a.DB.Close(), a.dir.close())...)
+	return errors.Join(append(errs, a.Data.Close(), a.Blobs.Close(), a.DB.Close(), a.dir.close())...)
 }
 
 // drain lets the running requests finish, and cuts off those that do not.
@@ -157,6 +157,9 @@ func (a *App) abandon() {
 	a.life.cut()
 	if a.listener != nil {
 		a.listener.Close()
+	}
+	if a.Blobs != nil {
+		a.Blobs.Close()
 	}
 	if a.DB != nil {
 		a.DB.Close()

@@ -80,6 +80,9 @@ func New(db *store.DB, dir string, options ...Option) (*Store, error) {
 	return s, nil
 }
 
+// Close frees the directory; it is called when nobody reads or writes any more.
+func (s *Store) Close() error { return s.root.Close() }
+
 // Put stores what r yields, streaming, and returns when it is synced to disk.
 // Nothing refers to it yet: Link it within the grace period of Collect. A full
 // disk is Exhausted and leaves nothing behind; an error of r is returned wrapped.

@@ -109,7 +109,8 @@ func (w *writer) submit(ctx context.Context, lane Lane, fn func(tx *Tx) error) e
 	select {
 	case w.queues[lane.queue()] <- r:
 	case <-ctx.Done():
-		return fairlead.Errorf(fairlead.Unavailable, "the write was not accepted in time; try again").Because(ctx.Err())
+		return fairlead.Errorf(fairlead.Unavailable,
+			"the write was not accepted in time; try again").Because(ctx.Err())
 	case <-w.quit:
 		return errStopping
 	}
@@ -126,7 +127,8 @@ func (w *writer) submit(ctx context.Context, lane Lane, fn func(tx *Tx) error) e
 	}
 }
 
-var errStopping = fairlead.Errorf(fairlead.Unavailable, "the server is stopping; send the request again")
+var errStopping = fairlead.Errorf(fairlead.Unavailable,
+	"the server is stopping; send the request again")
 
 func (w *writer) stop() {
 	w.once.Do(func() { close(w.quit) })
@@ -135,7 +137,7 @@ func (w *writer) stop() {
 
 func (w *writer) run() {
 	defer close(w.stopped)
-	defer w.conn.Close()
+	defer w.close()
 	for {
 		first := w.next(true)
 		if first == nil {
@@ -143,6 +145,15 @@ func (w *writer) run() {
 		}
 		w.commit(first)
 	}
+}
+
+// close gives back the statements and the connection; there is nobody to tell when
+// that fails.
+func (w *writer) close() {
+	for _, s := range w.stmts {
+		s.Close()
+	}
+	w.conn.Close()
 }
 
 // next returns a waiting write, control first. With wait it blocks, and returns
