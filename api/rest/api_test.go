@@ -418,3 +418,42 @@ func checkReferences(t *testing.T, doc map[string]any, node any) {
 		}
 	}
 }
+
+// A time is RFC 3339, or its name ends in _ms: who reads an answer need not guess.
+func TestDocument_NamesTimesByTheirForm(t *testing.T) {
+	w := newWorld(t)
+	doc := decode[struct {
+		Components struct {
+			Schemas map[string]struct {
+				Properties map[string]struct {
+					Type   any // a name, or a list of them
+					Format string
+				}
+			}
+		}
+	}](t, w.call("GET", "/openapi.json", ""))
+	times, numbers := 0, 0
+	for schema, s := range doc.Components.Schemas {
+		for name, p := range s.Properties {
+			inMS := strings.HasSuffix(name, "_ms")
+			switch {
+			case p.Format == "date-time":
+				times++
+				if inMS {
+					t.Errorf("%s.%s is RFC 3339 and is called milliseconds", schema, name)
+				}
+			case inMS:
+				numbers++
+				if p.Type != "integer" {
+					t.Errorf("%s.%s is called milliseconds and is a %v", schema, name, p.Type)
+				}
+			case p.Type == "integer" && (strings.HasSuffix(name, "_at") || strings.HasSuffix(name, "time") ||
+				name == "at" || name == "timestamp"):
+				t.Errorf("%s.%s is a time as a number, and does not say its unit", schema, name)
+			}
+		}
+	}
+	if times < 10 || numbers < 5 {
+		t.Errorf("only %d times and %d in milliseconds; is the document read right?", times, numbers)
+	}
+}
