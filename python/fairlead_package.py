@@ -4,7 +4,9 @@
 
 INPUTS is a Parquet file, or a JSON list of row objects, with recorded inputs. The
 model is converted to ONNX, and both forms answer them; they are equal when
-|onnx - python| / max(1, |python|) is at most TOLERANCE in every row.
+|onnx - python| / max(1, |python|) is at most TOLERANCE in every row. Recorded inputs
+that are not the model's, such as a raw table for a model of engineered features, give
+way to the example that MLflow keeps with a model, and to rows drawn from its ranges.
 
 Writes OUT_DIR/model.onnx or OUT_DIR/model/ and RESULT, a JSON object: the fields
 of the package's manifest, with the signature in MLflow's own form, or `error`
@@ -26,6 +28,7 @@ import warnings
 
 TOLERANCE = 1e-5
 MAX_ROWS = 20_000  # recorded rows that are compared
+DRAWN_ROWS = 1000  # rows drawn from the ranges of an example
 MISSING_ROWS = 4  # rows tried for each optional column with that column missing
 OPSET = 18
 OPSET_LIGHTGBM = 15  # the newest that onnxmltools knows for its trees
@@ -49,6 +52,10 @@ TENSOR_KINDS = {
 
 class ModelError(Exception):
     """The model cannot be served by anything."""
+
+
+class Unsuitable(ModelError):
+    """The recorded inputs are not the model's."""
 
 
 class NotConvertible(Exception):
@@ -111,6 +118,25 @@ class Model:
         path = os.path.join(self.directory, conf["pickled_model"])
         return load_pickled(path, conf.get("serialization_format", "pickle"), conf)
 
+    def example(self):
+        """The input example that was logged with the model, or None."""
+        import numpy as np
+        import pandas as pd
+
+        info = self.spec.get("saved_input_example_info") or {}
+        if info.get("type") not in ("dataframe", "ndarray"):
+            return None
+        try:
+            path = os.path.join(self.directory, info["artifact_path"])
+            with open(path, encoding="utf-8") as f:
+                content = json.load(f)
+            if info["type"] == "dataframe":
+                return pd.DataFrame(content["data"], columns=content["columns"])
+            return pd.DataFrame(np.asarray(content))
+        except Exception:
+            traceback.print_exc()
+            return None  # as if there were none: it is only a help
+
     def predict(self, data):
         """Predictions for prepared data, [rows] or [rows, k]."""
         import numpy as np
@@ -169,7 +195,8 @@ class Field:
 
 
 class Inputs:
-    """The recorded inputs in the order and kinds of the model's signature."""
+    """A table of inputs in the order and kinds of the model's signature; without a
+    table, none."""
 
     def __init__(self, spec, table):
         self.signature = dict(spec.get("signature") or {})
@@ -200,6 +227,8 @@ class Inputs:
         import numpy as np
         import pandas as pd
 
+        if table is None:
+            table = pd.DataFrame(columns=[f.name for f in self.fields])
         if self.tensor and len(table.columns) == len(self.fields):
             table = table.set_axis([f.name for f in self.fields], axis=1)
         columns = {}
@@ -207,16 +236,20 @@ class Inputs:
             if f.name in table.columns:
                 columns[f.name] = table[f.name].to_numpy()
             elif f.required:
-                raise ModelError(
+                raise Unsuitable(
                     f"the recorded inputs lack the column {f.name!r}, which the model requires"
                 )
             else:
                 columns[f.name] = np.full(len(table), np.nan if f.kind in NUMERIC else None)
-            if f.kind in NUMERIC:
+            if f.kind in NUMERIC or f.kind == "datetime":
                 try:
-                    columns[f.name] = columns[f.name].astype(np.float64)
+                    columns[f.name] = (
+                        columns[f.name].astype(np.float64)
+                        if f.kind in NUMERIC
+                        else pd.to_datetime(columns[f.name])
+                    )
                 except (TypeError, ValueError):
-                    raise ModelError(
+                    raise Unsuitable(
                         f"the recorded inputs have values in {f.name!r} that are not {f.kind}"
                     ) from None
         return self.servable(pd.DataFrame(columns))
@@ -245,6 +278,19 @@ class Inputs:
             if not f.required and f.kind in NUMERIC and not head.empty:
                 rows.append(head.assign(**{f.name: math.nan}))
         return pd.concat(rows, ignore_index=True) if rows else None
+
+    def drawn(self):
+        """Rows whose values lie in the ranges of the table's columns, each on its own."""
+        import numpy as np
+        import pandas as pd
+
+        rng, columns = np.random.default_rng(0), {}
+        for f in self.fields:
+            values = self.table[f.name].to_numpy()
+            columns[f.name] = rng.choice(values, DRAWN_ROWS)
+            if f.kind in ("double", "float") and not np.isnan(values).all():
+                columns[f.name] = rng.uniform(np.nanmin(values), np.nanmax(values), DRAWN_ROWS)
+        return pd.DataFrame(columns)
 
     def for_python(self, table):
         """What the Python model takes: the table in the signature's types."""
@@ -676,11 +722,25 @@ def to_onnx(model, inputs, table, python):
     raise min(failures, key=lambda f: f[0])[1]
 
 
+def choose_inputs(model, table):
+    """(inputs, the rows to add to them, why there are none)."""
+    try:
+        inputs = Inputs(model.spec, table)
+        return inputs, [inputs.with_missing()], "there are no recorded inputs to compare on"
+    except Unsuitable as e:
+        example = model.example()
+        if example is None or example.empty:
+            why = f"{e}, and it was logged without an input_example to compare on instead"
+            return Inputs(model.spec, None), [], why
+    inputs = Inputs(model.spec, example)
+    return inputs, [inputs.drawn(), inputs.with_missing()], "its input_example has no usable row"
+
+
 def package(model_dir, out_dir, inputs_path):
     table = read_inputs(inputs_path)
     model = Model(model_dir)
-    inputs = Inputs(model.spec, table)
-    table, python = answer(model, inputs)
+    inputs, extra, without = choose_inputs(model, table)
+    table, python = answer(model, inputs, extra)
     signature = {
         "inputs": inputs.signature["inputs"],
         "outputs": inputs.signature.get("outputs") or json.dumps(infer_outputs(python)),
@@ -688,7 +748,7 @@ def package(model_dir, out_dir, inputs_path):
     result = {"signature": signature, "python": platform.python_version()}
     try:
         if len(table) == 0:
-            raise NotConvertible("there are no recorded inputs to compare on")
+            raise NotConvertible(without)
         refuse_early(model, inputs)
         content, result["parity"] = to_onnx(model, inputs, table, python)
     except NotConvertible as e:
@@ -705,26 +765,29 @@ def package(model_dir, out_dir, inputs_path):
     return {**result, "engine": "onnx", "model": "model.onnx", "converter": converter(model)}
 
 
-def answer(model, inputs):
-    """(rows, Python's predictions): the recorded rows, and, where the model takes
-    them, rows with each optional column missing."""
+def answer(model, inputs, extra):
+    """(rows, Python's predictions): the inputs, and those extra rows that the model
+    takes."""
     import numpy as np
     import pandas as pd
 
-    if inputs.table.empty:
-        return inputs.table, np.zeros(0)
+    table = inputs.table
+    if table.empty:
+        return table, np.zeros(0)
     try:
-        python = model.predict(inputs.for_python(inputs.table))
+        python = model.predict(inputs.for_python(table))
     except Exception as e:
         raise ModelError(f"the model loads, but fails on the recorded inputs: {describe(e)}") from e
-    extra = inputs.with_missing()
-    if extra is None:
-        return inputs.table, python
-    try:
-        more = model.predict(inputs.for_python(extra))
-    except Exception:
-        return inputs.table, python  # optional in name only: ONNX is not asked either
-    return pd.concat([inputs.table, extra], ignore_index=True), np.concatenate([python, more])
+    for more in extra:
+        if more is None:
+            continue
+        try:
+            answers = model.predict(inputs.for_python(more))
+        except Exception:
+            continue  # optional in name only, say: ONNX is not asked either
+        table = pd.concat([table, more], ignore_index=True)
+        python = np.concatenate([python, answers])
+    return table, python
 
 
 def converter(model):

@@ -6,6 +6,7 @@ The table has the columns of hourly bike counts; values are drawn with a fixed s
 import json
 import os
 import pickle
+import shutil
 import sys
 import warnings
 
@@ -208,6 +209,21 @@ def main():
         "pickle",
         columns=required,
     )
+    # The same model with an example, as mlflow.log_model(input_example=…) keeps it.
+    shutil.copytree(os.path.join(OUT, "ridge-pickle"), os.path.join(OUT, "ridge-example"))
+    with open(os.path.join(OUT, "ridge-example", "MLmodel")) as f:
+        mlmodel = json.load(f)
+    mlmodel["saved_input_example_info"] = {
+        "artifact_path": "input_example.json",
+        "type": "dataframe",
+        "pandas_orient": "split",
+    }
+    with open(os.path.join(OUT, "ridge-example", "MLmodel"), "w") as f:
+        json.dump(mlmodel, f)
+    example = full.head(5).to_dict(orient="split", index=False)
+    with open(os.path.join(OUT, "ridge-example", "input_example.json"), "w") as f:
+        json.dump(example, f)
+    full.head(5).assign(hr="noon").to_json(os.path.join(OUT, "strange.json"), orient="records")
     logistic = make_pipeline(StandardScaler(), LogisticRegression()).fit(
         full, np.where(many, "busy", "calm")
     )

@@ -45,6 +45,7 @@ func TestPackage_ConvertsWhatIsEqual(t *testing.T) {
 		{"ridge-pickle", "inputs.parquet", "skl2onnx"},
 		{"offset-scaler", "offset.parquet", "skl2onnx"}, // needs double
 		{"tensor", "full.parquet", "skl2onnx"},
+		{"ridge-example", "text.parquet", "skl2onnx"}, // on its own example
 	}
 	for _, c := range cases {
 		t.Run(c.model, func(t *testing.T) {
@@ -70,6 +71,9 @@ func TestPackage_KeepsPythonWithTheReason(t *testing.T) {
 	t.Parallel()
 	cases := []struct{ model, inputs, reason string }{
 		{"histogram", "inputs.parquet", "the conversion failed"},
+		{"ridge-pickle", "text.parquet", "the recorded inputs lack the column 'hr', which the model " +
+			"requires, and it was logged without an input_example"},
+		{"ridge-pickle", "strange.json", "have values in 'hr' that are not long"},
 	}
 	for _, c := range cases {
 		t.Run(c.model, func(t *testing.T) {
@@ -162,7 +166,6 @@ func TestPackage_RefusesWhatCannotBeUsed(t *testing.T) {
 		{"dies", enginetest.Pyfunc(t, "import os; os.abort()", in, ""), "text.parquet",
 			"ended while it was packaged"},
 		{"not a model", t.TempDir(), "text.parquet", "no MLmodel file"},
-		{"other inputs", filepath.Join(models, "ridge-pickle"), "text.parquet", "lack the column 'hr'"},
 		{"no inputs", filepath.Join(models, "ridge-pickle"), "absent.parquet", "cannot be read"},
 	}
 	for _, c := range cases {
