@@ -25,7 +25,7 @@ func TestFaults_FileIsWrong(t *testing.T) {
 		{"wrong value", [2]string{"last: 24h", "last: soon"}, []string{`fairlead\.yaml:5:\d+`, `soon`, `(?m)^.*holdout:`}},
 		{"not YAML", [2]string{"[rows]", "[rows"}, []string{`fairlead\.yaml:\d+:\d+`}},
 		{"unknown input", [2]string{"in: [rows]", "in: [rowz]"}, []string{`fairlead\.yaml:8:\d+`, `rowz`, `rows`}},
-		{"wrong check", [2]string{"candidate.mae <= 1.0", "candidate.mae <="}, []string{`good`}},
+		{"wrong check", [2]string{"candidate.mae <= 1.0", "candidate.mae <="}, []string{`fairlead\.yaml:11:33: gates\.good\.check: the check ends here`, `(?m)^.*good: \{check`}},
 		{"unknown strategy", [2]string{"strategy: replace", "strategy: hope"}, []string{`fairlead\.yaml:13:\d+`, `hope`, `canary`}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

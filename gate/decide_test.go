@@ -52,6 +52,29 @@ func decide(t *testing.T, f gate.Facts, gates ...spec.Gate) gate.Decision {
 	return gate.Decide(p, f)
 }
 
+func TestParse_ShowsWhereACheckIsWrong(t *testing.T) {
+	const head = "project: p\npipeline: {steps: {train: {run: x, out: [model]}, " +
+		"evaluate: {run: x, in: [model, validation]}}}\ndata: {validation: {from: v.csv}}\ngates:\n"
+	for _, c := range []struct{ gate, line, caret string }{
+		{"  g: {check: candidate.mae < liv.mae}", "f:5:30: gates.g.check: there is no \"liv\"", "liv.mae"},
+		{"  g: {check: 'candidate.mae < liv.mae'}", "f:5:31: ", "liv.mae"},
+		{"  g:\n    check: |\n      candidate.mae < 1 &&\n        liv.mae > 0", "f:8:9: ", "liv.mae"},
+		{"  g:\n    check: >\n      candidate.mae < 1 &&\n      liv.mae > 0", "f:6:12: ", ">"},
+		{"  g:\n    check: candidate.mae < 1 &&\n      liv.mae > 0", "f:6:12: ", "candidate"},
+	} {
+		_, err := gate.Parse("f", []byte(head+c.gate+"\n"))
+		if !fairlead.Is(err, fairlead.Invalid) || !strings.Contains(err.Error(), c.line) {
+			t.Errorf("%s:\n%v", c.gate, err)
+			continue
+		}
+		lines := strings.Split(err.Error(), "\n") // …, the place, the excerpt, the caret
+		at := strings.Index(lines[4], "^")
+		if !strings.HasPrefix(lines[3][at:], c.caret) {
+			t.Errorf("%s:\n%v", c.gate, err)
+		}
+	}
+}
+
 func TestDecide_EvaluatesAnyCELOverTheFacts(t *testing.T) {
 	ten := "[0, 1, 2, 3, 4, 5, 6, 7, 8, 9]"
 	for want, checks := range map[string][]string{
@@ -190,7 +213,7 @@ func TestCompile_SaysWhereAndWhyACheckIsWrong(t *testing.T) {
 		line, column int
 		want         string
 	}{
-		{"candidate.wape <=", 1, 18, "mismatched input"},
+		{"candidate.wape <=", 1, 18, "the check ends here"},
 		{"candidat.wape <= 0.5", 1, 1, "facts begin with candidate, live, version, error, packaging, holdout, project, now"},
 		{"candidate.wape <= 0.5 &&\n  holdout.rowz > 3", 2, 10,
 			"holdout has dataset, version, rows, reads"},

@@ -82,6 +82,27 @@ func Compile(gates []spec.Gate) (*Policy, error) {
 	return p, err
 }
 
+// Parse is spec.Parse for a file that is to be applied: its checks are compiled too,
+// and what is wrong in them is shown as the rest, where it stands in the file.
+func Parse(file string, src []byte) (*spec.Spec, error) {
+	s, err := spec.Parse(file, src)
+	if err != nil {
+		return nil, err
+	}
+	_, err = Compile(s.Gates)
+	var e *fairlead.Error
+	if !errors.As(err, &e) {
+		return s, err
+	}
+	var problems []spec.Problem
+	found, _ := e.Detail["problems"].([]CompileError)
+	for _, c := range found {
+		problems = append(problems, spec.Problem{Line: c.Line, Column: c.Column,
+			Path: "gates." + c.Gate + ".check", Message: c.Message})
+	}
+	return nil, spec.Locate(file, src, problems)
+}
+
 func compileFailure(problems []CompileError) error {
 	var all []error
 	for _, e := range problems {
@@ -180,7 +201,15 @@ func reword(message string) string {
 		name, _, _ = strings.Cut(name, "'")
 		return fmt.Sprintf("there is no %q; facts begin with %s", name, strings.Join(roots(), ", "))
 	}
-	return strings.TrimPrefix(message, "Syntax error: ")
+	message = strings.TrimPrefix(message, "Syntax error: ")
+	if input, _, ok := strings.Cut(message, " expecting {"); ok { // all that might follow
+		input = strings.TrimPrefix(input, "mismatched input ")
+		if input == "'<EOF>'" {
+			return "the check ends here, and something is missing"
+		}
+		return input + " is not expected here"
+	}
+	return message
 }
 
 // undocumented finds names in a closed group of facts that the table lacks.

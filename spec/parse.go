@@ -32,19 +32,11 @@ func Parse(file string, src []byte) (*Spec, error) { return parse(file, src, fal
 // parse is Parse; of a stored file, which Parse has accepted, perhaps that of an
 // older program, it only demands that it can be understood.
 func parse(file string, src []byte, stored bool) (*Spec, error) {
-	if p := unreadable(src); p != nil {
-		return nil, problemsError(file, nil, []Problem{*p})
-	}
-	text := strings.TrimPrefix(string(src), "\ufeff")
-	text = strings.ReplaceAll(text, "\r\n", "\n")
-	lines := strings.Split(text, "\n")
-	root, problem := parseYAML(text)
-	if problem != nil {
-		return nil, problemsError(file, lines, []Problem{*problem})
-	}
-	d := newDecoder(stored)
 	s := &Spec{}
-	d.structure(root, reflect.ValueOf(s).Elem(), "")
+	d, lines, err := decode(file, src, stored, s)
+	if err != nil {
+		return nil, err
+	}
 	s.fillNames()
 	s.Monitor.fillCooldown()
 	if !stored {
@@ -54,6 +46,24 @@ func parse(file string, src []byte, stored bool) (*Spec, error) {
 		return nil, err
 	}
 	return s, nil
+}
+
+// decode fills s from a file, and returns its lines and the decoder with what is
+// wrong so far; the error is that of a text that is no YAML.
+func decode(file string, src []byte, stored bool, s *Spec) (d *decoder, lines []string, err error) {
+	if p := unreadable(src); p != nil {
+		return nil, nil, problemsError(file, nil, []Problem{*p})
+	}
+	text := strings.TrimPrefix(string(src), "\ufeff")
+	text = strings.ReplaceAll(text, "\r\n", "\n")
+	lines = strings.Split(text, "\n")
+	root, problem := parseYAML(text)
+	if problem != nil {
+		return nil, nil, problemsError(file, lines, []Problem{*problem})
+	}
+	d = newDecoder(stored)
+	d.structure(root, reflect.ValueOf(s).Elem(), "")
+	return d, lines, nil
 }
 
 // fillNames sets the names whose defaults are other names of the file.

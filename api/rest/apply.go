@@ -14,6 +14,7 @@ import (
 
 	"github.com/fairlead-ml/fairlead"
 	"github.com/fairlead-ml/fairlead/auth"
+	"github.com/fairlead-ml/fairlead/gate"
 	"github.com/fairlead-ml/fairlead/scm"
 	"github.com/fairlead-ml/fairlead/spec"
 )
@@ -94,7 +95,7 @@ func (a *API) apply(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	s, err := spec.Parse(spec.FileName, file)
+	s, err := gate.Parse(spec.FileName, file)
 	if err != nil {
 		return err
 	}

@@ -48,7 +48,7 @@ func (c *cli) checkCommand() *cobra.Command {
 	}
 }
 
-// readSpec parses the file and compiles its gates.
+// readSpec reads a file that is to be applied.
 func readSpec(file string) (*spec.Spec, error) {
 	body, err := os.ReadFile(file)
 	if os.IsNotExist(err) {
@@ -57,12 +57,7 @@ func readSpec(file string) (*spec.Spec, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := spec.Parse(file, body)
-	if err != nil {
-		return nil, err
-	}
-	_, err = gate.Compile(s.Gates)
-	return s, err
+	return gate.Parse(file, body)
 }
 
 func (c *cli) applyCommand() *cobra.Command {
