@@ -138,6 +138,9 @@ func (w *world) register(n int64) {
 		if err != nil {
 			return err
 		}
+		if err := w.tracking.FinalizeLoggedModel(ctx, tx, w.project, m.ID, tracking.ModelReady); err != nil {
+			return err
+		}
 		owner := tracking.LoggedModelOwner(m.ID)
 		if err := w.blobs.Link(tx, w.project, owner, "number", number); err != nil {
 			return err

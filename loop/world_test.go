@@ -423,6 +423,9 @@ func (w *world) create(ctx context.Context, tx *store.Tx, files map[string]blob.
 	if err != nil {
 		return 0, err
 	}
+	if err := w.tracking.FinalizeLoggedModel(ctx, tx, w.p, lm.ID, tracking.ModelReady); err != nil {
+		return 0, err
+	}
 	if _, err := w.models.EnsureModel(ctx, tx, w.p, model); err != nil {
 		return 0, err
 	}

@@ -318,6 +318,9 @@ func (w *world) create(ctx context.Context, tx *store.Tx, files map[string]blob.
 	if err != nil {
 		return 0, err
 	}
+	if err := w.tracking.FinalizeLoggedModel(ctx, tx, w.p, lm.ID, tracking.ModelReady); err != nil {
+		return 0, err
+	}
 	owner := tracking.LoggedModelOwner(lm.ID)
 	if err := w.blobs.Link(tx, w.p, owner, "model.json", files["model.json"]); err != nil {
 		return 0, err

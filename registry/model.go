@@ -182,17 +182,20 @@ func (s *Service) DeleteModel(ctx context.Context, tx *store.Tx, p fairlead.Proj
 	if err := requireFree(tx, m, 0); err != nil {
 		return err
 	}
-	versions, err := versionNumbers(tx, m.k)
+	versions, err := versionsOf(tx, m.k)
 	if err != nil {
 		return err
 	}
-	for _, n := range versions {
-		if err := s.blobs.UnlinkAll(tx, p, PackageOwner(name, n)); err != nil {
-			return err
-		}
-	}
 	if err := deleteModel(tx, m.k); err != nil {
 		return err
+	}
+	for _, v := range versions {
+		if err := s.blobs.UnlinkAll(tx, p, PackageOwner(name, v.N)); err != nil {
+			return err
+		}
+		if err := s.unseal(tx, p, v.Storage); err != nil {
+			return err
+		}
 	}
 	return s.emitModel(ctx, tx, p, event.Model{Name: event.ModelDeletedType, Model: name})
 }

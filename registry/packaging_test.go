@@ -61,6 +61,8 @@ func TestPackaging_TriesAgainWhatIsNotTheModelsFault(t *testing.T) {
 		at := tracking.Place{Owner: tracking.LoggedModelOwner(m.ID), Path: name}
 		b.must(b.tr.PutArtifact(t.Context(), project, at, strings.NewReader(text)))
 	}
+	_, err = b.tr.FinishLoggedModel(t.Context(), project, m.ID, tracking.ModelReady)
+	b.must(err)
 	_, err = b.version(registry.NewVersion{Model: "bikes", LoggedModelID: m.ID})
 	b.must(err)
 	b.must(b.write(func(ctx context.Context, tx *store.Tx) error {

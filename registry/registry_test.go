@@ -79,6 +79,8 @@ func (b *bench) model(name string, n int) (ids []string) {
 		b.must(err)
 		at := tracking.Place{Owner: tracking.LoggedModelOwner(m.ID), Path: "MLmodel"}
 		b.must(b.tr.PutArtifact(b.Context(), project, at, strings.NewReader(fmt.Sprint("model ", i))))
+		_, err = b.tr.FinishLoggedModel(b.Context(), project, m.ID, tracking.ModelReady)
+		b.must(err)
 		_, err = b.version(registry.NewVersion{Model: name, LoggedModelID: m.ID})
 		b.must(err)
 		ids = append(ids, m.ID)
@@ -176,6 +178,8 @@ func TestCreateVersion_AcceptsOnlySourcesThatTheProjectVouchesFor(t *testing.T) 
 	b.must(err)
 	r, err := b.tr.StartRun(t.Context(), project, tracking.NewRun{})
 	b.must(err)
+	pending, err := b.tr.AddLoggedModel(t.Context(), project, tracking.NewLoggedModel{})
+	b.must(err)
 	foreign, err := b.tr.StartRun(t.Context(), other, tracking.NewRun{})
 	b.must(err)
 	b.must(b.setAlias("bikes", "best", 1))
@@ -193,6 +197,8 @@ func TestCreateVersion_AcceptsOnlySourcesThatTheProjectVouchesFor(t *testing.T) 
 		{in: registry.NewVersion{Source: "s3://bucket/model", RunID: r.ID}, storage: "s3://bucket/model"},
 		{in: registry.NewVersion{Source: "dummy", Tags: []registry.Tag{{"mlflow.prompt.is_prompt", "true"}}}},
 		{in: registry.NewVersion{}, refused: "Missing value for required parameter 'source'"},
+		{in: registry.NewVersion{Source: "s3://bucket/model"}, refused: "name the one that it comes from"},
+		{in: registry.NewVersion{LoggedModelID: pending.ID}, refused: "is PENDING and not READY"},
 		{in: registry.NewVersion{Source: "/etc/passwd"}, refused: "Invalid model version source: '/etc/passwd'"},
 		{in: registry.NewVersion{Source: "file:///etc"}, refused: "Invalid model version source"},
 		{in: registry.NewVersion{Source: "models:/nope"}, refused: "expected models:/m-<id>"},
@@ -387,6 +393,25 @@ func TestCreateVersion_SealsItsFiles(t *testing.T) {
 	at := tracking.Place{Owner: tracking.LoggedModelOwner(id), Path: "MLmodel"}
 	err := b.tr.PutArtifact(t.Context(), project, at, strings.NewReader("another model"))
 	b.refused(err, fairlead.Precondition, `version 1 of "bikes"`)
+}
+
+func TestDelete_LiftsTheSealWithTheLastVersion(t *testing.T) {
+	b := open(t)
+	id := b.model("bikes", 1)[0]
+	_, err := b.version(registry.NewVersion{Model: "copies", Source: "models:/bikes/1"})
+	b.must(err)
+	at := tracking.Place{Owner: tracking.LoggedModelOwner(id), Path: "MLmodel"}
+	put := func() error {
+		return b.tr.PutArtifact(t.Context(), project, at, strings.NewReader("another model"))
+	}
+	b.must(b.write(func(ctx context.Context, tx *store.Tx) error {
+		return b.reg.DeleteVersion(ctx, tx, project, "bikes", 1)
+	}))
+	b.refused(put(), fairlead.Precondition, "whose files never change")
+	b.must(b.write(func(ctx context.Context, tx *store.Tx) error {
+		return b.reg.DeleteModel(ctx, tx, project, "copies")
+	}))
+	b.must(put())
 }
 
 func TestModel_TagsStagesAndRename(t *testing.T) {

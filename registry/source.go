@@ -45,7 +45,11 @@ func (s *Service) resolveSource(tx *store.Tx, p fairlead.Project, n *NewVersion)
 	case scheme == "mlflow-artifacts":
 		return n.Source, s.artifactSource(tx, p, n)
 	}
-	return n.Source, s.vouch(tx, p, n) // elsewhere, such as s3://
+	if n.RunID == "" && n.LoggedModelID == "" { // elsewhere, such as s3://
+		return "", badSource(n.Source, "no run and no logged model of this server vouches for it; "+
+			"name the one that it comes from as run_id or model_id, or log the model here and register that")
+	}
+	return n.Source, s.vouch(tx, p, n)
 }
 
 func badSource(source, why string) error {
@@ -78,12 +82,17 @@ func isPrompt(tags []Tag) bool {
 	return prompt
 }
 
-// vouch checks that the named run and logged model are the project's.
+// vouch checks that the named run and logged model are the project's, and that the
+// logged model is complete.
 func (s *Service) vouch(tx *store.Tx, p fairlead.Project, n *NewVersion) error {
 	if n.LoggedModelID != "" {
 		m, err := s.tracking.LoggedModelTx(tx, p, n.LoggedModelID)
 		if err != nil {
 			return err
+		}
+		if m.Status != tracking.ModelReady {
+			return fairlead.Errorf(fairlead.Invalid, "the logged model %s is %s and not READY; "+
+				"upload its files and finalize it before it is registered", m.ID, m.Status)
 		}
 		if n.RunID == "" {
 			n.RunID = m.RunID

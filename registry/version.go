@@ -284,9 +284,25 @@ func (s *Service) DeleteVersion(ctx context.Context, tx *store.Tx, p fairlead.Pr
 	if err := deleteVersion(tx, v, s.nowMS()); err != nil {
 		return err
 	}
+	if err := s.unseal(tx, p, v.Storage); err != nil {
+		return err
+	}
 	_, err = s.emit(ctx, tx, p, Subject(model, n),
 		event.ModelVersionDeleted{Model: model, Version: n})
 	return err
+}
+
+// unseal lifts the seal of files that no version is made of any more.
+func (s *Service) unseal(tx *store.Tx, p fairlead.Project, storage string) error {
+	at, ok := tracking.ParseURI(storage)
+	if !ok {
+		return nil
+	}
+	used, err := storageUsed(tx, p, storage)
+	if err != nil || used {
+		return err
+	}
+	return s.tracking.Unseal(tx, p, at)
 }
 
 // PackageOwner owns the files of a version's package.

@@ -131,9 +131,12 @@ func highestVersion(tx *store.Tx, modelK int64) (n int64, err error) {
 	return n, err
 }
 
-func versionNumbers(tx *store.Tx, modelK int64) ([]int64, error) {
-	rows, err := tx.Query("select n from version where model_k = ? order by n", modelK)
-	return collect(rows, err, func(row scanner, n *int64) error { return row.Scan(n) })
+// storageUsed reports whether a version is made of the files at an artifact URI.
+func storageUsed(tx *store.Tx, p fairlead.Project, storage string) (bool, error) {
+	var n int
+	err := tx.QueryRow(`select count(*) from version v join model m on m.k = v.model_k
+		where m.project_k = ? and v.storage = ?`, p.K, storage).Scan(&n)
+	return n > 0, err
 }
 
 func upsertVersionTag(tx *store.Tx, v *Version, t Tag) error {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/fairlead-ml/fairlead/registry"
 	"github.com/fairlead-ml/fairlead/store"
+	"github.com/fairlead-ml/fairlead/tracking"
 )
 
 // versions are registered in every world; all but the last are packaged.
@@ -21,9 +22,13 @@ func (w *world) register(tx *store.Tx) error {
 	if _, err := w.models.EnsureModel(ctx, tx, project, "bikes"); err != nil {
 		return err
 	}
+	run, err := w.tracking.CreateRun(ctx, tx, project, tracking.NewRun{})
+	if err != nil {
+		return err
+	}
 	for n := int64(1); n <= versions; n++ {
 		v, err := w.models.CreateVersion(ctx, tx, project, registry.NewVersion{
-			Model: "bikes", Source: fmt.Sprintf("s3://models/%d", n)})
+			Model: "bikes", Source: fmt.Sprintf("s3://models/%d", n), RunID: run.ID})
 		if err != nil || v.N != n {
 			return fmt.Errorf("version %d: %w", n, err)
 		}

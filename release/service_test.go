@@ -53,6 +53,7 @@ type world struct {
 	streams  *stream.Service
 	gates    *gate.Service
 	models   *registry.Service
+	tracking *tracking.Service
 	projects *spec.Projects
 	release  *release.Service
 }
@@ -91,7 +92,8 @@ func (w *world) open() {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	w.models = registry.New(w.db, w.led, blobs, tracking.New(w.db, w.led, blobs, clock), clock)
+	w.tracking = tracking.New(w.db, w.led, blobs, clock)
+	w.models = registry.New(w.db, w.led, blobs, w.tracking, clock)
 	w.release = release.New(release.Deps{DB: w.db, Ledger: w.led, Stream: w.streams,
 		Projects: w.projects, Registry: w.models, Gate: w.gates, Clock: clock, Log: log})
 	w.streams.Settles(func(ctx context.Context, _ fairlead.Project) (bool, error) {

@@ -120,10 +120,15 @@ func (s *Service) requireOwner(tx *store.Tx, p fairlead.Project, o blob.Owner) (
 	return err
 }
 
-// Seal keeps the files at and below the place as they are, for good: a model
+// Seal keeps the files at and below the place as they are, until Unseal: a model
 // version was registered from them, and what was judged must be what is served.
 func (s *Service) Seal(tx *store.Tx, p fairlead.Project, at Place, reason string) error {
 	return insertSeal(tx, p, at, reason)
+}
+
+// Unseal lifts the seal of exactly that place; one that is not there is fine.
+func (s *Service) Unseal(tx *store.Tx, p fairlead.Project, at Place) error {
+	return deleteSeal(tx, p, at)
 }
 
 // requireUnsealed is Precondition when a seal covers the place, or lies below it.

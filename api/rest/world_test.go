@@ -18,6 +18,7 @@ import (
 	"github.com/fairlead-ml/fairlead/release"
 	"github.com/fairlead-ml/fairlead/spec"
 	"github.com/fairlead-ml/fairlead/store"
+	"github.com/fairlead-ml/fairlead/tracking"
 )
 
 const alphaFile = `
@@ -91,8 +92,12 @@ func (w *world) versions(n int64) {
 	w.write(func(tx *store.Tx) error { _, err := reg.EnsureModel(ctx, tx, w.alpha, "alpha"); return err })
 	for i := range n {
 		w.write(func(tx *store.Tx) error {
-			_, err := reg.CreateVersion(ctx, tx, w.alpha, registry.NewVersion{Model: "alpha", Source: "s3://bucket/model",
-				ProducedBy: registry.Lineage{Commit: "abc"}})
+			run, err := w.app.Tracking.CreateRun(ctx, tx, w.alpha, tracking.NewRun{})
+			if err != nil {
+				return err
+			}
+			_, err = reg.CreateVersion(ctx, tx, w.alpha, registry.NewVersion{Model: "alpha", Source: "s3://bucket/model",
+				RunID: run.ID, ProducedBy: registry.Lineage{Commit: "abc"}})
 			if err != nil {
 				return err
 			}

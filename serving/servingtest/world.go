@@ -166,19 +166,20 @@ func (m *model) Close() error {
 
 // World is the serving stage on real services, with fake engines.
 type World struct {
-	t       testing.TB
-	schemas []store.Schema
-	Dir     string
-	Clock   *fairlead.FakeClock
-	Engines *Engines
-	DB      *store.DB
-	Ledger  *ledger.Ledger
-	Streams *stream.Service
-	Blobs   *blob.Store
-	Models  *registry.Service
-	Release *release.Service
-	Serving *serving.Service
-	Deps    func(d *serving.Deps) // changes what Start gives to the service; nil: nothing
+	t        testing.TB
+	schemas  []store.Schema
+	Dir      string
+	Clock    *fairlead.FakeClock
+	Engines  *Engines
+	DB       *store.DB
+	Ledger   *ledger.Ledger
+	Streams  *stream.Service
+	Blobs    *blob.Store
+	Models   *registry.Service
+	tracking *tracking.Service
+	Release  *release.Service
+	Serving  *serving.Service
+	Deps     func(d *serving.Deps) // changes what Start gives to the service; nil: nothing
 }
 
 // New starts a world in a temporary directory; schemas are those of further stages.
@@ -227,7 +228,8 @@ func (w *World) Start() {
 	must(err)
 	w.Blobs, err = blob.New(w.DB, w.Dir)
 	must(err)
-	w.Models = registry.New(w.DB, w.Ledger, w.Blobs, tracking.New(w.DB, w.Ledger, w.Blobs, w.Clock), w.Clock)
+	w.tracking = tracking.New(w.DB, w.Ledger, w.Blobs, w.Clock)
+	w.Models = registry.New(w.DB, w.Ledger, w.Blobs, w.tracking, w.Clock)
 	w.Release = release.New(release.Deps{DB: w.DB, Ledger: w.Ledger, Stream: w.Streams,
 		Projects: projects, Registry: w.Models, Gate: gates, Clock: w.Clock, Log: log})
 	deps := serving.Deps{DB: w.DB, Ledger: w.Ledger, Stream: w.Streams, Projects: projects,
@@ -264,7 +266,12 @@ func (w *World) Version() (n int64) {
 	w.t.Helper()
 	ctx := context.Background()
 	w.Do(func(tx *store.Tx) error {
-		v, err := w.Models.CreateVersion(ctx, tx, Project, registry.NewVersion{Model: "flights", Source: "s3://m"})
+		run, err := w.tracking.CreateRun(ctx, tx, Project, tracking.NewRun{})
+		if err != nil {
+			return err
+		}
+		v, err := w.Models.CreateVersion(ctx, tx, Project,
+			registry.NewVersion{Model: "flights", Source: "s3://m", RunID: run.ID})
 		if err == nil {
 			n = v.N
 		}
