@@ -228,7 +228,7 @@ func (w *world) candidate(n int64) *loop.Case {
 func TestCandidates_WaitAndAreSuperseded(t *testing.T) {
 	w := newWorld(t, replace)
 	w.run(good)
-	w.slow = make(chan struct{})
+	w.slow = map[loop.State]chan struct{}{loop.Training: make(chan struct{})}
 	w.next = good
 	first, err := w.loop.Run(t.Context(), w.p)
 	w.must(err)
@@ -248,7 +248,7 @@ func TestCandidates_WaitAndAreSuperseded(t *testing.T) {
 		return errors.Join(w.models.SetAlias(ctx, tx, w.p, model, loop.CandidateAlias, 2),
 			w.models.SetAlias(ctx, tx, w.p, model, loop.CandidateAlias, 4))
 	})
-	close(w.slow)
+	close(w.slow[loop.Training])
 	w.settle()
 	w.wantStory("user 1 promoted, user 5 promoted, candidate 2 superseded, candidate 3 superseded, candidate 4 promoted")
 }
@@ -306,7 +306,7 @@ func TestCase_WhoseReleaseNeedsAHumanSaysSo(t *testing.T) {
 	if c.State != loop.Releasing || !strings.HasPrefix(c.Reason, "it asks a human: 0 of 24 labels") {
 		t.Fatalf("case %+v", c)
 	}
-	w.wantLine("it needs a human: `fairlead rollout " + c.Rollout + "`")
+	w.wantLine("It waits for a human: `fairlead rollout " + c.Rollout + "`")
 	if _, said := w.steps(c.ID); said != c.Reason {
 		t.Errorf("the event says %q", said)
 	}

@@ -7,9 +7,11 @@ import (
 
 	"github.com/fairlead-ml/fairlead"
 	"github.com/fairlead-ml/fairlead/monitor"
+	"github.com/fairlead-ml/fairlead/registry"
 	"github.com/fairlead-ml/fairlead/release"
 	"github.com/fairlead-ml/fairlead/spec"
 	"github.com/fairlead-ml/fairlead/store"
+	"github.com/fairlead-ml/fairlead/stream"
 )
 
 // recentCases is how many cases an explanation lists.
@@ -21,6 +23,8 @@ type Explanation struct {
 	At        time.Time           `json:"at"` // stream time
 	Paused    bool                `json:"paused"`
 	Active    *Case               `json:"active,omitempty"`
+	WaitsFor  string              `json:"waits_for,omitempty"` // what the active case waits for
+	Clock     stream.State        `json:"clock"`
 	Rollout   *release.Rollout    `json:"rollout,omitempty"` // of the active case
 	Waiting   []*Case             `json:"waiting,omitempty"`
 	Incidents []*monitor.Incident `json:"incidents,omitempty"` // open ones
@@ -30,6 +34,8 @@ type Explanation struct {
 	Held      string              `json:"held,omitempty"` // why an incident would start no retraining now
 	Note      string              `json:"note"`           // the last thing it did or left, and why
 	Lines     []string            `json:"explanation"`
+
+	endpoint string // that the clock is of; empty when nothing is released
 }
 
 // Explain returns why the loop did or did not act on the model.
@@ -39,6 +45,11 @@ func (s *Service) Explain(ctx context.Context, p fairlead.Project, model string)
 	err := s.DB.Read(ctx, func(tx *store.Tx) error { return s.explain(tx, p, e) })
 	if err != nil {
 		return nil, err
+	}
+	if e.endpoint != "" {
+		if e.Clock, err = s.Stream.Describe(ctx, p, e.endpoint); err != nil {
+			return nil, err
+		}
 	}
 	e.Lines = e.lines()
 	return e, nil
@@ -66,6 +77,9 @@ func (s *Service) explain(tx *store.Tx, p fairlead.Project, e *Explanation) erro
 
 func (s *Service) explainCurrent(tx *store.Tx, p fairlead.Project, e *Explanation, m *modelState,
 	rev *spec.Revision) (err error) {
+	if _, ok := rev.Spec.LastEnvironment(); ok {
+		e.endpoint = endpointOf(rev.Spec)
+	}
 	if e.At, err = s.Stream.NowOrWall(tx, p, endpointOf(rev.Spec)); err != nil {
 		return err
 	}
@@ -79,17 +93,50 @@ func (s *Service) explainCurrent(tx *store.Tx, p fairlead.Project, e *Explanatio
 		return err
 	}
 	e.Held, _ = m.mayRetrain(rev.Spec, e.Active, e.At)
-	if e.Active != nil && e.Active.State == Releasing {
-		e.Rollout, err = s.Release.Rollout(tx, p, e.Active.Rollout)
+	if e.Active == nil {
+		return nil
 	}
+	if e.Active.State == Releasing {
+		if e.Rollout, err = s.Release.Rollout(tx, p, e.Active.Rollout); err != nil {
+			return err
+		}
+	}
+	e.WaitsFor, err = s.waitsFor(tx, p, e.Active, e.Rollout)
 	return err
+}
+
+// waitsFor says what has to happen before the case goes on.
+func (s *Service) waitsFor(tx *store.Tx, p fairlead.Project, c *Case, r *release.Rollout) (
+	string, error) {
+	switch c.State {
+	case Collecting:
+		return "its data to be collected: `fairlead job`", nil
+	case Training:
+		return "pipeline run " + c.PipelineRun + " to end: `fairlead job`", nil
+	case Packaging:
+		cond, err := s.Registry.Condition(tx, p, c.Model, c.Version, registry.ConditionPackaged)
+		if err != nil || cond.Status != registry.True {
+			return fmt.Sprintf("version %d to be packaged: `fairlead job`", c.Version), err
+		}
+		return fmt.Sprintf("the reference of version %d, which drift is measured against: "+
+			"`fairlead job`", c.Version), nil
+	case Gating:
+		return "the gate to evaluate it: `fairlead job`", nil
+	}
+	switch {
+	case r.State == release.Waiting:
+		return fmt.Sprintf("a human: `fairlead rollout %s`", r.ID), nil
+	case r.Active():
+		return "the labels of live requests: " + r.Waits(), nil
+	}
+	return fmt.Sprintf("%s to serve it: `fairlead endpoint %s`", r.Endpoint, r.Endpoint), nil
 }
 
 // stamp is how times read in explanations, in UTC.
 const stamp = "2006-01-02 15:04"
 
 func (e *Explanation) lines() []string {
-	out := []string{fmt.Sprintf("It is %s in the model's stream time (UTC).", e.At.UTC().Format(stamp))}
+	out := []string{e.clockLine()}
 	if e.Active == nil {
 		out = append(out, "No case is active.")
 	} else {
@@ -99,6 +146,7 @@ func (e *Explanation) lines() []string {
 			out = append(out, "  "+e.Active.Reason)
 		}
 		out = append(out, e.rolloutLines()...)
+		out = append(out, "  It waits for "+e.WaitsFor)
 	}
 	for _, c := range e.Waiting {
 		out = append(out, fmt.Sprintf("Waiting: case %s%s: %s", c.ID, about(c), c.Reason))
@@ -119,6 +167,22 @@ func (e *Explanation) lines() []string {
 	return append(out, e.history()...)
 }
 
+// clockLine says what time it is for the model, and what moves it: a clock that stands
+// still is the usual reason for which nothing happens.
+func (e *Explanation) clockLine() string {
+	if e.endpoint != "" && e.Clock.Watermark.IsZero() {
+		return e.endpoint + " has had no request yet: its stream time begins with the first one."
+	}
+	text := fmt.Sprintf("It is %s in the model's stream time (UTC)", e.At.UTC().Format(stamp))
+	switch {
+	case e.Clock.Driven:
+		return text + ". A replay drives it: it stands still until that goes on, or lets go of it."
+	case e.Clock.Mode == "event_time":
+		return text + ", which follows the event times of requests: without them it stands still."
+	}
+	return text + "."
+}
+
 // about names the version and the incident of a case, as far as it has them.
 func about(c *Case) string {
 	var text string
@@ -136,12 +200,8 @@ func (e *Explanation) rolloutLines() []string {
 	if r == nil {
 		return nil
 	}
-	text := fmt.Sprintf("  %s of version %d to %s at %g%%, %d labels so far", r.Strategy, r.To,
-		r.Environment, r.Percent, r.Evidence.Labels)
-	if r.State == release.Waiting {
-		text += fmt.Sprintf("; it needs a human: `fairlead rollout %s`", r.ID)
-	}
-	return []string{text}
+	return []string{fmt.Sprintf("  %s of version %d to %s at %g%%, %d labels so far", r.Strategy, r.To,
+		r.Environment, r.Percent, r.Evidence.Labels)}
 }
 
 func (e *Explanation) history() []string {

@@ -75,7 +75,7 @@ func TestIncident_IsHeldBack(t *testing.T) {
 			w.pause(false, "more memory")
 		}, 13, "user 1 promoted, incident 0 failed, incident 0 failed, incident 2 promoted"},
 		"by a case that is active": {watch, func(w *world) {
-			w.slow = make(chan struct{})
+			w.slow = map[loop.State]chan struct{}{loop.Training: make(chan struct{})}
 			w.must(errOf(w.loop.Run(w.t.Context(), w.p)))
 		}, "is active", nil, 0, ""},
 	} {
@@ -118,7 +118,7 @@ func (w *world) whileActive() {
 		defer close(done)
 		w.ask(day0, day(2), 30)
 	}()
-	close(w.slow)
+	close(w.slow[loop.Training])
 	<-done
 	w.ask(day(2), day(9), 30)
 	w.wantStory("user 1 promoted, user 2 promoted")
@@ -173,7 +173,7 @@ func TestIncident_IsNotAnsweredForEver(t *testing.T) {
 
 func TestIncident_DoesWhatTheFileSays(t *testing.T) {
 	for action, want := range map[string]string{
-		spec.Alert:  "is shown; fairlead.yaml asks for nothing more",
+		spec.Alert: "is shown; fairlead.yaml asks for nothing more",
 		// There is one version, so nothing to go back to.
 		spec.Rollback: "asks for a rollback: there is no standby version to go back to; release another version instead",
 	} {

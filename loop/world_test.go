@@ -121,6 +121,9 @@ func load(_ context.Context, dir string) (engine.Predictor, *engine.Manifest, er
 
 // load is what serving does; all else tries a model on its own.
 func (w *world) load(ctx context.Context, dir string) (engine.Predictor, *engine.Manifest, error) {
+	if err := w.wait(ctx, loop.Releasing); err != nil {
+		return nil, nil, err
+	}
 	if w.unserved != nil {
 		return nil, nil, w.unserved
 	}
@@ -142,14 +145,15 @@ type world struct {
 	p      fairlead.Project
 	commit string
 
-	next       stub   // what the next training makes
-	again      int64  // the version that the next training makes again, answered from the cache
-	trainFails string // why trainings fail
-	packFails  string // why packaging fails
-	unserved   error  // why nothing can be loaded to be served
-	unpacked   bool   // packages lack their files, so that no reference can be built
-	recorded   string // what the newest package was compared on
-	slow       chan struct{}
+	next       stub                         // what the next training makes
+	again      int64                        // the version that the next training makes again, answered from the cache
+	trainFails string                       // why trainings fail
+	packFails  string                       // why packaging fails
+	unserved   error                        // why nothing can be loaded to be served
+	unpacked   bool                         // packages lack their files, so that no reference can be built
+	recorded   string                       // what the newest package was compared on
+	slow       map[loop.State]chan struct{} // what a state waits for
+	lazy       bool                         // jobs do not begin
 
 	db       *store.DB
 	led      *ledger.Ledger
@@ -207,7 +211,7 @@ func (w *world) open() {
 	w.tracking = tracking.New(w.db, w.led, w.blobs, clock)
 	w.models = registry.New(w.db, w.led, w.blobs, w.tracking, clock)
 	w.gates, err = gate.New(gate.Deps{DB: w.db, Ledger: w.led, Jobs: w.jobs, Stream: w.streams,
-		Projects: w.projects, Data: w.data, Registry: w.models, Evaluate: evaluate, Clock: clock,
+		Projects: w.projects, Data: w.data, Registry: w.models, Evaluate: w.evaluate, Clock: clock,
 		Log: log}, w.dir)
 	w.must(err)
 	w.release = release.New(release.Deps{DB: w.db, Ledger: w.led, Stream: w.streams,
@@ -230,7 +234,9 @@ func (w *world) open() {
 	w.streams.Settles(w.jobsIdle)
 	w.streams.Settles(w.serving.Idle)
 	w.must(w.led.Start(ctx))
-	w.must(w.jobs.Start(ctx))
+	if !w.lazy {
+		w.must(w.jobs.Start(ctx))
+	}
 	w.must(w.serving.Start(ctx))
 }
 
@@ -355,12 +361,8 @@ func (w *world) runTraining(ctx context.Context, r *job.Run) error {
 	if err := r.Job.Decode(&in); err != nil {
 		return err
 	}
-	if w.slow != nil {
-		select {
-		case <-w.slow:
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
+	if err := w.wait(ctx, loop.Training); err != nil {
+		return err
 	}
 	f := event.PipelineRunFinished{Pipeline: in.Run, State: "succeeded", Reason: "threshold reached",
 		Model: model, Case: in.Start.Case, Version: w.again}
@@ -389,6 +391,20 @@ func (w *world) runTraining(ctx context.Context, r *job.Run) error {
 		_, err = w.led.Append(ctx, tx, r.Job.Project, "pipeline_run/"+in.Run, time.Time{}, f)
 		return err
 	})
+}
+
+// wait lets a state last as long as the test wants.
+func (w *world) wait(ctx context.Context, at loop.State) error {
+	ch := w.slow[at]
+	if ch == nil {
+		return nil
+	}
+	select {
+	case <-ch:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
 
 func (w *world) files(ctx context.Context, s stub) (map[string]blob.Object, error) {
@@ -472,6 +488,9 @@ func (w *world) runPackaging(ctx context.Context, r *job.Run) error {
 	if err := r.Job.Decode(&in); err != nil {
 		return err
 	}
+	if err := w.wait(ctx, loop.Packaging); err != nil {
+		return err
+	}
 	c := registry.Condition{Type: registry.ConditionPackaged, Status: registry.True, Ref: fmt.Sprint(in.Version)}
 	if w.packFails != "" {
 		c.Status, c.Reason = registry.False, w.packFails
@@ -482,8 +501,11 @@ func (w *world) runPackaging(ctx context.Context, r *job.Run) error {
 }
 
 // evaluate stands for the project's step of that name.
-func evaluate(_ context.Context, _ fairlead.Project, r pipeline.EvaluateRequest) (
+func (w *world) evaluate(ctx context.Context, _ fairlead.Project, r pipeline.EvaluateRequest) (
 	map[string]float64, error) {
+	if err := w.wait(ctx, loop.Gating); err != nil {
+		return nil, err
+	}
 	s, err := readStub(r.ModelDir)
 	if err != nil {
 		return nil, err

@@ -50,7 +50,7 @@ func (e *Explanation) text() string {
 		fmt.Fprintf(&b, ", step %d of %d (%g%% of the requests)", r.Step, len(r.Plan.Steps), r.Percent)
 	}
 	fmt.Fprintf(&b, " (%s)\n", r.ID)
-	for _, line := range []string{r.Note, e.stands(), e.evidence(), e.waits()} {
+	for _, line := range []string{r.Note, e.stands(), e.evidence(), r.Waits()} {
 		if line != "" {
 			fmt.Fprintf(&b, "  %s\n", line)
 		}
@@ -85,16 +85,18 @@ func (e *Explanation) evidence() string {
 	return text
 }
 
-func (e *Explanation) waits() string {
-	if e.Needed == 0 {
+// Waits says which evidence an active rollout waits for, and until when; empty when it
+// waits for none.
+func (r *Rollout) Waits() string {
+	if !r.Active() || r.Plan.Hold.Labels == 0 {
 		return ""
 	}
-	text := fmt.Sprintf("this step has %d of %d labels since %s", e.Labels, e.Needed,
-		e.Rollout.StepAt.Format(time.RFC3339))
-	if !e.Due.IsZero() {
-		text += ", and asks a human at " + e.Due.Format(time.RFC3339)
+	text := fmt.Sprintf("this step has %d of %d labels since %s", r.labels(), r.Plan.Hold.Labels,
+		r.StepAt.Format(time.RFC3339))
+	if due := r.due(); !due.IsZero() {
+		text += ", and asks a human at " + due.Format(time.RFC3339)
 	}
-	if e.Rollout.worse() {
+	if r.worse() {
 		text += "; it is neither widened nor promoted while its newest loss is above what is tolerated"
 	}
 	return text
