@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/fairlead-ml/fairlead/loop"
+	"github.com/fairlead-ml/fairlead/monitor"
 	"github.com/fairlead-ml/fairlead/spec"
 	"github.com/fairlead-ml/fairlead/store"
 )
@@ -278,14 +279,14 @@ func (w *world) chronicle() string {
 	w.t.Helper()
 	ctx := w.t.Context()
 	out := w.story() + "\n"
-	windows, err := w.monitor.Windows(ctx, w.p, endpoint, "", time.Time{}, time.Time{})
+	windows, err := w.monitor.Windows(ctx, w.p, monitor.WindowFilter{Endpoint: endpoint}, "", 0)
 	w.must(err)
-	for _, x := range windows {
+	for _, x := range windows.Items {
 		out += fmt.Sprintln(x.From, x.Kind, x.Version, x.State, x.Value, x.Limit, x.Rows, x.Coverage)
 	}
-	incidents, err := w.monitor.Incidents(ctx, w.p, endpoint)
+	incidents, err := w.monitor.Incidents(ctx, w.p, endpoint, "", 0)
 	w.must(err)
-	for _, i := range incidents {
+	for _, i := range incidents.Items {
 		out += fmt.Sprintln(i.OpenedAt, i.ResolvedAt, i.Kind, i.Version, i.Value, i.Reason, i.Resolution)
 	}
 	w.read(func(tx *store.Tx) error {

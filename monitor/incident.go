@@ -26,6 +26,8 @@ type Incident struct {
 	Limit      float64   `json:"limit"`
 	Reason     string    `json:"reason"`
 	Resolution string    `json:"resolution,omitempty"`
+
+	k int64
 }
 
 // Open reports whether the incident has not been resolved.

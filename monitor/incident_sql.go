@@ -7,7 +7,7 @@ import (
 	"github.com/fairlead-ml/fairlead/store"
 )
 
-const incidentColumns = `select id, endpoint, model, version, kind, action, opened_at_ms,
+const incidentColumns = `select k, id, endpoint, model, version, kind, action, opened_at_ms,
 	resolved_at_ms, value, limit_value, reason, resolution from incident`
 
 type scanner interface{ Scan(dest ...any) error }
@@ -15,7 +15,7 @@ type scanner interface{ Scan(dest ...any) error }
 func scanIncident(row scanner) (*Incident, error) {
 	var i Incident
 	var opened, resolved int64
-	err := row.Scan(&i.ID, &i.Endpoint, &i.Model, &i.Version, &i.Kind, &i.Action, &opened,
+	err := row.Scan(&i.k, &i.ID, &i.Endpoint, &i.Model, &i.Version, &i.Kind, &i.Action, &opened,
 		&resolved, &i.Value, &i.Limit, &i.Reason, &i.Resolution)
 	i.OpenedAt, i.ResolvedAt = fairlead.FromMS(opened), fairlead.FromMS(resolved)
 	return &i, err
@@ -53,12 +53,13 @@ func readIncident(tx *store.Tx, p fairlead.Project, id string) (*Incident, error
 	return i, err
 }
 
-func listIncidents(tx *store.Tx, p fairlead.Project, endpoint string) ([]*Incident, error) {
-	q, args := incidentColumns+" where project_k = ?", []any{p.K}
+func listIncidents(tx *store.Tx, p fairlead.Project, endpoint string, before int64, limit int) (
+	[]*Incident, error) {
+	q, args := incidentColumns+" where project_k = ? and k < ?", []any{p.K, before}
 	if endpoint != "" {
 		q, args = q+" and endpoint = ?", append(args, endpoint)
 	}
-	rows, err := tx.Query(q+" order by k desc limit 1000", args...)
+	rows, err := tx.Query(q+" order by k desc limit ?", append(args, limit)...)
 	if err != nil {
 		return nil, err
 	}

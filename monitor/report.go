@@ -2,6 +2,8 @@ package monitor
 
 import (
 	"context"
+	"fmt"
+	"math"
 	"time"
 
 	"github.com/fairlead-ml/fairlead"
@@ -10,24 +12,70 @@ import (
 	"github.com/fairlead-ml/fairlead/store"
 )
 
-// Windows lists the judged windows of an endpoint that begin in [from, to), in
-// order; the zero time is open, an empty kind means all.
-func (s *Service) Windows(ctx context.Context, p fairlead.Project, endpoint string, kind Kind,
-	from, to time.Time) (out []*Window, err error) {
+// mostItems bounds a page; a limit of 0 asks for it.
+const mostItems = 1_000
+
+func bounded(limit int) int {
+	if limit <= 0 {
+		return mostItems
+	}
+	return min(limit, mostItems)
+}
+
+// WindowFilter selects the judged windows of an endpoint that begin in [From, To); the
+// zero time is open, an empty kind means all.
+type WindowFilter struct {
+	Endpoint string
+	Kind     Kind
+	From, To time.Time
+}
+
+// Windows returns a page of windows in the order of their beginnings, at most limit of
+// them.
+func (s *Service) Windows(ctx context.Context, p fairlead.Project, f WindowFilter, page string,
+	limit int) (out fairlead.Page[*Window], err error) {
+	limit = bounded(limit)
+	filter := fmt.Sprintf("windows %d %+v", p.K, f)
+	after := windowCursor{FromMS: math.MinInt64}
+	if err := fairlead.DecodeCursor(page, filter, &after); err != nil {
+		return out, err
+	}
 	err = s.DB.Read(ctx, func(tx *store.Tx) error {
-		out, err = listWindows(tx, p, endpoint, kind, from, to)
+		out.Items, err = listWindows(tx, p, f, after, limit+1)
 		return err
 	})
+	if len(out.Items) > limit {
+		out.Items = out.Items[:limit]
+		last := out.Items[limit-1]
+		out.Next = fairlead.EncodeCursor(filter, windowCursor{last.From.UnixMilli(), last.k})
+	}
 	return out, err
 }
 
-// Incidents lists incidents, the newest first; an empty endpoint means all.
-func (s *Service) Incidents(ctx context.Context, p fairlead.Project, endpoint string) (
-	out []*Incident, err error) {
+// Newest returns the newest judged window of a kind, nil when there is none.
+func (s *Service) Newest(tx *store.Tx, p fairlead.Project, endpoint string, kind Kind) (*Window,
+	error) {
+	return newestWindow(tx, p, endpoint, kind)
+}
+
+// Incidents returns a page of incidents, the newest first, at most limit of them; an
+// empty endpoint means all.
+func (s *Service) Incidents(ctx context.Context, p fairlead.Project, endpoint, page string,
+	limit int) (out fairlead.Page[*Incident], err error) {
+	limit = bounded(limit)
+	filter := fmt.Sprintf("incidents %d %s", p.K, endpoint)
+	before := int64(math.MaxInt64)
+	if err := fairlead.DecodeCursor(page, filter, &before); err != nil {
+		return out, err
+	}
 	err = s.DB.Read(ctx, func(tx *store.Tx) error {
-		out, err = listIncidents(tx, p, endpoint)
+		out.Items, err = listIncidents(tx, p, endpoint, before, limit+1)
 		return err
 	})
+	if len(out.Items) > limit {
+		out.Items = out.Items[:limit]
+		out.Next = fairlead.EncodeCursor(filter, out.Items[limit-1].k)
+	}
 	return out, err
 }
 
@@ -37,6 +85,7 @@ type Period struct {
 	To       time.Time         `json:"to"`
 	Requests int               `json:"requests"`
 	Labelled int               `json:"labelled"`
+	LagMS    int64             `json:"lag_ms"`   // median time from a request to its label
 	Served   *float64          `json:"served"`   // over the answers that callers got; null where undefined
 	Versions map[int64]float64 `json:"versions"` // over each version's scores of the labelled requests
 	Rows     map[int64]int     `json:"version_rows"`
@@ -48,49 +97,81 @@ const (
 	ByMonth = "month"
 )
 
-// Realised computes the metric on the joined ground truth of [from, to), grouped by
-// day or month (UTC).
-func (s *Service) Realised(ctx context.Context, p fairlead.Project, endpoint, metric, by string,
-	from, to time.Time) ([]Period, error) {
-	m, ok := stat.Lookup(metric)
+// RealisedQuery says which metric of an endpoint, over which stretch of stream time,
+// [From, To), and grouped how: ByDay or ByMonth (UTC).
+type RealisedQuery struct {
+	Endpoint string
+	Metric   string
+	By       string
+	From, To time.Time
+}
+
+func (q RealisedQuery) check() (stat.Metric, error) {
+	m, ok := stat.Lookup(q.Metric)
 	if !ok {
-		return nil, fairlead.Errorf(fairlead.Invalid, "metric %q is not known; known are %v",
-			metric, stat.Names())
+		return m, fairlead.Errorf(fairlead.Invalid, "metric %q is not known; known are %v",
+			q.Metric, stat.Names())
 	}
-	if by != ByDay && by != ByMonth {
-		return nil, fairlead.Errorf(fairlead.Invalid, "by is %q; it is day or month", by)
+	if q.By != ByDay && q.By != ByMonth {
+		return m, fairlead.Errorf(fairlead.Invalid, "by is %q; it is day or month", q.By)
 	}
-	if !from.Before(to) || to.Sub(from) > 20*366*24*time.Hour {
-		return nil, fairlead.Errorf(fairlead.Invalid,
+	if !q.From.Before(q.To) || q.To.Sub(q.From) > 20*366*24*time.Hour {
+		return m, fairlead.Errorf(fairlead.Invalid,
 			"from and to must be times in order, at most 20 years apart")
 	}
-	var out []Period
-	for start := from; start.Before(to); {
-		end := nextPeriod(start, by)
-		if end.After(to) {
-			end = to
+	return m, nil
+}
+
+// Realised computes the metric on the joined ground truth, period by period, and returns
+// a page of at most limit periods.
+func (s *Service) Realised(ctx context.Context, p fairlead.Project, q RealisedQuery, page string,
+	limit int) (out fairlead.Page[Period], err error) {
+	m, err := q.check()
+	if err != nil {
+		return out, err
+	}
+	filter := fmt.Sprintf("realised %d %+v", p.K, q)
+	start := q.From
+	if err := fairlead.DecodeCursor(page, filter, &start); err != nil {
+		return out, err
+	}
+	for start.Before(q.To) {
+		if len(out.Items) == bounded(limit) {
+			out.Next = fairlead.EncodeCursor(filter, start)
+			break
 		}
-		var joined []label.Joined
-		var coverage label.Coverage
-		err := s.DB.Read(ctx, func(tx *store.Tx) (err error) {
-			now, err := s.Stream.NowOrWall(tx, p, endpoint)
-			if err != nil {
-				return err
-			}
-			joined, coverage, err = s.Label.Joined(tx, p, endpoint, start, end, now)
-			return err
-		})
+		end := nextPeriod(start, q.By)
+		if end.After(q.To) {
+			end = q.To
+		}
+		period, err := s.period(ctx, p, q.Endpoint, m, start, end)
 		if err != nil {
-			return nil, err
+			return out, err
 		}
-		period := Period{From: start, To: end, Requests: coverage.Requests, Labelled: coverage.Labelled}
-		if err := period.compute(m, joined); err != nil {
-			return nil, err
-		}
-		out = append(out, period)
+		out.Items = append(out.Items, period)
 		start = end
 	}
 	return out, nil
+}
+
+func (s *Service) period(ctx context.Context, p fairlead.Project, endpoint string, m stat.Metric,
+	from, to time.Time) (out Period, err error) {
+	var joined []label.Joined
+	var coverage label.Coverage
+	err = s.DB.Read(ctx, func(tx *store.Tx) error {
+		now, err := s.Stream.NowOrWall(tx, p, endpoint)
+		if err != nil {
+			return err
+		}
+		joined, coverage, err = s.Label.Joined(tx, p, endpoint, from, to, now)
+		return err
+	})
+	if err != nil {
+		return out, err
+	}
+	out = Period{From: from, To: to, Requests: coverage.Requests, Labelled: coverage.Labelled,
+		LagMS: coverage.Lag.Milliseconds()}
+	return out, out.compute(m, joined)
 }
 
 func nextPeriod(t time.Time, by string) time.Time {

@@ -59,8 +59,11 @@ type Window struct {
 	Limit    float64        `json:"limit"`
 	Rows     int            `json:"rows"`
 	Coverage float64        `json:"coverage"`           // labelled / requests; performance only
+	LagMS    int64          `json:"lag_ms,omitempty"`   // median time to the label; performance only
 	Features []FeatureDrift `json:"features,omitempty"` // the worst first; drift only
 	Reason   string         `json:"reason,omitempty"`   // why it is red or unknown
+
+	k int64
 }
 
 // due is the payload of a window's timer and job.
@@ -252,7 +255,7 @@ func (s *Service) performance(tx *store.Tx, p fairlead.Project, w *Window, ref *
 	for _, j := range joined {
 		got.add(j, w.Version)
 	}
-	w.Rows, w.Coverage = len(got.y), coverage.Share()
+	w.Rows, w.Coverage, w.LagMS = len(got.y), coverage.Share(), coverage.Lag.Milliseconds()
 	want, ok := ref.Metrics[cfg.Metric]
 	metric, known := stat.Lookup(cfg.Metric)
 	switch {

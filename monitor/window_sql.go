@@ -1,8 +1,8 @@
 package monitor
 
 import (
-	"database/sql"
 	"encoding/json"
+	"errors"
 	"time"
 
 	"github.com/fairlead-ml/fairlead"
@@ -12,11 +12,12 @@ import (
 // windowDetail is what of a window is stored as JSON.
 type windowDetail struct {
 	Features []FeatureDrift `json:"features,omitempty"`
+	LagMS    int64          `json:"lag_ms,omitempty"`
 	Reason   string         `json:"reason,omitempty"`
 }
 
 func insertWindow(tx *store.Tx, p fairlead.Project, w *Window) error {
-	detail, err := json.Marshal(windowDetail{w.Features, w.Reason})
+	detail, err := json.Marshal(windowDetail{w.Features, w.LagMS, w.Reason})
 	if err != nil {
 		return err
 	}
@@ -50,21 +51,29 @@ func countRed(tx *store.Tx, p fairlead.Project, w *Window, since time.Time, m in
 	return reds, judged, rows.Err()
 }
 
-func listWindows(tx *store.Tx, p fairlead.Project, endpoint string, kind Kind,
-	from, to time.Time) ([]*Window, error) {
-	q := `select endpoint, model, version, kind, from_ms, to_ms, state, value, limit_value,
-		row_count, coverage, detail from win where project_k = ? and endpoint = ?`
-	args := []any{p.K, endpoint}
-	if kind != "" {
-		q, args = q+" and kind = ?", append(args, string(kind))
+const windowColumns = `select k, endpoint, model, version, kind, from_ms, to_ms, state, value,
+	limit_value, row_count, coverage, detail from win where project_k = ? and endpoint = ?`
+
+// windowCursor is a place in the order of windows.
+type windowCursor struct {
+	FromMS int64 `json:"from_ms"`
+	K      int64 `json:"k"`
+}
+
+func listWindows(tx *store.Tx, p fairlead.Project, f WindowFilter, after windowCursor, limit int) (
+	[]*Window, error) {
+	q, args := windowColumns, []any{p.K, f.Endpoint}
+	if f.Kind != "" {
+		q, args = q+" and kind = ?", append(args, string(f.Kind))
 	}
-	if !from.IsZero() {
-		q, args = q+" and from_ms >= ?", append(args, from.UnixMilli())
+	if !f.From.IsZero() {
+		q, args = q+" and from_ms >= ?", append(args, f.From.UnixMilli())
 	}
-	if !to.IsZero() {
-		q, args = q+" and from_ms < ?", append(args, to.UnixMilli())
+	if !f.To.IsZero() {
+		q, args = q+" and from_ms < ?", append(args, f.To.UnixMilli())
 	}
-	rows, err := tx.Query(q+" order by from_ms, k", args...)
+	rows, err := tx.Query(q+` and (from_ms > ? or from_ms = ? and k > ?)
+		order by from_ms, k limit ?`, append(args, after.FromMS, after.FromMS, after.K, limit)...)
 	if err != nil {
 		return nil, err
 	}
@@ -80,11 +89,21 @@ func listWindows(tx *store.Tx, p fairlead.Project, endpoint string, kind Kind,
 	return out, rows.Err()
 }
 
-func scanWindow(rows *sql.Rows) (*Window, error) {
+// newestWindow returns nil when there is none.
+func newestWindow(tx *store.Tx, p fairlead.Project, endpoint string, kind Kind) (*Window, error) {
+	w, err := scanWindow(tx.QueryRow(windowColumns+` and kind = ?
+		order by from_ms desc, k desc limit 1`, p.K, endpoint, string(kind)))
+	if errors.Is(err, store.ErrNoRows) {
+		return nil, nil
+	}
+	return w, err
+}
+
+func scanWindow(rows scanner) (*Window, error) {
 	var w Window
 	var from, to int64
 	var detail string
-	err := rows.Scan(&w.Endpoint, &w.Model, &w.Version, &w.Kind, &from, &to, &w.State,
+	err := rows.Scan(&w.k, &w.Endpoint, &w.Model, &w.Version, &w.Kind, &from, &to, &w.State,
 		&w.Value, &w.Limit, &w.Rows, &w.Coverage, &detail)
 	if err != nil {
 		return nil, err
@@ -94,6 +113,6 @@ func scanWindow(rows *sql.Rows) (*Window, error) {
 		return nil, err
 	}
 	w.From, w.To = fairlead.FromMS(from), fairlead.FromMS(to)
-	w.Features, w.Reason = d.Features, d.Reason
+	w.Features, w.LagMS, w.Reason = d.Features, d.LagMS, d.Reason
 	return &w, nil
 }

@@ -470,9 +470,10 @@ func (w *world) dataset(name string, from, to time.Time, what func(at time.Time)
 
 func (w *world) windows(kind monitor.Kind) []*monitor.Window {
 	w.t.Helper()
-	out, err := w.monitor.Windows(context.Background(), w.p, endpoint, kind, time.Time{}, time.Time{})
+	out, err := w.monitor.Windows(context.Background(), w.p,
+		monitor.WindowFilter{Endpoint: endpoint, Kind: kind}, "", 0)
 	w.must(err)
-	return out
+	return out.Items
 }
 
 // states writes the windows of a kind as "1g 1r 2?": version and verdict.
@@ -488,9 +489,9 @@ func (w *world) states(kind monitor.Kind) string {
 
 func (w *world) incidents() []*monitor.Incident {
 	w.t.Helper()
-	out, err := w.monitor.Incidents(context.Background(), w.p, endpoint)
+	out, err := w.monitor.Incidents(context.Background(), w.p, endpoint, "", 0)
 	w.must(err)
-	return out
+	return out.Items
 }
 
 func (w *world) events(types ...string) []*ledger.Record {

@@ -8,16 +8,20 @@ import (
 	"github.com/fairlead-ml/fairlead"
 	"github.com/fairlead-ml/fairlead/auth"
 	"github.com/fairlead-ml/fairlead/label"
+	"github.com/fairlead-ml/fairlead/monitor"
 	"github.com/fairlead-ml/fairlead/release"
 	"github.com/fairlead-ml/fairlead/spec"
 	"github.com/fairlead-ml/fairlead/store"
 	"github.com/fairlead-ml/fairlead/stream"
 )
 
-// Endpoint is what an endpoint should serve, and where its clock stands.
+// Endpoint is what an endpoint should serve, where its clock stands, and how it did of
+// late.
 type Endpoint struct {
 	*release.Assignment
-	Clock stream.State `json:"clock"`
+	Clock       stream.State    `json:"clock"`
+	Drift       *monitor.Window `json:"drift,omitempty" doc:"the newest window"`
+	Performance *monitor.Window `json:"performance,omitempty" doc:"the newest window"`
 }
 
 // EndpointInput names an endpoint, which need not exist yet.
@@ -54,14 +58,21 @@ func (a *API) endpointOperations() {
 			return cut(all, in.Paging, list(p, "endpoints"), func(e *release.Assignment) string { return e.Endpoint })
 		})
 	register(a, op{id: "get-endpoint", method: "GET", path: "/endpoints/{endpoint}",
-		summary: "What an endpoint serves, and where its stream time stands", may: auth.Read},
+		summary: "What an endpoint serves, where its stream time stands, and its newest windows", may: auth.Read},
 		func(ctx context.Context, p fairlead.Project, in *EndpointInput) (out Endpoint, err error) {
 			name, err := a.fullName(ctx, p, in.Endpoint)
 			if err != nil {
 				return out, err
 			}
-			out.Assignment, err = read(ctx, a, func(tx *store.Tx) (*release.Assignment, error) {
-				return a.Release.Assignment(tx, p, name)
+			err = a.DB.Read(ctx, func(tx *store.Tx) error {
+				if out.Assignment, err = a.Release.Assignment(tx, p, name); err != nil {
+					return err
+				}
+				if out.Drift, err = a.Monitor.Newest(tx, p, name, monitor.Drift); err != nil {
+					return err
+				}
+				out.Performance, err = a.Monitor.Newest(tx, p, name, monitor.Performance)
+				return err
 			})
 			if err != nil {
 				return out, err

@@ -45,12 +45,7 @@ func (a *API) monitorOperations() {
 			ListInput
 			Endpoint string `query:"endpoint" doc:"full name; empty for all"`
 		}) (out fairlead.Page[*monitor.Incident], err error) {
-			all, err := a.Monitor.Incidents(ctx, p, in.Endpoint)
-			if err != nil {
-				return out, err
-			}
-			return cut(all, in.Paging, list(p, "incidents", in.Endpoint),
-				func(i *monitor.Incident) string { return i.ID })
+			return filled(a.Monitor.Incidents(ctx, p, in.Endpoint, in.Page, in.Limit))
 		})
 	register(a, op{id: "get-incident", method: "GET", path: "/incidents/{incident}",
 		summary: "One incident", may: auth.Read},
@@ -68,13 +63,8 @@ func (a *API) windows(ctx context.Context, p fairlead.Project, in *WindowsInput)
 	if err != nil {
 		return out, err
 	}
-	all, err := a.Monitor.Windows(ctx, p, name, monitor.Kind(in.Kind), in.From, in.To)
-	if err != nil {
-		return out, err
-	}
-	return cut(all, in.Paging, list(p, "windows", name, in.Kind, in.From, in.To), func(w *monitor.Window) string {
-		return string(w.Kind) + " " + number(w.Version) + " " + number(fairlead.MS(w.From))
-	})
+	f := monitor.WindowFilter{Endpoint: name, Kind: monitor.Kind(in.Kind), From: in.From, To: in.To}
+	return filled(a.Monitor.Windows(ctx, p, f, in.Page, in.Limit))
 }
 
 func (a *API) realised(ctx context.Context, p fairlead.Project, in *RealisedInput) (
@@ -83,10 +73,6 @@ func (a *API) realised(ctx context.Context, p fairlead.Project, in *RealisedInpu
 	if err != nil {
 		return out, err
 	}
-	all, err := a.Monitor.Realised(ctx, p, name, in.Metric, in.By, in.From, in.To)
-	if err != nil {
-		return out, err
-	}
-	return cut(all, in.Paging, list(p, "realised", name, in.Metric, in.By, in.From, in.To),
-		func(m monitor.Period) string { return number(fairlead.MS(m.From)) })
+	q := monitor.RealisedQuery{Endpoint: name, Metric: in.Metric, By: in.By, From: in.From, To: in.To}
+	return filled(a.Monitor.Realised(ctx, p, q, in.Page, in.Limit))
 }

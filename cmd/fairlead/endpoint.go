@@ -6,11 +6,13 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/fairlead-ml/fairlead"
 	"github.com/fairlead-ml/fairlead/api/rest"
+	"github.com/fairlead-ml/fairlead/monitor"
 	"github.com/fairlead-ml/fairlead/release"
 )
 
@@ -42,6 +44,8 @@ func (c *cli) endpointCommand() *cobra.Command {
 							tw.row(v.Version, v.Role, v.Percent)
 						}
 						tw.flush()
+						describeWindow(w, e.Drift)
+						describeWindow(w, e.Performance)
 					})
 				}
 				var page fairlead.Page[*release.Assignment]
@@ -62,6 +66,27 @@ func (c *cli) endpointCommand() *cobra.Command {
 			})
 		},
 	}
+}
+
+// describeWindow says how the newest window of a kind came out, and on what.
+func describeWindow(w io.Writer, x *monitor.Window) {
+	if x == nil {
+		return
+	}
+	const layout = "2006-01-02 15:04"
+	fmt.Fprintf(w, "\n%s from %s to %s: version %d is %s", x.Kind, x.From.UTC().Format(layout),
+		x.To.UTC().Format(layout), x.Version, x.State)
+	if x.State != monitor.Unknown {
+		fmt.Fprintf(w, ", %.4g (limit %.4g) on %d rows", x.Value, x.Limit, x.Rows)
+	}
+	if x.Reason != "" {
+		fmt.Fprintf(w, "; %s", x.Reason)
+	}
+	if x.Kind == monitor.Performance {
+		fmt.Fprintf(w, "; %.0f%% of the requests have a label, half of them within %s",
+			100*x.Coverage, time.Duration(x.LagMS)*time.Millisecond)
+	}
+	fmt.Fprintln(w)
 }
 
 func (c *cli) rollbackCommand() *cobra.Command {
