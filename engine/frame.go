@@ -126,10 +126,16 @@ func (f *Frame) check() error {
 	if f.Rows <= 0 {
 		return fairlead.Errorf(fairlead.Invalid, "the request has no rows")
 	}
+	seen := make(map[string]bool, len(f.Columns))
 	for i := range f.Columns {
 		if err := f.checkColumn(i); err != nil {
 			return err
 		}
+		name := f.Columns[i].Name
+		if seen[name] {
+			return fairlead.Errorf(fairlead.Invalid, "input %q is given twice", name)
+		}
+		seen[name] = true
 	}
 	return nil
 }
@@ -145,11 +151,6 @@ func (f *Frame) checkColumn(i int) error {
 	}
 	if c.Valid != nil && len(c.Valid) != f.Rows || c.Ints != nil && len(c.Ints) != f.Rows {
 		return fairlead.Errorf(fairlead.Invalid, "input %q has parts of different lengths", c.Name)
-	}
-	for j := range i {
-		if f.Columns[j].Name == c.Name {
-			return fairlead.Errorf(fairlead.Invalid, "input %q is given twice", c.Name)
-		}
 	}
 	return nil
 }

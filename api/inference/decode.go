@@ -1,89 +1,152 @@
 package inference
 
 import (
-	"bytes"
-	"compress/gzip"
-	"compress/zlib"
 	"encoding/json"
 	"errors"
-	"io"
 	"net/http"
+	"reflect"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/fairlead-ml/fairlead"
 	"github.com/fairlead-ml/fairlead/engine"
+	"github.com/fairlead-ml/fairlead/serving"
 )
 
-// request is the protocol's inference request.
+// The bounds of a request's parts, which hold before its data is read.
+const (
+	maxMembers = 20_000 // inputs, outputs asked for and parameters, of any model
+	maxExtra   = 1_000  // inputs that the model does not know; they are logged and left out
+	maxShape   = 256    // bytes of a shape as JSON
+)
+
+// request is the protocol's inference request. Of its parameters it keeps those that
+// mean something here.
 type request struct {
-	ID         string         `json:"id"`
-	Parameters map[string]any `json:"parameters"`
-	Inputs     []tensor       `json:"inputs"`
-	Outputs    []struct {
-		Name       string         `json:"name"`
-		Parameters map[string]any `json:"parameters"`
+	ID         string `json:"id"`
+	Parameters struct {
+		EventTime    json.RawMessage `json:"event_time"`
+		RoutingKey   string          `json:"routing_key"`
+		BinaryOutput bool            `json:"binary_data_output"`
+	} `json:"parameters"`
+	Inputs  []tensor `json:"inputs"`
+	Outputs []struct {
+		Name       string `json:"name"`
+		Parameters struct {
+			Binary *bool `json:"binary_data"`
+		} `json:"parameters"`
 	} `json:"outputs"`
 }
 
 type tensor struct {
-	Name       string          `json:"name"`
-	Shape      []int64         `json:"shape"`
-	Datatype   string          `json:"datatype"`
-	Parameters map[string]any  `json:"parameters"`
-	Data       json.RawMessage `json:"data"`
-	binary     bool
-	raw        []byte // the binary extension's part of the body
+	Name       string `json:"name"`
+	Shape      shape  `json:"shape"`
+	Datatype   string `json:"datatype"`
+	Parameters struct {
+		BinarySize *int64 `json:"binary_data_size"`
+	} `json:"parameters"`
+	Data json.RawMessage `json:"data"`
+	raw  []byte          // the binary extension's part of the body
+}
+
+func (t *tensor) binary() bool { return t.Parameters.BinarySize != nil }
+
+// shape is bounded before it is read.
+type shape []int64
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (s *shape) UnmarshalJSON(b []byte) error {
+	text := string(b[:min(len(b), maxShape)])
+	good := len(b) <= maxShape && strings.LastIndexByte(text, '[') == 0
+	for _, d := range strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune("[], \t\r\n", r) }) {
+		n, err := strconv.ParseInt(d, 10, 64)
+		good = good && err == nil
+		*s = append(*s, n)
+	}
+	if !good {
+		return fairlead.Errorf(fairlead.Invalid, "inputs.shape must be [rows] or [rows, 1], not %.30s", b)
+	}
+	return nil
+}
+
+// unmarshal reads the request, and says in the protocol's words, not in Go's, what is
+// wrong with it.
+func (q *request) unmarshal(b []byte) error {
+	if members(b) > maxMembers {
+		return fairlead.Errorf(fairlead.Invalid, "the request has more than %d inputs, outputs and parameters", maxMembers)
+	}
+	err := json.Unmarshal(b, q)
+	var known *fairlead.Error
+	var typed *json.UnmarshalTypeError
+	switch {
+	case err == nil || errors.As(err, &known):
+		return err
+	case !errors.As(err, &typed):
+		return fairlead.Errorf(fairlead.Invalid, "the request is not the JSON of an inference request: %w", err)
+	}
+	where := typed.Field
+	if where == "" {
+		where = "the request"
+	}
+	return fairlead.Errorf(fairlead.Invalid, "%s must be %s, not %s", where, jsonName(typed.Type.Kind()), typed.Value)
+}
+
+// members counts what stands in the request's own lists and objects: an empty input
+// is two bytes of text, and a hundred of memory.
+func members(b []byte) int {
+	n, depth := 0, 0
+	for i := 0; i < len(b); i++ {
+		switch b[i] {
+		case '[', '{':
+			depth++
+		case ']', '}':
+			depth--
+		case ',':
+			if depth <= 2 {
+				n++
+			}
+		case '"':
+			for i++; i < len(b) && b[i] != '"'; i++ {
+				if b[i] == '\\' {
+					i++
+				}
+			}
+		}
+	}
+	return n
+}
+
+func jsonName(k reflect.Kind) string {
+	switch k {
+	case reflect.String:
+		return "a string"
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Slice:
+		return "an array"
+	case reflect.Int64:
+		return "a whole number"
+	}
+	return "an object"
 }
 
 // headerLength is where the binary extension says how long the JSON part is.
 const headerLength = "Inference-Header-Content-Length"
 
-func decode(r *http.Request) (*request, error) {
-	body, err := readBody(r)
-	if err != nil {
-		return nil, err
-	}
+func decode(r *http.Request, body []byte) (*request, error) {
 	header, tail, err := split(r, body)
 	if err != nil {
 		return nil, err
 	}
 	var q request
-	if err := json.Unmarshal(header, &q); err != nil {
-		return nil, fairlead.Errorf(fairlead.Invalid, "the request is not the JSON of an inference request: %w", err)
+	if err := q.unmarshal(header); err != nil {
+		return nil, err
 	}
 	if len(q.Inputs) == 0 {
 		return nil, fairlead.Errorf(fairlead.Invalid, "the request has no inputs")
 	}
 	return &q, q.takeBinary(tail)
-}
-
-// readBody returns the body, uncompressed; maxBody bounds it before and after.
-func readBody(r *http.Request) ([]byte, error) {
-	var plain io.Reader = r.Body
-	var err error
-	switch encoding := r.Header.Get("Content-Encoding"); encoding {
-	case "", "identity":
-	case "gzip":
-		plain, err = gzip.NewReader(r.Body)
-	case "deflate":
-		plain, err = zlib.NewReader(r.Body)
-	default:
-		return nil, fairlead.Errorf(fairlead.Invalid, "the body is encoded as %q; send it plain, gzip or deflate", encoding)
-	}
-	var b bytes.Buffer
-	if n := r.ContentLength; err == nil {
-		b.Grow(int(min(max(n, 0), 1<<20)) + bytes.MinRead) // no growing, for what is usual
-		_, err = b.ReadFrom(io.LimitReader(plain, maxBody+1))
-	}
-	var tooLarge *http.MaxBytesError
-	switch {
-	case errors.As(err, &tooLarge) || b.Len() > maxBody:
-		return nil, fairlead.Errorf(fairlead.Invalid, "the request is larger than %d bytes; send fewer rows", maxBody)
-	case err != nil:
-		return nil, fairlead.Errorf(fairlead.Invalid, "the request's body cannot be read to its end").Because(err)
-	}
-	return b.Bytes(), nil
 }
 
 // split cuts the body into its JSON header and the binary tensors behind it.
@@ -102,15 +165,14 @@ func split(r *http.Request, body []byte) (header, tail []byte, err error) {
 func (q *request) takeBinary(tail []byte) error {
 	for i := range q.Inputs {
 		t := &q.Inputs[i]
-		size, ok := t.Parameters["binary_data_size"].(float64)
-		if !ok {
+		if !t.binary() {
 			continue
 		}
-		if !(size >= 0 && size <= float64(len(tail))) || size != float64(int(size)) {
-			return fairlead.Errorf(fairlead.Invalid, "input %q: the body has no %v binary bytes for it", t.Name, size)
+		size := *t.Parameters.BinarySize
+		if size < 0 || size > int64(len(tail)) {
+			return fairlead.Errorf(fairlead.Invalid, "input %q: the body has no %d binary bytes for it", t.Name, size)
 		}
-		t.binary = true
-		t.raw, tail = tail[:int(size)], tail[int(size):]
+		t.raw, tail = tail[:size], tail[size:]
 	}
 	if len(tail) > 0 {
 		return fairlead.Errorf(fairlead.Invalid, "%d bytes are left behind the last binary input", len(tail))
@@ -125,6 +187,10 @@ func (q *request) frame(sig engine.Signature) (*engine.Frame, error) {
 	if t := &q.Inputs[0]; len(q.Inputs) == 1 && len(t.Shape) == 2 &&
 		(t.Shape[1] != 1 || sig.Tensor != "" && t.Name == sig.Tensor) {
 		return t.matrix(sig)
+	}
+	if n, most := len(q.Inputs), len(sig.Inputs)+maxExtra; n > most {
+		return nil, fairlead.Errorf(fairlead.Invalid,
+			"the request has %d inputs, and the model takes %d; send at most %d", n, len(sig.Inputs), most)
 	}
 	columns := make([]engine.Column, len(q.Inputs))
 	for i := range q.Inputs {
@@ -175,14 +241,19 @@ func every[T any](flat []T, first, step, rows int) []T {
 	return out
 }
 
-// size returns the number of elements that the shape says.
+// size returns the number of elements that the shape says; its width is known to be
+// the model's.
 func (t *tensor) size() (int, error) {
 	n := int64(1)
 	for _, d := range t.Shape {
-		if d < 0 || d > maxBody || n*d > maxBody {
+		if d < 0 {
 			return 0, fairlead.Errorf(fairlead.Invalid, "input %q has the shape %v", t.Name, t.Shape)
 		}
 		n *= d
+	}
+	if rows := t.Shape[0]; rows > serving.MaxRows {
+		return 0, fairlead.Errorf(fairlead.Invalid, "input %q has %d rows; send at most %d at once",
+			t.Name, rows, serving.MaxRows)
 	}
 	return int(n), nil
 }
@@ -200,12 +271,12 @@ func (t *tensor) column() (engine.Column, error) {
 	}
 	c.Kind = dt.kind
 	switch {
-	case t.binary && dt.kind == engine.String:
-		c.Strings, err = t.binaryStrings()
-	case t.binary:
-		err = t.binaryNumbers(&c, dt)
+	case t.binary() && dt.kind == engine.String:
+		c.Strings, err = t.binaryStrings(n)
+	case t.binary():
+		err = t.binaryNumbers(&c, dt, n)
 	case dt.kind == engine.String:
-		c.Strings, c.Valid, err = t.jsonStrings()
+		c.Strings, c.Valid, err = t.jsonStrings(n)
 	default:
 		err = t.jsonNumbers(&c, dt, n)
 	}
@@ -213,24 +284,29 @@ func (t *tensor) column() (engine.Column, error) {
 		return c, err
 	}
 	if got := c.Len(); got != n {
-		return c, fairlead.Errorf(fairlead.Invalid, "input %q has %d values, and its shape %v says %d", t.Name, got, t.Shape, n)
+		return c, t.notOf(n, strconv.Itoa(got))
 	}
 	return c, nil
 }
 
+func (t *tensor) notOf(n int, got string) error {
+	return fairlead.Errorf(fairlead.Invalid, "input %q has %s values, and its shape %v says %d", t.Name, got, t.Shape, n)
+}
+
 // eventTime returns parameters.event_time, the zero time when it is absent.
 func (q *request) eventTime() (time.Time, error) {
-	switch v := q.Parameters["event_time"].(type) {
-	case nil:
+	text := q.Parameters.EventTime
+	if len(text) == 0 || string(text) == "null" {
 		return time.Time{}, nil
-	case string:
-		if t, err := time.Parse(time.RFC3339Nano, v); err == nil && t.Year() >= 1 && t.Year() <= 9999 {
+	}
+	var written string
+	var ms float64
+	if json.Unmarshal(text, &written) == nil {
+		if t, err := time.Parse(time.RFC3339Nano, written); err == nil && t.Year() >= 1 && t.Year() <= 9999 {
 			return t.UTC(), nil
 		}
-	case float64:
-		if v > 0 && v < latestMS {
-			return time.UnixMilli(int64(v)).UTC(), nil
-		}
+	} else if json.Unmarshal(text, &ms) == nil && ms > 0 && ms < latestMS {
+		return time.UnixMilli(int64(ms)).UTC(), nil
 	}
 	return time.Time{}, fairlead.Errorf(fairlead.Invalid,
 		"parameters.event_time is neither RFC 3339 (2011-03-01T05:00:00Z) nor Unix milliseconds")

@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"compress/gzip"
 	"compress/zlib"
+	"context"
 	"encoding/binary"
 	"io"
 	"math"
 	"net/http"
 	"net/http/httptest"
 	"reflect"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -30,8 +32,18 @@ func call(header string, tail ...byte) *http.Request {
 	return r
 }
 
+// parse reads a request as the handler does.
+func parse(r *http.Request) (*request, error) {
+	body, done, err := make(bodies, 1).read(httptest.NewRecorder(), r)
+	defer done()
+	if err != nil {
+		return nil, err
+	}
+	return decode(r, body)
+}
+
 func frameOf(r *http.Request, sig engine.Signature) (*engine.Frame, error) {
-	q, err := decode(r)
+	q, err := parse(r)
 	if err != nil {
 		return nil, err
 	}
@@ -149,6 +161,7 @@ func TestFrame_RefusesWhatBreaksTheProtocol(t *testing.T) {
 		"shape":              call(one("[2]", "FP64", "[1]")),
 		"negative shape":     call(one("[-1]", "FP64", "[1]")),
 		"huge shape":         call(one("[9000000000000000000,9000000000000000000]", "FP64", "[1]")),
+		"empty shape":        call(one("[]", "FP64", "[1]")),
 		"no shape":           call(one("[]", "FP64", "1")),
 		"rank 3":             call(one("[1,1,1]", "FP64", "[1]")),
 		"datatype":           call(one("[1]", "FP8", "[1]")),
@@ -184,6 +197,81 @@ func TestFrame_RefusesWhatBreaksTheProtocol(t *testing.T) {
 	}
 }
 
+func TestDecode_SaysWhatIsWrongInTheProtocolsWords(t *testing.T) {
+	for body, want := range map[string]string{
+		`[]`:                           "the request must be an object, not array",
+		`{"id":7}`:                     "id must be a string, not number",
+		`{"inputs":7}`:                 "inputs must be an array, not number",
+		`{"inputs":[7]}`:               "inputs must be an object, not number",
+		`{"inputs":[{"name":["a"]}]}`:  "inputs.name must be a string, not array",
+		`{"inputs":[{"shape":"1"}]}`:   `inputs.shape must be [rows] or [rows, 1], not "1"`,
+		`{"inputs":[{"shape":[1.5]}]}`: "inputs.shape must be [rows] or [rows, 1], not [1.5]",
+		`{"parameters":7,"inputs":[]}`: "parameters must be an object, not number",
+		`{"parameters":{"binary_data_output":"y"}}`: "parameters.binary_data_output must be true or false, not string",
+		`{"parameters":{"routing_key":5}}`:          "parameters.routing_key must be a string, not number",
+		`{"inputs":[{"name":"a"}`:                   "not the JSON of an inference request: unexpected end",
+	} {
+		_, err := parse(call(body))
+		if !fairlead.Is(err, fairlead.Invalid) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", body, err)
+		}
+	}
+}
+
+func TestDecode_RefusesBeforeItReads(t *testing.T) {
+	values := "[" + strings.Repeat("1,", 1<<20) + "1]"
+	texts := "[" + strings.Repeat(`"",`, 1<<20) + `""]`
+	cases := map[string]struct {
+		body, want string
+	}{
+		"rows":          {one("[1048577]", "FP64", values), "1048577 rows; send at most 10000"},
+		"rows of text":  {one("[1048577]", "BYTES", texts), "1048577 rows; send at most 10000"},
+		"values":        {one("[3]", "FP64", values), "has more values, and its shape [3] says 3"},
+		"values, text":  {one("[3]", "BYTES", texts), "has more values, and its shape [3] says 3"},
+		"a long shape":  {one(values, "FP64", "[1]"), "inputs.shape must be [rows] or [rows, 1]"},
+		"empty inputs":  {`{"inputs":[` + strings.Repeat("{},", 1<<20) + `{}]}`, "more than 20000 inputs"},
+		"empty outputs": {`{"outputs":[` + strings.Repeat("{},", 1<<20) + `{}]}`, "more than 20000 inputs"},
+		"inputs": {`{"inputs":[` + strings.Repeat(`{"name":"a,[\"{","shape":[1],"datatype":"FP64","data":[1]},`, 1500) +
+			one("[1]", "FP64", "[1]")[len(`{"inputs":[`):], "1501 inputs, and the model takes 2; send at most 1002"},
+	}
+	for name, c := range cases {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		_, err := frameOf(call(c.body), two)
+		runtime.ReadMemStats(&after)
+		if !fairlead.Is(err, fairlead.Invalid) || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v", name, err)
+		}
+		// The text itself, grown and copied, is all that may take memory.
+		if got, most := after.TotalAlloc-before.TotalAlloc, uint64(8*len(c.body)+1<<20); got > most {
+			t.Errorf("%s: %d bytes of text took %d of memory", name, len(c.body), got)
+		}
+	}
+}
+
+func TestBodies_LetFewLargeOnesInAtATime(t *testing.T) {
+	in := make(bodies, 1)
+	large := one("[1]", "FP64", "[1]") + strings.Repeat(" ", smallBody)
+	_, done, err := in.read(httptest.NewRecorder(), call(large))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, second, err := in.read(httptest.NewRecorder(), call(large).WithContext(ctx))
+	second()
+	if !fairlead.Is(err, fairlead.Unavailable) {
+		t.Errorf("a second one: %v", err)
+	}
+	if _, _, err := in.read(httptest.NewRecorder(), call(one("[1]", "FP64", "[1]"))); err != nil {
+		t.Errorf("a small one: %v", err)
+	}
+	done()
+	if _, _, err := in.read(httptest.NewRecorder(), call(large)); err != nil {
+		t.Errorf("the second one, after the first: %v", err)
+	}
+}
+
 func TestDecode_ReadsCompressedBodiesWithinTheBound(t *testing.T) {
 	body := one("[1]", "FP64", "[1]")
 	bomb := body + strings.Repeat(" ", maxBody)
@@ -198,10 +286,20 @@ func TestDecode_ReadsCompressedBodiesWithinTheBound(t *testing.T) {
 			z.Close()
 			r := httptest.NewRequest("POST", "/", &b)
 			r.Header.Set("Content-Encoding", name)
-			if _, err := decode(r); ok != (err == nil) || err != nil && !fairlead.Is(err, fairlead.Invalid) {
+			if _, err := parse(r); ok != (err == nil) || err != nil && !fairlead.Is(err, fairlead.Invalid) {
 				t.Errorf("%s of %d bytes: %v", name, len(text), err)
 			}
 		}
+	}
+}
+
+func TestMetadata_OfATensorModelIsItsTensor(t *testing.T) {
+	sig := engine.Signature{Inputs: two.Inputs, Tensor: "input"}
+	if got, want := inputTensors(sig), []tensorMetadata{{"input", "FP64", []int64{-1, 2}}}; !reflect.DeepEqual(got, want) {
+		t.Errorf("%+v", got)
+	}
+	if got, want := inputTensors(two), []tensorMetadata{{"a", "FP64", []int64{-1}}, {"b", "FP64", []int64{-1}}}; !reflect.DeepEqual(got, want) {
+		t.Errorf("%+v", got)
 	}
 }
 
@@ -211,7 +309,7 @@ func TestEventTime_IsATimeOrRefused(t *testing.T) {
 		`"2011-03-01T05:00:00Z"`: true, `"2011-03-01T06:00:00+01:00"`: true, "1298955600000": true,
 		`"yesterday"`: false, "1e300": false, "-5": false, "0": false, "true": false, `[1]`: false,
 	} {
-		q, err := decode(call(`{"parameters":{"event_time":` + text + `},` + one("[1]", "FP64", "[1]")[1:]))
+		q, err := parse(call(`{"parameters":{"event_time":` + text + `},` + one("[1]", "FP64", "[1]")[1:]))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -232,7 +330,7 @@ func FuzzDecode(f *testing.F) {
 		if length != "" {
 			r.Header.Set(headerLength, length)
 		}
-		q, err := decode(r)
+		q, err := parse(r)
 		if err == nil {
 			_, err = q.eventTime()
 		}

@@ -76,14 +76,14 @@ func encode(w http.ResponseWriter, q *request, model string, res *serving.Respon
 
 // wants reports whether the request asks for the output, and in which form.
 func (q *request) wants(name string) (binary, wanted bool) {
-	all, _ := q.Parameters["binary_data_output"].(bool)
+	all := q.Parameters.BinaryOutput
 	if len(q.Outputs) == 0 {
 		return all, true
 	}
 	for _, o := range q.Outputs {
 		if o.Name == name {
-			if b, ok := o.Parameters["binary_data"].(bool); ok {
-				return b, true
+			if b := o.Parameters.Binary; b != nil {
+				return *b, true
 			}
 			return all, true
 		}

@@ -11,19 +11,17 @@ import (
 	"github.com/fairlead-ml/fairlead/serving"
 )
 
-// maxBody bounds one inference request, in bytes.
-const maxBody = 64 << 20
-
 // API holds the protocol's routes.
 type API struct {
 	serving *serving.Service
 	tokens  *auth.Tokens
 	version string
+	bodies  bodies
 }
 
 // New returns the API over the serving stage; version is the program's.
 func New(s *serving.Service, tokens *auth.Tokens, version string) *API {
-	return &API{serving: s, tokens: tokens, version: version}
+	return &API{serving: s, tokens: tokens, version: version, bodies: make(bodies, maxLarge)}
 }
 
 // Routes lists the protocol's routes.
@@ -101,7 +99,7 @@ func (a *API) modelMetadata(w http.ResponseWriter, r *http.Request) error {
 	sig := loaded[0].Manifest.Signature
 	return writeJSON(w, http.StatusOK, map[string]any{
 		"name": r.PathValue("model"), "versions": versions, "platform": platform(loaded[0].Manifest.Engine),
-		"inputs": tensors(sig.Inputs), "outputs": tensors(sig.Outputs),
+		"inputs": inputTensors(sig), "outputs": tensors(sig.Outputs),
 		"parameters": map[string]any{"endpoint": loaded[0].Endpoint, "role": loaded[0].Role},
 	})
 }
@@ -111,6 +109,16 @@ func platform(name string) string {
 		return "onnxruntime_onnx"
 	}
 	return "mlflow_pyfunc"
+}
+
+// inputTensors lists what the model takes: its columns, or the one tensor that it was
+// logged with.
+func inputTensors(sig engine.Signature) []tensorMetadata {
+	if sig.Tensor == "" || len(sig.Inputs) == 0 {
+		return tensors(sig.Inputs)
+	}
+	return []tensorMetadata{{Name: sig.Tensor, Datatype: datatypeOf(sig.Inputs[0].Kind),
+		Shape: []int64{-1, int64(len(sig.Inputs))}}}
 }
 
 func tensors(fields []engine.Field) []tensorMetadata {
@@ -158,7 +166,12 @@ func (a *API) infer(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	in, err := decode(r)
+	body, done, err := a.bodies.read(w, r)
+	defer done()
+	if err != nil {
+		return err
+	}
+	in, err := decode(r, body)
 	if err != nil {
 		return err
 	}
@@ -184,7 +197,7 @@ func (a *API) infer(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 	res, err := a.serving.Infer(r.Context(), p, r.PathValue("model"),
-		serving.Request{ID: in.ID, EventTime: at, Version: version, Frame: frame})
+		serving.Request{ID: in.ID, RoutingKey: in.Parameters.RoutingKey, EventTime: at, Version: version, Frame: frame})
 	if err != nil {
 		return err
 	}

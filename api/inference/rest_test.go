@@ -162,6 +162,28 @@ func TestInfer_EventTimeNeedsItsPermissionAndHasABound(t *testing.T) {
 	}
 }
 
+func TestInfer_TakesARoutingKeyOfText(t *testing.T) {
+	s := newServer(t, spec.Durable)
+	if a := s.do("POST", infer, hr(`"parameters":{"routing_key":"user-7","sequence_id":[1]},`)); a.status != 200 {
+		t.Errorf("%d %v", a.status, a.body)
+	}
+	a := s.do("POST", infer, hr(`"parameters":{"routing_key":"`+strings.Repeat("x", 300)+`"},`))
+	if text, _ := a.body["error"].(string); a.status != 400 || !strings.Contains(text, "routing_key has 300 bytes") {
+		t.Errorf("%d %v", a.status, a.body)
+	}
+}
+
+func TestModelReady_SaysThatAWorkerKeepsDying(t *testing.T) {
+	s := newServer(t, spec.Buffered)
+	s.Engines.Set(func(e *servingtest.Engines) {
+		e.Ill[1] = fairlead.Errorf(fairlead.Unavailable, "the worker ends again and again")
+	})
+	a := s.do("GET", "/v2/models/flights@production/ready", "")
+	if a.status != 503 || a.body["error"] != "the worker ends again and again" {
+		t.Errorf("%d %v", a.status, a.body)
+	}
+}
+
 func TestHealth_IsReadyOnceModelsAreLoaded(t *testing.T) {
 	s := newServer(t, spec.Buffered)
 	if a := s.do("GET", "/v2/health/ready", ""); a.status != 200 {

@@ -3,6 +3,7 @@ package inference
 import (
 	"bytes"
 	"encoding/json"
+	"io"
 	"math"
 	"strconv"
 
@@ -50,6 +51,9 @@ func (t *tensor) jsonNumbers(c *engine.Column, dt datatype, n int) error {
 			rest = rest[1:]
 			continue
 		}
+		if len(c.Floats) == n {
+			return t.notOf(n, "more")
+		}
 		end := bytes.IndexAny(rest, ",] \n\t\r")
 		if end < 0 {
 			end = len(rest)
@@ -91,33 +95,37 @@ func appendNumber(c *engine.Column, dt datatype, b []byte) bool {
 	return n >= dt.min && n <= dt.max
 }
 
-func (t *tensor) jsonStrings() ([]string, []bool, error) {
-	var values []*string
-	if err := json.Unmarshal(t.Data, &values); err != nil {
-		var nested [][]*string
-		if json.Unmarshal(t.Data, &nested) != nil {
-			return nil, nil, fairlead.Errorf(fairlead.Invalid, "input %q is not an array of strings", t.Name)
-		}
-		values = nil
-		for _, row := range nested {
-			values = append(values, row...)
-		}
+// jsonStrings reads a flat or nested array of strings and nulls.
+func (t *tensor) jsonStrings(n int) (out []string, valid []bool, err error) {
+	if len(t.Data) == 0 || t.Data[0] != '[' {
+		return nil, nil, fairlead.Errorf(fairlead.Invalid, "input %q has no array of data", t.Name)
 	}
-	out, valid := make([]string, len(values)), make([]bool, len(values))
-	for i, v := range values {
-		if v != nil {
-			out[i], valid[i] = *v, true
+	out, valid = make([]string, 0, min(n, len(t.Data))), make([]bool, 0, min(n, len(t.Data)))
+	for d := json.NewDecoder(bytes.NewReader(t.Data)); ; {
+		token, err := d.Token()
+		if err == io.EOF {
+			return out, valid, nil
 		}
+		text, ok := token.(string)
+		switch {
+		case token == json.Delim('[') || token == json.Delim(']'):
+			continue
+		case err != nil || !ok && token != nil:
+			return nil, nil, fairlead.Errorf(fairlead.Invalid, "input %q, value %d is not a string", t.Name, len(out))
+		case len(out) == n:
+			return nil, nil, t.notOf(n, "more")
+		}
+		out, valid = append(out, text), append(valid, ok)
 	}
-	return out, valid, nil
 }
 
 // binaryNumbers reads little-endian values, as the extension sends them.
-func (t *tensor) binaryNumbers(c *engine.Column, dt datatype) error {
-	if len(t.raw)%dt.size != 0 {
-		return fairlead.Errorf(fairlead.Invalid, "input %q has %d bytes, not whole %ss", t.Name, len(t.raw), t.Datatype)
+func (t *tensor) binaryNumbers(c *engine.Column, dt datatype, n int) error {
+	if len(t.raw) != n*dt.size {
+		return fairlead.Errorf(fairlead.Invalid, "input %q has %d bytes, and its shape %v of %s says %d",
+			t.Name, len(t.raw), t.Shape, t.Datatype, n*dt.size)
 	}
-	c.Floats = make([]float64, 0, len(t.raw)/dt.size)
+	c.Floats = make([]float64, 0, n)
 	for rest := t.raw; len(rest) > 0; rest = rest[dt.size:] {
 		if dt.whole.read == nil {
 			c.Floats = append(c.Floats, dt.read(rest))
@@ -134,14 +142,17 @@ func (t *tensor) binaryNumbers(c *engine.Column, dt datatype) error {
 }
 
 // binaryStrings reads BYTES: each value behind its length, 4 bytes little-endian.
-func (t *tensor) binaryStrings() ([]string, error) {
+func (t *tensor) binaryStrings(n int) ([]string, error) {
 	values := []string{}
 	for rest := t.raw; len(rest) > 0; {
+		if len(values) == n {
+			return nil, t.notOf(n, "more")
+		}
 		if len(rest) < 4 || uint64(len(rest)-4) < uint64(le.Uint32(rest)) {
 			return nil, fairlead.Errorf(fairlead.Invalid, "input %q: value %d is cut off", t.Name, len(values))
 		}
-		n := int(le.Uint32(rest))
-		values, rest = append(values, string(rest[4:4+n])), rest[4+n:]
+		size := int(le.Uint32(rest))
+		values, rest = append(values, string(rest[4:4+size])), rest[4+size:]
 	}
 	return values, nil
 }
