@@ -19,7 +19,6 @@ import (
 
 	"github.com/fairlead-ml/fairlead"
 	"github.com/fairlead-ml/fairlead/engine"
-	"github.com/fairlead-ml/fairlead/ledger"
 	"github.com/fairlead-ml/fairlead/release"
 	"github.com/fairlead-ml/fairlead/serving"
 	"github.com/fairlead-ml/fairlead/serving/servingtest"
@@ -327,7 +326,7 @@ func TestInfer_OnADurableEndpointAnsweredMeansOnDiskWithAllScores(t *testing.T) 
 			t.Fatal(err)
 		}
 	}
-	db, err := store.Open(t.Context(), store.Options{Path: copied}, ledger.Schema(), serving.Schema())
+	db, err := store.Open(t.Context(), store.Options{Path: copied}, w.Schemas()...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -204,6 +204,13 @@ func New(t testing.TB, schemas ...store.Schema) *World {
 	return w
 }
 
+// Schemas returns the tables of the world's database.
+func (w *World) Schemas() []store.Schema {
+	return append([]store.Schema{
+		ledger.Schema(), stream.Schema(), job.Schema(), spec.Tables(), blob.Schema(),
+		tracking.Schema(), registry.Schema(), gate.Schema(), release.Schema(), serving.Schema(), data.Schema()}, w.schemas...)
+}
+
 // Start starts the program on the data directory, as it stands.
 func (w *World) Start() {
 	w.t.Helper()
@@ -215,10 +222,7 @@ func (w *World) Start() {
 	}
 	var err error
 	ctx, log := context.Background(), slog.New(slog.DiscardHandler)
-	schemas := append([]store.Schema{
-		ledger.Schema(), stream.Schema(), job.Schema(), spec.Tables(), blob.Schema(),
-		tracking.Schema(), registry.Schema(), gate.Schema(), release.Schema(), serving.Schema(), data.Schema()}, w.schemas...)
-	w.DB, err = store.Open(ctx, store.Options{Path: filepath.Join(w.Dir, "f.db")}, schemas...)
+	w.DB, err = store.Open(ctx, store.Options{Path: filepath.Join(w.Dir, "f.db")}, w.Schemas()...)
 	must(err)
 	w.Ledger = ledger.New(w.DB, w.Clock, log)
 	w.Streams = stream.New(w.DB, w.Clock, log)
