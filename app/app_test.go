@@ -262,7 +262,8 @@ func TestNew_ClosesItsDirectoryToOtherUsers(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := app.New(t.Context(), app.Options{Dir: foreign, Listen: "127.0.0.1:0"})
-	if !fairlead.Is(err, fairlead.Precondition) || !strings.Contains(err.Error(), "chmod 700") || mode(foreign) != 0o755 {
+	if !fairlead.Is(err, fairlead.Precondition) || !strings.Contains(err.Error(), "chmod 700") ||
+		mode(foreign) != 0o755 {
 		t.Errorf("a directory of other things: %v, mode %o", err, mode(foreign))
 	}
 	if err := os.Chmod(foreign, 0o700); err != nil {

@@ -107,7 +107,9 @@ func ours(path string) bool {
 		return true
 	}
 	entries, err := os.ReadDir(path)
-	return err == nil && !slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return e.Name() != "lost+found" })
+	return err == nil && !slices.ContainsFunc(entries, func(e fs.DirEntry) bool {
+		return e.Name() != "lost+found"
+	})
 }
 
 func unusable(path string, err error) error {

@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"net/url"
@@ -83,6 +84,7 @@ func TestChaos_NothingAcknowledgedIsLostAndNoStepIsDoneTwice(t *testing.T) {
 	c.checkPoints()
 	c.checkRequests()
 	c.checkPipelines()
+	c.checkReactions()
 	s.run(t.TempDir(), "audit", "verify").want(t, 0, `^verified`)
 }
 
@@ -367,8 +369,8 @@ func (c *chaos) checkRequests() {
 func (c *chaos) checkPipelines() {
 	c.t.Helper()
 	begun, extra, finished := c.readNotes(), 0, map[string]int{}
-	for _, subject := range c.events("pipelinerun.finished") {
-		finished[subject]++
+	for _, e := range c.events("pipelinerun.finished") {
+		finished[e.Subject]++
 	}
 	if len(c.cases) == 0 {
 		c.t.Fatal("no pipeline ran")
@@ -384,6 +386,30 @@ func (c *chaos) checkPipelines() {
 	// A step outlives its server: only the loss of its own processes runs it again.
 	if lost := c.kills[theShim] + c.kills[theStep]; extra > lost {
 		c.t.Errorf("steps ran %d times more than needed, and %d were killed", extra, lost)
+	}
+}
+
+// checkReactions looks for effects of a subscriber that happened twice: a case that
+// opened, went on or closed for one event more than once. None was skipped either.
+func (c *chaos) checkReactions() {
+	c.t.Helper()
+	opened, times := 0, map[string]int{}
+	for _, e := range c.events("case.opened,case.advanced,case.closed") {
+		times[e.Type+" "+string(e.Body)]++
+		if e.Type == "case.opened" {
+			opened++
+		}
+	}
+	for what, n := range times {
+		if n > 1 {
+			c.t.Errorf("%d times: %s", n, what)
+		}
+	}
+	if opened < len(c.cases) {
+		c.t.Errorf("%d cases opened, %d were acknowledged", opened, len(c.cases))
+	}
+	for _, e := range c.events("delivery.skipped") {
+		c.t.Errorf("an event was skipped: %s", e.Body)
 	}
 }
 
@@ -467,23 +493,24 @@ func (c *chaos) readNotes() map[string][]string {
 	return begun
 }
 
-// events returns the subjects of all events of a type in the chain's project.
-func (c *chaos) events(kind string) (subjects []string) {
+// recorded is an event of the ledger.
+type recorded struct {
+	Seq     int64
+	Type    string
+	Subject string
+	Body    json.RawMessage
+}
+
+// events returns all events of the types in the chain's project.
+func (c *chaos) events(types string) (all []recorded) {
 	c.t.Helper()
 	for after := int64(0); ; {
-		var page struct {
-			Items []struct {
-				Seq     int64
-				Subject string
-			}
-		}
-		path := fmt.Sprintf("/api/v1/projects/chain/events?types=%s&limit=1000&after=%d", kind, after)
+		var page struct{ Items []recorded }
+		path := fmt.Sprintf("/api/v1/projects/chain/events?types=%s&limit=1000&after=%d", types, after)
 		c.s.call("GET", path, nil).want(c.t, 200).decode(c.t, &page)
 		if len(page.Items) == 0 {
-			return subjects
+			return all
 		}
-		for _, e := range page.Items {
-			subjects, after = append(subjects, e.Subject), e.Seq
-		}
+		all, after = append(all, page.Items...), page.Items[len(page.Items)-1].Seq
 	}
 }

@@ -55,7 +55,9 @@ func (l *Ledger) Verify(ctx context.Context) (*Report, error) {
 	if err := l.verifyHead(ctx, rep, &tree); err != nil || l.signer == nil {
 		return rep, err
 	}
-	return rep, l.db.Read(ctx, func(tx *store.Tx) error { return l.verifyCheckpoints(tx, notes, rep) })
+	return rep, l.db.Read(ctx, func(tx *store.Tx) error {
+		return l.verifyCheckpoints(tx, notes, rep)
+	})
 }
 
 func verifyRecords(tx *store.Tx, rep *Report, tree *treeHead, records []*Record) error {

@@ -149,13 +149,13 @@ func TestRead_CutOffIsUnavailable(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	const endless = "with recursive n (i) as (select 1 union all select i + 1 from n) select count(*) from n"
+	const endless = "with recursive n (i) as (select 1 union all select i + 1 from n) "
 	slow := func(tx *store.Tx) error {
 		var n int
-		return tx.QueryRow(endless).Scan(&n)
+		return tx.QueryRow(endless + "select count(*) from n").Scan(&n)
 	}
 	rows := func(tx *store.Tx) error {
-		found, err := tx.Query("with recursive n (i) as (select 1 union all select i + 1 from n) select i from n")
+		found, err := tx.Query(endless + "select i from n")
 		if err != nil {
 			return err
 		}
@@ -166,6 +166,8 @@ func TestRead_CutOffIsUnavailable(t *testing.T) {
 		return fmt.Errorf("count: %w", found.Err())
 	}
 	leaving, leave := context.WithCancel(t.Context())
+	whileLeaving := func(tx *store.Tx) error { leave(); return slow(tx) }
+	nested := func(*store.Tx) error { return db.Read(t.Context(), slow) }
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
 	for name, tt := range map[string]struct {
@@ -175,8 +177,8 @@ func TestRead_CutOffIsUnavailable(t *testing.T) {
 	}{
 		"too slow":                    {t.Context(), slow, nil},
 		"too many rows":               {t.Context(), rows, nil},
-		"no connection is free":       {t.Context(), func(*store.Tx) error { return db.Read(t.Context(), slow) }, nil},
-		"the caller has gone":         {leaving, func(tx *store.Tx) error { leave(); return slow(tx) }, context.Canceled},
+		"no connection is free":       {t.Context(), nested, nil},
+		"the caller has gone":         {leaving, whileLeaving, context.Canceled},
 		"the caller was gone already": {gone, slow, context.Canceled},
 	} {
 		err := db.Read(tt.ctx, tt.fn)
@@ -233,7 +235,8 @@ func TestOpen_RefusesTablesOfAComponentItDoesNotKnow(t *testing.T) {
 		t.Fatal(err)
 	}
 	db.Close()
-	_, err = store.Open(t.Context(), store.Options{Path: path}, schema(noteTable, "alter table note add column n bigint"))
+	_, err = store.Open(t.Context(), store.Options{Path: path},
+		schema(noteTable, "alter table note add column n bigint"))
 	if !fairlead.Is(err, fairlead.Precondition) || !strings.Contains(err.Error(), "votes") {
 		t.Errorf("error %v", err)
 	}
@@ -247,7 +250,8 @@ func TestOpen_KeepsTheNewestTwoSnapshotsWhole(t *testing.T) {
 	clock := fairlead.NewFakeClock(time.Now())
 	files := []string{noteTable}
 	for n := range 5 {
-		db, err := store.Open(t.Context(), store.Options{Path: filepath.Join(dir, "f.db"), Clock: clock}, schema(files...))
+		opt := store.Options{Path: filepath.Join(dir, "f.db"), Clock: clock}
+		db, err := store.Open(t.Context(), opt, schema(files...))
 		if err != nil {
 			t.Fatal(err)
 		}

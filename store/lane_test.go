@@ -19,7 +19,8 @@ func TestWrite_ControlDoesNotWaitBehindBulk(t *testing.T) {
 		ran, atCommit := 0, 0
 		for range bulk {
 			all.Go(func() {
-				if err := db.Write(t.Context(), store.Bulk, func(*store.Tx) error { ran++; return nil }); err != nil {
+				err := db.Write(t.Context(), store.Bulk, func(*store.Tx) error { ran++; return nil })
+				if err != nil {
 					t.Error(err)
 				}
 			})

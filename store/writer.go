@@ -75,7 +75,8 @@ func startWriter(ctx context.Context, db *DB) (*writer, error) {
 		quit:   make(chan struct{}), stopped: make(chan struct{}),
 	}
 	err = conn.Raw(func(conn any) error {
-		return conn.(*sqlite3.SQLiteConn).SetFileControlInt("", sqlite3.SQLITE_FCNTL_CHUNK_SIZE, growth)
+		c := conn.(*sqlite3.SQLiteConn)
+		return c.SetFileControlInt("", sqlite3.SQLITE_FCNTL_CHUNK_SIZE, growth)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("open the writer: %w", err)

@@ -57,7 +57,7 @@ func Challenge(ctx context.Context, base, token string) (pid int, err error) {
 	}
 	challenge := fairlead.NewHexID()
 	req.Header.Set(challengeHeader, challenge)
-	transport := &http.Transport{DisableKeepAlives: true} // no proxy: the answer is about this machine
+	transport := &http.Transport{DisableKeepAlives: true} // and no proxy: it is on this machine
 	res, err := transport.RoundTrip(req)
 	if err != nil {
 		return 0, fairlead.Errorf(fairlead.Unavailable, "no server answers at %s", base).Because(err)
@@ -66,7 +66,8 @@ func Challenge(ctx context.Context, base, token string) (pid int, err error) {
 	var proof string
 	if _, err := fmt.Sscan(res.Header.Get(proofHeader), &pid, &proof); err != nil ||
 		!hmac.Equal([]byte(proof), []byte(auth.Proof(token, claim(challenge, u.Port(), pid)))) {
-		return 0, fairlead.Errorf(fairlead.Unavailable, "what answers at %s is not the server of this data directory", base)
+		return 0, fairlead.Errorf(fairlead.Unavailable,
+			"what answers at %s is not the server of this data directory", base)
 	}
 	return pid, nil
 }

@@ -36,7 +36,9 @@ func get(t *testing.T, a *ops.API, path string) *httptest.ResponseRecorder {
 }
 
 func newAPI(ready error, o ops.Overview) *ops.API {
-	return ops.New(ops.Deps{Metrics: prometheus.NewRegistry(), Ready: func(context.Context) error { return ready },
+	return ops.New(ops.Deps{
+		Metrics:  prometheus.NewRegistry(),
+		Ready:    func(context.Context) error { return ready },
 		Overview: func(context.Context) (ops.Overview, error) { return o, nil }})
 }
 
@@ -117,7 +119,8 @@ func server(t *testing.T, token, port string) string {
 }
 
 func TestChallenge_BelievesOnlyWhoKnowsTheToken(t *testing.T) {
-	if pid, err := ops.Challenge(t.Context(), server(t, "secret", ""), "secret"); err != nil || pid != os.Getpid() {
+	pid, err := ops.Challenge(t.Context(), server(t, "secret", ""), "secret")
+	if err != nil || pid != os.Getpid() {
 		t.Errorf("the server: pid %d, error %v", pid, err)
 	}
 	silent := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -191,8 +191,8 @@ func (c *cli) auditCommand() *cobra.Command {
 				return c.print(rep, func(w io.Writer) {
 					fmt.Fprintf(w, "verified: %d events, %d signed checkpoints, root %s\n", rep.Events, rep.Checkpoints, rep.Root)
 					if rep.Skipped > 0 {
-						fmt.Fprintf(w, "%d events could not be handled and were skipped; the delivery.skipped events say which and why\n",
-							rep.Skipped)
+						fmt.Fprintf(w, "%d events could not be handled and were skipped; "+
+							"the delivery.skipped events say which and why\n", rep.Skipped)
 					}
 				})
 			})
