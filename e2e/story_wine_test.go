@@ -55,7 +55,7 @@ func TestWine_GoesTheWholeWay(t *testing.T) {
 	s.run(dir, "replay", filepath.Join("data", "live.csv"), "--time", "analysed_at", "--id", "bottle",
 		"--label", "cultivar", "--label-delay", "24h").want(t, 0, `72 rows and 72 labels sent`)
 
-	s.run(dir, "gate", "explain", "wine", "1").want(t, 0, `good-enough`, `passed`)
+	s.run(dir, "gate", "explain", "wine", "1", "--replay").want(t, 0, `good-enough`, `passed`, `again.*: the same`)
 	s.run(dir, "gate", "explain", first.Decision).want(t, 0, `better-than-live`, `skipped`)
 	s.run(dir, "loop", "explain").want(t, 0, `(?i)no case is active`)
 	s.run(dir, "case").want(t, 0, first.ID)

@@ -182,7 +182,8 @@ type EvidenceRecorded struct {
 	Rollout  string `json:"rollout,omitempty"`
 }
 
-// GateDecided: a gate passed or stopped a version.
+// GateDecided: a gate passed or stopped a version. The digests are SHA-256 in hex, of
+// what was decided, by what policy and on what facts; empty when it could not be run.
 type GateDecided struct {
 	v1
 	Decision string   `json:"decision"`
@@ -193,6 +194,8 @@ type GateDecided struct {
 	Failed   []string `json:"failed,omitempty"`
 	Case     string   `json:"case,omitempty"`
 	Reason   string   `json:"reason,omitempty"` // why it could not be run
+	Outcome  string   `json:"decision_digest,omitempty"`
+	Policy   string   `json:"policy_digest,omitempty"`
 	Evidence string   `json:"evidence_digest"`
 }
 

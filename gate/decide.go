@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"math"
@@ -45,6 +46,15 @@ type Decision struct {
 	Result string  `json:"result"` // passed | failed
 	Note   string  `json:"note,omitempty"`
 	Checks []Check `json:"checks"` // all of them, in the order of the file
+}
+
+// Digest returns the SHA-256 of the decision's JSON, in hex.
+func (d Decision) Digest() (string, error) {
+	b, err := json.Marshal(d)
+	if err != nil {
+		return "", err
+	}
+	return digest(b), nil
 }
 
 // Red returns the names of the red checks.

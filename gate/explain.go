@@ -14,18 +14,25 @@ import (
 // Explanation says why a decision is as it is.
 type Explanation struct {
 	Record *Record `json:"decision"`
-	Text   string  `json:"text"` // for people, lines of plain text
+	Replay bool    `json:"replayed"` // it was computed again, and is the same
+	Text   string  `json:"text"`     // for people, lines of plain text
 }
 
 // Explain tells which checks a decision had, what each needed, what it got and
-// by how much it missed.
-func (s *Service) Explain(ctx context.Context, p fairlead.Project, id string) (*Explanation,
-	error) {
+// by how much it missed. With replay it is computed again first, and Conflict says
+// that it does not come out the same.
+func (s *Service) Explain(ctx context.Context, p fairlead.Project, id string,
+	replay bool) (*Explanation, error) {
 	r, err := s.Decision(ctx, p, id)
 	if err != nil {
 		return nil, err
 	}
-	return &Explanation{Record: r, Text: r.text()}, nil
+	e := &Explanation{Record: r, Replay: replay, Text: r.text()}
+	if replay {
+		e.Text += "  computed again from the stored policy and evidence: the same\n"
+		err = s.Replay(ctx, p, id)
+	}
+	return e, err
 }
 
 func (r *Record) text() string {

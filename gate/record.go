@@ -9,6 +9,7 @@ import (
 
 	"github.com/fairlead-ml/fairlead"
 	"github.com/fairlead-ml/fairlead/event"
+	"github.com/fairlead-ml/fairlead/ledger"
 	"github.com/fairlead-ml/fairlead/registry"
 	"github.com/fairlead-ml/fairlead/store"
 )
@@ -44,7 +45,8 @@ func (s *Service) store(ctx context.Context, tx *store.Tx, p fairlead.Project, r
 	}
 	_, err = s.Ledger.Append(ctx, tx, p, registry.Subject(r.Model, r.Version), r.At, event.GateDecided{
 		Decision: r.ID, Model: r.Model, Version: r.Version, Baseline: r.Baseline, Result: r.Result,
-		Failed: r.Red(), Case: r.Case, Evidence: r.EvidenceDigest})
+		Failed: r.Red(), Case: r.Case, Outcome: digest(body), Policy: r.PolicyDigest,
+		Evidence: r.EvidenceDigest})
 	return err
 }
 
@@ -80,12 +82,20 @@ func (s *Service) Latest(ctx context.Context, p fairlead.Project, model string,
 	return s.Decision(ctx, p, id)
 }
 
-// Replay computes a stored decision again, from its policy and its evidence as
-// they were stored, and returns both. Conflict when either was changed since.
-func (s *Service) Replay(ctx context.Context, p fairlead.Project, id string) (
-	stored *Record, again Decision, err error) {
-	if stored, err = s.Decision(ctx, p, id); err != nil {
-		return nil, again, err
+// Replay computes a stored decision again, from its policy and its evidence as they
+// are stored, and holds all three against the digests that the ledger has of them.
+// Conflict when one is not what it was, or when something else comes out.
+func (s *Service) Replay(ctx context.Context, p fairlead.Project, id string) error {
+	stored, err := s.Decision(ctx, p, id)
+	if err != nil {
+		return err
+	}
+	told, err := s.told(ctx, p, stored)
+	if err != nil {
+		return err
+	}
+	if err := unchanged(id, "result", stored.Decision.Digest, told.Outcome); err != nil {
+		return err
 	}
 	var e *Evidence
 	err = s.DB.Read(ctx, func(tx *store.Tx) error {
@@ -93,19 +103,55 @@ func (s *Service) Replay(ctx context.Context, p fairlead.Project, id string) (
 		return err
 	})
 	if err != nil {
-		return nil, again, err
+		return err
 	}
-	if got, err := e.Facts.Digest(); err != nil || got != stored.EvidenceDigest {
-		return nil, again, fairlead.Errorf(fairlead.Conflict,
-			"the evidence of decision %s has digest %s, it was made on %s", id, got, stored.EvidenceDigest)
+	if err := unchanged(id, "evidence", e.Facts.Digest, told.Evidence); err != nil {
+		return err
 	}
 	policy, err := ReadPolicy(stored.Policy)
 	if err != nil {
-		return nil, again, err
+		return err
 	}
-	if got := policy.Digest(); got != stored.PolicyDigest {
-		return nil, again, fairlead.Errorf(fairlead.Conflict,
-			"the policy of decision %s has digest %s, it was made by %s", id, got, stored.PolicyDigest)
+	if got := policy.Digest(); got != told.Policy {
+		return changed(id, "policy", got, told.Policy)
 	}
-	return stored, Decide(policy, e.Facts), nil
+	return unchanged(id, "result, computed again,", Decide(policy, e.Facts).Digest, told.Outcome)
+}
+
+// told returns what the ledger has of a decision.
+func (s *Service) told(ctx context.Context, p fairlead.Project, r *Record) (event.GateDecided,
+	error) {
+	f := ledger.Filter{ProjectK: p.K, Subject: registry.Subject(r.Model, r.Version),
+		Types: []string{event.GateDecidedType}}
+	for {
+		records, err := s.Ledger.List(ctx, f)
+		if err != nil {
+			return event.GateDecided{}, err
+		}
+		for _, rec := range records {
+			var e event.GateDecided
+			if err := rec.Decode(&e); err != nil || e.Decision == r.ID {
+				return e, err
+			}
+			f.After = rec.Seq
+		}
+		if len(records) == 0 {
+			return event.GateDecided{}, fairlead.Errorf(fairlead.Conflict,
+				"the ledger has no decision %s", r.ID)
+		}
+	}
+}
+
+// unchanged is Conflict unless a part of a decision has the digest that the ledger has.
+func unchanged(id, part string, digest func() (string, error), want string) error {
+	got, err := digest()
+	if err != nil || got == want {
+		return err
+	}
+	return changed(id, part, got, want)
+}
+
+func changed(id, part, got, want string) error {
+	return fairlead.Errorf(fairlead.Conflict,
+		"the %s of decision %s has the digest %s, and the ledger has %s", part, id, got, want)
 }

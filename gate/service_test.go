@@ -141,7 +141,7 @@ func TestExplain_SaysNeededGotAndDifference(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e, err := w.gates.Explain(t.Context(), w.project, r.ID)
+	e, err := w.gates.Explain(t.Context(), w.project, r.ID, true)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -153,7 +153,7 @@ func TestExplain_SaysNeededGotAndDifference(t *testing.T) {
 		}
 	}
 	other := fairlead.Project{K: w.project.K + 1, Name: "other"}
-	if _, err := w.gates.Explain(t.Context(), other, r.ID); !fairlead.Is(err, fairlead.NotFound) {
+	if _, err := w.gates.Explain(t.Context(), other, r.ID, false); !fairlead.Is(err, fairlead.NotFound) {
 		t.Errorf("a foreign decision: %v", err)
 	}
 }
@@ -172,14 +172,14 @@ func TestReplay_GivesTheStoredDecision(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		stored, again, err := w.gates.Replay(t.Context(), w.project, r.ID)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, c := range again.Checks {
+		for _, c := range r.Checks {
 			results[c.State]++
 		}
-		return equalJSON(t, stored.Decision, again) && equalJSON(t, again, r.Decision)
+		err = w.gates.Replay(t.Context(), w.project, r.ID)
+		if err != nil {
+			t.Log(err)
+		}
+		return err == nil
 	}
 	if err := quick.Check(same, &quick.Config{MaxCount: 150}); err != nil {
 		t.Error(err)
@@ -257,6 +257,7 @@ func randomNumber(rng *rand.Rand) string {
 func TestReplay_FindsTampering(t *testing.T) {
 	for name, sql := range map[string]string{
 		"evidence": `update evidence set facts = replace(facts, '0.47', '0.40')`,
+		"result":   `update decision set body = replace(body, 'passed', 'failed')`,
 		"policy":   `update decision set policy = replace(policy, '0.6', '0.9')`,
 	} {
 		w := newWorld(t)
@@ -269,9 +270,12 @@ func TestReplay_FindsTampering(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, _, err = w.gates.Replay(t.Context(), w.project, r.ID)
-		if !fairlead.Is(err, fairlead.Conflict) {
+		err = w.gates.Replay(t.Context(), w.project, r.ID)
+		if !fairlead.Is(err, fairlead.Conflict) || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s changed: %v", name, err)
+		}
+		if _, err := w.gates.Explain(t.Context(), w.project, r.ID, true); err == nil {
+			t.Errorf("%s changed, and the decision was explained as the same", name)
 		}
 	}
 }

@@ -85,8 +85,9 @@ func (a *API) decisionOperations() {
 		func(ctx context.Context, p fairlead.Project, in *struct {
 			InProject
 			Decision string `path:"decision"`
+			Replay   bool   `query:"replay" doc:"compute it again from what it was made from; 409 if it does not come out the same"`
 		}) (*gate.Explanation, error) {
-			return a.Gate.Explain(ctx, p, in.Decision)
+			return a.Gate.Explain(ctx, p, in.Decision, in.Replay)
 		})
 	register(a, op{id: "get-decision", method: "GET", path: "/models/{model}/versions/{version}/decision",
 		summary: "The newest decision about a version", may: auth.Read},

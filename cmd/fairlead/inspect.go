@@ -97,10 +97,11 @@ func (c *cli) logCommand() *cobra.Command {
 }
 
 func (c *cli) gateCommand() *cobra.Command {
-	return group("gate", "Look at what the gates decided", &cobra.Command{
+	var replay bool
+	explain := &cobra.Command{
 		Use:     "explain DECISION | MODEL VERSION",
 		Short:   "Say check by check why a gate passed or stopped a version",
-		Example: "  fairlead gate explain dec_01h2x…\n  fairlead gate explain flight-delays 3",
+		Example: "  fairlead gate explain dec_01h2x…\n  fairlead gate explain flight-delays 3 --replay",
 		Args:    cobra.RangeArgs(1, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.with(cmd.Context(), func(cl *client) error {
@@ -113,13 +114,16 @@ func (c *cli) gateCommand() *cobra.Command {
 					id = r.ID
 				}
 				var e gate.Explanation
-				if err := cl.do(cmd.Context(), http.MethodGet, "/decisions/"+url.PathEscape(id), nil, &e); err != nil {
+				path := "/decisions/" + url.PathEscape(id) + "?replay=" + strconv.FormatBool(replay)
+				if err := cl.do(cmd.Context(), http.MethodGet, path, nil, &e); err != nil {
 					return err
 				}
 				return c.print(e, func(w io.Writer) { fmt.Fprintln(w, e.Text) })
 			})
 		},
-	})
+	}
+	explain.Flags().BoolVar(&replay, "replay", false, "compute the decision again from what it was made from")
+	return group("gate", "Look at what the gates decided", explain)
 }
 
 func (c *cli) loopCommand() *cobra.Command {
