@@ -12,8 +12,8 @@ import (
 	"github.com/fairlead-ml/fairlead/store"
 )
 
-// Attempt is one start of a step's command. A token that the command gets is
-// bound to the attempt, and StepMay says whether it still counts.
+// Attempt is one start of a step's command. A token that the command gets should be
+// bound to its fence, so that it can be revoked when another one is started.
 type Attempt struct {
 	Job   string // id
 	Step  string
@@ -231,22 +231,4 @@ func (s *Service) HasSteps(ctx context.Context) (has bool, err error) {
 		return err
 	})
 	return has, err
-}
-
-// StepMay returns ErrFenced unless the attempt may still report: it is its step's
-// newest, and its job is neither finished nor cancelled. It may also between
-// two servers, while the job waits to be taken over.
-func (s *Service) StepMay(tx *store.Tx, projectK int64, jobID, name string, fence int64) error {
-	j, err := byID(tx, projectK, jobID)
-	if err != nil {
-		return err
-	}
-	row, err := readStep(tx, jobID, name)
-	if err != nil {
-		return err
-	}
-	if j.State.Final() || !j.CancelledAt.IsZero() || !row.open || row.fence != fence {
-		return ErrFenced
-	}
-	return nil
 }

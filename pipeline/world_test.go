@@ -1,6 +1,7 @@
 package pipeline_test
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -64,8 +65,11 @@ type world struct {
 	tracking *tracking.Service
 	registry *registry.Service
 	blobs    *blob.Store
-	reads    atomic.Int32       // of the holdout, by evaluations
-	maxSteps int                // pipeline.Deps.Steps
+	reads    atomic.Int32 // of the holdout, by evaluations
+	touched  time.Time    // when the newest file was written
+	maxSteps int          // pipeline.Deps.Steps
+	tokens   *auth.Tokens
+	url      string             // where steps reach tracking
 	handlers func(*job.Service) // registers further jobs, unless nil
 }
 
@@ -95,7 +99,7 @@ func (w *world) start(t testing.TB) {
 	w.led = ledger.New(w.db, clock, log)
 	w.blobs, err = blob.New(w.db, w.dir)
 	check(t, err)
-	tokens, err := auth.NewTokens(w.db, clock, w.dir)
+	w.tokens, err = auth.NewTokens(w.db, clock, w.dir)
 	check(t, err)
 	envs, err := pyenv.New(pyenv.Options{Root: filepath.Join(w.dir, "envs")})
 	check(t, err)
@@ -106,9 +110,9 @@ func (w *world) start(t testing.TB) {
 	w.jobs = job.New(w.db, w.led, clock, log,
 		job.Options{Exclusive: true, StepsDir: filepath.Join(w.dir, "steps")})
 	w.Service, err = pipeline.New(pipeline.Deps{DB: w.db, Ledger: w.led, Clock: clock, Log: log,
-		Jobs: w.jobs, Blobs: w.blobs, Source: w.source, Projects: w.projects, Tokens: tokens,
+		Jobs: w.jobs, Blobs: w.blobs, Source: w.source, Projects: w.projects, Tokens: w.tokens,
 		Envs: envs, Data: w.data, Tracking: w.tracking, Registry: w.registry, Steps: w.maxSteps,
-		URL: func() string { return "http://127.0.0.1:1" }}, w.dir)
+		URL: func() string { return cmp.Or(w.url, "http://127.0.0.1:1") }}, w.dir)
 	check(t, err)
 	if w.handlers != nil {
 		w.handlers(w.jobs)
@@ -142,6 +146,8 @@ func (w *world) commit(t testing.TB, f files) pipeline.Start {
 		path = filepath.Join(dir, path)
 		check(t, os.MkdirAll(filepath.Dir(path), 0o755))
 		check(t, os.WriteFile(path, []byte(content), 0o755))
+		w.touched = w.touched.Add(time.Hour) // no time of a file may matter
+		check(t, os.Chtimes(path, w.touched, w.touched))
 	}
 	for _, args := range [][]string{{"init", "-q"}, {"add", "."},
 		{"-c", "user.name=a", "-c", "user.email=a@b", "commit", "-q", "-m", "x"}} {
