@@ -199,8 +199,9 @@ func (s *Step) output(name string) (Output, bool) {
 func owner(stepID string) blob.Owner { return blob.Owner{Kind: "step", ID: stepID} }
 
 // Start says what to run. Each input of the file's `data` that a step reads needs
-// a version. Fixed are the params to keep, by step, of a retraining; a file that
-// wants a search each time (`when: always`) gets one nevertheless.
+// a version. Fixed are the params, by step, of which a retraining keeps those that
+// the file searches over; a file that wants a search each time (`when: always`) gets
+// one nevertheless.
 type Start struct {
 	Case    string
 	SpecRev int64

@@ -38,8 +38,8 @@ type measure struct {
 
 func (m measure) String() string { return m.input + "." + m.name }
 
-// newPlan returns the plan of a file. Fixed params leave one try, unless the file
-// wants a search each time.
+// newPlan returns the plan of a file. Fixed params leave one try, with what a search
+// once chose, unless the file wants a search each time.
 func newPlan(sp *spec.Spec, fixed Params) (*plan, error) {
 	if sp.Pipeline == nil || len(sp.Pipeline.Steps) == 0 {
 		return nil, fairlead.Errorf(fairlead.Precondition,
@@ -48,7 +48,7 @@ func newPlan(sp *spec.Spec, fixed Params) (*plan, error) {
 	p := &plan{spec: sp, order: sp.Pipeline.Order(), tried: map[string]bool{}, goal: measureOf(sp)}
 	search := sp.Pipeline.Search
 	if search == nil || fixed != nil && search.When != spec.WhenAlways {
-		p.tries = []Params{p.params(nil, fixed)}
+		p.tries = []Params{p.params(nil, searchedOnly(search, fixed))}
 	} else {
 		p.tries = p.searched(search)
 	}
@@ -57,6 +57,24 @@ func newPlan(sp *spec.Spec, fixed Params) (*plan, error) {
 		p.tried[step.Name] = len(p.tries) == 1 || p.varies(step, graph)
 	}
 	return p, nil
+}
+
+// searchedOnly returns of the params that a retraining keeps those that a search
+// has chosen. The others are the file's, as they are for the gate.
+func searchedOnly(search *spec.Search, fixed Params) Params {
+	out := Params{}
+	if search == nil {
+		return out
+	}
+	for _, over := range search.Over {
+		if v, ok := fixed[over.Step][over.Name]; ok {
+			if out[over.Step] == nil {
+				out[over.Step] = map[string]any{}
+			}
+			out[over.Step][over.Name] = v
+		}
+	}
+	return out
 }
 
 // measureOf returns the metric that `until`, else `goal`, names.

@@ -207,9 +207,14 @@ func TestSearch_RetrainingKeepsTheParams(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	f, _ := searchFiles(t)
+	f = f.with("fairlead.yaml", strings.Replace(search, "validation], cache", "validation], params: {rows: 9}, cache", 1))
 	st := w.chain(t, f)
-	st.Fixed = pipeline.Params{"train": {"depth": 20, "gone": true}, "other": {"x": 1}}
+	st.Fixed = pipeline.Params{"train": {"depth": 20, "gone": true}, "other": {"x": 1},
+		"evaluate": {"rows": 1}}
 	r := w.good(t, st)
+	if got := fmt.Sprint(r.Tries[2].Params); got != "map[evaluate:map[rows:9] train:map[depth:20]]" {
+		t.Errorf("what the file does not search over is the file's: %s", got)
+	}
 	if r.Reason != "threshold reached: validation.wape 0.2 <= 0.4 at try 1 of 1" {
 		t.Errorf("%s", r.Reason)
 	}

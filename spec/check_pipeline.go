@@ -152,6 +152,11 @@ func (c *checker) searched(p Param, path string) {
 			didYouMean(p.Step, "steps", c.stepNames()))
 		return
 	}
+	if evaluate, ok := c.EvaluateStep(); ok && evaluate.Name == p.Step {
+		c.d.problemAtKey(path, fmt.Sprintf("step `%s` measures the tries: its params are the same for "+
+			"all of them, and for the gate", p.Step), "search over the params of other steps")
+		return
+	}
 	if _, ok := step.Params[p.Name]; !ok {
 		hint := didYouMean(p.Name, "params", step.ParamNames)
 		if hint == "" {

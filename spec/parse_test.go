@@ -285,6 +285,8 @@ func TestParse_PointsAtProblems(t *testing.T) {
 			"`num_leaves`"},
 		{"bikes", "train.num_leaves: [15, 31]", "¦tran.num_leaves: [15, 31]",
 			"pipeline.search.over.tran.num_leaves: there is no step `tran`", "`train`"},
+		{"bikes", "train.num_leaves: [15, 31]", "¦evaluate.rows: [15, 31]",
+			"pipeline.search.over.evaluate.rows: step `evaluate` measures the tries", "other steps"},
 		{"bikes", "train.num_leaves: [15, 31]", "¦num_leaves: [15, 31]",
 			"pipeline.search.over.num_leaves: \"num_leaves\" is not a parameter of a step",
 			"train.num_leaves"},
