@@ -18,7 +18,6 @@ import (
 	"github.com/fairlead-ml/fairlead/engine"
 	"github.com/fairlead-ml/fairlead/engine/enginetest"
 	"github.com/fairlead-ml/fairlead/engine/onnx"
-	"github.com/fairlead-ml/fairlead/engine/packager"
 	"github.com/fairlead-ml/fairlead/engine/pyenv"
 	scripts "github.com/fairlead-ml/fairlead/python"
 )
@@ -28,11 +27,7 @@ func TestMain(m *testing.M) {
 	if dir := os.Getenv("TEST_SERVER"); dir != "" {
 		serveOnce(dir)
 	}
-	status := m.Run()
-	for _, dir := range packages.dirs {
-		os.RemoveAll(dir)
-	}
-	os.Exit(status)
+	os.Exit(m.Run())
 }
 
 func environment(t testing.TB) *pyenv.Env {
@@ -52,41 +47,10 @@ func open(t testing.TB) *onnx.Runtime {
 	return r
 }
 
-// packaged returns a package of one of enginetest's models, made once a run.
-func packaged(t testing.TB, name, inputs string) (string, *engine.Manifest) {
-	t.Helper()
-	models := enginetest.Models(t)
-	packages.Lock()
-	defer packages.Unlock()
-	if dir, ok := packages.dirs[name]; ok {
-		m, err := engine.ReadManifest(dir)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return dir, m
-	}
-	dir, err := os.MkdirTemp("", "fairlead-onnx-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	m, err := packager.Package(t.Context(), packager.Options{Env: environment(t), OutDir: dir,
-		ModelDir: filepath.Join(models, name), Inputs: filepath.Join(models, inputs)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	packages.dirs[name] = dir
-	return dir, m
-}
-
-var packages = struct {
-	sync.Mutex
-	dirs map[string]string
-}{dirs: map[string]string{}}
-
 func load(t testing.TB, name, inputs string) engine.Predictor {
 	t.Helper()
 	r := open(t)
-	dir, m := packaged(t, name, inputs)
+	dir, m := enginetest.Package(t, name, inputs)
 	p, err := r.Load(dir, m)
 	if err != nil {
 		t.Fatal(err)

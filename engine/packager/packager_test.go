@@ -140,7 +140,7 @@ func TestPackage_GivesTheSameBytes(t *testing.T) {
 		}
 		return files
 	}
-	_, a := pack(t, "lightgbm-skops", "inputs.parquet")
+	a, _ := enginetest.Package(t, "lightgbm-skops", "inputs.parquet") // of another process, maybe
 	_, b := pack(t, "lightgbm-skops", "inputs.parquet")
 	first, second := read(a), read(b)
 	if !bytes.Equal(first[0], second[0]) || !bytes.Equal(first[1], second[1]) {
@@ -187,7 +187,7 @@ func TestPackage_RefusesWhatCannotBeUsed(t *testing.T) {
 func TestPackage_EndsInTime(t *testing.T) {
 	t.Parallel()
 	in := `[{"type":"double","name":"temp","required":true}]`
-	opts := packager.Options{Env: converters(t), OutDir: t.TempDir(), Timeout: 2 * time.Second,
+	opts := packager.Options{Env: converters(t), OutDir: t.TempDir(), Timeout: 200 * time.Millisecond,
 		ModelDir: enginetest.Pyfunc(t, "import time; time.sleep(600)", in, ""),
 		Inputs:   filepath.Join(enginetest.Models(t), "text.parquet")}
 	if _, err := packager.Package(t.Context(), opts); !fairlead.Is(err, fairlead.Unavailable) {
