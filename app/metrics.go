@@ -17,6 +17,13 @@ func buildInfo(version string) prometheus.Collector {
 	}, func() float64 { return 1 })
 }
 
+// modelsApart says how many ONNX models a crash has put into processes of their own.
+func modelsApart(e *engines) prometheus.Collector {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "fairlead_onnx_models_apart",
+		Help: "ONNX models that have crashed, or were being called when the server died, and run in processes of their own.",
+	}, func() float64 { return float64(e.onnx.Apart()) })
+}
+
 // progress collects how far each subscriber of the ledger is.
 type progress struct {
 	ledger *ledger.Ledger

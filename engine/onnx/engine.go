@@ -106,6 +106,17 @@ func (e *Engine) open() (*Runtime, error) {
 	return rt, nil
 }
 
+// Apart returns the number of models that must not run in this process: those that
+// have crashed, and those that are under suspicion.
+func (e *Engine) Apart() int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.marks == nil {
+		return 0
+	}
+	return e.marks.apart()
+}
+
 // start loads the package in a child process.
 func (e *Engine) start(ctx context.Context, rt *Runtime, dir string, m *engine.Manifest, mk *mark) (
 	*worker.Worker, error) {

@@ -40,9 +40,9 @@ func callOnce(dir string) error {
 		return err
 	}
 	if _, ok := p.(*worker.Worker); ok {
-		fmt.Println("apart")
+		fmt.Println("apart", e.Apart())
 	} else {
-		fmt.Println("inside")
+		fmt.Println("inside", e.Apart())
 	}
 	for call := range strings.FieldsSeq(os.Getenv("TEST_CALLS")) {
 		v, _ := strconv.ParseFloat(call, 64)
@@ -78,16 +78,16 @@ func TestEngine_KeepsAModelThatCrashesInAChild(t *testing.T) {
 	pkg, _ := raw(t, "crash")
 	other, _ := raw(t, "loop")
 	steps := []struct{ pkg, end, calls, want string }{
-		{pkg, "", "5", "inside answered"},
-		{pkg, "", "5 -1 5", "inside answered died"},
-		{other, "", "2", "inside answered"},                        // is no suspect
-		{pkg, "", "5", "apart answered"},                           // on suspicion, and cleared
-		{pkg, "", "5 -1", "inside answered died"},                  // again
-		{pkg, "", "5 -1 5", "apart answered unavailable answered"}, // found out
-		{pkg, "abruptly", "5 -1 5", "apart answered unavailable answered"},
-		{pkg, "", "5", "apart answered"},            // for good
-		{other, "abruptly", "2", "inside answered"}, // dies between two calls
-		{other, "", "2", "inside answered"},
+		{pkg, "", "5", "inside 0 answered"},
+		{pkg, "", "5 -1 5", "inside 0 answered died"},
+		{other, "", "2", "inside 1 answered"},                        // is no suspect
+		{pkg, "", "5", "apart 1 answered"},                           // on suspicion, and cleared
+		{pkg, "", "5 -1", "inside 0 answered died"},                  // again
+		{pkg, "", "5 -1 5", "apart 1 answered unavailable answered"}, // found out
+		{pkg, "abruptly", "5 -1 5", "apart 1 answered unavailable answered"},
+		{pkg, "", "5", "apart 1 answered"},            // for good
+		{other, "abruptly", "2", "inside 1 answered"}, // dies between two calls
+		{other, "", "2", "inside 1 answered"},
 	}
 	for i, s := range steps {
 		if got := server(t, data, s.pkg, s.end, strings.Fields(s.calls)...); got != s.want {
@@ -121,7 +121,7 @@ func TestEngine_TakesAModelBackAfterAKill(t *testing.T) {
 	}
 	cmd.Process.Kill()
 	cmd.Wait()
-	for i, want := range []string{"apart answered", "inside answered"} {
+	for i, want := range []string{"apart 1 answered", "inside 0 answered"} {
 		if got := server(t, data, pkg, "", "2"); got != want {
 			t.Errorf("server %d after the kill: %s, not %s", i, got, want)
 		}

@@ -117,6 +117,16 @@ func (m *marks) take(key [sha256.Size]byte) (mk *mark, mustBeApart bool) {
 	return mk, false
 }
 
+// apart counts the models that are not to run in this process.
+func (m *marks) apart() (n int) {
+	for i := range m.all {
+		if m.all[i].state.Load() >= suspect {
+			n++
+		}
+	}
+	return n
+}
+
 // forget frees the mark of a model that this process had loaded.
 func (m *mark) forget() { m.state.CompareAndSwap(inside, unused) }
 
