@@ -282,9 +282,9 @@ func (p *pair) day() (losses [2]float64) {
 	return losses
 }
 
-// simulate takes the losses of blocks as given; that the monitor's pairing of requests
-// keeps alpha too is proven there. It drives one rollout day by day to its end, or for 90 days, and returns
-// the outcome, "" for none, and the days.
+// simulate drives one rollout day by day to its end, or for 90 days, and returns
+// the outcome, "" for none, and the days. It takes the losses of blocks as given: package
+// monitor proves that its pairing of requests keeps alpha too.
 func simulate(t *testing.T, seed uint64, ratio float64, env spec.Environment) (
 	outcome string, days int) {
 	t.Helper()
