@@ -70,6 +70,46 @@ func TestPaired_LeadsToTheEndOfTheRollout(t *testing.T) {
 	}
 }
 
+// A canary that is right about three classes is promoted, and the wrong one rolled back.
+func TestPaired_ComparesMoreThanTwoClasses(t *testing.T) {
+	for outcome, bias := range map[string][2]float64{release.Promoted: {1, 0}, release.RolledBack: {0, 1}} {
+		t.Run(outcome, func(t *testing.T) {
+			w := newWorld(t, watchBoth)
+			w.abort = "accuracy"
+			w.apply(watchBoth)
+			for _, b := range bias {
+				w.register(stub{Classes: 3, Bias: b}, w.history("history", 28, usual))
+			}
+			w.put(1, spec.Replace)
+			w.advance(day0)
+			id := w.put(2, spec.Canary)
+			w.ask(day0, day(7), ofThree)
+			if r := w.rollout(id); r.Outcome != outcome {
+				t.Errorf("rollout %+v", r)
+			}
+		})
+	}
+}
+
+// Labels that the metric cannot judge are no evidence, and the rollout says why.
+func TestPaired_SaysWhyThereIsNoEvidence(t *testing.T) {
+	w := newWorld(t, watchBoth)
+	w.abort = "logloss"
+	w.apply(watchBoth)
+	for range 2 {
+		w.register(stub{Classes: 3}, w.history("history", 28, usual))
+	}
+	w.put(1, spec.Replace)
+	w.advance(day0)
+	id := w.put(2, spec.Canary)
+	w.ask(day0, day(3), ofThree)
+	r := w.rollout(id)
+	if !r.Active() || r.Evidence.Labels != 0 || r.Evidence.Blocks != 0 ||
+		!strings.HasPrefix(r.Evidence.Note, "the label 2 is not 0 or 1") {
+		t.Errorf("rollout %+v", r)
+	}
+}
+
 // No label is needed to see that a version cannot answer.
 func TestPaired_RollsBackAVersionThatCannotAnswer(t *testing.T) {
 	w, id := candidate(t, stub{Fail: true}, spec.Shadow, watchBoth)

@@ -275,6 +275,40 @@ func TestPerformance_IsUnknownWithoutEvidence(t *testing.T) {
 	}
 }
 
+// ofThree is what happens on a usual day, as one of three classes.
+func ofThree(at time.Time) hour {
+	h := usual(at)
+	h.bikers = classOf(h.bikers, 3)
+	return h
+}
+
+func TestPerformance_JudgesMoreThanTwoClasses(t *testing.T) {
+	for name, c := range map[string]struct {
+		metric string
+		bias   float64
+		state  monitor.WindowState
+		value  float64
+		reason string
+	}{
+		"all right":           {"accuracy", 0, monitor.Green, 1, ""},
+		"all wrong":           {"accuracy", 1, monitor.Red, 0, "accuracy 0 against 1 on the holdout"},
+		"not for this metric": {"logloss", 0, monitor.Unknown, 0, "the label 2 is not 0 or 1; for more classes"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, strings.Replace(watchBoth, "metric: mae", "metric: "+c.metric, 1))
+			w.register(stub{Classes: 3, Bias: c.bias}, w.history("history", 28, usual))
+			w.judge(1, 2)
+			w.put(1, spec.Replace)
+			w.advance(day0)
+			w.ask(day0, day(2), ofThree)
+			x := w.windows(monitor.Performance)[0]
+			if x.State != c.state || x.Value != c.value || !strings.HasPrefix(x.Reason, c.reason) {
+				t.Errorf("window %+v", x)
+			}
+		})
+	}
+}
+
 // The bias is as bad below zero as above it.
 func TestPerformance_WatchesTheBiasOnBothSides(t *testing.T) {
 	for _, bias := range []float64{-20, 20} {

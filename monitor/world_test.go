@@ -1,6 +1,7 @@
 package monitor_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -70,11 +71,12 @@ const watchBoth = `monitor:
 
 // stub is what a package's model does in these tests: it stands for an engine.
 type stub struct {
-	Bias float64 `json:"bias"`
-	Fail bool    `json:"fail"`
+	Bias    float64 `json:"bias"`
+	Fail    bool    `json:"fail"`
+	Classes float64 `json:"classes"` // how many; 0: a regression
 }
 
-// Predict answers ten times the temperature, and the bias.
+// Predict answers ten times the temperature, and the bias; or the class that follows.
 func (s *stub) Predict(_ context.Context, in *engine.Frame) (*engine.Frame, error) {
 	if s.Fail {
 		return nil, fairlead.Errorf(fairlead.Invalid, "the input \"registered\" is missing")
@@ -85,9 +87,14 @@ func (s *stub) Predict(_ context.Context, in *engine.Frame) (*engine.Frame, erro
 		if out[i] = s.Bias; temp != nil && !temp.Missing(i) {
 			out[i] += 10 * temp.Floats[i]
 		}
+		if s.Classes > 0 {
+			out[i] = classOf(out[i], s.Classes)
+		}
 	}
 	return engine.NewFrame(engine.Floats64("bikers", out...)), nil
 }
+
+func classOf(v, classes float64) float64 { return math.Mod(math.Floor(v), classes) }
 
 func (s *stub) Close() error { return nil }
 
@@ -112,6 +119,7 @@ type world struct {
 	p        fairlead.Project
 	rev      int64
 	mae      float64 // what evaluate prints
+	abort    string  // the metric of a canary; default error
 	db       *store.DB
 	led      *ledger.Ledger
 	streams  *stream.Service
@@ -243,12 +251,13 @@ func (w *world) restart() {
 
 func (w *world) evaluate(context.Context, fairlead.Project, pipeline.EvaluateRequest) (
 	map[string]float64, error) {
-	return map[string]float64{"mae": w.mae, "bias": -w.mae / 2}, nil
+	return map[string]float64{"mae": w.mae, "bias": -w.mae / 2, "accuracy": 1, "logloss": 0.1}, nil
 }
 
 func (w *world) apply(monitoring string) {
 	w.t.Helper()
-	rev, err := w.projects.Apply(context.Background(), []byte(file(monitoring)), "")
+	text := strings.Replace(file(monitoring), "metric: error", "metric: "+cmp.Or(w.abort, "error"), 1)
+	rev, err := w.projects.Apply(context.Background(), []byte(text), "")
 	w.must(err)
 	w.p, w.rev = rev.Project, rev.N
 	w.settle()

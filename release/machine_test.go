@@ -380,3 +380,18 @@ func TestNext_RollsBackAMuchWorseVersionBeforeItIsLive(t *testing.T) {
 		t.Errorf("%d promoted, %d days at the median", promoted, days[rollouts/2])
 	}
 }
+
+func TestNext_AsksWithTheReasonWhyThereIsNoEvidence(t *testing.T) {
+	e, _, err := next(endpoint{live: 1}, begin(2, canaryPlan(48, 0.1, 0.05)), day0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, in := range []input{observed{Paired{Note: "the label 2 is not 0 or 1"}}, overdue{1}} {
+		if e, _, err = next(e, in, day0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if r := e.rollout; r.State != Waiting || !strings.Contains(r.Reason, ": the label 2 is not 0 or 1;") {
+		t.Errorf("%s: %s", r.State, r.Reason)
+	}
+}
