@@ -170,10 +170,14 @@ func (s *Service) referenceDone(ctx context.Context, tx *store.Tx, j *job.Job) e
 	if err := j.Decode(&in); err != nil {
 		return err
 	}
-	return s.Registry.SetCondition(ctx, tx, j.Project, in.Model, in.Version, registry.Condition{
+	err := s.Registry.SetCondition(ctx, tx, j.Project, in.Model, in.Version, registry.Condition{
 		Type: registry.ConditionReference, Status: registry.False,
 		Reason: "the reference cannot be built: " + j.Error,
 	})
+	if fairlead.Is(err, fairlead.NotFound) {
+		return nil // the version was deleted, and nobody waits for it
+	}
+	return err
 }
 
 // keepMetrics stores what the gate saw of a version that passed: what its windows

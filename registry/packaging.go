@@ -199,9 +199,13 @@ func (g *Packaging) done(ctx context.Context, tx *store.Tx, j *job.Job) error {
 	if err := json.Unmarshal(j.Payload, &in); err != nil {
 		return err
 	}
-	return g.registry.SetCondition(ctx, tx, j.Project, in.Model, in.Version, Condition{
+	err := g.registry.SetCondition(ctx, tx, j.Project, in.Model, in.Version, Condition{
 		Type: ConditionPackaged, Status: False, Reason: "it cannot be packaged: " + j.Error,
 	})
+	if fairlead.Is(err, fairlead.NotFound) {
+		return nil // the version was deleted, and nobody waits for it
+	}
+	return err
 }
 
 // Manifest returns the manifest of a version's package.

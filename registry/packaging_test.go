@@ -31,7 +31,16 @@ fi
 echo "error: No solution found when resolving dependencies" >&2; exit 1
 `
 
-func TestPackaging_TriesAgainWhatIsNotTheModelsFault(t *testing.T) {
+// workshop is a registry that packages; its jobs are not started yet.
+type workshop struct {
+	*bench
+	*registry.Packaging
+	jobs *job.Service
+	dir  string
+}
+
+func newWorkshop(t *testing.T) *workshop {
+	t.Helper()
 	dir := t.TempDir()
 	clock, log := fairlead.WallClock{}, slog.New(slog.DiscardHandler)
 	db, err := store.Open(t.Context(), store.Options{Path: filepath.Join(dir, "f.db")},
@@ -49,12 +58,17 @@ func TestPackaging_TriesAgainWhatIsNotTheModelsFault(t *testing.T) {
 	envs, err := pyenv.New(pyenv.Options{Root: filepath.Join(dir, "environments"), UV: tool})
 	b.must(err)
 	jobs := job.New(db, b.led, clock, log, job.Options{Exclusive: true})
-	packaging := registry.NewPackaging(b.reg, blobs, jobs, nil, envs, dir)
+	w := &workshop{b, registry.NewPackaging(b.reg, blobs, jobs, nil, envs, dir), jobs, dir}
 	b.must(b.led.Start(t.Context()))
 	t.Cleanup(b.led.Stop)
-	b.must(jobs.Start(t.Context()))
 	t.Cleanup(func() { jobs.Stop(context.Background()) })
+	return w
+}
 
+// request registers version 1 of bikes and asks for its package.
+func (w *workshop) request() {
+	w.Helper()
+	b, t := w.bench, w.T
 	m, err := b.tr.AddLoggedModel(t.Context(), project, tracking.NewLoggedModel{})
 	b.must(err)
 	for name, text := range map[string]string{"MLmodel": "", "requirements.txt": "six\n"} {
@@ -66,8 +80,32 @@ func TestPackaging_TriesAgainWhatIsNotTheModelsFault(t *testing.T) {
 	_, err = b.version(registry.NewVersion{Model: "bikes", LoggedModelID: m.ID})
 	b.must(err)
 	b.must(b.write(func(ctx context.Context, tx *store.Tx) error {
-		return packaging.Request(ctx, tx, project, "bikes", 1, nil)
+		return w.Request(ctx, tx, project, "bikes", 1, nil)
 	}))
+}
+
+func TestPackaging_SettlesWhenTheVersionIsGone(t *testing.T) {
+	w := newWorkshop(t)
+	w.request()
+	w.must(w.write(func(ctx context.Context, tx *store.Tx) error {
+		return w.reg.DeleteVersion(ctx, tx, project, "bikes", 1)
+	}))
+	w.must(w.jobs.Start(t.Context()))
+	page, err := w.jobs.List(t.Context(), project.K, job.Filter{}, "", 0)
+	w.must(err)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	j, err := w.jobs.Await(ctx, project.K, page.Items[0].ID)
+	if err != nil || j.State != job.Failed || !strings.Contains(j.Error, "not found") {
+		t.Errorf("job %+v, %v", j, err)
+	}
+}
+
+func TestPackaging_TriesAgainWhatIsNotTheModelsFault(t *testing.T) {
+	w := newWorkshop(t)
+	b, dir := w.bench, w.dir
+	w.request()
+	b.must(w.jobs.Start(t.Context()))
 	var cond registry.Condition
 	for cond.Status != registry.False {
 		b.must(b.reg.Read(t.Context(), func(tx *store.Tx) (err error) {

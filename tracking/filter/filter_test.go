@@ -77,7 +77,7 @@ func TestParse_RefusesWhatMLflowRefuses(t *testing.T) {
 		"metrics.a IS NULL":              "Invalid comparator 'IS NULL'",
 		"start_time > abc":               "Expected numeric value type",
 		strings.Repeat("a", 200_000):     "at most",
-		"tags.a LIKE '" + strings.Repeat("[", 5001) + "'": "more than 5000 bytes",
+		"tags.a LIKE '" + strings.Repeat("[", 1001) + "'": "more than 1000 bytes",
 		"metrics.`a = 1": "Invalid clause(s)",
 	} {
 		_, err := filter.Parse(text, runs)

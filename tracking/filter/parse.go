@@ -13,7 +13,7 @@ import (
 const (
 	maxComparisons = 200
 	maxOrders      = 20
-	maxPattern     = 5000 // bytes
+	maxPattern     = 1000 // bytes; the time of a match is this times the text's length
 )
 
 // Parse reads a filter. All of the returned comparisons must hold. The empty
