@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/fairlead-ml/fairlead"
 )
@@ -43,15 +44,24 @@ func Pack(ctx context.Context, dir string, allowDirty bool) (*os.File, Commit, e
 // are Precondition unless they are allowed. Close the source afterwards.
 func Look(ctx context.Context, dir string, allowDirty bool) (*Source, error) {
 	repo := &repository{dir: dir}
-	top, err := repo.line(ctx, "rev-parse", "--show-toplevel")
-	if err != nil {
-		return nil, err
+	var top string
+	var object, changes []byte
+	var topErr, objectErr, changesErr error
+	var asked sync.WaitGroup // three processes at once: most of their time is their start
+	asked.Go(func() { top, topErr = repo.line(ctx, "rev-parse", "--show-toplevel") })
+	asked.Go(func() { object, objectErr = repo.run(ctx, "cat-file", "commit", "HEAD") })
+	asked.Go(func() {
+		changes, changesErr = repo.run(ctx, "status", "--porcelain", "-z", "--untracked-files=normal",
+			"--no-renames")
+	})
+	asked.Wait()
+	if topErr != nil {
+		return nil, topErr
 	}
 	repo.dir = top
-	object, err := repo.run(ctx, "cat-file", "commit", "HEAD")
-	if err != nil {
+	if objectErr != nil {
 		return nil, fairlead.Errorf(fairlead.Precondition,
-			"the repository has no commit yet; run `git add` and `git commit` first").Because(err)
+			"the repository has no commit yet; run `git add` and `git commit` first").Because(objectErr)
 	}
 	c, err := parseCommit(object)
 	if err != nil {
@@ -59,10 +69,8 @@ func Look(ctx context.Context, dir string, allowDirty bool) (*Source, error) {
 	}
 	c.Object = object
 	src := &Source{Commit: *c, repo: repo}
-	changes, err := repo.run(ctx, "status", "--porcelain", "-z", "--untracked-files=normal",
-		"--no-renames")
-	if err != nil || len(changes) == 0 {
-		return src, err
+	if changesErr != nil || len(changes) == 0 {
+		return src, changesErr
 	}
 	if !allowDirty {
 		return nil, dirtyError(changes)

@@ -16,6 +16,7 @@ import (
 	"github.com/fairlead-ml/fairlead/loop"
 	"github.com/fairlead-ml/fairlead/registry"
 	"github.com/fairlead-ml/fairlead/release"
+	"github.com/fairlead-ml/fairlead/scm"
 	"github.com/fairlead-ml/fairlead/spec"
 )
 
@@ -37,11 +38,11 @@ follow it. The exit status is 3 when the gate stopped the version.`,
 				return err
 			}
 			ctx := cmd.Context()
-			return c.with(ctx, func(cl *client) error {
+			return c.withSource(ctx, dir, dirty, func(cl *client, src *scm.Source) error {
 				if err := cl.mayDetach(detach); err != nil {
 					return err
 				}
-				if _, err := cl.apply(ctx, dir, dirty); err != nil {
+				if _, err := cl.apply(ctx, dir, src); err != nil {
 					return err
 				}
 				var opened loop.Case

@@ -404,12 +404,7 @@ pipeline:
     train: {run: "echo it begins; exit 7", in: [rows], out: [model]}
 `)
 	write(t, "rows.csv", "a,b\n1,2\n3,4\n")
-	for _, args := range [][]string{{"init", "-q"}, {"add", "."},
-		{"-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "-qm", "first"}} {
-		if out, err := exec.Command("git", args...).CombinedOutput(); err != nil {
-			t.Fatalf("git %v: %s", args, out)
-		}
-	}
+	commitHere(t)
 	if got := command(t, "run", "--detach"); got.status != 2 || !strings.Contains(got.stderr, "fairlead serve") {
 		t.Errorf("detached from a server that ends: %+v", got)
 	}
@@ -582,6 +577,54 @@ func TestIncident_SaysWhatTheLoopDid(t *testing.T) {
 		got := command(t, append(strings.Fields(args), "--server", a.URL, "-p", "x")...)
 		if !strings.Contains(got.out+got.stderr, says) || (got.status == 5) != (says == "in_2") {
 			t.Errorf("%s: %+v", args, got)
+		}
+	}
+}
+
+// commitHere makes the working directory a Git repository, and returns its commit.
+func commitHere(t *testing.T) string {
+	t.Helper()
+	var out []byte
+	for _, args := range [][]string{{"init", "-q"}, {"add", "."},
+		{"-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "-qm", "first"}, {"rev-parse", "HEAD"}} {
+		var err error
+		if out, err = exec.Command("git", args...).CombinedOutput(); err != nil {
+			t.Fatalf("git %v: %s", args, out)
+		}
+	}
+	return strings.TrimSpace(string(out))
+}
+
+// What the project is at already is not uploaded again.
+func TestApply_UploadsWhatTheServerLacks(t *testing.T) {
+	elsewhere(t)
+	write(t, "fairlead.yaml", "project: x\n")
+	sha := commitHere(t)
+	for _, tt := range []struct {
+		name, current string
+		dirty         bool
+		uploads       int
+	}{
+		{"a new project", "", false, 1}, {"at another commit", "0123", false, 1}, {"at this one", sha, false, 0},
+		{"at this one, with changes", sha, true, 1},
+	} {
+		if tt.dirty {
+			write(t, "fairlead.yaml", "project: x\nowner: me\n")
+		}
+		bodies := map[string]string{"POST x/revisions": `{"revision":2}`}
+		if tt.current != "" {
+			bodies["GET x"] = `{"revision":1,"commit":"` + tt.current + `"}`
+		}
+		s := newAnswers(t, bodies)
+		got := command(t, "apply", "--allow-dirty", "--server", s.URL)
+		uploads := 0
+		for _, r := range s.asked {
+			if r.Method == "POST" {
+				uploads++
+			}
+		}
+		if got.status != 0 || uploads != tt.uploads {
+			t.Errorf("%s: %d uploads, want %d: %+v", tt.name, uploads, tt.uploads, got)
 		}
 	}
 }

@@ -23,6 +23,7 @@ import (
 	"github.com/fairlead-ml/fairlead/ledger"
 	"github.com/fairlead-ml/fairlead/loop"
 	"github.com/fairlead-ml/fairlead/registry"
+	"github.com/fairlead-ml/fairlead/scm"
 )
 
 const demoEndpoint = demoProject + "@production"
@@ -44,7 +45,11 @@ var colleagues = []colleague{
 func (d *demo) play(ctx context.Context) error {
 	stop := d.follow(ctx)
 	defer stop()
-	if _, err := d.client.apply(ctx, d.repository(), false); err != nil {
+	src, err := scm.Look(ctx, d.repository(), false)
+	if err != nil {
+		return err
+	}
+	if _, err := d.client.apply(ctx, d.repository(), src); err != nil {
 		return err
 	}
 	if err := d.first(ctx); err != nil {

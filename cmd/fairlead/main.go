@@ -14,6 +14,7 @@ import (
 	"syscall"
 
 	"github.com/fairlead-ml/fairlead"
+	_ "github.com/fairlead-ml/fairlead/cmd/fairlead/early"
 	"github.com/fairlead-ml/fairlead/engine/onnx"
 	"github.com/fairlead-ml/fairlead/job/shim"
 	_ "github.com/fairlead-ml/fairlead/job/shim/early" // a step starts before the rest is initialised

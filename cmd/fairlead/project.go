@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"sync"
 
 	"github.com/spf13/cobra"
 
@@ -73,8 +74,8 @@ func (c *cli) applyCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return c.with(cmd.Context(), func(cl *client) error {
-				rev, err := cl.apply(cmd.Context(), dir, dirty)
+			return c.withSource(cmd.Context(), dir, dirty, func(cl *client, src *scm.Source) error {
+				rev, err := cl.apply(cmd.Context(), dir, src)
 				if err != nil {
 					return err
 				}
@@ -107,9 +108,41 @@ func (c *cli) enter(args []string) (string, error) {
 	return dir, nil
 }
 
-// apply uploads the commit that is checked out in dir.
-func (cl *client) apply(ctx context.Context, dir string, dirty bool) (*spec.Revision, error) {
-	tree, commit, err := scm.Pack(ctx, dir, dirty)
+// withSource calls fn with a client and with what is checked out in dir; the one is
+// found while Git is asked for the other.
+func (c *cli) withSource(ctx context.Context, dir string, dirty bool,
+	fn func(cl *client, src *scm.Source) error) error {
+	look := sync.OnceValues(func() (*scm.Source, error) { return scm.Look(ctx, dir, dirty) })
+	go look()
+	defer func() {
+		if src, err := look(); err == nil {
+			src.Close()
+		}
+	}()
+	return c.with(ctx, func(cl *client) error {
+		src, err := look()
+		if err != nil {
+			return err
+		}
+		return fn(cl, src)
+	})
+}
+
+// apply makes the commit that is checked out in dir current, and uploads it if the
+// project is at another one.
+func (cl *client) apply(ctx context.Context, dir string, src *scm.Source) (*spec.Revision, error) {
+	commit := src.Commit
+	if !commit.Dirty {
+		var now spec.Revision
+		err := cl.do(ctx, http.MethodGet, "", nil, &now)
+		if err == nil && now.Commit == commit.ID() {
+			return &now, nil
+		}
+		if err != nil && !fairlead.Is(err, fairlead.NotFound) {
+			return nil, err
+		}
+	}
+	tree, err := src.Tar(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -7,7 +7,6 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"runtime/debug"
 	"strconv"
 	"syscall"
 	"time"
@@ -77,10 +76,6 @@ func newLogger(format, level string) (*slog.Logger, error) {
 // stopMax bounds a graceful stop, in wall time.
 const stopMax = 20 * time.Second
 
-// gcPercent suits a small live heap under many short requests: with Go's default a
-// tenth of the time goes into collecting a few megabytes.
-const gcPercent = 400
-
 // serve runs the server until the context ends.
 func (c *cli) serve(ctx context.Context, opt app.Options) error {
 	syscall.Umask(0o077) // also of steps: what they write is the owner's alone
@@ -90,9 +85,6 @@ func (c *cli) serve(ctx context.Context, opt app.Options) error {
 	}
 	if err := a.Start(ctx); err != nil {
 		return err
-	}
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(gcPercent)
 	}
 	ready := map[string]string{"url": a.URL(), "data": a.Dir(), "version": version}
 	err = c.print(ready, func(w io.Writer) {
