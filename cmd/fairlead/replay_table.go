@@ -132,6 +132,9 @@ func cell(text, datatype string) (any, error) {
 	case strings.Contains(datatype, "INT"):
 		return whole(text)
 	}
+	if n, err := strconv.ParseInt(text, 10, 64); err == nil && datatype == "" {
+		return n, nil // with all its digits
+	}
 	v, err := number(text)
 	if errors.Is(err, strconv.ErrSyntax) && datatype == "" {
 		return text, nil

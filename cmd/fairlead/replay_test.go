@@ -257,6 +257,19 @@ func TestReplay_SendsWhatTheModelsInputsAre(t *testing.T) {
 	}
 }
 
+func TestReplay_SendsWhatComesWithALabelAsItIsWritten(t *testing.T) {
+	elsewhere(t)
+	write(t, "t.csv", "id,at,y,account,share,name\nr1,2024-01-01,1,9007199254740993,0.50,red\n")
+	s := newStreamed(t)
+	if got := s.replay(t, "--with", "account,share,name"); got.status != 0 || len(s.labels) != 1 {
+		t.Fatalf("%+v, %d labels", got, len(s.labels))
+	}
+	want := `{"account":9007199254740993,"name":"red","share":0.5}`
+	if got, err := json.Marshal(s.labels[0].Columns); err != nil || string(got) != want {
+		t.Errorf("columns %s, %v; want %s", got, err, want)
+	}
+}
+
 func TestReplay_RefusesBadCellsWithTheirLine(t *testing.T) {
 	elsewhere(t)
 	for _, tt := range []struct{ name, table, says string }{
