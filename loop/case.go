@@ -70,7 +70,7 @@ type Case struct {
 	Incident    string              `json:"incident,omitempty"`
 	SpecRev     int64               `json:"spec_revision"`
 	Commit      string              `json:"commit"`
-	Search      bool                `json:"search"`    // try the search space; a retraining keeps the winner's settings
+	Search      bool                `json:"search"`    // else on the last winner's settings
 	OpenedAt    time.Time           `json:"opened_at"` // stream time; what data is collected as of
 	ClosedAt    time.Time           `json:"closed_at,omitzero"`
 	PipelineRun string              `json:"pipeline_run,omitempty"`

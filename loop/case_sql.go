@@ -9,9 +9,9 @@ import (
 	"github.com/fairlead-ml/fairlead/store"
 )
 
-const caseColumns = `select k, id, model, state, cause, incident, spec_rev, commit_sha, search, opened_at_ms,
-	closed_at_ms, pipeline_run, version, inputs, holdout, decision, environment, rollout, outcome, reason
-	from loop_case`
+const caseColumns = `select k, id, model, state, cause, incident, spec_rev, commit_sha, search,
+	opened_at_ms, closed_at_ms, pipeline_run, version, inputs, holdout, decision, environment, rollout,
+	outcome, reason from loop_case`
 
 type scanner interface{ Scan(dest ...any) error }
 
@@ -19,8 +19,8 @@ func scanCase(row scanner) (*Case, error) {
 	var c Case
 	var opened, closed int64
 	var inputs, holdout string
-	err := row.Scan(&c.k, &c.ID, &c.Model, &c.State, &c.Cause, &c.Incident, &c.SpecRev, &c.Commit, &c.Search,
-		&opened, &closed, &c.PipelineRun, &c.Version, &inputs, &holdout, &c.Decision, &c.Environment,
+	err := row.Scan(&c.k, &c.ID, &c.Model, &c.State, &c.Cause, &c.Incident, &c.SpecRev, &c.Commit,
+		&c.Search, &opened, &closed, &c.PipelineRun, &c.Version, &inputs, &holdout, &c.Decision, &c.Environment,
 		&c.Rollout, &c.Outcome, &c.Reason)
 	if err != nil {
 		return nil, err
@@ -109,10 +109,12 @@ func saveCase(tx *store.Tx, p fairlead.Project, c *Case) error {
 			values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) returning k`,
 			c.ID, p.K, c.Model, string(c.State), c.Cause, c.Incident, c.SpecRev, c.Commit, c.Search,
 			fairlead.MS(c.OpenedAt), fairlead.MS(c.ClosedAt), c.PipelineRun, c.Version,
-			string(inputs), string(holdout), c.Decision, c.Environment, c.Rollout, c.Outcome, c.Reason).Scan(&c.k)
+			string(inputs), string(holdout), c.Decision, c.Environment, c.Rollout,
+			c.Outcome, c.Reason).Scan(&c.k)
 	}
-	_, err = tx.Exec(`update loop_case set state = ?, opened_at_ms = ?, closed_at_ms = ?, pipeline_run = ?,
-		version = ?, inputs = ?, holdout = ?, decision = ?, environment = ?, rollout = ?, outcome = ?, reason = ? where k = ?`,
+	_, err = tx.Exec(`update loop_case set state = ?, opened_at_ms = ?, closed_at_ms = ?,
+		pipeline_run = ?, version = ?, inputs = ?, holdout = ?, decision = ?, environment = ?,
+		rollout = ?, outcome = ?, reason = ? where k = ?`,
 		string(c.State), fairlead.MS(c.OpenedAt), fairlead.MS(c.ClosedAt), c.PipelineRun, c.Version,
 		string(inputs), string(holdout), c.Decision, c.Environment, c.Rollout, c.Outcome, c.Reason, c.k)
 	return err

@@ -27,7 +27,8 @@ func TestRun_GoesTheWholeWay(t *testing.T) {
 		t.Fatalf("case %+v", c)
 	}
 	states, reason := w.steps(c.ID)
-	want := []string{"collecting", "training", "packaging", "gating", "releasing", "releasing", "closed"}
+	want := []string{"collecting", "training", "packaging", "gating", "releasing", "releasing",
+		"closed"}
 	if !slices.Equal(states, want) || reason != "released to every environment" {
 		t.Errorf("states %v: %s", states, reason)
 	}
@@ -46,7 +47,8 @@ func TestRun_PackagesOnWhatIsNotHeldBack(t *testing.T) {
 	if want := "[history/2 recent/1]"; w.recorded != want {
 		t.Errorf("packaged on %s, want %s", w.recorded, want)
 	}
-	text := strings.Replace(head[:strings.Index(head, "gates:")], "holdout: {by: time, last: 7d}\n", "", 1)
+	text, _, _ := strings.Cut(head, "gates:")
+	text = strings.Replace(text, "holdout: {by: time, last: 7d}\n", "", 1)
 	w.applyCommit(map[string]string{"data/history.csv": history(), spec.FileName: text + replace})
 	c := w.run(good)
 	if c.Outcome != loop.Promoted || w.recorded != "[history/1 recent/1]" {
@@ -109,7 +111,7 @@ func TestCase_WhoseVersionCannotBeServed(t *testing.T) {
 		reason string
 	}{
 		"it does not load": {true, refused, "user 1 failed",
-			"bikes@production should serve version 1, and cannot: version 1 does not load: a tensor is missing"},
+			"bikes@production should serve version 1, and cannot: version 1 does not load: a tensor"},
 		"the engine is absent": {true, absent, "user 1 failed", "cannot be loaded here: "},
 		"there is one to go back to": {false, refused, "user 1 promoted, user 2 rolledback",
 			"version 2 does not load: a tensor is missing"},
@@ -153,7 +155,8 @@ func TestCase_ClosesWithTheReason(t *testing.T) {
 			w.run(good)
 			w.rollOutByHand(w.colleague(good, false))
 			w.run(good)
-		}, "user 1 promoted, user 3 failed", "is active on bikes@production; wait for it, or decide: `fairlead rollout rol_"},
+		}, "user 1 promoted, user 3 failed",
+			"is active on bikes@production; wait for it, or decide: `fairlead rollout rol_"},
 		"a file of its data is missing": {func(w *world) {
 			w.applyCommit(map[string]string{spec.FileName: head + replace})
 			w.run(good)
@@ -240,7 +243,8 @@ func TestCandidates_WaitAndAreSuperseded(t *testing.T) {
 	if again := w.candidate(3); again.ID != waiting.ID {
 		t.Errorf("a candidate that waits got another case")
 	}
-	w.wantLine("Waiting: case " + waiting.ID + ", with version 3: version 3 was made the candidate; it waits for case " + first.ID)
+	w.wantLine("Waiting: case " + waiting.ID + ", with version 3: version 3 was made the candidate; " +
+		"it waits for case " + first.ID)
 	if !w.heldByCase(3) || w.heldByCase(2) {
 		t.Error("what waits is not held, or what was superseded is")
 	}
@@ -250,7 +254,8 @@ func TestCandidates_WaitAndAreSuperseded(t *testing.T) {
 	})
 	close(w.slow[loop.Training])
 	w.settle()
-	w.wantStory("user 1 promoted, user 5 promoted, candidate 2 superseded, candidate 3 superseded, candidate 4 promoted")
+	w.wantStory("user 1 promoted, user 5 promoted, candidate 2 superseded, candidate 3 superseded, " +
+		"candidate 4 promoted")
 }
 
 func TestCase_PassesItsEnvironmentsInTurn(t *testing.T) {
@@ -276,7 +281,8 @@ func TestCase_PassesItsEnvironmentsInTurn(t *testing.T) {
 	w.settle()
 	w.alias(1)
 	w.settle()
-	w.wantStory("user 1 promoted, user 2 promoted, candidate 1 rolledback, candidate 2 unchanged, candidate 1 releasing")
+	w.wantStory("user 1 promoted, user 2 promoted, candidate 1 rolledback, candidate 2 unchanged, " +
+		"candidate 1 releasing")
 	if c := w.explain().Active; c == nil || c.Reason != "to production, by canary" {
 		t.Errorf("active %+v", c)
 	}

@@ -31,7 +31,7 @@ type Explanation struct {
 	Recent    []*Case             `json:"recent"`
 	Retrains  int                 `json:"retrains"`
 	Failures  int                 `json:"failures_in_a_row"`
-	Held      string              `json:"held,omitempty"` // why an incident would start no retraining now
+	Held      string              `json:"held,omitempty"` // why no retraining would start now
 	Note      string              `json:"note"`           // the last thing it did or left, and why
 	Lines     []string            `json:"explanation"`
 
@@ -163,7 +163,8 @@ func (e *Explanation) lines() []string {
 	if e.Note != "" {
 		out = append(out, "Last: "+e.Note)
 	}
-	out = append(out, fmt.Sprintf("Retrainings so far: %d, in vain in a row: %d.", e.Retrains, e.Failures))
+	out = append(out, fmt.Sprintf("Retrainings so far: %d; in a row without a new live version: %d.",
+		e.Retrains, e.Failures))
 	return append(out, e.history()...)
 }
 

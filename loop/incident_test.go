@@ -71,7 +71,8 @@ func TestIncident_IsHeldBack(t *testing.T) {
 		"by failures in a row": {watching("retrain: {failures: 2}"), func(w *world) {
 			w.trainFails = "out of memory"
 			w.ask(day0, day(8), 30)
-		}, "2 retrainings in a row brought no new live version; look at them, then `fairlead loop resume`", func(w *world) {
+		}, "2 retrainings in a row brought no new live version; look at them, " +
+			"then `fairlead loop resume`", func(w *world) {
 			w.trainFails = ""
 			w.pause(false, "more memory")
 		}, 13, "user 1 promoted, incident 0 failed, incident 0 failed, incident 2 promoted"},
@@ -176,7 +177,8 @@ func TestIncident_DoesWhatTheFileSays(t *testing.T) {
 	for action, want := range map[string]string{
 		spec.Alert: "is shown; fairlead.yaml asks for nothing more",
 		// There is one version, so nothing to go back to.
-		spec.Rollback: "asks for a rollback: there is no standby version to go back to; release another version instead",
+		spec.Rollback: "asks for a rollback: there is no standby version to go back to; " +
+			"release another version instead",
 	} {
 		t.Run(action, func(t *testing.T) {
 			w := decayed(t, replace, strings.Replace(watch, "retrain", action, 1))
@@ -225,7 +227,7 @@ func TestCase_SurvivesARestartInAnyState(t *testing.T) {
 	w.serve()
 	w.ask(day(4), day(7), 30)
 	w.wantStory("user 1 promoted, user 2 promoted")
-	if states, _ := w.steps(c.ID); len(states) != 8 { // with the canary's second step, and its promotion
+	if states, _ := w.steps(c.ID); len(states) != 8 { // with its second step and promotion
 		t.Errorf("states %v, restarted in %v", states, reached)
 	}
 }

@@ -143,7 +143,8 @@ func (s *Service) supersede(ctx context.Context, tx *store.Tx, p fairlead.Projec
 }
 
 // begin sets the case to work: its data is collected as of now.
-func (s *Service) begin(ctx context.Context, tx *store.Tx, p fairlead.Project, c *Case) (err error) {
+func (s *Service) begin(ctx context.Context, tx *store.Tx, p fairlead.Project, c *Case) (
+	err error) {
 	if c.OpenedAt, err = s.now(tx, p, c); err != nil {
 		return err
 	}

@@ -325,7 +325,8 @@ func (s *Service) rolledOut(ctx context.Context, tx *store.Tx, p fairlead.Projec
 	if f.Outcome != release.Promoted {
 		return s.close(ctx, tx, p, c, RolledBack, f.Reason)
 	}
-	c.Reason = fmt.Sprintf("version %d is promoted; it waits for %s to serve it", c.Version, f.Endpoint)
+	c.Reason = fmt.Sprintf("version %d is promoted; it waits for %s to serve it", c.Version,
+		f.Endpoint)
 	if err := s.advance(ctx, tx, p, c); err != nil {
 		return err
 	}

@@ -75,7 +75,8 @@ func (e *Explanation) evidence() string {
 		return ""
 	}
 	text := fmt.Sprintf("evidence: %d labels in %d blocks, "+
-		"loss %.4g against %.4g of the live version, wealth %.3g", p.Labels, p.Blocks, p.LossCandidate, p.LossLive, p.Wealth)
+		"loss %.4g against %.4g of the live version, wealth %.3g", p.Labels, p.Blocks,
+		p.LossCandidate, p.LossLive, p.Wealth)
 	if a := e.Rollout.Plan.Abort; a != nil {
 		text += fmt.Sprintf(" (rolled back at %g)", 1/a.Alpha)
 	}

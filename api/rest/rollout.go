@@ -45,7 +45,8 @@ func (a *API) rolloutOperations() {
 		summary: "List an endpoint's rollouts, the newest first", may: auth.Read}, a.listRollouts)
 	register(a, op{id: "list-project-rollouts", method: "GET", path: "/rollouts",
 		summary: "List the rollouts of all endpoints, the newest first", may: auth.Read},
-		func(ctx context.Context, p fairlead.Project, in *ListInput) (fairlead.Page[*release.Rollout], error) {
+		func(ctx context.Context, p fairlead.Project, in *ListInput) (
+			fairlead.Page[*release.Rollout], error) {
 			return a.rollouts(ctx, p, "", in.Paging)
 		})
 	register(a, op{id: "explain-rollout", method: "GET", path: "/rollouts/{rollout}",

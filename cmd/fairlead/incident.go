@@ -55,7 +55,8 @@ func (c *cli) incidentCommand() *cobra.Command {
 					return c.listIncidents(ctx, cl, all)
 				}
 				i := incident{Incident: &monitor.Incident{}}
-				if err := cl.do(ctx, http.MethodGet, "/incidents/"+url.PathEscape(args[0]), nil, i.Incident); err != nil {
+				path := "/incidents/" + url.PathEscape(args[0])
+				if err := cl.do(ctx, http.MethodGet, path, nil, i.Incident); err != nil {
 					return err
 				}
 				cases, err := cl.casesByIncident(ctx)
@@ -85,9 +86,11 @@ func (c *cli) listIncidents(ctx context.Context, cl *client, all bool) error {
 		out.Items = append(out.Items, incident{i, cases[i.ID]})
 	}
 	return c.print(out, func(w io.Writer) {
-		tw := table(w, "INCIDENT", "ENDPOINT", "KIND", "VERSION", "STATE", "OPENED", "RESOLVED", "THEN", "CASES")
+		tw := table(w, "INCIDENT", "ENDPOINT", "KIND", "VERSION", "STATE", "OPENED", "RESOLVED", "THEN",
+			"CASES")
 		for _, i := range out.Items {
-			tw.row(i.ID, i.Endpoint, i.Kind, i.Version, i.state(), i.OpenedAt, i.ResolvedAt, i.Action, i.followed())
+			tw.row(i.ID, i.Endpoint, i.Kind, i.Version, i.state(), i.OpenedAt, i.ResolvedAt, i.Action,
+				i.followed())
 		}
 		tw.flush()
 	})
@@ -106,7 +109,8 @@ func (cl *client) casesByIncident(ctx context.Context) (map[string][]*loop.Case,
 }
 
 func (i incident) write(w io.Writer) {
-	fmt.Fprintf(w, "incident %s: %s of %s version %d, %s\n", i.ID, i.Kind, i.Endpoint, i.Version, i.state())
+	fmt.Fprintf(w, "incident %s: %s of %s version %d, %s\n", i.ID, i.Kind, i.Endpoint, i.Version,
+		i.state())
 	fmt.Fprintf(w, "opened %s: %s\n", i.OpenedAt.UTC().Format("2006-01-02 15:04"), i.Reason)
 	if !i.Open() {
 		fmt.Fprintf(w, "resolved %s: %s\n", i.ResolvedAt.UTC().Format("2006-01-02 15:04"), i.Resolution)

@@ -130,7 +130,8 @@ func (c *cli) listRollouts(ctx context.Context, cl *client, names []string, all 
 		return err
 	}
 	return c.print(page, func(w io.Writer) {
-		tw := table(w, "ROLLOUT", "ENDPOINT", "STRATEGY", "VERSION", "STATE", "PERCENT", "LABELS", "REASON")
+		tw := table(w, "ROLLOUT", "ENDPOINT", "STRATEGY", "VERSION", "STATE", "PERCENT", "LABELS",
+			"REASON")
 		for _, r := range page.Items {
 			state := r.State
 			if r.Outcome != "" {
