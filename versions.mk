@@ -1,4 +1,5 @@
-# Every version that the build, the tests and the examples pin, in one place.
+# Every version that the build, the tests and the examples pin, in one place. Where a
+# file must name one itself, a test holds it to this (e2e/house_pins_test.go).
 # Go modules are pinned in go.mod, the examples' Python packages in their
 # requirements.txt, the converters of packaging in python/converters.txt.
 UV_VERSION            := 0.13.8
@@ -6,4 +7,5 @@ ONNXRUNTIME_VERSION   := 1.31.1
 ISLP_VERSION          := 0.6.0
 STATICCHECK_VERSION   := v0.8.2
 MLFLOW_VERSION        := 3.17.2
+TRITONCLIENT_VERSION  := 2.73.0
 DVC_VERSION           := 3.67.1

@@ -6,6 +6,8 @@
 // routes. They need no Python and no network.
 package e2e_test
 
+//go:generate go test -run TestRoutes_StatePermissionAndLimit . -update
+
 import (
 	"bytes"
 	"cmp"
