@@ -166,17 +166,17 @@ func (a *API) infer(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	p := fairlead.ProjectFrom(r.Context())
+	sig, err := a.serving.Signature(r.Context(), p, r.PathValue("model"), version)
+	if err != nil {
+		return err
+	}
 	body, done, err := a.bodies.read(w, r)
 	defer done()
 	if err != nil {
 		return err
 	}
 	in, err := decode(r, body)
-	if err != nil {
-		return err
-	}
-	p := fairlead.ProjectFrom(r.Context())
-	sig, err := a.serving.Signature(r.Context(), p, r.PathValue("model"), version)
 	if err != nil {
 		return err
 	}
