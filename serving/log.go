@@ -86,7 +86,13 @@ func (l *requestLog) reserve(ctx context.Context, rows int) error {
 		}
 	}
 	l.rows.Add(int64(rows))
-	return nil
+	select {
+	case <-l.quit:
+		l.cancel(rows)
+		return fairlead.Errorf(fairlead.Unavailable, "the server is stopping; send the request again")
+	default:
+		return nil
+	}
 }
 
 func (l *requestLog) cancel(rows int) {

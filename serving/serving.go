@@ -67,9 +67,9 @@ type Service struct {
 	log      *requestLog
 	metrics  *metrics
 	wake     chan struct{}
-	unpacked sync.Map       // the package directories that this process has made
-	after    crew           // requests that are scored after their answer
-	wait     sync.WaitGroup // the reconciler
+	unpacked sync.Map // the package directories that this process has made
+	after    crew     // requests that are scored after their answer
+	wait     crew     // the reconciler
 
 	background    context.Context // of scores after the answer; Stop ends it
 	endBackground context.CancelFunc
@@ -133,9 +133,8 @@ func (s *Service) Stop(ctx context.Context) error {
 	}
 	quit()
 	s.endBackground()
-	s.wait.Wait()
-	err := s.after.wait(ctx, "scores of requests")
-	err = errors.Join(err, s.log.stop(ctx))
+	err := s.wait.wait(ctx, "what makes assignments true")
+	err = errors.Join(err, s.after.wait(ctx, "scores of requests"), s.log.stop(ctx))
 	s.swap(s.routes.Load(), &routes{})
 	s.pool.want(context.Background(), nil)
 	return errors.Join(err, s.pool.wait.wait(ctx, "models that are unloaded"))
