@@ -94,7 +94,7 @@ func (d *driver) newStep(t *task) (*Step, error) {
 	parts := keyParts{
 		Format: keyFormat, Step: t.spec.Name, Command: t.spec.Run, Env: t.spec.Env,
 		Outputs: t.spec.Out, Inputs: map[string]string{}, Params: t.params,
-		Code: treeDigest(d.code), Lock: d.lock, Platform: platform(),
+		Code: d.files.seenBy(t.spec).digest(), Lock: d.lock, Platform: platform(),
 	}
 	for _, in := range t.inputs {
 		parts.Inputs[in.name] = in.digest
@@ -245,7 +245,8 @@ func (d *driver) furnish(ctx context.Context, t *task, dirs scratch) error {
 	if err != nil {
 		return err
 	}
-	if err := copyTree(ctx, code, dirs.cwd); err != nil {
+	err = copyTree(ctx, code, dirs.cwd, func(file string) bool { return sees(t.spec, file) })
+	if err != nil {
 		return fmt.Errorf("copy the code: %w", err)
 	}
 	paths := t.paths(dirs)
@@ -279,14 +280,14 @@ func (d *driver) place(ctx context.Context, in input, to string) error {
 		}
 		return copyFile(from, to, 0o444)
 	}
-	if in.dir {
-		return d.Blobs.Materialize(ctx, d.p, owner(in.step), in.name, to)
+	if in.output.Dir {
+		return d.Blobs.MaterializeAs(ctx, d.p, owner(in.step), in.name, to, in.output.mode)
 	}
 	from, _, err := d.Blobs.Path(ctx, d.p, owner(in.step), in.name)
 	if err != nil {
 		return err
 	}
-	return copyFile(from, to, 0o444)
+	return copyFile(from, to, in.output.mode(in.name))
 }
 
 // settle stores how an attempt ended. The row is then final, or the step may be

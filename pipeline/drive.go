@@ -10,7 +10,6 @@ import (
 	"syscall"
 
 	"github.com/fairlead-ml/fairlead"
-	"github.com/fairlead-ml/fairlead/blob"
 	"github.com/fairlead-ml/fairlead/data"
 	"github.com/fairlead-ml/fairlead/engine/pyenv"
 	"github.com/fairlead-ml/fairlead/job"
@@ -27,7 +26,7 @@ type driver struct {
 	p     fairlead.Project
 	run   *Run
 	plan  *plan
-	code  []blob.Entry
+	files tree       // of the commit
 	env   *pyenv.Env // nil without `python:`
 	lock  string     // digest of the environment's lock, "" without one
 	parts map[int]*part
@@ -68,7 +67,7 @@ type input struct {
 	digest string
 	ref    data.Ref // of data
 	step   string   // id of the step whose output it is; "" for data
-	dir    bool
+	output Output
 }
 
 type result struct {
@@ -171,11 +170,10 @@ func (d *driver) begin(ctx context.Context) error {
 			return err
 		}
 	}
-	all, err := d.Blobs.Files(ctx, d.p, commitOwner(d.run.Commit), "")
-	if err != nil {
+	var err error
+	if d.files, err = d.code(ctx, d.p, d.plan.spec, d.run.Commit); err != nil {
 		return err
 	}
-	d.code = codeFiles(d.plan.spec, all)
 	for _, part := range d.parts {
 		if part.ctx == nil {
 			part.ctx, part.cancel = context.WithCancelCause(ctx)
@@ -384,7 +382,7 @@ func (d *driver) resolve(ctx context.Context, t *task) error {
 		if made {
 			row := d.parts[home].steps[maker]
 			out, _ := row.output(name)
-			in.step, in.digest, in.dir = row.ID, out.Digest, out.Dir
+			in.step, in.digest, in.output = row.ID, out.digest(), out
 		} else {
 			in.ref = d.run.Inputs[name]
 			var err error

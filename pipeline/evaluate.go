@@ -123,7 +123,7 @@ func (e *evaluation) findStep() error {
 
 // findKey is the key of an evaluation: that of the step on these inputs.
 func (e *evaluation) findKey(ctx context.Context) (string, error) {
-	all, err := e.Blobs.Files(ctx, e.p, commitOwner(e.req.Commit), "")
+	code, err := e.code(ctx, e.p, e.spec, e.req.Commit)
 	if err != nil {
 		return "", err
 	}
@@ -137,7 +137,7 @@ func (e *evaluation) findKey(ctx context.Context) (string, error) {
 	}
 	parts := keyParts{Format: keyFormat, Step: e.step.Name, Command: e.step.Run, Env: e.step.Env,
 		Inputs: map[string]string{e.model: model, e.input: rows.Digest}, Params: e.step.Params,
-		Code: treeDigest(codeFiles(e.spec, all)), Lock: lockDigest(e.env), Platform: platform()}
+		Code: code.seenBy(e.step).digest(), Lock: lockDigest(e.env), Platform: platform()}
 	return parts.key()
 }
 
@@ -192,7 +192,10 @@ func (e *evaluation) startOrAttach(ctx context.Context, dir string, dirs scratch
 	if err := os.RemoveAll(dirs.cwd); err != nil {
 		return nil, err
 	}
-	if err := e.writeCode(ctx, e.p, e.spec, e.req.Commit, dirs.cwd); err != nil {
+	err = e.writeCode(ctx, e.p, e.req.Commit, dirs.cwd, func(file string) bool {
+		return !withheld(e.spec, file) && sees(e.step, file)
+	})
+	if err != nil {
 		return nil, err
 	}
 	if err := e.req.Reading(ctx); err != nil {

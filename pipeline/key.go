@@ -7,18 +7,12 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path"
 	"path/filepath"
 	"runtime"
-	"slices"
-	"strings"
-
-	"github.com/fairlead-ml/fairlead/blob"
-	"github.com/fairlead-ml/fairlead/spec"
 )
 
 // keyFormat changes when the meaning of a key does, which empties the cache.
-const keyFormat = 2
+const keyFormat = 3
 
 // keyParts are all that the outputs of a step may depend on. The key is the
 // SHA-256 of their canonical JSON: struct fields in this order, map keys sorted.
@@ -30,7 +24,7 @@ type keyParts struct {
 	Outputs  []string          `json:"outputs"`
 	Inputs   map[string]string `json:"inputs"` // content digest by name
 	Params   map[string]any    `json:"params"` // the step's own
-	Code     string            `json:"code"`   // digest of codeFiles
+	Code     string            `json:"code"`   // digest of the files that it sees
 	Lock     string            `json:"lock"`   // digest of the environment's lock
 	Platform string            `json:"platform"`
 }
@@ -50,65 +44,9 @@ func digest(b []byte) string {
 
 func platform() string { return runtime.GOOS + "/" + runtime.GOARCH }
 
-// codeFiles returns the files of a commit that steps see, and that their keys
-// depend on: all but fairlead.yaml, of which each key holds the parts that
-// concern its step, and the files that `data` names. Steps read those as inputs
-// only: a file that is in no key, and out of which the holdout is cut, is not to
-// be seen beside it.
-func codeFiles(sp *spec.Spec, all []blob.Entry) []blob.Entry {
-	return slices.DeleteFunc(slices.Clone(all), func(e blob.Entry) bool {
-		return withheld(sp, e.Path)
-	})
-}
-
-func withheld(sp *spec.Spec, file string) bool {
-	if file == spec.FileName {
-		return true
-	}
-	return slices.ContainsFunc(sp.Data, func(d spec.NamedData) bool {
-		return d.From != spec.FromRequests && matches(d.From, file)
-	})
-}
-
-// matches reports whether a glob names the file. `**` stands for any directories.
-func matches(glob, file string) bool {
-	return matchParts(strings.Split(path.Clean(glob), "/"), strings.Split(file, "/"))
-}
-
-func matchParts(glob, file []string) bool {
-	if len(glob) == 0 {
-		return len(file) == 0
-	}
-	if glob[0] == "**" {
-		for i := range len(file) + 1 {
-			if matchParts(glob[1:], file[i:]) {
-				return true
-			}
-		}
-		return false
-	}
-	if len(file) == 0 {
-		return false
-	}
-	ok, err := path.Match(glob[0], file[0])
-	if err != nil {
-		ok = glob[0] == file[0]
-	}
-	return ok && matchParts(glob[1:], file[1:])
-}
-
-// treeDigest is the digest of files by path and content, which are in path order.
-func treeDigest(files []blob.Entry) string {
-	var b strings.Builder
-	for _, f := range files {
-		b.WriteString(f.Path + "\x00" + f.Digest + "\n")
-	}
-	return digest([]byte(b.String()))
-}
-
-// dirDigest is treeDigest of a local directory's files.
+// dirDigest is the digest of a local directory's files by path and content.
 func dirDigest(dir string) (string, error) {
-	var list []blob.Entry
+	files := tree{}
 	err := filepath.WalkDir(dir, func(name string, e fs.DirEntry, err error) error {
 		if err != nil || e.IsDir() {
 			return err
@@ -118,11 +56,10 @@ func dirDigest(dir string) (string, error) {
 			return err
 		}
 		sum, err := fileDigest(name)
-		list = append(list, blob.Entry{Path: filepath.ToSlash(rel), Object: blob.Object{Digest: sum}})
+		files.add(filepath.ToSlash(rel), sum, 0)
 		return err
 	})
-	slices.SortFunc(list, func(a, b blob.Entry) int { return strings.Compare(a.Path, b.Path) })
-	return treeDigest(list), err
+	return files.digest(), err
 }
 
 func fileDigest(name string) (string, error) {

@@ -1,6 +1,9 @@
 package pipeline
 
-import "testing"
+import (
+	"io/fs"
+	"testing"
+)
 
 func TestKey_DependsOnAllParts(t *testing.T) {
 	base := func() keyParts {
@@ -36,5 +39,21 @@ func TestKey_DependsOnAllParts(t *testing.T) {
 	again, err := base().key()
 	if err != nil || keys[again] != "nothing" {
 		t.Errorf("the same parts have another key (%v)", err)
+	}
+}
+
+func TestTree_DependsOnPathContentAndMode(t *testing.T) {
+	seen := map[string]bool{}
+	for _, f := range []struct {
+		path, digest string
+		mode         fs.FileMode
+	}{{"a", "d", 0o644}, {"b", "d", 0o644}, {"a", "e", 0o644}, {"a", "d", 0o755}} {
+		files := tree{}
+		files.add(f.path, f.digest, f.mode)
+		if key := files.digest(); seen[key] {
+			t.Errorf("%v has the digest of another", f)
+		} else {
+			seen[key] = true
+		}
 	}
 }

@@ -44,6 +44,9 @@ func (s *Service) collectOne(ctx context.Context, name, path string) (Output, []
 	case info.Mode().IsRegular():
 		obj, err := s.Blobs.PutFile(ctx, path)
 		out := Output{Name: name, Digest: obj.Digest, Files: 1, Bytes: obj.Bytes}
+		if info.Mode()&0o111 != 0 {
+			out.Executables = []string{name}
+		}
 		return out, []blob.Entry{{Path: name, Object: obj}}, err
 	case !info.IsDir():
 		return Output{}, nil, fairlead.Errorf(fairlead.Invalid,
@@ -53,7 +56,17 @@ func (s *Service) collectOne(ctx context.Context, name, path string) (Output, []
 	if err != nil {
 		return Output{}, nil, err
 	}
-	out := Output{Name: name, Dir: true, Digest: treeDigest(files), Files: len(files)}
+	out, content := Output{Name: name, Dir: true, Files: len(files)}, tree{}
+	for _, f := range files {
+		info, err := os.Stat(filepath.Join(path, filepath.FromSlash(f.Path)))
+		if err != nil {
+			return Output{}, nil, err
+		}
+		if content.add(f.Path, f.Digest, info.Mode()); info.Mode()&0o111 != 0 {
+			out.Executables = append(out.Executables, f.Path)
+		}
+	}
+	out.Digest = content.digest()
 	for i := range files {
 		out.Bytes += files[i].Bytes
 		files[i].Path = name + "/" + files[i].Path
@@ -111,59 +124,22 @@ func removeAll(dir string) error {
 	return os.RemoveAll(dir)
 }
 
-// checkout returns a pristine copy of the code that steps see, written once for
-// each driver.
-func (d *driver) checkout(ctx context.Context) (string, error) {
-	d.pristine.Lock()
-	defer d.pristine.Unlock()
-	if d.codeDir != "" {
-		return d.codeDir, nil
-	}
-	dir := filepath.Join(d.workDir(), "code")
-	if err := d.writeCode(ctx, d.p, d.plan.spec, d.run.Commit, dir); err != nil {
-		return "", err
-	}
-	d.codeDir = dir
-	return dir, nil
-}
-
-// writeCode writes the files of a commit that steps see into dir.
-func (s *Service) writeCode(ctx context.Context, p fairlead.Project, sp *spec.Spec, commit,
-	dir string) error {
-	if err := os.RemoveAll(dir); err != nil {
-		return err
-	}
-	if err := s.Source.Checkout(ctx, p, commit, dir); err != nil {
-		return err
-	}
-	return filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
-		if err != nil || e.IsDir() {
-			return err
-		}
-		rel, err := filepath.Rel(dir, path)
-		if err == nil && withheld(sp, filepath.ToSlash(rel)) {
-			err = os.Remove(path)
-		}
-		return err
-	})
-}
-
-// copyTree copies the files below from into the directory to.
-func copyTree(ctx context.Context, from, to string) error {
+// copyTree copies those files below from into the directory to that keep names.
+func copyTree(ctx context.Context, from, to string, keep func(file string) bool) error {
 	return filepath.WalkDir(from, func(path string, e fs.DirEntry, err error) error {
 		if err == nil {
 			err = ctx.Err()
 		}
-		if err != nil {
+		if err != nil || e.IsDir() {
 			return err
 		}
 		rel, err := filepath.Rel(from, path)
-		if err != nil {
+		if err != nil || !keep(filepath.ToSlash(rel)) {
 			return err
 		}
 		dest := filepath.Join(to, rel)
-		if e.IsDir() {
-			return os.MkdirAll(dest, 0o755)
+		if err := os.MkdirAll(filepath.Dir(dest), 0o755); err != nil {
+			return err
 		}
 		info, err := e.Info()
 		if err != nil {

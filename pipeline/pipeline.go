@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"embed"
+	"io/fs"
 	"log/slog"
 	"path/filepath"
 	"runtime"
@@ -184,6 +185,25 @@ type Output struct {
 	Digest string `json:"digest"` // of a directory: over paths and contents
 	Files  int    `json:"files"`
 	Bytes  int64  `json:"bytes"`
+	// Executables are the files that can be executed: of a directory by their paths
+	// in it, else the output itself.
+	Executables []string `json:"executables,omitempty"`
+}
+
+// digest is what the keys of steps that read the output hold.
+func (o Output) digest() string {
+	if !o.Dir && len(o.Executables) > 0 {
+		return o.Digest + executable
+	}
+	return o.Digest
+}
+
+// mode is that of one of the output's files, for a step that reads it.
+func (o Output) mode(file string) fs.FileMode {
+	if slices.Contains(o.Executables, file) {
+		return 0o555
+	}
+	return 0o444
 }
 
 // output returns one of the step's outputs.

@@ -203,6 +203,53 @@ pipeline:
 	w.good(t, st)
 }
 
+func TestStep_KeepsWhatCanBeExecuted(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	f := files{"fairlead.yaml": `project: p
+pipeline:
+  steps:
+    build: {run: sh build.sh, out: [tool, kit]}
+    use:   {run: $FAIRLEAD_IN_TOOL && $FAIRLEAD_IN_KIT/bin/run && test ! -x $FAIRLEAD_IN_KIT/data, in: [tool, kit]}
+`, "build.sh": `printf '#!/bin/sh\necho tool\n' > $FAIRLEAD_OUT_TOOL; chmod +x $FAIRLEAD_OUT_TOOL
+	mkdir -p $FAIRLEAD_OUT_KIT/bin; cp $FAIRLEAD_OUT_TOOL $FAIRLEAD_OUT_KIT/bin/run; echo > $FAIRLEAD_OUT_KIT/data`}
+	first := w.good(t, w.commit(t, f))
+	w.good(t, w.commit(t, f.with("new", "code")))
+	keys := func(r *pipeline.Run) string { return w.steps(t, r.ID)[1].Key }
+	plain := f.with("build.sh", strings.Replace(f["build.sh"], "chmod +x", ": chmod", 1))
+	if r := w.run(t, w.commit(t, plain)); keys(r) == keys(first) {
+		t.Error("a tool that cannot be executed has the key of one that can")
+	}
+}
+
+func TestStep_DependsOnItsCodeOnly(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	f := chainFiles.with("lib/deep/a.sh", "echo a").with("README.md", "read")
+	f = f.with("fairlead.yaml", strings.Replace(chain, "{run: sh train.sh, in: [train]",
+		"{run: sh train.sh, code: [train.sh, 'lib/**'], in: [train]", 1))
+	f = f.with("train.sh", "find . -type f | sort; "+f["train.sh"])
+	first := w.good(t, w.chain(t, f))
+	part, err := w.Log(t.Context(), w.p, first.ID, "train", 0)
+	check(t, err)
+	if got := string(part.Data); got != "./lib/deep/a.sh\n./train.sh\n" {
+		t.Errorf("the step sees %q", got)
+	}
+	r := w.good(t, w.chain(t, f.with("README.md", "write")))
+	if got := w.states(t, r.ID); got["train"] != "cached" || got["prepare"] != "succeeded" {
+		t.Errorf("with another README: %v", got)
+	}
+	r = w.good(t, w.chain(t, f.with("lib/deep/a.sh", "echo b")))
+	if got := w.states(t, r.ID); got["train"] != "succeeded" {
+		t.Errorf("with another library: %v", got)
+	}
+	why, err := w.Why(t.Context(), w.p, r.ID, "train")
+	check(t, err)
+	if len(why.Changes) != 1 || why.Changes[0].Name != "lib/deep/a.sh" {
+		t.Errorf("%s", why)
+	}
+}
+
 func TestStep_SeesAMinimalEnvironment(t *testing.T) {
 	t.Setenv("SECRET_OF_THE_SERVER", "x")
 	t.Setenv("PYTHONDONTWRITEBYTECODE", "1")

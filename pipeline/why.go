@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"github.com/fairlead-ml/fairlead"
-	"github.com/fairlead-ml/fairlead/blob"
 	"github.com/fairlead-ml/fairlead/store"
 )
 
@@ -102,7 +101,7 @@ func (s *Service) Why(ctx context.Context, p fairlead.Project, runID, step strin
 	w.Previous = before.ID
 	w.Changes = append(w.Changes, then.parts.differences(now.parts)...)
 	if then.parts.Code != now.parts.Code {
-		code, err := s.codeChanges(ctx, p, before, run)
+		code, err := s.codeChanges(ctx, p, before, run, now.Name)
 		if err != nil {
 			return nil, err
 		}
@@ -202,7 +201,14 @@ func paramOrNone(params map[string]any, name string) string {
 }
 
 // short is the part of a digest that people compare.
-func short(digest string) string { return digest[:min(len(digest), 12)] }
+func short(digest string) string {
+	digest, executes := strings.CutSuffix(digest, executable)
+	digest = digest[:min(len(digest), 12)]
+	if executes {
+		digest += " (executable)"
+	}
+	return digest
+}
 
 func unionKeys[V any](a, b map[string]V) []string {
 	all := maps.Clone(a)
@@ -213,14 +219,15 @@ func unionKeys[V any](a, b map[string]V) []string {
 	return sortedKeys(all)
 }
 
-// codeChanges lists the files that differ between the commits of two runs.
-func (s *Service) codeChanges(ctx context.Context, p fairlead.Project, before, now *Run) (
-	out []Change, err error) {
-	then, err := s.codeOf(ctx, p, before)
+// codeChanges lists the files that a step sees and that differ between the commits
+// of two runs.
+func (s *Service) codeChanges(ctx context.Context, p fairlead.Project, before, now *Run,
+	step string) (out []Change, err error) {
+	then, err := s.codeOf(ctx, p, before, step)
 	if err != nil {
 		return nil, err
 	}
-	files, err := s.codeOf(ctx, p, now)
+	files, err := s.codeOf(ctx, p, now, step)
 	if err != nil {
 		return nil, err
 	}
@@ -232,22 +239,16 @@ func (s *Service) codeChanges(ctx context.Context, p fairlead.Project, before, n
 	return out, nil
 }
 
-func (s *Service) codeOf(ctx context.Context, p fairlead.Project, r *Run) (map[string]string,
-	error) {
+func (s *Service) codeOf(ctx context.Context, p fairlead.Project, r *Run, step string) (
+	tree, error) {
 	rev, err := s.Projects.RevisionAt(ctx, p, r.SpecRev)
 	if err != nil {
 		return nil, err
 	}
-	all, err := s.Blobs.Files(ctx, p, commitOwner(r.Commit), "")
+	files, err := s.code(ctx, p, rev.Spec, r.Commit)
 	if err != nil {
 		return nil, err
 	}
-	out := map[string]string{}
-	for _, f := range codeFiles(rev.Spec, all) {
-		out[f.Path] = f.Digest
-	}
-	return out, nil
+	seen, _ := rev.Spec.Step(step)
+	return files.seenBy(seen), nil
 }
-
-// commitOwner refers to the files of an imported commit.
-func commitOwner(id string) blob.Owner { return blob.Owner{Kind: "commit", ID: id} }

@@ -53,21 +53,32 @@ func (s *Service) Files(ctx context.Context, p fairlead.Project, id,
 	return names, nil
 }
 
-// Checkout writes the commit's files into dir, which is created when absent and
-// must not hold any of them: modes 0644 and, for executables, 0755.
-func (s *Service) Checkout(ctx context.Context, p fairlead.Project, id, dir string) error {
+// Modes returns a function that knows the mode of each of the commit's files: 0644
+// or, for executables, 0755.
+func (s *Service) Modes(ctx context.Context, p fairlead.Project, id string) (
+	func(path string) fs.FileMode, error) {
 	var executable map[string]bool
 	err := s.db.Read(ctx, func(tx *store.Tx) (err error) {
 		executable, err = readExecutables(tx, p, id)
 		return err
 	})
 	if err != nil {
-		return lookupError(id, err)
+		return nil, lookupError(id, err)
 	}
-	return s.blobs.MaterializeAs(ctx, p, owner(id), "", dir, func(path string) fs.FileMode {
+	return func(path string) fs.FileMode {
 		if executable[path] {
 			return 0o755
 		}
 		return 0o644
-	})
+	}, nil
+}
+
+// Checkout writes the commit's files into dir, which is created when absent and
+// must not hold any of them.
+func (s *Service) Checkout(ctx context.Context, p fairlead.Project, id, dir string) error {
+	modes, err := s.Modes(ctx, p, id)
+	if err != nil {
+		return err
+	}
+	return s.blobs.MaterializeAs(ctx, p, owner(id), "", dir, modes)
 }

@@ -23,7 +23,8 @@ type Pipeline struct {
 	// Refit runs one step again on more data, after the winner is chosen and
 	// before the gate.
 	Refit *Refit `json:"refit,omitempty"`
-	// Concurrency is how many steps run at once; 0 leaves it to the server.
+	// Concurrency is how many steps of a run go at once, as far as the server has
+	// places for steps (`fairlead serve --steps`); 0 is 2.
 	Concurrency int `json:"concurrency,omitempty" min:"0" max:"256"`
 }
 
@@ -45,6 +46,9 @@ type Step struct {
 	In []string `json:"in,omitempty" form:"name"`
 	// Out names the outputs; no two steps have the same one.
 	Out []string `json:"out,omitempty" form:"name"`
+	// Code names the files of the commit that the step sees, as globs; a change of
+	// any other does not run it again. Without it the step sees all.
+	Code []string `json:"code,omitempty" form:"glob"`
 	// Params are the step's parameters, with the values that a search starts from.
 	Params map[string]any `json:"params,omitempty" keys:"param" order:"ParamNames"`
 	// ParamNames lists the keys of Params in the order of the file.
