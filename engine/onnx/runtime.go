@@ -49,7 +49,7 @@ func Open(path string) (*Runtime, error) {
 			"%s is not a usable ONNX Runtime (1.24 or newer is needed): %v", path, err).
 			Because(engine.ErrAbsent)
 	}
-	n := runtime.GOMAXPROCS(0)
+	n := max(2, runtime.GOMAXPROCS(0)) // also on one core the background leaves room
 	opened = &Runtime{path: path, most: n, calls: engine.NewSlots(n)}
 	return opened, nil
 }

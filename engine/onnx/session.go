@@ -3,6 +3,7 @@ package onnx
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 
 	ort "github.com/yalue/onnxruntime_go"
@@ -59,7 +60,7 @@ func (r *Runtime) load(content []byte, m *engine.Manifest, mk *mark) (_ engine.P
 	}()
 	inputs, outputs, err := ort.GetInputOutputInfoWithONNXData(content)
 	if err != nil {
-		return nil, fairlead.Errorf(fairlead.Invalid, "the ONNX model does not load: %w", err)
+		return nil, notLoaded(err)
 	}
 	s := &session{
 		runtime: r, mark: mk, sig: m.Signature, inputs: inputs, free: make(chan *call, r.most),
@@ -75,9 +76,19 @@ func (r *Runtime) load(content []byte, m *engine.Manifest, mk *mark) (_ engine.P
 	s.onnx, err = ort.NewDynamicAdvancedSessionWithONNXData(
 		content, names(inputs), names(outputs), options)
 	if err != nil {
-		return nil, fairlead.Errorf(fairlead.Invalid, "the ONNX model does not load: %w", err)
+		return nil, notLoaded(err)
 	}
 	return s, nil
+}
+
+// notLoaded blames the model for what ONNX Runtime says of it, and the machine when
+// that is about memory.
+func notLoaded(err error) error {
+	code := fairlead.Invalid
+	if strings.Contains(err.Error(), "bad_alloc") || strings.Contains(err.Error(), "allocate memory") {
+		code = fairlead.Unavailable
+	}
+	return fairlead.Errorf(code, "the ONNX model does not load: %w", err)
 }
 
 // fit checks the model's inputs and outputs against the signature.
