@@ -62,6 +62,7 @@ func TestPairing_AVersionThatFailsPaysTheWorstLoss(t *testing.T) {
 }
 
 func TestPairing_ComparesWhatTheMetricSays(t *testing.T) {
+	huge := joined(0, map[int64]float64{1: 1e308, 2: 1})
 	three := []label.Joined{ // the candidate is right, and live is not
 		joined(0, map[int64]float64{1: 1, 2: 0}), joined(1, map[int64]float64{1: 2, 2: 1}),
 		joined(2, map[int64]float64{1: 2, 2: 2}), joined(2, map[int64]float64{1: 2, 2: 2})}
@@ -73,14 +74,19 @@ func TestPairing_ComparesWhatTheMetricSays(t *testing.T) {
 		live, candidate, tolerated float64
 		note                       string
 	}{
-		"three classes":              {"accuracy", three, 2, 0, 2.2, ""},
-		"two classes":                {"accuracy", two, 1, 0, 1.1, ""},
-		"squared errors":             {"rmse", two[:1], 0.49, 0.09, 0.5929, ""},
-		"probabilities of three":     {"logloss", three, 0, 0, 0, "the label 2 is not 0 or 1"},
-		"labels that are no class":   {"accuracy", []label.Joined{joined(0.5, map[int64]float64{1: 0, 2: 1})}, 0, 0, 0, "the label 0.5 is no class"},
-		"answers that are no class":  {"accuracy", []label.Joined{joined(2, map[int64]float64{1: .4, 2: .5})}, 0, 0, 0, "neither version gave an answer"},
-		"a metric that is no sum":    {"auc", two, 0, 0, 0, "auc cannot be compared row by row"},
-		"errors too large to add up": {"mae", []label.Joined{joined(0, map[int64]float64{1: 1e308, 2: 1}), joined(0, map[int64]float64{1: 1e308, 2: 1})}, math.MaxFloat64, 2, math.MaxFloat64, ""},
+		"three classes":          {"accuracy", three, 2, 0, 2.2, ""},
+		"two classes":            {"accuracy", two, 1, 0, 1.1, ""},
+		"squared errors":         {"rmse", two[:1], 0.49, 0.09, 0.5929, ""},
+		"probabilities of three": {"logloss", three, 0, 0, 0, "the label 2 is not 0 or 1"},
+		"labels that are no class": {"accuracy",
+			[]label.Joined{joined(0.5, map[int64]float64{1: 0, 2: 1})}, 0, 0, 0,
+			"the label 0.5 is no class"},
+		"answers that are no class": {"accuracy",
+			[]label.Joined{joined(2, map[int64]float64{1: .4, 2: .5})}, 0, 0, 0,
+			"neither version gave an answer"},
+		"a metric that is no sum": {"auc", two, 0, 0, 0, "auc cannot be compared row by row"},
+		"errors too large to add up": {"mae", []label.Joined{huge, huge},
+			math.MaxFloat64, 2, math.MaxFloat64, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			pr := pairOf(t, c.metric)

@@ -72,7 +72,9 @@ func TestPaired_LeadsToTheEndOfTheRollout(t *testing.T) {
 
 // A canary that is right about three classes is promoted, and the wrong one rolled back.
 func TestPaired_ComparesMoreThanTwoClasses(t *testing.T) {
-	for outcome, bias := range map[string][2]float64{release.Promoted: {1, 0}, release.RolledBack: {0, 1}} {
+	for outcome, bias := range map[string][2]float64{ // of live and of the candidate
+		release.Promoted: {1, 0}, release.RolledBack: {0, 1},
+	} {
 		t.Run(outcome, func(t *testing.T) {
 			w := newWorld(t, watchBoth)
 			w.abort = "accuracy"

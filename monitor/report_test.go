@@ -99,7 +99,8 @@ func TestLists_ArePaged(t *testing.T) {
 		return texts(page, func(x *monitor.Incident) string { return x.ID }), err
 	}
 	periods := func(token string, limit int) (fairlead.Page[string], error) {
-		q := monitor.RealisedQuery{Endpoint: endpoint, Metric: "mae", By: monitor.ByDay, From: day0, To: day(9)}
+		q := monitor.RealisedQuery{Endpoint: endpoint, Metric: "mae", By: monitor.ByDay, From: day0,
+			To: day(9)}
 		page, err := w.monitor.Realised(ctx, w.p, q, token, limit)
 		return texts(page, func(x monitor.Period) string { return x.From.String() }), err
 	}

@@ -201,7 +201,8 @@ func TestWindows_GoOnAfterAJobThatFailed(t *testing.T) {
 	if got := w.states(monitor.Performance); got != "1? 1? 1g 1g" {
 		t.Errorf("windows %s", got)
 	}
-	if x := w.windows(monitor.Performance)[0]; !strings.HasPrefix(x.Reason, "it could not be judged: ") {
+	x := w.windows(monitor.Performance)[0]
+	if !strings.HasPrefix(x.Reason, "it could not be judged: ") {
 		t.Errorf("window %+v", x)
 	}
 }
@@ -290,9 +291,10 @@ func TestPerformance_JudgesMoreThanTwoClasses(t *testing.T) {
 		value  float64
 		reason string
 	}{
-		"all right":           {"accuracy", 0, monitor.Green, 1, ""},
-		"all wrong":           {"accuracy", 1, monitor.Red, 0, "accuracy 0 against 1 on the holdout"},
-		"not for this metric": {"logloss", 0, monitor.Unknown, 0, "the label 2 is not 0 or 1; for more classes"},
+		"all right": {"accuracy", 0, monitor.Green, 1, ""},
+		"all wrong": {"accuracy", 1, monitor.Red, 0, "accuracy 0 against 1 on the holdout"},
+		"not for this metric": {"logloss", 0, monitor.Unknown, 0,
+			"the label 2 is not 0 or 1; for more classes"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, strings.Replace(watchBoth, "metric: mae", "metric: "+c.metric, 1))
@@ -313,7 +315,8 @@ func TestPerformance_JudgesMoreThanTwoClasses(t *testing.T) {
 func TestPerformance_WatchesTheBiasOnBothSides(t *testing.T) {
 	for _, bias := range []float64{-20, 20} {
 		t.Run(fmt.Sprint(bias), func(t *testing.T) {
-			w := newWorld(t, strings.Replace(watchBoth, "metric: mae, worse_by: 50%", "metric: bias, worse_by: 5", 1))
+			w := newWorld(t, strings.Replace(watchBoth, "metric: mae, worse_by: 50%",
+				"metric: bias, worse_by: 5", 1))
 			w.register(stub{Bias: bias}, w.history("history", 28, usual))
 			w.judge(1, 2)
 			w.put(1, spec.Replace)

@@ -58,7 +58,8 @@ func (a *API) endpointOperations() {
 			return cut(all, in.Paging, list(p, "endpoints"), func(e *release.Assignment) string { return e.Endpoint })
 		})
 	register(a, op{id: "get-endpoint", method: "GET", path: "/endpoints/{endpoint}",
-		summary: "What an endpoint serves, where its stream time stands, and its newest windows", may: auth.Read},
+		summary: "What an endpoint serves, where its stream time stands, and its newest windows",
+		may:     auth.Read},
 		func(ctx context.Context, p fairlead.Project, in *EndpointInput) (out Endpoint, err error) {
 			name, err := a.fullName(ctx, p, in.Endpoint)
 			if err != nil {
