@@ -11,8 +11,8 @@ import (
 
 // The bounds of the versions that score a request beside the one that is live.
 const (
-	callsMax = 64               // of one version at one time: as many that are waited for, and in the background
-	lateMax  = 3                // calls in a row without an answer, after which the version is left out
+	callsMax = 64               // of one version at one time; as many again in the background
+	lateMax  = 3                // calls in a row without an answer, before it is left out
 	leaveOut = 30 * time.Second // for how long, in wall time; then one call tries it again
 )
 
@@ -72,7 +72,8 @@ func (g *guard) note(late bool, now time.Time) {
 }
 
 var (
-	errBusy = fairlead.Errorf(fairlead.Unavailable, "the version cannot keep up with the requests, and was not asked")
+	errBusy = fairlead.Errorf(fairlead.Unavailable,
+		"the version cannot keep up with the requests, and was not asked")
 	errLate = fairlead.Errorf(fairlead.Unavailable,
 		"left out: the version has not answered %d requests in a row in time", lateMax)
 )

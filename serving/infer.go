@@ -115,7 +115,8 @@ func (s *Service) admit(e *endpoint, r *Request) (*entry, error) {
 		return nil, fairlead.Errorf(fairlead.Invalid, "the request's id has %d bytes; at most %d", len(r.ID), MaxIDBytes)
 	}
 	if len(r.RoutingKey) > MaxIDBytes {
-		return nil, fairlead.Errorf(fairlead.Invalid, "routing_key has %d bytes; at most %d", len(r.RoutingKey), MaxIDBytes)
+		return nil, fairlead.Errorf(fairlead.Invalid,
+			"routing_key has %d bytes; at most %d", len(r.RoutingKey), MaxIDBytes)
 	}
 	if err := checkFrame(r.Frame); err != nil {
 		return nil, err
@@ -228,7 +229,8 @@ func (q *scoring) ask(ctx context.Context, v *variant) (*engine.Frame, error) {
 	}
 	late := r.err != nil && inTime.Err() != nil
 	if late {
-		r.err = fairlead.Errorf(fairlead.Unavailable, "version %d has not answered within %s", v.key.version, q.within)
+		r.err = fairlead.Errorf(fairlead.Unavailable,
+			"version %d has not answered within %s", v.key.version, q.within)
 	}
 	v.guard.note(late, time.Now())
 	q.keep(v, r.out, r.err)

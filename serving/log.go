@@ -89,7 +89,8 @@ func (l *requestLog) reserve(ctx context.Context, rows int) error {
 	select {
 	case <-l.quit:
 		l.cancel(rows)
-		return fairlead.Errorf(fairlead.Unavailable, "the server is stopping; send the request again")
+		return fairlead.Errorf(fairlead.Unavailable,
+			"the server is stopping; send the request again")
 	default:
 		return nil
 	}
@@ -211,7 +212,8 @@ func (l *requestLog) stop(ctx context.Context) error {
 	case <-l.done:
 		return nil
 	case <-ctx.Done():
-		return fairlead.Errorf(fairlead.Unavailable, "the request log is not stored in time").Because(ctx.Err())
+		return fairlead.Errorf(fairlead.Unavailable,
+			"the request log is not stored in time").Because(ctx.Err())
 	}
 }
 

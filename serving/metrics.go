@@ -42,7 +42,8 @@ func newMetrics(s *Service) *metrics {
 		skipped: prometheus.NewCounterVec(opts("scores_skipped_total",
 			"Scores that a version was not asked for, because it could not keep up."), at),
 		buffered: prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "fairlead", Subsystem: "serving",
-			Name: "log_pending_rows", Help: "Rows of answered requests that are not stored yet with all scores."},
+			Name: "log_pending_rows",
+			Help: "Rows of answered requests that are not stored yet with all scores."},
 			func() float64 { return float64(s.log.pending()) }),
 		dropped: prometheus.NewCounterFunc(opts("log_lost_rows_total", "Rows that could not be stored before the end."),
 			func() float64 { return float64(s.log.lost.Load()) }),
@@ -71,13 +72,15 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 	}
 	for key, e := range m.routes().endpoints {
 		if key.name == e.name {
-			ch <- prometheus.MustNewConstMetric(upDesc, prometheus.GaugeValue, e.up(), e.project.Name, e.name)
+			ch <- prometheus.MustNewConstMetric(upDesc, prometheus.GaugeValue, e.up(),
+				e.project.Name, e.name)
 		}
 	}
 }
 
 var upDesc = prometheus.NewDesc("fairlead_serving_endpoint_up",
-	"1 when the endpoint has a live version that is loaded and can answer.", []string{"project", "endpoint"}, nil)
+	"1 when the endpoint has a live version that is loaded and can answer.",
+	[]string{"project", "endpoint"}, nil)
 
 // up asks the live version now: a worker may have died by itself.
 func (e *endpoint) up() float64 {

@@ -103,7 +103,8 @@ func (s *Service) unpack(ctx context.Context, key packageKey, anew bool) (string
 
 // materialize makes dir the package's files: whole and on disk before they have
 // the name that counts.
-func (s *Service) materialize(ctx context.Context, p fairlead.Project, key packageKey, dir string) error {
+func (s *Service) materialize(ctx context.Context, p fairlead.Project, key packageKey,
+	dir string) error {
 	parent := filepath.Dir(dir)
 	if err := errors.Join(os.MkdirAll(parent, 0o755), os.RemoveAll(dir)); err != nil {
 		return err
@@ -113,7 +114,8 @@ func (s *Service) materialize(ctx context.Context, p fairlead.Project, key packa
 		return err
 	}
 	defer os.RemoveAll(tmp) // there no more, once it is renamed
-	if err := s.Blobs.Materialize(ctx, p, registry.PackageOwner(key.model, key.version), "", tmp); err != nil {
+	owner := registry.PackageOwner(key.model, key.version)
+	if err := s.Blobs.Materialize(ctx, p, owner, "", tmp); err != nil {
 		return err
 	}
 	if err := syncTree(tmp); err != nil {

@@ -222,9 +222,11 @@ func down(endpoint string, cause error, f findings) error {
 	case cause != nil && f.standby:
 		return nil
 	case cause != nil:
-		return fairlead.Errorf(fairlead.Unavailable, "%s is down: %s", endpoint, fairlead.MessageOf(cause)).Because(cause)
+		return fairlead.Errorf(fairlead.Unavailable,
+			"%s is down: %s", endpoint, fairlead.MessageOf(cause)).Because(cause)
 	case f.absent != nil:
-		return fairlead.Errorf(fairlead.Unavailable, "%s is down: %s", endpoint, fairlead.MessageOf(f.absent)).Because(f.absent)
+		return fairlead.Errorf(fairlead.Unavailable,
+			"%s is down: %s", endpoint, fairlead.MessageOf(f.absent)).Because(f.absent)
 	case f.failing != nil:
 		return fairlead.Errorf(fairlead.Unavailable, "%s is being loaded; the newest try failed: %s",
 			endpoint, fairlead.MessageOf(f.failing)).Because(f.failing)
@@ -274,7 +276,8 @@ func (f *findings) add(v release.Variant, st state) {
 }
 
 func refusal(version int64, what string, err error) error {
-	return fairlead.Errorf(fairlead.Unavailable, "version %d %s: %s", version, what, fairlead.MessageOf(err)).Because(err)
+	return fairlead.Errorf(fairlead.Unavailable,
+		"version %d %s: %s", version, what, fairlead.MessageOf(err)).Because(err)
 }
 
 // giveUp goes back from a live version that cannot answer, unless the assignment has

@@ -49,10 +49,10 @@ type Deps struct {
 	Dir      string // the data directory
 
 	// Wall times. ScoreWithin is what a version that is not live may take to score a
-	// request; 10 s when not positive. RetryAfter passes before a failed load is tried again, and between
-	// two looks at the health of what is loaded; 2 s when not positive. GiveUpAfter is
-	// how long a load fails, or a loaded version says that it is broken, before its
-	// standby takes over; 5 minutes when not positive.
+	// request; 10 s when not positive. RetryAfter passes before a failed load is tried
+	// again, and between two looks at the health of what is loaded; 2 s when not
+	// positive. GiveUpAfter is how long a load fails, or a loaded version says that it
+	// is broken, before its standby takes over; 5 minutes when not positive.
 	ScoreWithin time.Duration
 	RetryAfter  time.Duration
 	GiveUpAfter time.Duration

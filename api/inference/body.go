@@ -17,7 +17,7 @@ import (
 const (
 	maxBody   = 64 << 20
 	smallBody = 1 << 20          // larger ones come in few at a time
-	maxLarge  = 2                // of those at one time: with what is made of them they take some 300 MB each
+	maxLarge  = 2                // of those at one time: one takes some 300 MB with its values
 	largeTime = 30 * time.Second // for a large one to arrive, in wall time
 )
 
@@ -33,7 +33,8 @@ func (b bodies) read(w http.ResponseWriter, r *http.Request) (body []byte, done 
 		return nil, done, err
 	}
 	var buf bytes.Buffer
-	buf.Grow(int(min(max(r.ContentLength, 0), smallBody)) + bytes.MinRead) // no growing, for what is usual
+	usual := int(min(max(r.ContentLength, 0), smallBody)) // needs no growing
+	buf.Grow(usual + bytes.MinRead)
 	n, err := buf.ReadFrom(io.LimitReader(plain, smallBody))
 	if n == smallBody && err == nil {
 		if done, err = b.enter(r.Context()); err != nil {
@@ -44,9 +45,11 @@ func (b bodies) read(w http.ResponseWriter, r *http.Request) (body []byte, done 
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge) || buf.Len() > maxBody:
-		err = fairlead.Errorf(fairlead.Invalid, "the request is larger than %d bytes; send fewer rows", maxBody)
+		err = fairlead.Errorf(fairlead.Invalid,
+			"the request is larger than %d bytes; send fewer rows", maxBody)
 	case err != nil:
-		err = fairlead.Errorf(fairlead.Invalid, "the request's body cannot be read to its end").Because(err)
+		err = fairlead.Errorf(fairlead.Invalid,
+			"the request's body cannot be read to its end").Because(err)
 	}
 	return buf.Bytes(), done, err
 }
@@ -61,10 +64,12 @@ func uncompressed(r *http.Request) (plain io.Reader, err error) {
 	case "deflate":
 		plain, err = zlib.NewReader(r.Body)
 	default:
-		return nil, fairlead.Errorf(fairlead.Invalid, "the body is encoded as %q; send it plain, gzip or deflate", encoding)
+		return nil, fairlead.Errorf(fairlead.Invalid,
+			"the body is encoded as %q; send it plain, gzip or deflate", encoding)
 	}
 	if err != nil {
-		return nil, fairlead.Errorf(fairlead.Invalid, "the body is not encoded as its header says").Because(err)
+		return nil, fairlead.Errorf(fairlead.Invalid,
+			"the body is not encoded as its header says").Because(err)
 	}
 	return plain, nil
 }

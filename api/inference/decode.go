@@ -59,13 +59,15 @@ type shape []int64
 func (s *shape) UnmarshalJSON(b []byte) error {
 	text := string(b[:min(len(b), maxShape)])
 	good := len(b) <= maxShape && strings.LastIndexByte(text, '[') == 0
-	for _, d := range strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune("[], \t\r\n", r) }) {
+	between := func(r rune) bool { return strings.ContainsRune("[], \t\r\n", r) }
+	for _, d := range strings.FieldsFunc(text, between) {
 		n, err := strconv.ParseInt(d, 10, 64)
 		good = good && err == nil
 		*s = append(*s, n)
 	}
 	if !good {
-		return fairlead.Errorf(fairlead.Invalid, "inputs.shape must be [rows] or [rows, 1], not %.30s", b)
+		return fairlead.Errorf(fairlead.Invalid,
+			"inputs.shape must be [rows] or [rows, 1], not %.30s", b)
 	}
 	return nil
 }
@@ -74,7 +76,8 @@ func (s *shape) UnmarshalJSON(b []byte) error {
 // wrong with it.
 func (q *request) unmarshal(b []byte) error {
 	if members(b) > maxMembers {
-		return fairlead.Errorf(fairlead.Invalid, "the request has more than %d inputs, outputs and parameters", maxMembers)
+		return fairlead.Errorf(fairlead.Invalid,
+			"the request has more than %d inputs, outputs and parameters", maxMembers)
 	}
 	err := json.Unmarshal(b, q)
 	var known *fairlead.Error
@@ -83,13 +86,15 @@ func (q *request) unmarshal(b []byte) error {
 	case err == nil || errors.As(err, &known):
 		return err
 	case !errors.As(err, &typed):
-		return fairlead.Errorf(fairlead.Invalid, "the request is not the JSON of an inference request: %w", err)
+		return fairlead.Errorf(fairlead.Invalid,
+			"the request is not the JSON of an inference request: %w", err)
 	}
 	where := typed.Field
 	if where == "" {
 		where = "the request"
 	}
-	return fairlead.Errorf(fairlead.Invalid, "%s must be %s, not %s", where, jsonName(typed.Type.Kind()), typed.Value)
+	return fairlead.Errorf(fairlead.Invalid,
+		"%s must be %s, not %s", where, jsonName(typed.Type.Kind()), typed.Value)
 }
 
 // members counts what stands in the request's own lists and objects: an empty input
@@ -170,7 +175,8 @@ func (q *request) takeBinary(tail []byte) error {
 		}
 		size := *t.Parameters.BinarySize
 		if size < 0 || size > int64(len(tail)) {
-			return fairlead.Errorf(fairlead.Invalid, "input %q: the body has no %d binary bytes for it", t.Name, size)
+			return fairlead.Errorf(fairlead.Invalid,
+				"input %q: the body has no %d binary bytes for it", t.Name, size)
 		}
 		t.raw, tail = tail[:size], tail[size:]
 	}
@@ -290,7 +296,8 @@ func (t *tensor) column() (engine.Column, error) {
 }
 
 func (t *tensor) notOf(n int, got string) error {
-	return fairlead.Errorf(fairlead.Invalid, "input %q has %s values, and its shape %v says %d", t.Name, got, t.Shape, n)
+	return fairlead.Errorf(fairlead.Invalid,
+		"input %q has %s values, and its shape %v says %d", t.Name, got, t.Shape, n)
 }
 
 // eventTime returns parameters.event_time, the zero time when it is absent.
@@ -302,7 +309,8 @@ func (q *request) eventTime() (time.Time, error) {
 	var written string
 	var ms float64
 	if json.Unmarshal(text, &written) == nil {
-		if t, err := time.Parse(time.RFC3339Nano, written); err == nil && t.Year() >= 1 && t.Year() <= 9999 {
+		t, err := time.Parse(time.RFC3339Nano, written)
+		if err == nil && t.Year() >= 1 && t.Year() <= 9999 {
 			return t.UTC(), nil
 		}
 	} else if json.Unmarshal(text, &ms) == nil && ms > 0 && ms < latestMS {

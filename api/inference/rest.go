@@ -180,27 +180,31 @@ func (a *API) infer(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := in.checkOutputs(sig.Outputs); err != nil {
-		return err
-	}
-	frame, err := in.frame(sig)
+	q, err := a.request(r, in, sig)
 	if err != nil {
 		return err
 	}
-	at, err := in.eventTime()
-	if err != nil {
-		return err
-	}
-	if !at.IsZero() {
-		if err := a.tokens.Require(r, auth.EventTime); err != nil {
-			return err
-		}
-	}
-	res, err := a.serving.Infer(r.Context(), p, r.PathValue("model"),
-		serving.Request{ID: in.ID, RoutingKey: in.Parameters.RoutingKey, EventTime: at, Version: version, Frame: frame})
+	q.Version = version
+	res, err := a.serving.Infer(r.Context(), p, r.PathValue("model"), q)
 	if err != nil {
 		return err
 	}
 	encode(w, in, r.PathValue("model"), res)
 	return nil
+}
+
+// request is what the protocol's request asks of serving.
+func (a *API) request(r *http.Request, in *request, sig engine.Signature) (serving.Request, error) {
+	q := serving.Request{ID: in.ID, RoutingKey: in.Parameters.RoutingKey}
+	err := in.checkOutputs(sig.Outputs)
+	if err != nil {
+		return q, err
+	}
+	if q.Frame, err = in.frame(sig); err != nil {
+		return q, err
+	}
+	if q.EventTime, err = in.eventTime(); err != nil || q.EventTime.IsZero() {
+		return q, err
+	}
+	return q, a.tokens.Require(r, auth.EventTime)
 }

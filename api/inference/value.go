@@ -111,7 +111,8 @@ func (t *tensor) jsonStrings(n int) (out []string, valid []bool, err error) {
 		case token == json.Delim('[') || token == json.Delim(']'):
 			continue
 		case err != nil || !ok && token != nil:
-			return nil, nil, fairlead.Errorf(fairlead.Invalid, "input %q, value %d is not a string", t.Name, len(out))
+			return nil, nil, fairlead.Errorf(fairlead.Invalid,
+				"input %q, value %d is not a string", t.Name, len(out))
 		case len(out) == n:
 			return nil, nil, t.notOf(n, "more")
 		}
@@ -122,7 +123,8 @@ func (t *tensor) jsonStrings(n int) (out []string, valid []bool, err error) {
 // binaryNumbers reads little-endian values, as the extension sends them.
 func (t *tensor) binaryNumbers(c *engine.Column, dt datatype, n int) error {
 	if len(t.raw) != n*dt.size {
-		return fairlead.Errorf(fairlead.Invalid, "input %q has %d bytes, and its shape %v of %s says %d",
+		return fairlead.Errorf(fairlead.Invalid,
+			"input %q has %d bytes, and its shape %v of %s says %d",
 			t.Name, len(t.raw), t.Shape, t.Datatype, n*dt.size)
 	}
 	c.Floats = make([]float64, 0, n)
