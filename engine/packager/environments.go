@@ -28,7 +28,7 @@ func Prepare(
 	if err != nil {
 		return Environments{}, err
 	}
-	exact := pyenv.Requirements{Text: serving.Lock, Python: req.Python,
+	exact := pyenv.Requirements{Text: req.Sources() + serving.Lock, Python: req.Python,
 		Extra: []string{scripts.Converters}}
 	convert, err := m.Ensure(ctx, exact, progress)
 	if fairlead.Is(err, fairlead.Invalid) {

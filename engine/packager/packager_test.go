@@ -253,3 +253,37 @@ func TestPrepare_KeepsPythonWhenConvertersDoNotFit(t *testing.T) {
 		t.Errorf("%+v", envs)
 	}
 }
+
+// indexes is an installer that writes down what it is asked to resolve.
+const indexes = `#!/bin/sh
+here=$(dirname "$0")
+case "$1 $2" in
+"python find") command -v python3;;
+"pip compile") cat >> "$here/asked"; echo six==1.17.0;;
+venv*) for dir; do :; done; mkdir -p "$dir/bin"; ln -s "$(command -v python3)" "$dir/bin/python";;
+esac
+`
+
+func TestPrepare_TakesConvertersFromTheModelsIndexes(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	uv := filepath.Join(dir, "uv")
+	if err := os.WriteFile(uv, []byte(indexes), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	m, err := pyenv.New(pyenv.Options{Root: filepath.Join(dir, "root"), UV: uv})
+	if err != nil {
+		t.Fatal(err)
+	}
+	req := pyenv.Requirements{Text: "--extra-index-url https://index/simple\nsix\n"}
+	if _, err := packager.Prepare(t.Context(), m, req, nil); err != nil {
+		t.Fatal(err)
+	}
+	asked, err := os.ReadFile(filepath.Join(dir, "asked"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(string(asked), "--extra-index-url https://index/simple\n"); n != 2 {
+		t.Errorf("the index was named %d times:\n%s", n, asked)
+	}
+}

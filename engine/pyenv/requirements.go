@@ -30,6 +30,18 @@ func (r Requirements) normalize() (string, error) {
 	return b.String(), nil
 }
 
+// Sources returns the lines that say where packages come from, as an environment
+// needs them that holds these requirements and more.
+func (r Requirements) Sources() string {
+	var b strings.Builder
+	for line := range logicalLines(r.Text) {
+		if strings.HasPrefix(line, "-") && line != "--require-hashes" {
+			b.WriteString(line + "\n")
+		}
+	}
+	return b.String()
+}
+
 // logicalLines yields the lines of a requirements file as pip reads them: a line that
 // ends in a backslash goes on in the next one, and a comment ends it.
 func logicalLines(text string) iter.Seq[string] {
