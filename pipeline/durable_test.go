@@ -302,6 +302,35 @@ func TestWhy_NamesThePartThatChanged(t *testing.T) {
 	}
 }
 
+func TestWhy_NamesTheCauseWhereNothingChanged(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	fails := filepath.Join(t.TempDir(), "fails")
+	check(t, os.WriteFile(fails, nil, 0o600))
+	st := w.chain(t, chainFiles.with("train.sh", "test ! -e "+fails+" && "+chainFiles["train.sh"]))
+	again := func(step, want string) {
+		t.Helper()
+		r := w.run(t, st)
+		why, err := w.Why(t.Context(), w.p, r.ID, step)
+		check(t, err)
+		if len(why.Changes) != 0 || !strings.Contains(why.String(), want) {
+			t.Errorf("want %q in\n%s", want, why)
+		}
+	}
+	w.run(t, st)
+	check(t, os.Remove(fails))
+	again("train", "it ran again because it had not ended well in that run (failed)")
+	check(t, w.db.Write(t.Context(), store.Control, func(tx *store.Tx) error {
+		_, err := tx.Exec("delete from pipeline_cache")
+		return err
+	}))
+	again("train", "was not in the cache any more")
+	never := strings.ReplaceAll(chain, "out: [model],", "out: [model], cache: false,")
+	st = w.chain(t, chainFiles.with("fairlead.yaml", never))
+	w.good(t, st)
+	again("train", "it ran again because the file says `cache: false`")
+}
+
 func (w *world) evaluate(t *testing.T, ctx context.Context, st pipeline.Start, model,
 	label string) (map[string]float64, error) {
 	t.Helper()

@@ -23,6 +23,7 @@ type Why struct {
 	From     string   `json:"from,omitempty"`     // the run whose outputs a cached step has
 	Previous string   `json:"previous,omitempty"` // the run that it is compared with
 	Changes  []Change `json:"changes"`            // empty: the keys are equal
+	Reason   string   `json:"reason,omitempty"`   // why it ran though nothing had changed
 }
 
 // Change is one part of a key that differs.
@@ -59,6 +60,9 @@ func (w *Why) String() string {
 		b.WriteString("  it is the first run of this step\n")
 	case len(w.Changes) == 0:
 		fmt.Fprintf(&b, "  nothing changed since run %s\n", w.Previous)
+	}
+	if w.Reason != "" {
+		fmt.Fprintf(&b, "  it ran again because %s\n", w.Reason)
 	}
 	for _, c := range w.Changes {
 		fmt.Fprintf(&b, "  %s\n", c)
@@ -107,7 +111,30 @@ func (s *Service) Why(ctx context.Context, p fairlead.Project, runID, step strin
 		}
 		w.Changes = append(w.Changes, code...)
 	}
-	return w, nil
+	if len(w.Changes) == 0 && now.State != Cached {
+		w.Reason, err = s.whyAgain(ctx, p, run, now, then)
+	}
+	return w, err
+}
+
+// whyAgain says why a step was not answered from the cache though its key is that of
+// the one before.
+func (s *Service) whyAgain(ctx context.Context, p fairlead.Project, run *Run, now, then *Step) (
+	string, error) {
+	rev, err := s.Projects.RevisionAt(ctx, p, run.SpecRev)
+	if err != nil {
+		return "", err
+	}
+	step, _ := rev.Spec.Step(now.Name)
+	switch {
+	case !step.Cached():
+		return "the file says `cache: false`", nil
+	case then.parts.Format != now.parts.Format:
+		return "this version of fairlead makes other keys", nil
+	case then.State != Succeeded && then.State != Cached:
+		return fmt.Sprintf("it had not ended well in that run (%s)", then.State), nil
+	}
+	return "what it had left was not in the cache any more", nil
 }
 
 func (s *Service) runOfStep(ctx context.Context, p fairlead.Project, stepID string) (id string,
