@@ -37,7 +37,8 @@ func (s *Service) Start(ctx context.Context) error {
 	return nil
 }
 
-// takeOver ends all leases of servers that are gone.
+// takeOver ends all leases of servers that are gone, and the jobs that another version
+// of the program has left and this one does not know.
 func (s *Service) takeOver(ctx context.Context) func(tx *store.Tx) error {
 	return func(tx *store.Tx) error {
 		jobs, err := running(tx)
@@ -47,6 +48,19 @@ func (s *Service) takeOver(ctx context.Context) func(tx *store.Tx) error {
 		for _, j := range jobs {
 			err := s.lose(ctx, tx, j, "the server stopped while the job ran", s.clock.Now())
 			if err != nil {
+				return err
+			}
+		}
+		waiting, err := queued(tx)
+		if err != nil {
+			return err
+		}
+		for _, j := range waiting {
+			if k := s.kinds[j.Kind]; k != nil && k.handler != nil {
+				continue
+			}
+			j.Error = "this version of fairlead has no jobs of the kind " + j.Kind
+			if err := s.finish(ctx, tx, j, Failed); err != nil {
 				return err
 			}
 		}

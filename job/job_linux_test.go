@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -511,6 +512,21 @@ func TestStart_TakesOverAtOnceWhenAlone(t *testing.T) {
 	next.Handle("a", effect, job.Limits{})
 	next.start(t)
 	if j := next.await(t, id); j.State != job.Done || j.Losses != 1 {
+		t.Errorf("job = %+v", j)
+	}
+}
+
+// Else its project would never be idle again.
+func TestStart_FailsJobsOfAKindThatIsGone(t *testing.T) {
+	w := open(t, t.TempDir(), fairlead.WallClock{}, job.Options{Exclusive: true})
+	w.Handle("a", effect, job.Limits{})
+	gone := w.enqueue(t, job.Task{Kind: "gone", RunAt: time.Now().Add(time.Hour)})
+	known := w.enqueue(t, job.Task{Kind: "a", Key: "x"})
+	w.start(t)
+	if j := w.await(t, gone); j.State != job.Failed || !strings.Contains(j.Error, "gone") {
+		t.Errorf("job = %+v", j)
+	}
+	if j := w.await(t, known); j.State != job.Done {
 		t.Errorf("job = %+v", j)
 	}
 }

@@ -129,6 +129,12 @@ func running(tx *store.Tx) ([]*Job, error) {
 		order by lease_until_ms, k`))
 }
 
+// queued returns all jobs that wait.
+func queued(tx *store.Tx) ([]*Job, error) {
+	return scanJobs(tx.Query("select " + columns + ` from job where state = 'queued'
+		order by kind, run_at_ms, k`))
+}
+
 // toCancel returns the jobs of an owner that somebody asked to cancel.
 func toCancel(tx *store.Tx, owner string) ([]*Job, error) {
 	return scanJobs(tx.Query("select "+columns+` from job where state = 'running'

@@ -192,9 +192,7 @@ func (s *Service) execute(ctx context.Context, r *Run) {
 	err := s.call(ctx, r)
 	ctx, cause := context.WithoutCancel(ctx), context.Cause(ctx)
 	if r.isCommitted() {
-		if err := s.endSteps(ctx, r.Job.ID); err != nil {
-			s.log.Error("steps of a finished job cannot be ended", "job", r.Job.ID, "error", err)
-		}
+		s.endOpenSteps(ctx, r)
 		return
 	}
 	if cause == ErrFenced || errors.Is(err, ErrFenced) {
@@ -205,10 +203,23 @@ func (s *Service) execute(ctx context.Context, r *Run) {
 		s.log.Warn("job run failed", "job", r.Job.ID, "kind", r.Job.Kind, "fence", r.Fence,
 			"error", err)
 	}
-	if err != nil && cause != ErrStopping && !isLost(err) {
-		err = errors.Join(err, s.endSteps(ctx, r.Job.ID))
+	if !goesOn(err, cause) {
+		s.endOpenSteps(ctx, r)
 	}
 	s.settle(ctx, r, func(tx *store.Tx) error { return s.conclude(ctx, tx, r, err, cause) })
+}
+
+// goesOn reports whether another run goes on with the job and the steps that this one
+// has left.
+func goesOn(err, cause error) bool {
+	return err != nil && cause != ErrTimeout && (cause == ErrStopping || isLost(err))
+}
+
+// endOpenSteps ends what the handler of a run that is over has left running.
+func (s *Service) endOpenSteps(ctx context.Context, r *Run) {
+	if err := s.endSteps(ctx, r.Job.ID); err != nil {
+		s.log.Error("steps of a job cannot be ended", "job", r.Job.ID, "error", err)
+	}
 }
 
 // conclude decides what becomes of a job whose handler returned without Commit.
@@ -217,16 +228,16 @@ func (s *Service) conclude(ctx context.Context, tx *store.Tx, r *Run, err, cause
 	switch {
 	case e != nil:
 		return e
+	case goesOn(err, cause) && cause == ErrStopping: // also when it is cancelled: its steps live
+		return s.requeue(tx, j, s.clock.Now())
+	case goesOn(err, cause):
+		return s.loseRun(ctx, tx, j, err)
 	case !j.CancelledAt.IsZero():
 		return s.finish(ctx, tx, j, Cancelled)
 	case err == nil:
 		return r.end(ctx, tx, Done)
 	case cause == ErrTimeout:
 		return s.fail(ctx, tx, j, ErrTimeout)
-	case cause == ErrStopping:
-		return s.requeue(tx, j, s.clock.Now())
-	case isLost(err):
-		return s.loseRun(ctx, tx, j, err)
 	default:
 		return s.fail(ctx, tx, j, err)
 	}

@@ -121,7 +121,7 @@ func adopt(ctx context.Context, a Attempt) (exit shim.Exit, ended bool, err erro
 	}
 	defer h.Close()
 	exit, err = watch(ctx, h)
-	if isLost(err) {
+	if errors.Is(err, errLost) {
 		return exit, false, nil
 	}
 	return exit, err == nil, err
@@ -165,8 +165,13 @@ func watch(ctx context.Context, h *shim.Handle) (shim.Exit, error) {
 		return exit, cause
 	case err != nil:
 		return exit, err
-	case exit.State == shim.Lost:
-		return exit, errors.Join(errLost, h.Kill(ctx))
+	case exit.State == shim.Lost || exit.Left:
+		if err := h.Kill(ctx); err != nil { // nothing may run beside what is still there
+			return exit, Lost(err)
+		}
+	}
+	if exit.State == shim.Lost {
+		return exit, errLost
 	}
 	return exit, nil
 }

@@ -260,7 +260,18 @@ func TestStep_TheLossOfOneLeavesTheOthers(t *testing.T) {
 	}
 }
 
-func TestCommit_EndsStepsThatAreStillRunning(t *testing.T) {
+func TestRun_EndsStepsThatAreStillRunningWhenItIsDone(t *testing.T) {
+	for name, end := range map[string]func(ctx context.Context, r *job.Run) error{
+		"commit": func(ctx context.Context, r *job.Run) error {
+			return r.Commit(context.WithoutCancel(ctx), store.Control, nil)
+		},
+		"return": func(context.Context, *job.Run) error { return nil },
+	} {
+		t.Run(name, func(t *testing.T) { endsSteps(t, end) })
+	}
+}
+
+func endsSteps(t *testing.T, end job.Handler) {
 	b := newBench(t)
 	b.Handle("hasty", func(ctx context.Context, r *job.Run) error {
 		ctx, stop := context.WithCancelCause(ctx)
@@ -272,7 +283,7 @@ func TestCommit_EndsStepsThatAreStillRunning(t *testing.T) {
 		b.attempt(t, r.Job.ID, 1)
 		stop(job.ErrStopping) // leaves the step alone
 		<-returned
-		return r.Commit(context.WithoutCancel(ctx), store.Control, nil)
+		return end(ctx, r)
 	}, job.Limits{})
 	b.start(t)
 	id := b.enqueue(t, job.Task{Kind: "hasty"})

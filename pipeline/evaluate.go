@@ -225,7 +225,7 @@ func await(ctx context.Context, h *shim.Handle) (shim.Exit, error) {
 		}
 		return exit, errors.Join(cause, h.Kill(context.WithoutCancel(ctx)))
 	}
-	if exit.State == shim.Lost {
+	if exit.State == shim.Lost || exit.Left {
 		err = h.Kill(ctx)
 	}
 	return exit, err

@@ -19,14 +19,15 @@ const killMargin = 10 * time.Second
 
 // Kill ends the attempt: TERM to its group, after the grace period KILL to all
 // that is left. It returns when nothing of the step runs any more, also when
-// the shim was dead before. It does nothing to an attempt that has ended.
+// the shim was dead before. Of an attempt that has ended it only looks for what its
+// exit says is left.
 func (h *Handle) Kill(ctx context.Context) error {
 	if h.Alive() {
 		if err := h.killShim(ctx); err != nil {
 			return err
 		}
 	}
-	if _, ended, err := readExit(h.dir); ended || err != nil {
+	if exit, ended, err := readExit(h.dir); err != nil || ended && !exit.Left {
 		return err
 	}
 	return h.killOrphans(ctx)

@@ -319,6 +319,36 @@ func TestKill_EndsWhatAKilledShimLeft(t *testing.T) {
 	}
 }
 
+// A process that hung in the kernel when the shim gave up may run on afterwards.
+func TestKill_EndsWhatAnExitSaysIsLeft(t *testing.T) {
+	s := sh(t, "true")
+	run(t, s)
+	rewrite(t, filepath.Join(s.Dir, "exit.json"), func(m map[string]any) { m["left"] = true })
+	var intent struct{ Cookie string }
+	b, err := os.ReadFile(filepath.Join(s.Dir, "spec.json"))
+	if err != nil || json.Unmarshal(b, &intent) != nil {
+		t.Fatal(err)
+	}
+	left := exec.Command("sleep", "1000")
+	left.Env = []string{shim.AttemptVar + "=" + intent.Cookie}
+	if err := left.Start(); err != nil {
+		t.Fatal(err)
+	}
+	h, err := shim.Attach(s.Dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error)
+	go func() { ended <- left.Wait() }()
+	if err := h.Kill(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	<-ended
+	if exit := wait(t, h); !exit.OK() || !exit.Left {
+		t.Errorf("exit = %+v", exit)
+	}
+}
+
 func TestKill_SparesAProcessThatGotTheNumber(t *testing.T) {
 	s := sh(t, "sleep 1000")
 	h := start(t, s)

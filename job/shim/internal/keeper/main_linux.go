@@ -109,7 +109,7 @@ func (a *attempt) runCommand() error {
 		asked = Killed
 	}
 	a.judge(asked, status)
-	if left {
+	if a.exit.Left = left; left {
 		a.exit.Error = "processes of the step did not end, even when killed"
 	}
 	return nil

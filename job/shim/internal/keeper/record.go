@@ -99,6 +99,7 @@ type Exit struct {
 	Error      string `json:"error,omitempty"`
 	StartedMS  int64  `json:"started_ms"`
 	FinishedMS int64  `json:"finished_ms"`
+	Left       bool   `json:"left,omitempty"` // some of its processes did not end, even when killed
 
 	LogBytes     int64 `json:"log_bytes"`     // printed
 	LogDropped   int64 `json:"log_dropped"`   // printed and not kept
