@@ -18,8 +18,10 @@ func TestJudged_WantsTheLimitAndTheRatio(t *testing.T) {
 		{"over the limit", figure{Unit: "ms", Ours: 101}.limit(100), 0, "≤ 100 ms", false},
 		{"fast enough", figure{Unit: "ms", Ours: 5}.times(10).beside("p", 60), 12, "≥ 10×", true},
 		{"too slow", figure{Unit: "ms", Ours: 5}.times(10).beside("p", 45), 9, "≥ 10×", false},
-		{"more is better", figure{Unit: "/s", Ours: 300, more: true}.times(2).beside("p", 100), 3, "≥ 2×", true},
-		{"one of two missed", figure{Unit: "ms", Ours: 50}.limit(40).times(2).beside("p", 500), 10, "≤ 40 ms, ≥ 2×", false},
+		{"more is better", figure{Unit: "/s", Ours: 300, more: true}.times(2).beside("p", 100), 3, "≥ 2×",
+			true},
+		{"one of two missed", figure{Unit: "ms", Ours: 50}.limit(40).times(2).beside("p", 500), 10,
+			"≤ 40 ms, ≥ 2×", false},
 		{"no peer", figure{Unit: "ms", Ours: 50}.limit(40).times(2).beside("p", 0), 0, "≤ 40 ms", false},
 	} {
 		f := c.f.judged()

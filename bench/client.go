@@ -28,7 +28,8 @@ func newCaller(base string) *caller {
 		}
 		return &promptConn{c.(*net.TCPConn)}, nil
 	}
-	return &caller{base: base, http: &http.Client{Transport: &http.Transport{DialContext: dial, MaxConnsPerHost: 1}}}
+	return &caller{base: base, http: &http.Client{Transport: &http.Transport{DialContext: dial,
+		MaxConnsPerHost: 1}}}
 }
 
 // promptConn acknowledges at once. A server that sends its header and its body by

@@ -51,19 +51,22 @@ func measureLanes(ctx context.Context, b *bench) error {
 	for i, name := range controlNames {
 		b.report.lane(name, alone[i].times, loaded[i].times)
 	}
-	b.report.add(figure{Measurement: "lanes", Name: "rows logged meanwhile, 16 clients", Unit: "/s", Ours: rows, more: true})
+	b.report.add(figure{Measurement: "lanes", Name: "rows logged meanwhile, 16 clients", Unit: "/s",
+		Ours: rows, more: true})
 	return nil
 }
 
 func (r *report) lane(name string, alone, loaded []time.Duration) {
 	line := func(what string, times []time.Duration, q float64) figure {
-		return figure{Measurement: "lanes", Name: name + ", " + what, Unit: "ms", Ours: quantile(times, q)}
+		return figure{Measurement: "lanes", Name: name + ", " + what, Unit: "ms",
+			Ours: quantile(times, q)}
 	}
 	last := line("under load, p99", loaded, .99)
 	if name != controlNames[nothing] {
 		last = last.limit(20)
 	}
-	r.add(line("alone, p50", alone, .5), line("alone, p99", alone, .99), line("under load, p50", loaded, .5), last)
+	r.add(line("alone, p50", alone, .5), line("alone, p99", alone, .99),
+		line("under load, p50", loaded, .5), last)
 }
 
 // control makes the calls that are measured.
@@ -80,7 +83,8 @@ const (
 	nothing        // no database
 )
 
-var controlNames = [...]string{tag: "set-experiment-tag", alias: "registered-models/alias", nothing: "/livez"}
+var controlNames = [...]string{tag: "set-experiment-tag", alias: "registered-models/alias",
+	nothing: "/livez"}
 
 const benchModel = "bench"
 
@@ -94,7 +98,8 @@ func newControl(ctx context.Context, p *process) (*control, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := c.post(ctx, "registered-models/create", map[string]string{"name": benchModel}, nil); err != nil {
+	if err := c.post(ctx, "registered-models/create", map[string]string{"name": benchModel},
+		nil); err != nil {
 		return nil, err
 	}
 	for range 2 {
@@ -111,7 +116,8 @@ func newControl(ctx context.Context, p *process) (*control, error) {
 const pause = 5 * time.Millisecond
 
 // take makes the calls by turns for d.
-func (c *control) take(ctx context.Context, d time.Duration) (out [len(controlNames)]samples, err error) {
+func (c *control) take(ctx context.Context, d time.Duration) (
+	out [len(controlNames)]samples, err error) {
 	for began := time.Now(); time.Since(began) < d; {
 		for i := range out {
 			if err := ctx.Err(); err != nil {
@@ -133,16 +139,19 @@ func (c *control) do(ctx context.Context, what int) error {
 	switch what {
 	case tag:
 		return c.post(ctx, "experiments/set-experiment-tag",
-			map[string]string{"experiment_id": c.experiment, "key": "bench", "value": strconv.Itoa(c.n)}, nil)
+			map[string]string{"experiment_id": c.experiment, "key": "bench", "value": strconv.Itoa(c.n)},
+			nil)
 	case alias: // moves between two versions
 		return c.post(ctx, "registered-models/alias",
-			map[string]string{"name": benchModel, "alias": "bench", "version": strconv.Itoa(c.n/len(controlNames)%2 + 1)}, nil)
+			map[string]string{"name": benchModel, "alias": "bench",
+				"version": strconv.Itoa(c.n/len(controlNames)%2 + 1)}, nil)
 	}
 	return c.call(ctx, http.MethodGet, "/livez", nil, nil)
 }
 
 // logBatches logs batches of new points, one after the other.
-func logBatches(ctx context.Context, url, experiment string, batches *atomic.Int64, stopping *atomic.Bool) error {
+func logBatches(ctx context.Context, url, experiment string, batches *atomic.Int64,
+	stopping *atomic.Bool) error {
 	c := newCaller(url)
 	run, err := c.newRun(ctx, experiment)
 	if err != nil {
@@ -177,7 +186,8 @@ func (c *caller) checkLatest(ctx context.Context, run string, step int64) error 
 	}
 	for _, m := range out.Run.Data.Metrics {
 		if m.Step != step {
-			return fmt.Errorf("run %s: the newest %s is of step %d, and %d was acknowledged", run, m.Key, m.Step, step)
+			return fmt.Errorf("run %s: the newest %s is of step %d, and %d was acknowledged", run, m.Key,
+				m.Step, step)
 		}
 	}
 	if len(out.Run.Data.Metrics) != batchKeys {
@@ -204,7 +214,8 @@ func newBatch(run string) *batch {
 		if i > 0 {
 			b.WriteByte(',')
 		}
-		fmt.Fprintf(&b, `{"key":"m%d","value":%d.25,"timestamp":%d,"step":`, i%batchKeys, i, 1_700_000_000_000+i)
+		fmt.Fprintf(&b, `{"key":"m%d","value":%d.25,"timestamp":%d,"step":`, i%batchKeys, i,
+			1_700_000_000_000+i)
 		out.at0 = append(out.at0, b.Len())
 		fmt.Fprintf(&b, "%0*d}", stepWidth, 0)
 	}

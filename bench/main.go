@@ -19,7 +19,8 @@ type measurement struct {
 }
 
 var measurements = []measurement{
-	{"start", measureStart}, {"steps", measureSteps}, {"metric", measureMetric}, {"lanes", measureLanes},
+	{"start", measureStart}, {"steps", measureSteps}, {"metric", measureMetric},
+	{"lanes", measureLanes},
 }
 
 // bench is what the measurements share.
@@ -51,7 +52,8 @@ func run(ctx context.Context, args []string) error {
 	f.StringVar(&b.program, "program", "bin/fairlead", "the program to measure")
 	f.StringVar(&b.tools, "tools", ".tools", "where the peers are installed, and kept for the next time")
 	f.IntVar(&b.repeat, "repeat", 10, "how often to start the program and to run the steps")
-	f.DurationVar(&b.duration, "duration", 30*time.Second, "how long to log metrics on each side; the load of lanes lasts half as long")
+	f.DurationVar(&b.duration, "duration", 30*time.Second,
+		"how long to log metrics on each side; the load of lanes lasts half as long")
 	f.BoolVar(&b.peers, "peers", true, "measure the peers too")
 	if err := f.Parse(args); err != nil {
 		return err

@@ -30,7 +30,8 @@ const readyMax = 3 * time.Minute
 
 // launch starts a server that will listen on a free port, and waits until it
 // answers path with 200.
-func launch(ctx context.Context, path string, command func(port string) *exec.Cmd) (*process, error) {
+func launch(ctx context.Context, path string, command func(port string) *exec.Cmd) (
+	*process, error) {
 	port, err := freePort()
 	if err != nil {
 		return nil, err
@@ -180,8 +181,8 @@ func (b *bench) serveMLflow(ctx context.Context, dir string) (*process, error) {
 		return nil, err
 	}
 	return launch(ctx, "/health", func(port string) *exec.Cmd {
-		cmd := exec.CommandContext(ctx, filepath.Join(bin, "mlflow"), "server", "--host", "127.0.0.1", "--port", port,
-			"--backend-store-uri", "sqlite:///"+filepath.Join(dir, "mlflow.db"),
+		cmd := exec.CommandContext(ctx, filepath.Join(bin, "mlflow"), "server", "--host", "127.0.0.1",
+			"--port", port, "--backend-store-uri", "sqlite:///"+filepath.Join(dir, "mlflow.db"),
 			"--artifacts-destination", filepath.Join(dir, "artifacts"))
 		cmd.Dir = dir
 		cmd.Env = peerEnv(bin)
@@ -210,7 +211,8 @@ func (b *bench) install(ctx context.Context, name, version string) (string, erro
 	uv := filepath.Join(b.tools, "uv", "bin", "uv")
 	for _, args := range [][]string{
 		{"venv", "--quiet", "--clear", env},
-		{"pip", "install", "--quiet", "--compile-bytecode", "--python", filepath.Join(bin, "python"), name + "==" + version},
+		{"pip", "install", "--quiet", "--compile-bytecode", "--python", filepath.Join(bin, "python"),
+			name + "==" + version},
 	} {
 		if _, err := output(exec.CommandContext(ctx, uv, args...)); err != nil {
 			return "", fmt.Errorf("install %s %s: %w", name, version, err)

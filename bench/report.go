@@ -102,7 +102,8 @@ func (r *report) print(w io.Writer, format string) error {
 		return enc.Encode(r)
 	}
 	m := r.Machine
-	fmt.Fprintf(w, "%d cores (%s), Linux %s, %s, load average %.2f\n", m.Cores, m.CPU, m.Kernel, m.Go, m.Load)
+	fmt.Fprintf(w, "%d cores (%s), Linux %s, %s, load average %.2f\n", m.Cores, m.CPU, m.Kernel, m.Go,
+		m.Load)
 	for _, warning := range r.Warnings {
 		fmt.Fprintln(w, "warning: "+warning)
 	}

@@ -84,7 +84,8 @@ func (r *report) steps(kind string, t []timing, peer, atMost, ratio float64) {
 	}
 	r.add(
 		line("pipeline run by its timestamps", func(t timing) time.Duration { return t.pipeline }).limit(atMost).times(ratio),
-		line("POST cases to its end by the client's clock", func(t timing) time.Duration { return t.api }).limit(atMost).times(ratio),
+		line("POST cases to its end by the client's clock",
+			func(t timing) time.Duration { return t.api }).limit(atMost).times(ratio),
 		line("the whole command `fairlead run`", func(t timing) time.Duration { return t.command }).times(ratio),
 	)
 }
@@ -99,7 +100,8 @@ type noopProject struct {
 }
 
 func (b *bench) newNoop(ctx context.Context) (*noopProject, error) {
-	n := &noopProject{program: b.program, data: filepath.Join(b.dir, "steps"), repo: filepath.Join(b.dir, "steps-repo")}
+	n := &noopProject{program: b.program, data: filepath.Join(b.dir, "steps"),
+		repo: filepath.Join(b.dir, "steps-repo")}
 	if err := newRepo(ctx, n.repo, "fairlead.yaml", noop); err != nil {
 		return nil, err
 	}
@@ -123,7 +125,8 @@ func (n *noopProject) round(ctx context.Context, i int) (first, cached timing, e
 	if err := commitSeed(ctx, n.repo, fmt.Sprint("api ", i)); err != nil {
 		return first, cached, err
 	}
-	if _, err := output(exec.CommandContext(ctx, n.program, "apply", "--data", n.data, n.repo)); err != nil {
+	if _, err := output(exec.CommandContext(ctx, n.program, "apply", "--data", n.data,
+		n.repo)); err != nil {
 		return first, cached, err
 	}
 	for _, t := range []struct {
@@ -147,7 +150,8 @@ func (n *noopProject) round(ctx context.Context, i int) (first, cached timing, e
 const noopPath = "/api/v1/projects/noop"
 
 // runCase runs the project's current commit and waits for the end of its case.
-func (n *noopProject) runCase(ctx context.Context, state string) (api, pipeline time.Duration, err error) {
+func (n *noopProject) runCase(ctx context.Context, state string) (
+	api, pipeline time.Duration, err error) {
 	var k struct {
 		ID, State, Reason string
 		Run               string `json:"pipeline_run"`
@@ -181,11 +185,13 @@ func (n *noopProject) checkRun(ctx context.Context, id, state string) (time.Dura
 	if err := n.call(ctx, http.MethodGet, noopPath+"/pipeline-runs/"+id, nil, &run); err != nil {
 		return 0, err
 	}
-	if err := n.call(ctx, http.MethodGet, noopPath+"/pipeline-runs/"+id+"/steps", nil, &steps); err != nil {
+	if err := n.call(ctx, http.MethodGet, noopPath+"/pipeline-runs/"+id+"/steps", nil,
+		&steps); err != nil {
 		return 0, err
 	}
 	if run.State != "succeeded" || len(steps.Items) != 3 {
-		return 0, fmt.Errorf("pipeline run %s is %s with %d steps: %s", id, run.State, len(steps.Items), run.Reason)
+		return 0, fmt.Errorf("pipeline run %s is %s with %d steps: %s", id, run.State, len(steps.Items),
+			run.Reason)
 	}
 	for _, s := range steps.Items {
 		if s.State != state {
@@ -290,7 +296,7 @@ func commitSeed(ctx context.Context, dir, seed string) error {
 	if _, err := output(exec.CommandContext(ctx, "git", "-C", dir, "add", "--all")); err != nil {
 		return err
 	}
-	_, err := output(exec.CommandContext(ctx, "git", "-C", dir, "-c", "user.name=bench", "-c", "user.email=bench@localhost",
-		"commit", "--quiet", "--message", seed))
+	_, err := output(exec.CommandContext(ctx, "git", "-C", dir, "-c", "user.name=bench", "-c",
+		"user.email=bench@localhost", "commit", "--quiet", "--message", seed))
 	return err
 }

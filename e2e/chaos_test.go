@@ -111,7 +111,8 @@ func newChaos(t *testing.T, s *server) *chaos {
 	c := &chaos{t: t, s: s, notes: t.TempDir(), kills: map[string]int{}}
 	c.run = newRun(t, s)
 	dir := repository(t, map[string]string{
-		"fairlead.yaml": chainFile, "step.sh": fmt.Sprintf(chainStep, c.notes), "data/rows.csv": tinyRows("id,at,x,y", 72),
+		"fairlead.yaml": chainFile, "step.sh": fmt.Sprintf(chainStep, c.notes),
+		"data/rows.csv": tinyRows("id,at,x,y", 72),
 	})
 	s.run(dir, "apply").want(t, 0)
 	return c
@@ -139,7 +140,8 @@ const pause = 20 * time.Millisecond
 // track logs one point; that of an unacknowledged call is never logged again.
 func (c *chaos) track(n int) {
 	r, err := c.s.try("POST", "/api/2.0/mlflow/runs/log-batch",
-		fmt.Sprintf(`{"run_id":%q,"metrics":[{"key":"m","value":%d,"timestamp":%d,"step":%d}]}`, c.run, n, n+1, n))
+		fmt.Sprintf(`{"run_id":%q,"metrics":[{"key":"m","value":%d,"timestamp":%d,"step":%d}]}`, c.run, n,
+			n+1, n))
 	if err != nil || r.status != 200 {
 		c.unexpected(r, err)
 		time.Sleep(pause)
@@ -344,7 +346,8 @@ func (c *chaos) checkPoints() {
 		}
 	}
 	if lost > 0 || twice > 0 || len(c.points) == 0 {
-		c.t.Errorf("of %d acknowledged points %d are lost, and %d are there twice", len(c.points), lost, twice)
+		c.t.Errorf("of %d acknowledged points %d are lost, and %d are there twice", len(c.points), lost,
+			twice)
 	}
 }
 
@@ -358,10 +361,12 @@ func (c *chaos) checkRequests() {
 	var receipt struct{ Accepted, Duplicates, Unmatched int }
 	c.s.call("POST", labelsPath, labelBody(c.requests...)).want(c.t, 200).decode(c.t, &receipt)
 	if receipt.Duplicates < c.labels || receipt.Accepted+receipt.Duplicates != len(c.requests) {
-		c.t.Errorf("of %d acknowledged labels only %d are there: %+v", c.labels, receipt.Duplicates, receipt)
+		c.t.Errorf("of %d acknowledged labels only %d are there: %+v", c.labels, receipt.Duplicates,
+			receipt)
 	}
 	if receipt.Unmatched > 0 {
-		c.t.Errorf("of %d acknowledged requests %d are not in the log", len(c.requests), receipt.Unmatched)
+		c.t.Errorf("of %d acknowledged requests %d are not in the log", len(c.requests),
+			receipt.Unmatched)
 	}
 }
 
@@ -463,8 +468,8 @@ func (c *chaos) checkPipeline(k loopCase, begun map[string][]string) (extra int)
 		}
 		taken := strconv.FormatFloat(step.Metrics[0].Value, 'f', -1, 64)
 		if at := slices.Index(attempts, taken); at != len(attempts)-1 {
-			c.t.Errorf("step %s of run %s: attempt %s was taken, and it is number %d of %v", step.Name, k.PipelineRun,
-				taken, at+1, attempts)
+			c.t.Errorf("step %s of run %s: attempt %s was taken, and it is number %d of %v", step.Name,
+				k.PipelineRun, taken, at+1, attempts)
 		}
 		extra += len(attempts) - 1
 	}

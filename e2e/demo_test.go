@@ -65,9 +65,13 @@ func TestDemo(t *testing.T) {
 				plain = playDemo(t, plainDir, "--months", "3")
 			},
 			"permuted": func(t *testing.T) {
-				permuted = playDemo(t, filepath.Join(t.TempDir(), "demo"), "--months", "3", "--permute-months", "7")
+				permuted = playDemo(t, filepath.Join(t.TempDir(), "demo"), "--months", "3", "--permute-months",
+					"7")
 			},
-			"killed": func(t *testing.T) { killed = playAndKill(t, filepath.Join(t.TempDir(), "demo"), "--months", "3") },
+			"killed": func(t *testing.T) {
+				killed = playAndKill(t, filepath.Join(t.TempDir(), "demo"),
+					"--months", "3")
+			},
 		} {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
@@ -87,15 +91,16 @@ func TestDemo(t *testing.T) {
 	if first.Months[0].WAPEFrozen < 0.2 || first.Months[0].WAPEFrozen > 0.32 {
 		t.Errorf("frozen in March: %v, want about .26", first.Months[0].WAPEFrozen)
 	}
-	if reflect.DeepEqual(first.Months, other.Months) || first.Summary.WAPEFrozen == other.Summary.WAPEFrozen {
+	if reflect.DeepEqual(first.Months, other.Months) ||
+		first.Summary.WAPEFrozen == other.Summary.WAPEFrozen {
 		t.Errorf("months in another order give the same figures:\n%s\n%s", plain, permuted)
 	}
 	if a, b := monthsOf(t, plain), monthsOf(t, killed); a != b {
 		t.Errorf("the table of a demo that was killed differs:\n%s\nundisturbed:\n%s", b, a)
 	}
 	t.Run("again", func(t *testing.T) {
-		run(t, t.TempDir(), "demo", "--dir", plainDir, "-o", "json").want(t, 0, `this demo has ended`, `fairlead demo --dir \S+ --months 3 --fresh`,
-			`fairlead serve .*--data `+plainDir)
+		run(t, t.TempDir(), "demo", "--dir", plainDir, "-o", "json").want(t, 0, `this demo has ended`,
+			`fairlead demo --dir \S+ --months 3 --fresh`, `fairlead serve .*--data `+plainDir)
 		run(t, t.TempDir(), "demo", "--dir", plainDir, "--months", "4").want(t, 1, `--months 3 .*--fresh`)
 		if again := run(t, t.TempDir(), "demo", "--dir", plainDir, "-o", "json").stdout; again != plain {
 			t.Errorf("the finished demo's report: %s, want %s", again, plain)
@@ -106,7 +111,8 @@ func TestDemo(t *testing.T) {
 // playDemo plays a demo to its end, and returns its JSON.
 func playDemo(t *testing.T, dir string, args ...string) string {
 	t.Helper()
-	o := within(t, demoMax, t.TempDir(), append([]string{"demo", "--dir", dir, "-o", "json"}, args...)...).want(t, 0)
+	o := within(t, demoMax, t.TempDir(), append([]string{"demo", "--dir", dir, "-o", "json"},
+		args...)...).want(t, 0)
 	return checkDemo(t, dir, o.stdout)
 }
 
@@ -173,7 +179,8 @@ func playAndKill(t *testing.T, dir string, args ...string) string {
 
 // killDemo starts a demo and kills it after a while, and its server too when asked to.
 // It reports whether it had ended before.
-func killDemo(t *testing.T, rng *rand.Rand, dir string, after time.Duration, server bool, args []string) bool {
+func killDemo(t *testing.T, rng *rand.Rand, dir string, after time.Duration, server bool,
+	args []string) bool {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -221,7 +228,8 @@ func TestDemo_RefusesAForeignDirectory(t *testing.T) {
 		dir := t.TempDir()
 		writeFiles(t, dir, map[string]string{"thesis.txt": "three years of work"})
 		run(t, t.TempDir(), append([]string{"demo", "--dir", dir}, flags...)...).want(t, 1, `not a demo`)
-		if b, err := os.ReadFile(filepath.Join(dir, "thesis.txt")); err != nil || string(b) != "three years of work" {
+		if b, err := os.ReadFile(filepath.Join(dir, "thesis.txt")); err != nil ||
+			string(b) != "three years of work" {
 			t.Errorf("demo %v has touched the directory: %q, %v", flags, b, err)
 		}
 		if entries, _ := os.ReadDir(dir); len(entries) != 1 {
@@ -258,7 +266,8 @@ func TestDemo_TheWholeYear(t *testing.T) {
 	for _, c := range s.Colleagues {
 		outcomes[c.Name] = c.Outcome
 	}
-	if want := map[string]string{"noisy": "stopped", "leaky": "rolledback"}; !maps.Equal(outcomes, want) {
+	if want := map[string]string{"noisy": "stopped", "leaky": "rolledback"}; !maps.Equal(outcomes,
+		want) {
 		t.Errorf("the colleagues' candidates: %v, want %v", outcomes, want)
 	}
 	if s.Seconds > 240 {

@@ -57,7 +57,8 @@ func readHelp(t *testing.T, bin string, words []string, into map[string]*command
 	if err != nil {
 		t.Fatalf("fairlead %s --help: %v", strings.Join(words, " "), err)
 	}
-	c := &command{path: strings.Join(append([]string{"fairlead"}, words...), " "), flags: map[string]bool{}}
+	c := &command{path: strings.Join(append([]string{"fairlead"}, words...), " "),
+		flags: map[string]bool{}}
 	section := ""
 	for line := range strings.Lines(string(out)) {
 		line = strings.TrimRight(line, "\n")
@@ -349,7 +350,8 @@ func TestHouse_RelativeLinksResolve(t *testing.T) {
 				t.Errorf("%s links to %s, which is not there", name, m[1])
 				continue
 			}
-			if fragment != "" && strings.HasSuffix(file, ".md") && !slices.Contains(anchors(readTree(t, file)), fragment) {
+			if fragment != "" && strings.HasSuffix(file, ".md") &&
+				!slices.Contains(anchors(readTree(t, file)), fragment) {
 				t.Errorf("%s links to %s, where no heading has that name", name, m[1])
 			}
 		}
@@ -366,7 +368,8 @@ var notInAnchor = regexp.MustCompile(`[^\p{L}\p{N} _-]`)
 func anchors(text string) []string {
 	var names []string
 	for line := range strings.Lines(withoutCode(text)) {
-		if title, ok := strings.CutPrefix(strings.TrimLeft(line, "#"), " "); ok && strings.HasPrefix(line, "#") {
+		if title, ok := strings.CutPrefix(strings.TrimLeft(line, "#"), " "); ok &&
+			strings.HasPrefix(line, "#") {
 			name := notInAnchor.ReplaceAllString(strings.ToLower(strings.TrimSpace(title)), "")
 			names = append(names, strings.ReplaceAll(name, " ", "-"))
 		}

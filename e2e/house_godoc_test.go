@@ -14,8 +14,8 @@ import (
 // interfaceMethods need no comment of their own: they do what the interface of the
 // standard library says.
 var interfaceMethods = []string{"Error", "Unwrap", "Is", "As", "String", "Close", "Read", "Write",
-	"Len", "Less", "Swap", "Scan", "Value", "MarshalJSON", "UnmarshalJSON", "MarshalText", "UnmarshalText",
-	"MarshalYAML", "UnmarshalYAML", "ServeHTTP", "Type", "Format"}
+	"Len", "Less", "Swap", "Scan", "Value", "MarshalJSON", "UnmarshalJSON", "MarshalText",
+	"UnmarshalText", "MarshalYAML", "UnmarshalYAML", "ServeHTTP", "Type", "Format"}
 
 func TestHouse_PublicNamesAreDocumented(t *testing.T) {
 	abs, err := filepath.Abs(root)

@@ -25,7 +25,8 @@ func TestStart_RunsAsWritten(t *testing.T) {
 	dir := t.TempDir()
 	likeAClone(t, filepath.Join(dir, "fairlead"), uv)
 	// A process group of its own, and -e: the first command that fails ends it.
-	cmd := exec.Command("bash", "-euo", "pipefail", "-c", "trap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n"+script)
+	cmd := exec.Command("bash", "-euo", "pipefail", "-c",
+		"trap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n"+script)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "GIT_AUTHOR_NAME=me", "GIT_AUTHOR_EMAIL=me@example.org",
 		"GIT_COMMITTER_NAME=me", "GIT_COMMITTER_EMAIL=me@example.org")
@@ -35,7 +36,8 @@ func TestStart_RunsAsWritten(t *testing.T) {
 	}
 	for _, want := range []string{
 		"fairlead.yaml is right", "promoted, version 1", "wine version 1 passed the gate",
-		"train was answered from the cache", "unchanged, the pipeline made version 1 again", `"name":"wine"`,
+		"train was answered from the cache", "unchanged, the pipeline made version 1 again",
+		`"name":"wine"`,
 		"72 rows and 72 labels sent", "o case is active", `"aliases":["candidate","live"]`, "verified: ",
 	} {
 		if !strings.Contains(string(out), want) { // a part of a line, whose wording may grow

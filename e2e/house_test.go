@@ -156,7 +156,8 @@ func TestMayImport(t *testing.T) {
 		want     bool
 	}{
 		{"registry", "tracking", true}, {"tracking", "registry", false}, {"loop", "data", true},
-		{"data", "loop", false}, {"job", "data", false}, {"event", "ledger", false}, {"stat", "store", false},
+		{"data", "loop", false}, {"job", "data", false}, {"event", "ledger", false},
+		{"stat", "store", false},
 		{"api/rest", "loop", true}, {"api/rest", "api/mlflow", false}, {"gate", "api/rest", false},
 		{"loop", "app", false}, {"api/rest", "app", false}, {"cmd", "app", true}, {"app", "cmd", false},
 		{"examples", "", false}, {"engine", "job", true}, {"data", "examples", false},

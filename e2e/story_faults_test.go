@@ -21,12 +21,18 @@ func TestFaults_FileIsWrong(t *testing.T) {
 		replace [2]string
 		want    []string
 	}{
-		{"unknown key", [2]string{"goal:", "gaol:"}, []string{`fairlead\.yaml:2:1`, `gaol`, `goal`, `(?m)^.*gaol: \{metric`}},
-		{"wrong value", [2]string{"last: 24h", "last: soon"}, []string{`fairlead\.yaml:5:\d+`, `soon`, `(?m)^.*holdout:`}},
+		{"unknown key", [2]string{"goal:", "gaol:"},
+			[]string{`fairlead\.yaml:2:1`, `gaol`, `goal`, `(?m)^.*gaol: \{metric`}},
+		{"wrong value", [2]string{"last: 24h", "last: soon"},
+			[]string{`fairlead\.yaml:5:\d+`, `soon`, `(?m)^.*holdout:`}},
 		{"not YAML", [2]string{"[rows]", "[rows"}, []string{`fairlead\.yaml:\d+:\d+`}},
-		{"unknown input", [2]string{"in: [rows]", "in: [rowz]"}, []string{`fairlead\.yaml:8:\d+`, `rowz`, `rows`}},
-		{"wrong check", [2]string{"candidate.mae <= 1.0", "candidate.mae <="}, []string{`fairlead\.yaml:11:33: gates\.good\.check: the check ends here`, `(?m)^.*good: \{check`}},
-		{"unknown strategy", [2]string{"strategy: replace", "strategy: hope"}, []string{`fairlead\.yaml:13:\d+`, `hope`, `canary`}},
+		{"unknown input", [2]string{"in: [rows]", "in: [rowz]"},
+			[]string{`fairlead\.yaml:8:\d+`, `rowz`, `rows`}},
+		{"wrong check", [2]string{"candidate.mae <= 1.0", "candidate.mae <="},
+			[]string{`fairlead\.yaml:11:33: gates\.good\.check: the check ends here`,
+				`(?m)^.*good: \{check`}},
+		{"unknown strategy", [2]string{"strategy: replace", "strategy: hope"},
+			[]string{`fairlead\.yaml:13:\d+`, `hope`, `canary`}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			text := strings.Replace(tinyFile, tt.replace[0], tt.replace[1], 1)
@@ -60,15 +66,18 @@ func TestFaults_DataIsWrong(t *testing.T) {
 		files map[string]string
 		want  []string
 	}{
-		{"no file", map[string]string{"fairlead.yaml": strings.Replace(tinyFile, "data/rows.csv", "data/gone.csv", 1)},
-			[]string{`data/gone\.csv`}},
-		{"no time column", map[string]string{"data/rows.csv": tinyRows("id,when,x,y", 72)}, []string{`"at"`, `when`}},
-		{"no label column", map[string]string{"data/rows.csv": tinyRows("id,at,x,z", 72)}, []string{`"y"`, `label`}},
-		{"time is no time", map[string]string{"data/rows.csv": "id,at,x,y\nr1,yesterday,1,2\n"}, []string{`at`, `yesterday|time`}},
+		{"no file", map[string]string{"fairlead.yaml": strings.Replace(tinyFile, "data/rows.csv",
+			"data/gone.csv", 1)}, []string{`data/gone\.csv`}},
+		{"no time column", map[string]string{"data/rows.csv": tinyRows("id,when,x,y", 72)},
+			[]string{`"at"`, `when`}},
+		{"no label column", map[string]string{"data/rows.csv": tinyRows("id,at,x,z", 72)},
+			[]string{`"y"`, `label`}},
+		{"time is no time", map[string]string{"data/rows.csv": "id,at,x,y\nr1,yesterday,1,2\n"},
+			[]string{`at`, `yesterday|time`}},
 		{"expected column is absent", expecting("wind"), []string{`wind`}},
 		{"wrong type", expecting("id"), []string{`id`, `number`}},
-		{"ragged line", map[string]string{"data/rows.csv": tinyRows("id,at,x,y", 3) + "r9,2024-01-05T00:00:00Z,1\n"},
-			[]string{`rows\.csv`, `line 5`}},
+		{"ragged line", map[string]string{"data/rows.csv": tinyRows("id,at,x,y",
+			3) + "r9,2024-01-05T00:00:00Z,1\n"}, []string{`rows\.csv`, `line 5`}},
 		{"empty", map[string]string{"data/rows.csv": ""}, []string{`rows\.csv`, `empty`}},
 	} {
 		t.Run(tt.name, func(t *testing.T) { runFails(t, s, tt.files, tt.want...) })
@@ -82,16 +91,19 @@ func TestFaults_StepGoesWrong(t *testing.T) {
 		name, script string
 		want         []string
 	}{
-		{"fails", "echo out of flour >&2; exit 7", []string{`train failed with exit status 7`, `out of flour`}},
+		{"fails", "echo out of flour >&2; exit 7", []string{`train failed with exit status 7`,
+			`out of flour`}},
 		{"dies by a signal", "kill -SEGV $$", []string{`train`, `(?i)segmentation|SEGV`}},
 		{"dies by kill -9", "kill -9 $$", []string{`train`, `(?i)kill`}},
-		{"hangs", "echo so far; sleep 600 & sleep 600", []string{`train took longer than its timeout`, `so far`}},
+		{"hangs", "echo so far; sleep 600 & sleep 600",
+			[]string{`train took longer than its timeout`, `so far`}},
 		{"leaves no output", "true", []string{`left no output "model"`, `FAIRLEAD_OUT_MODEL`}},
 		{"is not there", "exec ./nowhere", []string{`train failed with exit status 127`, `nowhere`}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			file := strings.Replace(tinyFile, "run: sh train.sh,", "run: sh train.sh, timeout: 2s,", 1)
-			runFails(t, s, map[string]string{"train.sh": tt.script + "\n", "fairlead.yaml": file}, tt.want...)
+			runFails(t, s, map[string]string{"train.sh": tt.script + "\n", "fairlead.yaml": file},
+				tt.want...)
 		})
 	}
 	s.run(t.TempDir(), "audit", "verify").want(t, 0)
@@ -120,7 +132,8 @@ func TestFaults_Requests(t *testing.T) {
 
 func requestsBreakTheSignature(t *testing.T, s *server) {
 	input := func(name, shape, datatype, data string) string {
-		return fmt.Sprintf(`{"inputs":[{"name":%q,"shape":%s,"datatype":%q,"data":%s}]}`, name, shape, datatype, data)
+		return fmt.Sprintf(`{"inputs":[{"name":%q,"shape":%s,"datatype":%q,"data":%s}]}`, name, shape,
+			datatype, data)
 	}
 	for _, tt := range []struct {
 		name, body, want string
@@ -155,19 +168,23 @@ func modelsAreUnknown(t *testing.T, s *server) {
 		s.call("POST", "/p/tiny/v2/models/"+path, inferBody("a", 1)).want(t, want.status, want.body)
 	}
 	s.call("POST", "/p/tinny/v2/models/tiny/infer", inferBody("a", 1)).want(t, 404)
-	s.call("POST", "/p/tiny/v2/models/tiny/versions/2/infer", inferBody("standby", 1)).want(t, 200, `"model_version":"2"`)
+	s.call("POST", "/p/tiny/v2/models/tiny/versions/2/infer", inferBody("standby", 1)).want(t, 200,
+		`"model_version":"2"`)
 }
 
 func eventTimesAreWrong(t *testing.T, s *server) {
 	at := func(when string) string {
-		return strings.Replace(inferBody("future", 1), `"inputs"`, `"parameters":{"event_time":`+when+`},"inputs"`, 1)
+		return strings.Replace(inferBody("future", 1), `"inputs"`,
+			`"parameters":{"event_time":`+when+`},"inputs"`, 1)
 	}
 	const path = "/p/tiny/v2/models/tiny/infer"
 	s.call("POST", path, at(`"2999-01-01T00:00:00Z"`)).want(t, 400, `in the future`)
 	s.call("POST", path, at(`"tomorrow"`)).want(t, 400, `event_time`)
 	s.call("POST", path, at(`32472144000000`)).want(t, 400, `in the future`)
-	s.call("PUT", "/api/v1/projects/tiny/endpoints/tiny/clock", `{"to":"2999-01-01T00:00:00Z"}`).want(t, 400, `future`)
-	res, err := http.Post(s.url+path, "application/json", strings.NewReader(at(`"2024-01-01T00:00:00Z"`)))
+	s.call("PUT", "/api/v1/projects/tiny/endpoints/tiny/clock",
+		`{"to":"2999-01-01T00:00:00Z"}`).want(t, 400, `future`)
+	res, err := http.Post(s.url+path, "application/json",
+		strings.NewReader(at(`"2024-01-01T00:00:00Z"`)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -189,10 +206,12 @@ func labelsAreWrong(t *testing.T, s *server) {
 		{"twice", `{"request_id":"known","value":2}`, 200, `"accepted":0.*"duplicates":1`},
 		{"unknown id", `{"request_id":"nobody","value":2}`, 200, `"accepted":1.*"unmatched":1`},
 		{"before its prediction", `{"request_id":"early","value":2}`, 200, `"accepted":1.*"unmatched":1`},
-		{"in the future", `{"request_id":"known","value":2,"observed_at":"2999-01-01T00:00:00Z"}`, 400, `future`},
+		{"in the future", `{"request_id":"known","value":2,"observed_at":"2999-01-01T00:00:00Z"}`, 400,
+			`future`},
 		{"without id", `{"value":2}`, 400, `request_id`},
 		{"no number", `{"request_id":"known","value":"two"}`, 400, `value`},
-		{"one of two is wrong", `{"request_id":"half","value":2},{"request_id":"","value":2}`, 400, `request_id`},
+		{"one of two is wrong", `{"request_id":"half","value":2},{"request_id":"","value":2}`, 400,
+			`request_id`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s.call("POST", path, `{"labels":[`+tt.labels+`]}`).want(t, tt.status, tt.want)
@@ -200,17 +219,20 @@ func labelsAreWrong(t *testing.T, s *server) {
 	}
 	s.call("POST", path, `{"labels":[{"request_id":"half","value":2}]}`).want(t, 200, `"accepted":1`) // nothing was kept of the batch
 	s.call("POST", "/p/tiny/v2/models/tiny/infer", inferBody("early", 1)).want(t, 200)
-	s.call("POST", path, `{"labels":[{"request_id":"early","value":2}]}`).want(t, 200, `"duplicates":1`, `"unmatched":0`)
-	s.call("POST", "/api/v1/projects/tiny/endpoints/tini/labels", `{"labels":[{"request_id":"a","value":2}]}`).want(t, 404, `tini`)
+	s.call("POST", path, `{"labels":[{"request_id":"early","value":2}]}`).want(t, 200,
+		`"duplicates":1`, `"unmatched":0`)
+	s.call("POST", "/api/v1/projects/tiny/endpoints/tini/labels",
+		`{"labels":[{"request_id":"a","value":2}]}`).want(t, 404, `tini`)
 }
 
 func pathsAreRefused(t *testing.T, s *server) {
 	const artifacts = "/api/2.0/mlflow-artifacts/artifacts/"
 	for _, path := range []string{
 		"/p/tiny/../../etc/passwd", "/p/tiny/%2e%2e/%2e%2e/etc/passwd", "/p/..%2ftiny/v2",
-		artifacts + "../../etc/passwd", artifacts + "%2e%2e/%2e%2e/etc/passwd", artifacts + "..%2f..%2fetc%2fpasswd",
-		artifacts + "/etc/passwd", artifacts + "%2fetc%2fpasswd", artifacts + "a/./b", artifacts + `a%5c..%5cb`,
-		artifacts + "a%00b", artifacts + "a//b", artifacts + "%252e%252e/b/..",
+		artifacts + "../../etc/passwd", artifacts + "%2e%2e/%2e%2e/etc/passwd",
+		artifacts + "..%2f..%2fetc%2fpasswd",
+		artifacts + "/etc/passwd", artifacts + "%2fetc%2fpasswd", artifacts + "a/./b",
+		artifacts + `a%5c..%5cb`, artifacts + "a%00b", artifacts + "a//b", artifacts + "%252e%252e/b/..",
 	} {
 		for _, method := range []string{"GET", "PUT"} {
 			if status, answer := rawRequest(t, s, method, path); status != 400 {
@@ -233,7 +255,8 @@ func rawRequest(t *testing.T, s *server, method, path string) (status int, answe
 	}
 	defer conn.Close()
 	conn.SetDeadline(time.Now().Add(10 * time.Second))
-	fmt.Fprintf(conn, "%s %s HTTP/1.1\r\nHost: %s\r\nContent-Length: 1\r\nConnection: close\r\n\r\nx", method, path, host)
+	fmt.Fprintf(conn, "%s %s HTTP/1.1\r\nHost: %s\r\nContent-Length: 1\r\nConnection: close\r\n\r\nx",
+		method, path, host)
 	b := make([]byte, 2048)
 	n, _ := conn.Read(b)
 	fmt.Sscanf(string(b[:n]), "HTTP/1.1 %d", &status)
@@ -342,7 +365,8 @@ func TestFaults_RollsBackOnAFullDisk(t *testing.T) {
 	fill(t, filepath.Join(s.data, "ballast"))
 	writeUntilRefused(t, s, id)
 	began := time.Now()
-	s.run(dir, "rollback", "tiny@production", "--reason", "the disk is full, and the model wrong").want(t, 0)
+	s.run(dir, "rollback", "tiny@production", "--reason",
+		"the disk is full, and the model wrong").want(t, 0)
 	s.awaitVersion("tiny", "tiny", 1)
 	if took := time.Since(began); took > 5*time.Second {
 		t.Errorf("it took %s", took)
@@ -363,7 +387,8 @@ func TestFaults_RollsBackOnAFullDisk(t *testing.T) {
 		}
 	}
 	s.awaitWrites(id)
-	s.call("POST", "/p/tiny/v2/models/tiny/infer", inferBody("a", 21)).want(t, 200, `"model_version":"1"`, `"data":\[42\]`)
+	s.call("POST", "/p/tiny/v2/models/tiny/infer", inferBody("a", 21)).want(t, 200,
+		`"model_version":"1"`, `"data":\[42\]`)
 	s.run(dir, "audit", "verify").want(t, 0, `^verified`)
 }
 
@@ -409,7 +434,8 @@ func newRun(t testing.TB, s *server) string {
 			} `json:"info"`
 		} `json:"run"`
 	}
-	s.call("POST", "/api/2.0/mlflow/runs/create", `{"experiment_id":"0","start_time":1}`).want(t, 200).decode(t, &created)
+	s.call("POST", "/api/2.0/mlflow/runs/create", `{"experiment_id":"0","start_time":1}`).want(t,
+		200).decode(t, &created)
 	return created.Run.Info.RunID
 }
 
@@ -443,7 +469,8 @@ func fill(t *testing.T, path string) {
 // putArtifact uploads an artifact of a run.
 func putArtifact(s *server, run, content string) reply {
 	s.t.Helper()
-	return s.call("PUT", "/api/2.0/mlflow-artifacts/artifacts/0/"+run+"/artifacts/weights.bin", content)
+	return s.call("PUT", "/api/2.0/mlflow-artifacts/artifacts/0/"+run+"/artifacts/weights.bin",
+		content)
 }
 
 // partialFiles lists what a write that failed could have left.

@@ -48,7 +48,8 @@ func TestMLflow_LoadsWhatIsLiveAndNeedsATokenForACandidate(t *testing.T) {
 	ask := func(prefix, token string) outcome {
 		cmd := exec.Command(interpreter, "-W", "ignore", "-c", colleague)
 		cmd.Dir = dir
-		cmd.Env = append(os.Environ(), "MLFLOW_TRACKING_URI="+s.url+prefix, "MLFLOW_TRACKING_TOKEN="+token,
+		cmd.Env = append(os.Environ(), "MLFLOW_TRACKING_URI="+s.url+prefix,
+			"MLFLOW_TRACKING_TOKEN="+token,
 			"MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR=false", "MLFLOW_DISABLE_TELEMETRY=true")
 		return outcomeOf(t, cmd)
 	}

@@ -320,12 +320,14 @@ func writeFiles(t testing.TB, dir string, files map[string]string) {
 func commit(t testing.TB, dir string) {
 	t.Helper()
 	git(t, dir, "add", "-A", "-f", ".")
-	git(t, dir, "-c", "user.name=test", "-c", "user.email=test@example.com", "commit", "-q", "-m", "change")
+	git(t, dir, "-c", "user.name=test", "-c", "user.email=test@example.com", "commit", "-q", "-m",
+		"change")
 }
 
 func git(t testing.TB, dir string, args ...string) {
 	t.Helper()
-	if out, err := exec.Command("git", append([]string{"-C", dir}, args...)...).CombinedOutput(); err != nil {
+	if out, err := exec.Command("git", append([]string{"-C", dir},
+		args...)...).CombinedOutput(); err != nil {
 		t.Fatalf("git %s: %v\n%s", args[0], err, out)
 	}
 }

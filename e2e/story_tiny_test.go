@@ -74,7 +74,8 @@ func tinyRows(header string, n int) string {
 	b.WriteString(header + "\n")
 	at := time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)
 	for i := range n {
-		fmt.Fprintf(&b, "r%03d,%s,%d,%d\n", i, at.Add(time.Duration(i)*time.Hour).Format(time.RFC3339), i%7, 2*(i%7))
+		fmt.Fprintf(&b, "r%03d,%s,%d,%d\n", i, at.Add(time.Duration(i)*time.Hour).Format(time.RFC3339),
+			i%7, 2*(i%7))
 	}
 	return b.String()
 }
@@ -93,7 +94,8 @@ func serveTiny(t testing.TB, other map[string]string) (s *server, dir string) {
 // releaseNext changes the tiny model's code, and releases what comes of it.
 func (s *server) releaseNext(dir string, version int) {
 	s.t.Helper()
-	writeFiles(s.t, dir, map[string]string{"model/code/tiny_loader.py": fmt.Sprintf("%s# %d\n", tinyLoader, version)})
+	writeFiles(s.t, dir, map[string]string{"model/code/tiny_loader.py": fmt.Sprintf("%s# %d\n",
+		tinyLoader, version)})
 	commit(s.t, dir)
 	s.run(dir, "run").want(s.t, 0)
 	s.awaitVersion("tiny", "tiny", version)
@@ -115,5 +117,6 @@ func (s *server) awaitVersion(project, endpoint string, version int) {
 
 // inferBody is a request of the Open Inference Protocol for the tiny model.
 func inferBody(id string, x float64) string {
-	return fmt.Sprintf(`{"id":%q,"inputs":[{"name":"x","shape":[1],"datatype":"FP64","data":[%g]}]}`, id, x)
+	return fmt.Sprintf(`{"id":%q,"inputs":[{"name":"x","shape":[1],"datatype":"FP64","data":[%g]}]}`,
+		id, x)
 }

@@ -55,7 +55,8 @@ func TestWine_GoesTheWholeWay(t *testing.T) {
 	s.run(dir, "replay", filepath.Join("data", "live.csv"), "--time", "analysed_at", "--id", "bottle",
 		"--label", "cultivar", "--label-delay", "24h").want(t, 0, `72 rows and 72 labels sent`)
 
-	s.run(dir, "gate", "explain", "wine", "1", "--replay").want(t, 0, `good-enough`, `passed`, `again.*: the same`)
+	s.run(dir, "gate", "explain", "wine", "1", "--replay").want(t, 0, `good-enough`, `passed`,
+		`again.*: the same`)
 	s.run(dir, "gate", "explain", first.Decision).want(t, 0, `better-than-live`, `skipped`)
 	s.run(dir, "loop", "explain").want(t, 0, `(?i)no case is active`)
 	s.run(dir, "case").want(t, 0, first.ID)
@@ -70,7 +71,8 @@ func TestWine_GateStopsWithItsExitStatus(t *testing.T) {
 	table := exec.Command(interpreter, "data.py")
 	table.Dir = dir
 	outcomeOf(t, table).want(t, 0)
-	replaceIn(t, filepath.Join(dir, "fairlead.yaml"), "candidate.accuracy >= 0.85", "candidate.accuracy > 1.0")
+	replaceIn(t, filepath.Join(dir, "fairlead.yaml"), "candidate.accuracy >= 0.85",
+		"candidate.accuracy > 1.0")
 	git(t, dir, "init", "-q", "-b", "main")
 	commit(t, dir)
 	s := serve(t, t.TempDir())
@@ -98,7 +100,8 @@ func stepStates(t *testing.T, s *server, project, pipelineRun string) map[string
 			State string `json:"state"`
 		} `json:"items"`
 	}
-	s.call("GET", "/api/v1/projects/"+project+"/pipeline-runs/"+pipelineRun+"/steps", nil).want(t, 200).decode(t, &page)
+	s.call("GET", "/api/v1/projects/"+project+"/pipeline-runs/"+pipelineRun+"/steps", nil).want(t,
+		200).decode(t, &page)
 	states := map[string]string{}
 	for _, step := range page.Items {
 		states[step.Name] = step.State

@@ -88,7 +88,8 @@ func New(s Services, version string) *API {
 	cfg.CreateHooks = nil // no $schema links in answers
 	cfg.Components.Schemas = huma.NewMapRegistry("#/components/schemas/", schemaName)
 	cfg.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
-		ownerScheme: {Type: "http", Scheme: "bearer", Description: "the token in the data directory's file `token`"},
+		ownerScheme: {Type: "http", Scheme: "bearer",
+			Description: "the token in the data directory's file `token`"},
 	}
 	for _, t := range []any{spec.Spec{}, spec.Environment{}} {
 		// fairlead.schema.json describes these; their tags mean the file, not JSON.
@@ -97,7 +98,8 @@ func New(s Services, version string) *API {
 	a.huma = humago.New(collector{a}, cfg)
 	for _, operations := range []func(){
 		a.projectOperations, a.dataOperations, a.modelOperations, a.runOperations, a.jobOperations,
-		a.caseOperations, a.endpointOperations, a.rolloutOperations, a.monitorOperations, a.ledgerOperations,
+		a.caseOperations, a.endpointOperations, a.rolloutOperations, a.monitorOperations,
+		a.ledgerOperations,
 	} {
 		operations()
 	}

@@ -31,27 +31,33 @@ func TestOperations_AnswerRefuseAndStayInTheirProject(t *testing.T) {
 	}{
 		{path: "", part: `"revision":1`},
 		{path: "/revisions", part: `"revision":1`, invalid: "/revisions?page=x", notThere: 200},
-		{path: "/revisions/1", part: `"spec"`, missing: "/revisions/99", invalid: "/revisions/0", notThere: 200},
+		{path: "/revisions/1", part: `"spec"`, missing: "/revisions/99", invalid: "/revisions/0",
+			notThere: 200},
 		{path: "/datasets", part: `"dataset":"d"`, invalid: "/datasets?limit=0", notThere: 200},
 		{path: "/datasets/d/versions", part: `"n":3`, missing: "/datasets/nothing/versions"},
 		{path: "/datasets/d/versions/2", part: `"profile"`, missing: "/datasets/d/versions/9",
 			invalid: "/datasets/d/versions/two"},
-		{path: "/datasets/d/versions/latest", part: `"n":3`, missing: "/datasets/nothing/versions/latest"},
-		{path: "/datasets/d/versions/1/reads", part: `"items":[]`, missing: "/datasets/d/versions/9/reads"},
+		{path: "/datasets/d/versions/latest", part: `"n":3`,
+			missing: "/datasets/nothing/versions/latest"},
+		{path: "/datasets/d/versions/1/reads", part: `"items":[]`,
+			missing: "/datasets/d/versions/9/reads"},
 		{path: "/models", part: `"name":"alpha"`, invalid: "/models?page=x", notThere: 200},
 		{path: "/models/alpha", part: `"live":2`, missing: "/models/nothing"},
 		{path: "/models/alpha/versions", part: `"n":5`, missing: "/models/nothing/versions"},
 		{path: "/models/alpha/versions/1", part: `"packaged"`, missing: "/models/alpha/versions/9",
 			invalid: "/models/alpha/versions/x"},
-		{path: "/models/alpha/aliases/live/moves", part: `"to":2`, missing: "/models/nothing/aliases/live/moves"},
+		{path: "/models/alpha/aliases/live/moves", part: `"to":2`,
+			missing: "/models/nothing/aliases/live/moves"},
 		{path: "/pipeline-runs", part: `"items":[]`, invalid: "/pipeline-runs?page=x", notThere: 200},
 		{path: "/jobs", part: w.job, invalid: "/jobs?state=odd", notThere: 200},
-		{path: "/jobs/" + w.job, part: `"state":"queued"`, missing: "/jobs/nothing", invalid: "/jobs/" + w.job + "?wait=soon"},
+		{path: "/jobs/" + w.job, part: `"state":"queued"`, missing: "/jobs/nothing",
+			invalid: "/jobs/" + w.job + "?wait=soon"},
 		{path: "/cases", part: `"items":[]`, invalid: "/cases?page=x", notThere: 200},
 		{path: "/endpoints", part: `"alpha@production"`, invalid: "/endpoints?page=x", notThere: 200},
 		{path: "/endpoints/alpha@production", part: `"clock"`, missing: "/endpoints/nothing@production"},
 		{path: "/endpoints/alpha", part: `"generation"`, missing: "/endpoints/nothing", notThere: 412},
-		{path: "/endpoints/alpha/rollouts", part: w.rollout, invalid: "/endpoints/alpha/rollouts?page=x", notThere: 412},
+		{path: "/endpoints/alpha/rollouts", part: w.rollout, invalid: "/endpoints/alpha/rollouts?page=x",
+			notThere: 412},
 		{path: "/rollouts", part: w.rollout, invalid: "/rollouts?page=x", notThere: 200},
 		{path: "/rollouts/" + w.rollout, part: `"finished"`, missing: "/rollouts/nothing"},
 		{path: "/endpoints/alpha@production/windows", part: `"items":[]`,
@@ -60,7 +66,8 @@ func TestOperations_AnswerRefuseAndStayInTheirProject(t *testing.T) {
 		{path: "/events", part: "rollout.started", invalid: "/events?after=x", notThere: 200},
 	} {
 		t.Run("GET "+tt.path, func(t *testing.T) {
-			if a := w.call("GET", "/projects/alpha"+tt.path, ""); a.status != 200 || !strings.Contains(string(a.body), tt.part) {
+			if a := w.call("GET", "/projects/alpha"+tt.path, ""); a.status != 200 ||
+				!strings.Contains(string(a.body), tt.part) {
 				t.Errorf("status %d, %s; want %s", a.status, a.body, tt.part)
 			}
 			if tt.missing != "" {
@@ -76,14 +83,16 @@ func TestOperations_AnswerRefuseAndStayInTheirProject(t *testing.T) {
 			foreign := w.call("GET", "/projects/beta"+tt.path, "")
 			if tt.notThere != 200 {
 				wantProblem(t, "other project", foreign, max(tt.notThere, 404))
-			} else if foreign.status != 200 || tt.part != `"items":[]` && tt.part != `"spec"` && tt.part != `"revision":1` &&
+			} else if foreign.status != 200 || tt.part != `"items":[]` && tt.part != `"spec"` &&
+				tt.part != `"revision":1` &&
 				strings.Contains(string(foreign.body), tt.part) {
 				t.Errorf("the other project answers %d %s", foreign.status, foreign.body)
 			}
 		})
 	}
 	for _, path := range []string{"/pipeline-runs/" + none, "/pipeline-runs/" + none + "/steps",
-		"/pipeline-runs/" + none + "/steps/train/why", "/pipeline-runs/" + none + "/steps/train/log", "/cases/" + none,
+		"/pipeline-runs/" + none + "/steps/train/why", "/pipeline-runs/" + none + "/steps/train/log",
+		"/cases/" + none,
 		"/decisions/" + none, "/evidence/" + none, "/incidents/" + none, "/loop/" + none,
 		"/models/alpha/versions/1/decision"} {
 		wantProblem(t, path, w.call("GET", "/projects/alpha"+path, ""), 404)
@@ -105,23 +114,32 @@ func TestOperations_ChangeRefuseAndStayInTheirProject(t *testing.T) {
 		{"stop a shadow", "DELETE", "/projects/alpha/endpoints/alpha/shadows/3", "", 200},
 		{"shadow nothing", "PUT", "/projects/alpha/endpoints/alpha/shadows/99", "", 404},
 		{"shadow no number", "PUT", "/projects/alpha/endpoints/alpha/shadows/three", "", 400},
-		{"roll back without a reason", "POST", "/projects/alpha/endpoints/alpha/rollback", `{"reason":""}`, 400},
+		{"roll back without a reason", "POST", "/projects/alpha/endpoints/alpha/rollback",
+			`{"reason":""}`, 400},
 		{"roll back without a body", "POST", "/projects/alpha/endpoints/alpha/rollback", "", 400},
 		{"roll back with a list", "POST", "/projects/alpha/endpoints/alpha/rollback", "[]", 400},
-		{"roll back with more", "POST", "/projects/alpha/endpoints/alpha/rollback", `{"reason":"x","force":1}`, 400},
-		{"roll back too much", "POST", "/projects/alpha/endpoints/alpha/rollback", `{"reason":"` + strings.Repeat("x", 9000) + `"}`, 413},
-		{"roll back another project's", "POST", "/projects/beta/endpoints/alpha@production/rollback", reason, 404},
+		{"roll back with more", "POST", "/projects/alpha/endpoints/alpha/rollback",
+			`{"reason":"x","force":1}`, 400},
+		{"roll back too much", "POST", "/projects/alpha/endpoints/alpha/rollback",
+			`{"reason":"` + strings.Repeat("x", 9000) + `"}`, 413},
+		{"roll back another project's", "POST", "/projects/beta/endpoints/alpha@production/rollback",
+			reason, 404},
 		{"roll back", "POST", "/projects/alpha/endpoints/alpha/rollback", reason, 200},
-		{"promote what is finished", "POST", "/projects/alpha/rollouts/" + w.rollout + "/promote", reason, 412},
+		{"promote what is finished", "POST", "/projects/alpha/rollouts/" + w.rollout + "/promote", reason,
+			412},
 		{"promote nothing", "POST", "/projects/alpha/rollouts/nothing/promote", reason, 404},
-		{"promote another project's", "POST", "/projects/beta/rollouts/" + w.rollout + "/promote", reason, 404},
+		{"promote another project's", "POST", "/projects/beta/rollouts/" + w.rollout + "/promote", reason,
+			404},
 		{"cancel no run", "POST", "/projects/alpha/pipeline-runs/nothing/cancel", "", 404},
-		{"candidate without a number", "PUT", "/projects/alpha/models/alpha/candidate", `{"version":0}`, 400},
+		{"candidate without a number", "PUT", "/projects/alpha/models/alpha/candidate", `{"version":0}`,
+			400},
 		{"candidate that is not", "PUT", "/projects/alpha/models/alpha/candidate", `{"version":99}`, 404},
 		{"run what has no pipeline", "POST", "/projects/beta/cases", "", 412},
 		{"run nothing", "POST", "/projects/nobody/cases", "", 404},
-		{"labels that are none", "POST", "/projects/alpha/endpoints/alpha/labels", `{"labels":"no"}`, 400},
-		{"labels that are not JSON", "POST", "/projects/alpha/endpoints/alpha/labels", `{"labels":[`, 400},
+		{"labels that are none", "POST", "/projects/alpha/endpoints/alpha/labels", `{"labels":"no"}`,
+			400},
+		{"labels that are not JSON", "POST", "/projects/alpha/endpoints/alpha/labels", `{"labels":[`,
+			400},
 		{"labels for nothing", "POST", "/projects/alpha/endpoints/alpha/labels", `{"labels":[]}`, 400},
 		{"clock to no time", "PUT", "/projects/alpha/endpoints/alpha/clock", `{"to":"noon"}`, 400},
 		{"verify", "POST", "/audit/verify", "{}", 200},
@@ -219,7 +237,8 @@ func TestLists_RefuseACursorOfAnotherList(t *testing.T) {
 	if next == "" {
 		t.Fatal("no next page")
 	}
-	for _, path := range []string{"/projects/alpha/endpoints/alpha/rollouts", "/projects/alpha/datasets/d/versions",
+	for _, path := range []string{"/projects/alpha/endpoints/alpha/rollouts",
+		"/projects/alpha/datasets/d/versions",
 		"/projects/alpha/events", "/projects/beta/models", "/projects/alpha/incidents"} {
 		wantProblem(t, path, w.call("GET", path+"?page="+next, ""), 400)
 	}
@@ -230,10 +249,12 @@ func TestLists_RefuseACursorOfAnotherList(t *testing.T) {
 func TestIdempotencyKey_MakesAChangeOnce(t *testing.T) {
 	w := newWorld(t)
 	rollback := func(key, reason string) answer {
-		return w.call("POST", "/projects/alpha/endpoints/alpha/rollback", fmt.Sprintf(`{"reason":%q}`, reason), "Idempotency-Key", key)
+		return w.call("POST", "/projects/alpha/endpoints/alpha/rollback",
+			fmt.Sprintf(`{"reason":%q}`, reason), "Idempotency-Key", key)
 	}
 	generation := func() float64 {
-		return decode[map[string]any](t, w.call("GET", "/projects/alpha/endpoints/alpha", ""))["generation"].(float64)
+		return decode[map[string]any](t, w.call("GET", "/projects/alpha/endpoints/alpha",
+			""))["generation"].(float64)
 	}
 	first := generation()
 	for range 3 {
@@ -258,7 +279,8 @@ func TestIdempotencyKey_MakesAChangeOnce(t *testing.T) {
 		t.Errorf("two cases: %s, %s", a, b)
 	}
 	// the same key is another actor's or project's own
-	wantProblem(t, "the key in another project", w.call("POST", "/projects/beta/cases", "", "Idempotency-Key", "c1"), 412)
+	wantProblem(t, "the key in another project",
+		w.call("POST", "/projects/beta/cases", "", "Idempotency-Key", "c1"), 412)
 }
 
 func TestIdempotencyKey_AfterAFailureTriesAgain(t *testing.T) {
@@ -267,7 +289,8 @@ func TestIdempotencyKey_AfterAFailureTriesAgain(t *testing.T) {
 		return w.call("POST", "/projects/"+project+"/cases", "", "Idempotency-Key", "k")
 	}
 	wantProblem(t, "without a pipeline", send("beta"), 412)
-	if _, err := w.app.Projects.Apply(t.Context(), []byte(strings.Replace(alphaFile, "alpha", "beta", 1)), "4b"); err != nil {
+	if _, err := w.app.Projects.Apply(t.Context(),
+		[]byte(strings.Replace(alphaFile, "alpha", "beta", 1)), "4b"); err != nil {
 		t.Fatal(err)
 	}
 	if a := send("beta"); a.status != 202 {
@@ -277,7 +300,9 @@ func TestIdempotencyKey_AfterAFailureTriesAgain(t *testing.T) {
 
 func TestIdempotencyKey_SaysWhenNobodyKnows(t *testing.T) {
 	w := newWorld(t)
-	send := func() answer { return w.call("POST", "/projects/alpha/cases", "", "Idempotency-Key", "k") }
+	send := func() answer {
+		return w.call("POST", "/projects/alpha/cases", "", "Idempotency-Key", "k")
+	}
 	if a := send(); a.status != 202 {
 		t.Fatalf("%d %s", a.status, a.body)
 	}

@@ -65,8 +65,10 @@ func (a *API) documentApply() {
 	o := op{method: http.MethodPost, may: auth.Operate}
 	schemas := a.huma.OpenAPI().Components.Schemas
 	text := &huma.Schema{Type: "string"}
-	responses := map[string]*huma.Response{"200": {Description: "OK", Content: map[string]*huma.MediaType{
-		"application/json": {Schema: schemas.Schema(reflect.TypeFor[spec.Revision](), true, "Revision")}}}}
+	responses := map[string]*huma.Response{"200": {Description: "OK",
+		Content: map[string]*huma.MediaType{
+			"application/json": {Schema: schemas.Schema(reflect.TypeFor[spec.Revision](), true,
+				"Revision")}}}}
 	for _, status := range failures(o) {
 		responses[number(int64(status))] = &huma.Response{Description: http.StatusText(status),
 			Content: map[string]*huma.MediaType{"application/problem+json": {
@@ -79,7 +81,8 @@ func (a *API) documentApply() {
 		Security:   []map[string][]string{{ownerScheme: {}}},
 		Parameters: []*huma.Param{{Name: "project", In: "path", Required: true, Schema: text}},
 		RequestBody: &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{
-			"multipart/form-data": {Schema: &huma.Schema{Type: "object", Required: []string{partCommit, partFile, partTree},
+			"multipart/form-data": {Schema: &huma.Schema{Type: "object",
+				Required:   []string{partCommit, partFile, partTree},
 				Properties: map[string]*huma.Schema{partCommit: text, partFile: text, partTree: text}}}}},
 		Responses: responses,
 	})
@@ -111,7 +114,8 @@ func (a *API) apply(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	commit, err := a.SCM.Import(r.Context(), p, tree, scm.Commit{SHA: c.SHA, Object: c.Object, Dirty: c.Dirty})
+	commit, err := a.SCM.Import(r.Context(), p, tree,
+		scm.Commit{SHA: c.SHA, Object: c.Object, Dirty: c.Dirty})
 	if err != nil {
 		return err
 	}
@@ -120,7 +124,8 @@ func (a *API) apply(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if !bytes.Equal(stored, file) {
-		return fairlead.Errorf(fairlead.Invalid, "the commit's %s is not the one in the part %q", spec.FileName, partFile)
+		return fairlead.Errorf(fairlead.Invalid, "the commit's %s is not the one in the part %q",
+			spec.FileName, partFile)
 	}
 	rev, err := a.Projects.Apply(r.Context(), file, commit.ID())
 	if err != nil {
@@ -149,7 +154,8 @@ func nextPart(parts *multipart.Reader, name string) (*multipart.Part, error) {
 		return nil, fairlead.Errorf(fairlead.Invalid, "the form lacks the part %q", name)
 	}
 	if err != nil {
-		return nil, fairlead.Errorf(fairlead.Invalid, "the form ended before the part %q", name).Because(err)
+		return nil, fairlead.Errorf(fairlead.Invalid, "the form ended before the part %q",
+			name).Because(err)
 	}
 	return part, nil
 }
@@ -161,8 +167,8 @@ func readPart(parts *multipart.Reader, name string) ([]byte, error) {
 	}
 	b, err := io.ReadAll(io.LimitReader(part, maxPart+1))
 	if err != nil || len(b) > maxPart {
-		return nil, fairlead.Errorf(fairlead.Invalid, "the part %q cannot be read, or is larger than %d bytes",
-			name, maxPart).Because(err)
+		return nil, fairlead.Errorf(fairlead.Invalid,
+			"the part %q cannot be read, or is larger than %d bytes", name, maxPart).Because(err)
 	}
 	return b, nil
 }

@@ -37,7 +37,8 @@ func (a *API) dataOperations() {
 	versionKey := func(v *data.Version) string { return v.Ref().String() }
 	register(a, op{id: "list-datasets", method: "GET", path: "/datasets",
 		summary: "List the datasets by name, each with its newest version", may: auth.Read},
-		func(ctx context.Context, p fairlead.Project, in *ListInput) (out fairlead.Page[*data.Version], err error) {
+		func(ctx context.Context, p fairlead.Project, in *ListInput) (
+			out fairlead.Page[*data.Version], err error) {
 			all, err := a.Data.List(ctx, p, "")
 			if err != nil {
 				return out, err
@@ -61,11 +62,13 @@ func (a *API) dataOperations() {
 				return out, err
 			}
 			if len(all) == 0 {
-				return out, fairlead.Errorf(fairlead.NotFound, "project %s has no dataset %q", p.Name, in.Dataset)
+				return out, fairlead.Errorf(fairlead.NotFound, "project %s has no dataset %q", p.Name,
+					in.Dataset)
 			}
 			return cut(all, in.Paging, list(p, "dataset", in.Dataset), versionKey)
 		})
-	register(a, op{id: "get-dataset-version", method: "GET", path: "/datasets/{dataset}/versions/{version}",
+	register(a, op{id: "get-dataset-version", method: "GET",
+		path:    "/datasets/{dataset}/versions/{version}",
 		summary: "A dataset's version: schema, profile and lineage", may: auth.Read},
 		func(ctx context.Context, p fairlead.Project, in *DatasetInput) (*data.Version, error) {
 			ref, err := a.ref(ctx, p, in)
@@ -74,7 +77,8 @@ func (a *API) dataOperations() {
 			}
 			return a.Data.Get(ctx, p, ref)
 		})
-	register(a, op{id: "list-holdout-reads", method: "GET", path: "/datasets/{dataset}/versions/{version}/reads",
+	register(a, op{id: "list-holdout-reads", method: "GET",
+		path:    "/datasets/{dataset}/versions/{version}/reads",
 		summary: "Who has read a holdout, the oldest first", may: auth.Read},
 		func(ctx context.Context, p fairlead.Project, in *struct {
 			DatasetInput

@@ -42,7 +42,8 @@ func (a *API) fullName(ctx context.Context, p fairlead.Project, name string) (st
 	}
 	env, ok := rev.Spec.LastEnvironment()
 	if !ok {
-		return "", fairlead.Errorf(fairlead.Precondition, "%s names no environment under `release`", spec.FileName)
+		return "", fairlead.Errorf(fairlead.Precondition, "%s names no environment under `release`",
+			spec.FileName)
 	}
 	return release.EndpointName(name, env.Name), nil
 }
@@ -50,12 +51,16 @@ func (a *API) fullName(ctx context.Context, p fairlead.Project, name string) (st
 func (a *API) endpointOperations() {
 	register(a, op{id: "list-endpoints", method: "GET", path: "/endpoints",
 		summary: "List the endpoints by name", may: auth.Read},
-		func(ctx context.Context, p fairlead.Project, in *ListInput) (out fairlead.Page[*release.Assignment], err error) {
-			all, err := read(ctx, a, func(tx *store.Tx) ([]*release.Assignment, error) { return a.Release.Assignments(tx, p) })
+		func(ctx context.Context, p fairlead.Project, in *ListInput) (
+			out fairlead.Page[*release.Assignment], err error) {
+			all, err := read(ctx, a, func(tx *store.Tx) ([]*release.Assignment, error) {
+				return a.Release.Assignments(tx, p)
+			})
 			if err != nil {
 				return out, err
 			}
-			return cut(all, in.Paging, list(p, "endpoints"), func(e *release.Assignment) string { return e.Endpoint })
+			return cut(all, in.Paging, list(p, "endpoints"),
+				func(e *release.Assignment) string { return e.Endpoint })
 		})
 	register(a, op{id: "get-endpoint", method: "GET", path: "/endpoints/{endpoint}",
 		summary: "What an endpoint serves, where its stream time stands, and its newest windows",
@@ -82,7 +87,8 @@ func (a *API) endpointOperations() {
 			return out, err
 		})
 	register(a, op{id: "send-labels", method: "POST", path: "/endpoints/{endpoint}/labels",
-		summary: "Send ground truth, joined to predictions by request id", may: auth.Label, limit: 64 << 20},
+		summary: "Send ground truth, joined to predictions by request id",
+		may:     auth.Label, limit: 64 << 20},
 		func(ctx context.Context, p fairlead.Project, in *struct {
 			EndpointInput
 			Body struct {
@@ -117,7 +123,8 @@ type ClockInput struct {
 
 func (a *API) clockOperations() {
 	register(a, op{id: "advance-clock", method: "PUT", path: "/endpoints/{endpoint}/clock",
-		summary: "Drive the endpoint's stream time, and wait until all that it causes has settled", may: auth.EventTime},
+		summary: "Drive the endpoint's stream time, and wait until all that it causes has settled",
+		may:     auth.EventTime},
 		func(ctx context.Context, p fairlead.Project, in *ClockInput) (out stream.State, err error) {
 			name, err := a.fullName(ctx, p, in.Endpoint)
 			if err != nil {

@@ -37,7 +37,8 @@ type once struct {
 }
 
 // newOnce identifies a request by its operation and all that it says.
-func (a *API) newOnce(ctx context.Context, p fairlead.Project, key, operation string, in any) (*once, error) {
+func (a *API) newOnce(ctx context.Context, p fairlead.Project, key, operation string,
+	in any) (*once, error) {
 	said, err := json.Marshal(in)
 	if err != nil {
 		return nil, err
@@ -49,8 +50,8 @@ func (a *API) newOnce(ctx context.Context, p fairlead.Project, key, operation st
 
 // atomically makes a change that works in a transaction, and keeps its answer in
 // the same one.
-func atomically[O any](ctx context.Context, a *API, p fairlead.Project, key, operation string, in any,
-	change func(tx *store.Tx) (O, error)) (out O, err error) {
+func atomically[O any](ctx context.Context, a *API, p fairlead.Project, key, operation string,
+	in any, change func(tx *store.Tx) (O, error)) (out O, err error) {
 	o, err := a.newOnce(ctx, p, key, operation, in)
 	if err != nil {
 		return out, err
@@ -147,6 +148,7 @@ func (o *once) store(tx *store.Tx, answer any, done int) error {
 }
 
 func (o *once) forget(tx *store.Tx) error {
-	_, err := tx.Exec("delete from idem where project_k = ? and actor = ? and key = ?", o.projectK, o.actor, o.key)
+	_, err := tx.Exec("delete from idem where project_k = ? and actor = ? and key = ?", o.projectK,
+		o.actor, o.key)
 	return err
 }

@@ -32,9 +32,12 @@ type Job struct {
 }
 
 func newJob(j *job.Job) *Job {
-	return &Job{ID: j.ID, Kind: j.Kind, Key: j.Key, State: j.State, Progress: j.Progress, Error: j.Error,
-		Result: j.Result, Attempt: j.Attempt, MaxAttempts: j.MaxAttempts, Losses: j.Losses, CauseEvent: j.CauseEvent,
-		RunAt: j.RunAt, CreatedAt: j.Created, StartedAt: j.Started, CancelledAt: j.CancelledAt, FinishedAt: j.Finished}
+	return &Job{
+		ID: j.ID, Kind: j.Kind, Key: j.Key, State: j.State, Progress: j.Progress, Error: j.Error,
+		Result: j.Result, Attempt: j.Attempt, MaxAttempts: j.MaxAttempts, Losses: j.Losses,
+		CauseEvent: j.CauseEvent, RunAt: j.RunAt, CreatedAt: j.Created, StartedAt: j.Started,
+		CancelledAt: j.CancelledAt, FinishedAt: j.Finished,
+	}
 }
 
 // JobInput names a job.
@@ -81,7 +84,9 @@ func (a *API) jobOperations() {
 	register(a, op{id: "cancel-job", method: "POST", path: "/jobs/{job}/cancel",
 		summary: "Cancel a job; one that is finished is left alone", may: auth.Operate, status: 202},
 		func(ctx context.Context, p fairlead.Project, in *JobInput) (*Job, error) {
-			err := a.DB.Write(ctx, store.Control, func(tx *store.Tx) error { return a.Jobs.Cancel(ctx, tx, p.K, in.Job) })
+			err := a.DB.Write(ctx, store.Control, func(tx *store.Tx) error {
+				return a.Jobs.Cancel(ctx, tx, p.K, in.Job)
+			})
 			if err != nil {
 				return nil, err
 			}

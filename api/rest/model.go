@@ -31,13 +31,17 @@ type ModelVersion struct {
 func (a *API) modelOperations() {
 	register(a, op{id: "list-models", method: "GET", path: "/models",
 		summary: "List the registered models by name", may: auth.Read},
-		func(ctx context.Context, p fairlead.Project, in *ListInput) (fairlead.Page[*registry.Model], error) {
-			return filled(a.Registry.SearchModels(ctx, p, registry.Search{Limit: in.Limit, PageToken: in.Page}))
+		func(ctx context.Context, p fairlead.Project, in *ListInput) (
+			fairlead.Page[*registry.Model], error) {
+			return filled(a.Registry.SearchModels(ctx, p,
+				registry.Search{Limit: in.Limit, PageToken: in.Page}))
 		})
 	register(a, op{id: "get-model", method: "GET", path: "/models/{model}",
 		summary: "A model with its aliases", may: auth.Read},
 		func(ctx context.Context, p fairlead.Project, in *ModelInput) (*registry.Model, error) {
-			return read(ctx, a, func(tx *store.Tx) (*registry.Model, error) { return a.Registry.Model(tx, p, in.Model) })
+			return read(ctx, a, func(tx *store.Tx) (*registry.Model, error) {
+				return a.Registry.Model(tx, p, in.Model)
+			})
 		})
 	register(a, op{id: "list-model-versions", method: "GET", path: "/models/{model}/versions",
 		summary: "List a model's versions by number", may: auth.Read},
@@ -56,7 +60,8 @@ func (a *API) modelOperations() {
 		})
 	register(a, op{id: "get-model-version", method: "GET", path: "/models/{model}/versions/{version}",
 		summary: "A version with its lineage, conditions and holds", may: auth.Read}, a.modelVersion)
-	register(a, op{id: "list-alias-moves", method: "GET", path: "/models/{model}/aliases/{alias}/moves",
+	register(a, op{id: "list-alias-moves", method: "GET",
+		path:    "/models/{model}/aliases/{alias}/moves",
 		summary: "What an alias has named, and since which event", may: auth.Read},
 		func(ctx context.Context, p fairlead.Project, in *struct {
 			ModelInput
@@ -74,7 +79,8 @@ func (a *API) modelOperations() {
 		})
 }
 
-func (a *API) modelVersion(ctx context.Context, p fairlead.Project, in *VersionInput) (*ModelVersion, error) {
+func (a *API) modelVersion(ctx context.Context, p fairlead.Project,
+	in *VersionInput) (*ModelVersion, error) {
 	return read(ctx, a, func(tx *store.Tx) (v *ModelVersion, err error) {
 		v = &ModelVersion{}
 		if v.Version, err = a.Registry.Version(tx, p, in.Model, in.Version); err != nil {

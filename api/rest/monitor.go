@@ -53,7 +53,9 @@ func (a *API) monitorOperations() {
 			InProject
 			Incident string `path:"incident"`
 		}) (*monitor.Incident, error) {
-			return read(ctx, a, func(tx *store.Tx) (*monitor.Incident, error) { return a.Monitor.Incident(tx, p, in.Incident) })
+			return read(ctx, a, func(tx *store.Tx) (*monitor.Incident, error) {
+				return a.Monitor.Incident(tx, p, in.Incident)
+			})
 		})
 }
 

@@ -14,7 +14,8 @@ type Paging struct {
 
 // cut returns the asked page of a whole list, which a stage keeps short enough to
 // read at once. filter says which list it is; key identifies an item in it.
-func cut[T any](all []T, in Paging, filter string, key func(T) string) (out fairlead.Page[T], err error) {
+func cut[T any](all []T, in Paging, filter string, key func(T) string) (
+	out fairlead.Page[T], err error) {
 	after := ""
 	if err := fairlead.DecodeCursor(in.Page, filter, &after); err != nil {
 		return out, err

@@ -87,5 +87,6 @@ func humaProblem(status int, msg string, errs ...error) huma.StatusError {
 	if status == http.StatusUnprocessableEntity {
 		status = http.StatusBadRequest
 	}
-	return &problem{Title: http.StatusText(status), Status: status, Detail: strings.Join(detail, "; "), Code: code}
+	return &problem{Title: http.StatusText(status), Status: status, Detail: strings.Join(detail, "; "),
+		Code: code}
 }

@@ -43,7 +43,8 @@ func (a *API) projectOperations() {
 		}) (*spec.Revision, error) {
 			rev, err := a.Projects.RevisionAt(ctx, p, in.Revision)
 			if fairlead.Is(err, fairlead.NotFound) {
-				return nil, fairlead.Errorf(fairlead.NotFound, "project %s has no revision %d", p.Name, in.Revision)
+				return nil, fairlead.Errorf(fairlead.NotFound, "project %s has no revision %d", p.Name,
+					in.Revision)
 			}
 			return rev, err
 		})

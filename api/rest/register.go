@@ -39,7 +39,8 @@ type InProject struct {
 
 // register adds an operation of a project, which must exist: fn decodes nothing,
 // calls one method, and returns what is encoded.
-func register[I, O any](a *API, o op, fn func(ctx context.Context, p fairlead.Project, in *I) (O, error)) {
+func register[I, O any](a *API, o op, fn func(ctx context.Context, p fairlead.Project, in *I) (
+	O, error)) {
 	o.path = project + o.path
 	add(a, o, false, func(ctx context.Context, in *I) (out O, err error) {
 		p := fairlead.ProjectFrom(ctx)
@@ -81,7 +82,8 @@ func add[I, O any](a *API, o op, server bool, fn func(ctx context.Context, in *I
 
 // failures are the statuses that an operation documents.
 func failures(o op) []int {
-	out := []int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound}
+	out := []int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden,
+		http.StatusNotFound}
 	if o.method != http.MethodGet {
 		out = append(out, http.StatusRequestTimeout, http.StatusConflict, http.StatusPreconditionFailed,
 			http.StatusRequestEntityTooLarge, http.StatusInsufficientStorage)
@@ -94,7 +96,8 @@ func failures(o op) []int {
 func (a *API) problem(ctx context.Context, operation string, err error) *problem {
 	err = stoppedOr(ctx, err) // or the client has left, and nobody reads it
 	if fairlead.Is(err, fairlead.Internal) {
-		a.Log.Error("operation failed", "operation", operation, "project", fairlead.ProjectFrom(ctx).Name, "err", err)
+		a.Log.Error("operation failed", "operation", operation, "project", fairlead.ProjectFrom(ctx).Name,
+			"err", err)
 	}
 	return newProblem(err)
 }

@@ -31,7 +31,8 @@ type LogPart struct {
 func (a *API) runOperations() {
 	register(a, op{id: "list-pipeline-runs", method: "GET", path: "/pipeline-runs",
 		summary: "List pipeline runs, the newest first", may: auth.Read},
-		func(ctx context.Context, p fairlead.Project, in *ListInput) (fairlead.Page[*pipeline.Run], error) {
+		func(ctx context.Context, p fairlead.Project, in *ListInput) (
+			fairlead.Page[*pipeline.Run], error) {
 			return filled(a.Pipeline.List(ctx, p, in.Page, in.Limit))
 		})
 	register(a, op{id: "get-pipeline-run", method: "GET", path: "/pipeline-runs/{run}",

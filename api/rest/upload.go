@@ -51,7 +51,8 @@ func uploadProblem(err error) *problem {
 	switch {
 	case errors.As(err, &tooLarge):
 		p.Status = http.StatusRequestEntityTooLarge
-		p.Detail = fmt.Sprintf("the body is larger than %d bytes, the most that is taken here", tooLarge.Limit)
+		p.Detail = fmt.Sprintf("the body is larger than %d bytes, the most that is taken here",
+			tooLarge.Limit)
 	case errors.As(err, &network) && network.Timeout():
 		p.Status, p.Code = http.StatusRequestTimeout, fairlead.Unavailable
 		p.Detail = "the body did not come in time; send the request again"

@@ -50,8 +50,10 @@ func TestUploads_ThatBreakOffSayHow(t *testing.T) {
 	}{
 		{"slow", labelsPath, broken(`{"labels":[`, os.ErrDeadlineExceeded), 408, "unavailable"},
 		{"cut off", labelsPath, broken(`{"labels":[`, io.ErrUnexpectedEOF), 400, "invalid"},
-		{"connection lost", labelsPath, broken(`{"labels":[`, errors.New("connection reset by peer")), 400, "invalid"},
-		{"too large", rollbackPath, strings.NewReader(`{"reason":"` + strings.Repeat("x", 9000) + `"}`), 413, "invalid"},
+		{"connection lost", labelsPath, broken(`{"labels":[`, errors.New("connection reset by peer")),
+			400, "invalid"},
+		{"too large", rollbackPath, strings.NewReader(`{"reason":"` + strings.Repeat("x", 9000) + `"}`),
+			413, "invalid"},
 		{"slow tree", revisionsPath, broken("--b\r\n", os.ErrDeadlineExceeded), 408, "unavailable"},
 		{"tree cut off", revisionsPath, broken("--b\r\n", io.ErrUnexpectedEOF), 400, "invalid"},
 		{"tree without parts", revisionsPath, strings.NewReader("--b--\r\n"), 400, "invalid"},

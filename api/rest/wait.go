@@ -11,7 +11,8 @@ import (
 // maxWait bounds how long a request may wait for something, in wall time.
 const maxWait = 2 * time.Minute
 
-var errStopping = fairlead.Errorf(fairlead.Unavailable, "the server is stopping; repeat the request in a moment")
+var errStopping = fairlead.Errorf(fairlead.Unavailable,
+	"the server is stopping; repeat the request in a moment")
 
 // Waiting is the part of a request that can wait for work to end.
 type Waiting struct {

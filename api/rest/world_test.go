@@ -46,7 +46,8 @@ type world struct {
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
-	a, err := app.New(t.Context(), app.Options{Dir: t.TempDir(), Listen: "127.0.0.1:0", Version: "test"})
+	a, err := app.New(t.Context(), app.Options{Dir: t.TempDir(), Listen: "127.0.0.1:0",
+		Version: "test"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,7 +57,8 @@ func newWorld(t testing.TB) *world {
 		t.Fatal(err)
 	}
 	for _, file := range []string{alphaFile, "project: beta\n", "project: beta\nowner: b\n"} {
-		rev, err := a.Projects.Apply(t.Context(), []byte(file), "4b825dc642cb6eb9a060e54bf8d69288fbee4904")
+		rev, err := a.Projects.Apply(t.Context(), []byte(file),
+			"4b825dc642cb6eb9a060e54bf8d69288fbee4904")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -69,7 +71,8 @@ func newWorld(t testing.TB) *world {
 	w.rollout = w.release(2)
 	for i := range 3 {
 		w.write(func(tx *store.Tx) (err error) {
-			w.job, _, err = a.Jobs.Enqueue(tx, job.Task{Project: w.alpha, Kind: "test", Key: string(rune('a' + i))})
+			w.job, _, err = a.Jobs.Enqueue(tx, job.Task{Project: w.alpha, Kind: "test",
+				Key: string(rune('a' + i))})
 			return err
 		})
 	}
@@ -89,15 +92,19 @@ func (w *world) write(fn func(tx *store.Tx) error) {
 // versions registers n packaged versions of alpha's model.
 func (w *world) versions(n int64) {
 	ctx, reg := w.t.Context(), w.app.Registry
-	w.write(func(tx *store.Tx) error { _, err := reg.EnsureModel(ctx, tx, w.alpha, "alpha"); return err })
+	w.write(func(tx *store.Tx) error {
+		_, err := reg.EnsureModel(ctx, tx, w.alpha, "alpha")
+		return err
+	})
 	for i := range n {
 		w.write(func(tx *store.Tx) error {
 			run, err := w.app.Tracking.CreateRun(ctx, tx, w.alpha, tracking.NewRun{})
 			if err != nil {
 				return err
 			}
-			_, err = reg.CreateVersion(ctx, tx, w.alpha, registry.NewVersion{Model: "alpha", Source: "s3://bucket/model",
-				RunID: run.ID, ProducedBy: registry.Lineage{Commit: "abc"}})
+			_, err = reg.CreateVersion(ctx, tx, w.alpha,
+				registry.NewVersion{Model: "alpha", Source: "s3://bucket/model",
+					RunID: run.ID, ProducedBy: registry.Lineage{Commit: "abc"}})
 			if err != nil {
 				return err
 			}
@@ -186,7 +193,8 @@ func wantProblem(t testing.TB, what string, a answer, status int) problem {
 		return problem{}
 	}
 	p := decode[problem](t, a)
-	if a.header.Get("Content-Type") != "application/problem+json" || p.Status != status || p.Title == "" ||
+	if a.header.Get("Content-Type") != "application/problem+json" || p.Status != status ||
+		p.Title == "" ||
 		p.Detail == "" || p.Code == "" {
 		t.Errorf("%s: not a problem document: %v %s", what, a.header, a.body)
 	}

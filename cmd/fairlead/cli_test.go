@@ -54,7 +54,8 @@ func within(t *testing.T, ctx context.Context, args ...string) ran {
 func elsewhere(t *testing.T) (data string) {
 	t.Chdir(t.TempDir())
 	data = filepath.Join(t.TempDir(), "data")
-	for name, value := range map[string]string{"FAIRLEAD_DATA": data, "FAIRLEAD_SERVER": "", "FAIRLEAD_TOKEN": "", "FAIRLEAD_PROJECT": ""} {
+	for name, value := range map[string]string{"FAIRLEAD_DATA": data, "FAIRLEAD_SERVER": "",
+		"FAIRLEAD_TOKEN": "", "FAIRLEAD_PROJECT": ""} {
 		t.Setenv(name, value)
 	}
 	return data
@@ -197,8 +198,8 @@ func serveHere(t *testing.T, data string) *app.App {
 func TestJSON_IsOneDocument(t *testing.T) {
 	data := elsewhere(t)
 	write(t, "fairlead.yaml", "project: x\n")
-	commands := []string{"version", "check", "case", "endpoint", "job", "data", "model", "rollout", "incident",
-		"audit verify", "audit prove 1"}
+	commands := []string{"version", "check", "case", "endpoint", "job", "data", "model", "rollout",
+		"incident", "audit verify", "audit prove 1"}
 	try := func(t *testing.T) {
 		for _, args := range commands {
 			got := command(t, append(strings.Fields(args), "-o", "json")...)
@@ -268,8 +269,10 @@ func TestRelease_EndsWithTheCaseAndSaysWhy(t *testing.T) {
 		{"stopped by the gate", `"state":"closed","outcome":"stopped","reason":"fair is red","decision":"d1"`, "", 3, "gate explain d1"},
 		{"failed", `"state":"closed","outcome":"failed","reason":"step train: exit 1"`, "", 1, "exit 1"},
 		{"rolled back", `"state":"closed","outcome":"rolledback","reason":"worse"`, "", 1, "worse"},
-		{"canary begins", `"state":"releasing","rollout":"r1"`, `"strategy":"canary","state":"running"`, 0, "fairlead case c1"},
-		{"canary asks", `"state":"releasing","rollout":"r1"`, `"strategy":"canary","state":"waiting_human","reason":"no labels"`, 4, "no labels"},
+		{"canary begins", `"state":"releasing","rollout":"r1"`, `"strategy":"canary","state":"running"`,
+			0, "fairlead case c1"},
+		{"canary asks", `"state":"releasing","rollout":"r1"`,
+			`"strategy":"canary","state":"waiting_human","reason":"no labels"`, 4, "no labels"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := newAnswers(t, map[string]string{
@@ -318,7 +321,8 @@ func TestClient_SaysWhenTheServerHasGone(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
 	began := time.Now()
-	if err := cl.do(t.Context(), "POST", "/cases", nil, nil); err == nil || !strings.Contains(err.Error(), "has gone") {
+	if err := cl.do(t.Context(), "POST", "/cases", nil, nil); err == nil ||
+		!strings.Contains(err.Error(), "has gone") {
 		t.Errorf("a change without key: %v", err)
 	}
 	if time.Since(began) > 5*time.Second {
@@ -338,7 +342,8 @@ func TestClient_ShowsTheTokenToNoOtherServer(t *testing.T) {
 		t.Errorf("status %d, authorization %q", got.status, seen())
 	}
 	t.Setenv("FAIRLEAD_TOKEN", "given")
-	if got := command(t, "case", "-p", "x", "--server", other.URL); got.status != 0 || seen() != "Bearer given" {
+	if got := command(t, "case", "-p", "x", "--server", other.URL); got.status != 0 ||
+		seen() != "Bearer given" {
 		t.Errorf("status %d, authorization %q", got.status, seen())
 	}
 	t.Setenv("FAIRLEAD_TOKEN", "")
@@ -352,7 +357,8 @@ func TestClient_ShowsTheTokenToNoOtherServer(t *testing.T) {
 			t.Errorf("%s: %s", tt.server, got.stderr)
 		}
 	}
-	if got := command(t, "loop", "pause", "m", "-p", "x", "--server", a.URL(), "--data", t.TempDir()); got.status != 6 {
+	if got := command(t, "loop", "pause", "m", "-p", "x", "--server", a.URL(), "--data",
+		t.TempDir()); got.status != 6 {
 		t.Errorf("without the token: %+v", got)
 	}
 }
@@ -362,7 +368,10 @@ func TestServe_SaysWhereAndStopsAtASignal(t *testing.T) {
 		data := elsewhere(t)
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan ran, 1)
-		go func() { done <- within(t, ctx, "--listen", "127.0.0.1:0", "-o", format, "--log-level", "error") }()
+		go func() {
+			done <- within(t, ctx, "--listen", "127.0.0.1:0", "-o", format, "--log-level",
+				"error")
+		}()
 		url := awaitServer(t, data)
 		cancel()
 		got := <-done
@@ -405,7 +414,8 @@ pipeline:
 `)
 	write(t, "rows.csv", "a,b\n1,2\n3,4\n")
 	commitHere(t)
-	if got := command(t, "run", "--detach"); got.status != 2 || !strings.Contains(got.stderr, "fairlead serve") {
+	if got := command(t, "run", "--detach"); got.status != 2 ||
+		!strings.Contains(got.stderr, "fairlead serve") {
 		t.Errorf("detached from a server that ends: %+v", got)
 	}
 	got := command(t, "run", "-o", "json")
@@ -418,7 +428,8 @@ pipeline:
 	}
 	log := command(t, "log", "train", "-o", "json")
 	var part struct{ Text string }
-	if err := json.Unmarshal([]byte(log.out), &part); err != nil || !strings.Contains(part.Text, "it begins") {
+	if err := json.Unmarshal([]byte(log.out), &part); err != nil ||
+		!strings.Contains(part.Text, "it begins") {
 		t.Errorf("%v, %+v", err, log)
 	}
 	if log := command(t, "log", "train"); log.out != part.Text {
@@ -430,7 +441,8 @@ pipeline:
 	if jobs := command(t, "job"); jobs.status != 0 || !strings.Contains(jobs.out, "pipeline") {
 		t.Errorf("%+v", jobs)
 	}
-	if sets := command(t, "data", "rows", "latest"); sets.status != 0 || !strings.Contains(sets.out, "2 rows") {
+	if sets := command(t, "data", "rows", "latest"); sets.status != 0 ||
+		!strings.Contains(sets.out, "2 rows") {
 		t.Errorf("%+v", sets)
 	}
 }
@@ -456,7 +468,8 @@ func TestErrors_AreJSONWhenTheAnswerIs(t *testing.T) {
 	} {
 		got := command(t, append(strings.Fields(args), "-o", "json")...)
 		var f failure
-		if err := json.Unmarshal([]byte(got.stderr), &f); err != nil || f.Code != want.Code || f.Status != want.Status ||
+		if err := json.Unmarshal([]byte(got.stderr), &f); err != nil || f.Code != want.Code ||
+			f.Status != want.Status ||
 			got.status != want.Status || !strings.Contains(f.Error, want.Error) || got.out != "" {
 			t.Errorf("%s: %+v, %v", args, got, err)
 		}
@@ -465,26 +478,32 @@ func TestErrors_AreJSONWhenTheAnswerIs(t *testing.T) {
 
 func TestLists_SayThatThereIsMore(t *testing.T) {
 	elsewhere(t)
-	s := newAnswers(t, map[string]string{"GET x/cases": `{"items":[],"next":"p"}`, "GET x/jobs": `{"items":[],"next":"p"}`})
+	s := newAnswers(t, map[string]string{"GET x/cases": `{"items":[],"next":"p"}`,
+		"GET x/jobs": `{"items":[],"next":"p"}`})
 	for _, args := range []string{"case", "job"} {
-		if got := command(t, args, "-p", "x", "--server", s.URL); !strings.Contains(got.stderr, "there are more: --all") {
+		if got := command(t, args, "-p", "x", "--server", s.URL); !strings.Contains(got.stderr,
+			"there are more: --all") {
 			t.Errorf("%s: %+v", args, got)
 		}
 	}
 	s.bodies["GET x/cases"] = `{"items":[{"id":"c1"}]}`
-	if got := command(t, "case", "--all", "-p", "x", "--server", s.URL); got.stderr != "" || !strings.Contains(got.out, "c1") {
+	if got := command(t, "case", "--all", "-p", "x", "--server", s.URL); got.stderr != "" ||
+		!strings.Contains(got.out, "c1") {
 		t.Errorf("all: %+v", got)
 	}
 }
 
 func TestModel_IsThatOfTheFileHere(t *testing.T) {
 	elsewhere(t)
-	s := newAnswers(t, map[string]string{"GET x/loop/other": `{"explanation":["of the file"]}`, "GET y/loop/y": `{"explanation":["of y"]}`})
-	if got := command(t, "loop", "explain", "--server", s.URL); got.status != 2 || !strings.Contains(got.stderr, "name the model") {
+	s := newAnswers(t, map[string]string{"GET x/loop/other": `{"explanation":["of the file"]}`,
+		"GET y/loop/y": `{"explanation":["of y"]}`})
+	if got := command(t, "loop", "explain", "--server", s.URL); got.status != 2 ||
+		!strings.Contains(got.stderr, "name the model") {
 		t.Errorf("without a file: %+v", got)
 	}
 	write(t, "fairlead.yaml", "project: x\nmodel: other\n")
-	for args, want := range map[string]string{"": "of the file", "-p x": "of the file", "-p y": "of y"} {
+	for args, want := range map[string]string{"": "of the file", "-p x": "of the file",
+		"-p y": "of y"} {
 		got := command(t, append(strings.Fields("loop explain "+args), "--server", s.URL)...)
 		if got.status != 0 || !strings.Contains(got.out, want) {
 			t.Errorf("%q: %+v", args, got)
@@ -497,7 +516,8 @@ func TestApply_RefusesAnotherProject(t *testing.T) {
 	write(t, "fairlead.yaml", "project: x\n")
 	for _, args := range []string{"apply -p y", "run --project y"} {
 		got := command(t, strings.Fields(args)...)
-		if got.status != 2 || !strings.Contains(got.stderr, `"y"`) || !strings.Contains(got.stderr, `"x"`) {
+		if got.status != 2 || !strings.Contains(got.stderr, `"y"`) ||
+			!strings.Contains(got.stderr, `"x"`) {
 			t.Errorf("%s: %+v", args, got)
 		}
 	}
@@ -507,7 +527,8 @@ func TestEndpoint_WithoutARequestHasNoTime(t *testing.T) {
 	elsewhere(t)
 	s := newAnswers(t, map[string]string{"GET x/endpoints/m": `{"endpoint":"m@p","clock":{"watermark":"0001-01-01T00:00:00Z"}}`})
 	got := command(t, "endpoint", "m", "-p", "x", "--server", s.URL)
-	if got.status != 0 || strings.Contains(got.out, "0001") || !strings.Contains(got.out, "no request yet") {
+	if got.status != 0 || strings.Contains(got.out, "0001") ||
+		!strings.Contains(got.out, "no request yet") {
 		t.Errorf("%+v", got)
 	}
 }
@@ -586,7 +607,8 @@ func commitHere(t *testing.T) string {
 	t.Helper()
 	var out []byte
 	for _, args := range [][]string{{"init", "-q"}, {"add", "."},
-		{"-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "-qm", "first"}, {"rev-parse", "HEAD"}} {
+		{"-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "-qm", "first"},
+		{"rev-parse", "HEAD"}} {
 		var err error
 		if out, err = exec.Command("git", args...).CombinedOutput(); err != nil {
 			t.Fatalf("git %v: %s", args, out)
@@ -605,8 +627,8 @@ func TestApply_UploadsWhatTheServerLacks(t *testing.T) {
 		dirty         bool
 		uploads       int
 	}{
-		{"a new project", "", false, 1}, {"at another commit", "0123", false, 1}, {"at this one", sha, false, 0},
-		{"at this one, with changes", sha, true, 1},
+		{"a new project", "", false, 1}, {"at another commit", "0123", false, 1},
+		{"at this one", sha, false, 0}, {"at this one, with changes", sha, true, 1},
 	} {
 		if tt.dirty {
 			write(t, "fairlead.yaml", "project: x\nowner: me\n")

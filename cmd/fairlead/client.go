@@ -93,7 +93,8 @@ func (c *cli) findServer(ctx context.Context, cl *client) error {
 const startingMax = 3 * time.Second
 
 func newHTTP() *http.Client {
-	return &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 32, IdleConnTimeout: time.Minute}}
+	return &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 32,
+		IdleConnTimeout: time.Minute}}
 }
 
 func (c *cli) serveOurselves(ctx context.Context, cl *client) error {
@@ -193,7 +194,8 @@ func (cl *client) once(ctx context.Context, method, path string, in, out any) er
 
 const idempotencyKey = "Idempotency-Key"
 
-func (cl *client) call(ctx context.Context, method, path string, in, out any, header http.Header) error {
+func (cl *client) call(ctx context.Context, method, path string, in, out any,
+	header http.Header) error {
 	var body []byte
 	if in != nil {
 		var err error
@@ -209,7 +211,8 @@ func (cl *client) call(ctx context.Context, method, path string, in, out any, he
 	deadline := time.Now().Add(restartMax)
 	for wait := retryFirst; ; wait = min(2*wait, retryLast) {
 		err := cl.roundTrip(ctx, method, path, header, body, out)
-		if !repeatable || !cl.met || !fairlead.Is(err, fairlead.Unavailable) || time.Now().After(deadline) {
+		if !repeatable || !cl.met || !fairlead.Is(err, fairlead.Unavailable) ||
+			time.Now().After(deadline) {
 			return err
 		}
 		if pause(ctx, wait) != nil {
@@ -268,12 +271,13 @@ func (cl *client) mayDetach(detach bool) error {
 }
 
 // send calls a path with a body of any type, once.
-func (cl *client) send(ctx context.Context, method, path, contentType string, body []byte, out any) error {
+func (cl *client) send(ctx context.Context, method, path, contentType string, body []byte,
+	out any) error {
 	return cl.roundTrip(ctx, method, path, http.Header{"Content-Type": {contentType}}, body, out)
 }
 
-func (cl *client) roundTrip(ctx context.Context, method, path string, header http.Header, body []byte,
-	out any) error {
+func (cl *client) roundTrip(ctx context.Context, method, path string, header http.Header,
+	body []byte, out any) error {
 	req, err := http.NewRequestWithContext(ctx, method, cl.url(path), bytes.NewReader(body))
 	if err != nil {
 		return err
@@ -313,11 +317,13 @@ func (cl *client) gone(ctx context.Context, err error) error {
 	case ctx.Err() != nil:
 		return &statusError{fairlead.ExitError, "interrupted"}
 	case errors.Is(err, syscall.ECONNREFUSED) && !cl.met:
-		return fairlead.Errorf(fairlead.Unavailable, "no server answers at %s; start one with `fairlead serve`", cl.base)
-	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, syscall.ECONNRESET), errors.Is(err, io.EOF),
-		errors.Is(err, io.ErrUnexpectedEOF):
 		return fairlead.Errorf(fairlead.Unavailable,
-			"the server at %s has gone; what it was doing goes on when it runs again: `fairlead serve`", cl.base)
+			"no server answers at %s; start one with `fairlead serve`", cl.base)
+	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, syscall.ECONNRESET),
+		errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return fairlead.Errorf(fairlead.Unavailable,
+			"the server at %s has gone; what it was doing goes on when it runs again: `fairlead serve`",
+			cl.base)
 	}
 	return fairlead.Errorf(fairlead.Unavailable, "%s cannot be reached: %w", cl.base, err)
 }
@@ -336,8 +342,9 @@ func refusal(status int, body []byte) error {
 
 // codeOf is the code that an answer without one stands for.
 func codeOf(status int) fairlead.Code {
-	for _, c := range []fairlead.Code{fairlead.Invalid, fairlead.Unauthenticated, fairlead.Denied, fairlead.NotFound,
-		fairlead.Conflict, fairlead.Gone, fairlead.Precondition, fairlead.Exhausted, fairlead.Unavailable} {
+	for _, c := range []fairlead.Code{fairlead.Invalid, fairlead.Unauthenticated, fairlead.Denied,
+		fairlead.NotFound, fairlead.Conflict, fairlead.Gone, fairlead.Precondition, fairlead.Exhausted,
+		fairlead.Unavailable} {
 		if c.HTTPStatus() == status {
 			return c
 		}

@@ -71,7 +71,8 @@ func (d *demo) prepareProject(ctx context.Context) error {
 	if end < 0 {
 		end = len(hours)
 	}
-	if err := writeHours(filepath.Join(d.repository(), "data", "history.csv"), hours[:split]); err != nil {
+	if err := writeHours(filepath.Join(d.repository(), "data", "history.csv"),
+		hours[:split]); err != nil {
 		return err
 	}
 	if err := gitInit(ctx, d.repository()); err != nil {
@@ -89,10 +90,13 @@ func gitInit(ctx context.Context, dir string) error {
 		{"config", "core.autocrlf", "false"}, // also of the `git archive` that uploads it
 		{"add", "-A", "-f", "."},
 		{"-c", "user.name=demo", "-c", "user.email=demo@example.com", "-c", "commit.gpgsign=false",
-			"-c", "core.hooksPath=/dev/null", "commit", "-q", "-m", "hourly riders: data, pipeline, gates, release"},
+			"-c", "core.hooksPath=/dev/null", "commit", "-q", "-m",
+			"hourly riders: data, pipeline, gates, release"},
 	} {
 		cmd := exec.CommandContext(ctx, "git", append([]string{"-C", dir}, args...)...)
-		cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "GIT_") })
+		cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool {
+			return strings.HasPrefix(v, "GIT_")
+		})
 		if out, err := cmd.CombinedOutput(); err != nil {
 			return fmt.Errorf("git %s: %w: %s", args[0], err, out)
 		}
@@ -107,9 +111,11 @@ type hour struct {
 }
 
 var (
-	featureColumns = []string{"hr", "holiday", "weekday", "workingday", "weathersit", "temp", "atemp", "hum", "windspeed"}
-	countColumns   = []string{"casual", "registered", "bikers"}
-	weatherCodes   = map[string]string{"clear": "1", "cloudy/misty": "2", "light rain/snow": "3", "heavy rain/snow": "4"}
+	featureColumns = []string{"hr", "holiday", "weekday", "workingday", "weathersit", "temp", "atemp",
+		"hum", "windspeed"}
+	countColumns = []string{"casual", "registered", "bikers"}
+	weatherCodes = map[string]string{"clear": "1", "cloudy/misty": "2", "light rain/snow": "3",
+		"heavy rain/snow": "4"}
 )
 
 // hours reads the source table, in order of time.
@@ -183,7 +189,8 @@ func permuteMonths(hours []hour, start time.Time, seed int64) {
 		}
 		byMonth[m] = append(byMonth[m], h)
 	}
-	rand.New(rand.NewPCG(uint64(seed), 0)).Shuffle(len(months), func(i, j int) { months[i], months[j] = months[j], months[i] })
+	rand.New(rand.NewPCG(uint64(seed), 0)).Shuffle(len(months),
+		func(i, j int) { months[i], months[j] = months[j], months[i] })
 	i, day, last := 0, start.AddDate(0, 0, -1), time.Time{}
 	for _, m := range months {
 		for _, h := range byMonth[m] {
@@ -247,9 +254,11 @@ func findData(ctx context.Context, say *narrator) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	cmd := exec.CommandContext(ctx, uv, "pip", "install", "--quiet", "--no-deps", "--target", target, dataPackage)
+	cmd := exec.CommandContext(ctx, uv, "pip", "install", "--quiet", "--no-deps", "--target", target,
+		dataPackage)
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fairlead.Errorf(fairlead.Unavailable, "the demo's data cannot be installed: %s", out).Because(err)
+		return "", fairlead.Errorf(fairlead.Unavailable, "the demo's data cannot be installed: %s",
+			out).Because(err)
 	}
 	return path, nil
 }

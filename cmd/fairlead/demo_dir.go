@@ -158,7 +158,8 @@ func removeDemo(dir string) error {
 		return nil
 	}
 	if _, err := os.Stat(filepath.Join(dir, markFile)); err != nil {
-		return fairlead.Errorf(fairlead.Precondition, "%s is not a demo's directory, so --fresh does not remove it", dir)
+		return fairlead.Errorf(fairlead.Precondition,
+			"%s is not a demo's directory, so --fresh does not remove it", dir)
 	}
 	lock, err := lockDemo(dir)
 	if err != nil {

@@ -60,7 +60,8 @@ func (d *demo) play(ctx context.Context) error {
 		return err
 	}
 	r := &replay{
-		endpoint: demoProject, time: "at", id: "id", label: "bikers", with: []string{"casual", "registered"},
+		endpoint: demoProject, time: "at", id: "id", label: "bikers", with: []string{"casual",
+			"registered"},
 		delay: 24 * time.Hour, every: 24 * time.Hour, tick: time.Hour, client: d.client,
 	}
 	r.often = d.say.terminal
@@ -106,7 +107,8 @@ func (d *demo) first(ctx context.Context) error {
 		return err
 	}
 	if c.Outcome != loop.Unchanged {
-		return fairlead.Errorf(fairlead.Precondition, "running the unchanged project again is %s: %s", c.Outcome, c.Reason)
+		return fairlead.Errorf(fairlead.Precondition, "running the unchanged project again is %s: %s",
+			c.Outcome, c.Reason)
 	}
 	d.say.line("run again, unchanged: answered from the cache in %.2f s", time.Since(began).Seconds())
 	return nil
@@ -152,14 +154,16 @@ func (d *demo) meet(ctx context.Context, c colleague, rows []sample) error {
 		return err
 	}
 	if n == 0 {
-		d.say.line("%-14s  a colleague registers a model through mlflow (%s)", c.at.Format("2 January"), c.script)
+		d.say.line("%-14s  a colleague registers a model through mlflow (%s)", c.at.Format("2 January"),
+			c.script)
 		return d.runColleague(ctx, c, rows)
 	}
 	cases, err := d.cases(ctx)
 	if err != nil || slices.ContainsFunc(cases, func(k *loop.Case) bool { return k.Version == n }) {
 		return err
 	}
-	alias := map[string]any{"name": demoProject, "alias": loop.CandidateAlias, "version": fmt.Sprint(n)}
+	alias := map[string]any{"name": demoProject, "alias": loop.CandidateAlias,
+		"version": fmt.Sprint(n)}
 	return d.client.do(ctx, http.MethodPost, "//p/"+demoProject+"/api/2.0/mlflow/registered-models/alias", alias, nil)
 }
 
@@ -217,7 +221,8 @@ func (d *demo) runColleague(ctx context.Context, c colleague, rows []sample) err
 func colleagueEnv(environ []string) []string {
 	kept := slices.DeleteFunc(slices.Clone(environ), func(v string) bool {
 		name, _, _ := strings.Cut(strings.ToUpper(v), "=")
-		return strings.HasPrefix(name, "MLFLOW_") || strings.HasPrefix(name, "PYTHON") || strings.HasSuffix(name, "_PROXY")
+		return strings.HasPrefix(name, "MLFLOW_") || strings.HasPrefix(name, "PYTHON") ||
+			strings.HasSuffix(name, "_PROXY")
 	})
 	return append(kept, "PYTHONDONTWRITEBYTECODE=1")
 }
@@ -297,7 +302,8 @@ const drainMax = 2 * time.Second
 func (d *demo) tellNew(ctx context.Context, after int64) int64 {
 	for {
 		var page fairlead.Page[*ledger.Record]
-		err := d.client.do(ctx, http.MethodGet, fmt.Sprintf("/events?limit=1000&after=%d", after), nil, &page)
+		err := d.client.do(ctx, http.MethodGet, fmt.Sprintf("/events?limit=1000&after=%d", after), nil,
+			&page)
 		if err != nil || len(page.Items) == 0 {
 			return after
 		}
@@ -328,7 +334,8 @@ func (d *demo) lastEvent(ctx context.Context) int64 {
 	var last int64
 	for {
 		var page fairlead.Page[*ledger.Record]
-		err := d.client.do(ctx, http.MethodGet, fmt.Sprintf("/events?limit=1000&after=%d", last), nil, &page)
+		err := d.client.do(ctx, http.MethodGet, fmt.Sprintf("/events?limit=1000&after=%d", last), nil,
+			&page)
 		if err != nil || len(page.Items) == 0 {
 			return last
 		}
@@ -346,7 +353,10 @@ func (d *demo) tell(r *ledger.Record) {
 	if !d.at.IsZero() {
 		at = d.at.Format("2 January")
 	}
-	say := func(format string, args ...any) { d.say.line("%-14s  %s", at, fmt.Sprintf(format, args...)) }
+	say := func(format string, args ...any) {
+		d.say.line("%-14s  %s", at,
+			fmt.Sprintf(format, args...))
+	}
 	switch r.Type {
 	case event.DatasetVersionCreatedType:
 		tell(r, func(e event.DatasetVersionCreated) {
@@ -394,7 +404,10 @@ func (d *demo) tell(r *ledger.Record) {
 			}
 		})
 	case event.ModelVersionRetiredType:
-		tell(r, func(e event.ModelVersionRetired) { say("version %d is retired: %s", e.Version, e.Reason) })
+		tell(r, func(e event.ModelVersionRetired) {
+			say("version %d is retired: %s", e.Version,
+				e.Reason)
+		})
 	}
 }
 

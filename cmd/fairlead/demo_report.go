@@ -67,7 +67,8 @@ func readReport(b []byte) (*demoReport, error) {
 func (d *demo) report(ctx context.Context) error {
 	r := &demoReport{}
 	var audit ledger.Report
-	if err := d.client.do(ctx, http.MethodPost, "//api/v1/audit/verify", struct{}{}, &audit); err != nil {
+	if err := d.client.do(ctx, http.MethodPost, "//api/v1/audit/verify", struct{}{},
+		&audit); err != nil {
 		return err
 	}
 	r.Summary.Audit = "verified"
@@ -106,7 +107,8 @@ func (d *demo) realised(ctx context.Context, r *demoReport) error {
 		return err
 	}
 	for _, p := range page.Items {
-		m := demoMonth{Month: int(p.From.Month()), Rows: p.Labelled, WAPEFrozen: p.Versions[1], Incidents: []string{}, Releases: []string{}}
+		m := demoMonth{Month: int(p.From.Month()), Rows: p.Labelled, WAPEFrozen: p.Versions[1],
+			Incidents: []string{}, Releases: []string{}}
 		if p.Served != nil {
 			m.WAPELive = *p.Served
 		}
@@ -133,13 +135,15 @@ func (d *demo) happenings(ctx context.Context, r *demoReport) error {
 		}
 	}
 	var incidents fairlead.Page[*monitor.Incident]
-	if err := d.client.do(ctx, http.MethodGet, "/incidents?endpoint="+url.QueryEscape(demoEndpoint), nil, &incidents); err != nil {
+	if err := d.client.do(ctx, http.MethodGet, "/incidents?endpoint="+url.QueryEscape(demoEndpoint),
+		nil, &incidents); err != nil {
 		return err
 	}
 	for i := len(incidents.Items) - 1; i >= 0; i-- {
 		in := incidents.Items[i]
 		if m := r.month(in.OpenedAt); m != nil {
-			m.Incidents = append(m.Incidents, fmt.Sprintf("%s on the %s", in.Kind, ordinal(in.OpenedAt.Day())))
+			m.Incidents = append(m.Incidents, fmt.Sprintf("%s on the %s", in.Kind,
+				ordinal(in.OpenedAt.Day())))
 		}
 	}
 	return d.releases(ctx, r)
@@ -147,7 +151,8 @@ func (d *demo) happenings(ctx context.Context, r *demoReport) error {
 
 func (d *demo) releases(ctx context.Context, r *demoReport) error {
 	var rollouts fairlead.Page[*release.Rollout]
-	if err := d.client.do(ctx, http.MethodGet, "/endpoints/"+url.PathEscape(demoEndpoint)+"/rollouts", nil, &rollouts); err != nil {
+	if err := d.client.do(ctx, http.MethodGet, "/endpoints/"+url.PathEscape(demoEndpoint)+"/rollouts",
+		nil, &rollouts); err != nil {
 		return err
 	}
 	live, promoted := "", map[int]int64{}
@@ -159,7 +164,8 @@ func (d *demo) releases(ctx context.Context, r *demoReport) error {
 			live = fmt.Sprint(ro.To) // released before the stream began
 		case m == nil || ro.Ended.Before(trafficFrom):
 		default:
-			m.Releases = append(m.Releases, fmt.Sprintf("%d %s on the %s", ro.To, ro.Outcome, ordinal(ro.Ended.Day())))
+			m.Releases = append(m.Releases, fmt.Sprintf("%d %s on the %s", ro.To, ro.Outcome,
+				ordinal(ro.Ended.Day())))
 			if ro.Outcome == release.Promoted {
 				promoted[m.Month] = ro.To
 			}
@@ -230,14 +236,18 @@ func ordinal(day int) string {
 
 // table prints the report for people.
 func (r *demoReport) table(w io.Writer) {
-	tw := table(w, "MONTH", "LIVE", "FROZEN WAPE", "LIVE WAPE", "HOURS", "DRIFT (PSI)", "INCIDENTS", "RELEASES")
+	tw := table(w, "MONTH", "LIVE", "FROZEN WAPE", "LIVE WAPE", "HOURS", "DRIFT (PSI)", "INCIDENTS",
+		"RELEASES")
 	for _, m := range r.Months {
-		tw.row(time.Month(m.Month).String(), m.LiveVersion, fmt.Sprintf("%.3f", m.WAPEFrozen), fmt.Sprintf("%.3f", m.WAPELive),
-			m.Rows, fmt.Sprintf("%.2f, %d of %d red", m.Drift, m.DriftRed, m.DriftAll), joined(m.Incidents), joined(m.Releases))
+		tw.row(time.Month(m.Month).String(), m.LiveVersion, fmt.Sprintf("%.3f", m.WAPEFrozen),
+			fmt.Sprintf("%.3f", m.WAPELive),
+			m.Rows, fmt.Sprintf("%.2f, %d of %d red", m.Drift, m.DriftRed, m.DriftAll), joined(m.Incidents),
+			joined(m.Releases))
 	}
 	tw.flush()
 	s := r.Summary
-	fmt.Fprintf(w, "\nmean WAPE: %.3f frozen, %.3f live (%.2f of frozen)\n", s.WAPEFrozen, s.WAPELive, s.WAPELive/s.WAPEFrozen)
+	fmt.Fprintf(w, "\nmean WAPE: %.3f frozen, %.3f live (%.2f of frozen)\n", s.WAPEFrozen, s.WAPELive,
+		s.WAPELive/s.WAPEFrozen)
 	fmt.Fprintf(w, "%d retrainings promoted, %d candidates stopped by the gate, %d rolled back by the canary; audit %s; %.0f s\n",
 		s.RetrainsPromoted, s.StoppedByGate, s.RolledBackByCanary, s.Audit, s.Seconds)
 	for _, c := range s.Colleagues {

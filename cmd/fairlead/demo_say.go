@@ -25,7 +25,8 @@ type narrator struct {
 
 func newNarrator(c *cli) *narrator {
 	p := c.newProgress()
-	n := &narrator{began: p.began, w: p.w, terminal: p.terminal, width: p.width, quit: make(chan struct{})}
+	n := &narrator{began: p.began, w: p.w, terminal: p.terminal, width: p.width,
+		quit: make(chan struct{})}
 	if n.terminal {
 		n.wait.Go(n.live)
 	}

@@ -52,7 +52,8 @@ func startServer(ctx context.Context, d *demo) (*demoServer, error) {
 		case err := <-s.done:
 			return nil, fmt.Errorf("the server ended (%w); its log is %s", err, s.logFile())
 		case <-deadline:
-			return nil, errors.Join(fmt.Errorf("the server was not ready in %s; its log is %s", startWait, s.logFile()), s.stop())
+			return nil, errors.Join(fmt.Errorf("the server was not ready in %s; its log is %s", startWait,
+				s.logFile()), s.stop())
 		case <-ctx.Done():
 			return nil, errors.Join(ctx.Err(), s.stop())
 		case <-time.After(20 * time.Millisecond):
@@ -74,7 +75,8 @@ func (s *demoServer) spawn(d *demo) error {
 		return err
 	}
 	defer log.Close()
-	cmd := exec.Command(self, "serve", "--data", s.data, "--listen", "127.0.0.1:0", "--project", demoProject)
+	cmd := exec.Command(self, "serve", "--data", s.data, "--listen", "127.0.0.1:0", "--project",
+		demoProject)
 	environments, err := environmentsDir()
 	if err != nil {
 		return err
@@ -137,7 +139,8 @@ func stopOldServer(dir string) error {
 	for deadline := time.Now().Add(stopWait); app.InUse(data); time.Sleep(20 * time.Millisecond) {
 		old, err := app.FindServer(context.Background(), data)
 		if time.Now().After(deadline) {
-			return fairlead.Errorf(fairlead.Unavailable, "a server (pid %d) holds %s and does not end", asked, data)
+			return fairlead.Errorf(fairlead.Unavailable, "a server (pid %d) holds %s and does not end",
+				asked, data)
 		}
 		if err != nil || old.PID == asked {
 			continue // it has not said who it is, or is on its way

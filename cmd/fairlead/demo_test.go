@@ -22,8 +22,9 @@ func ended(t *testing.T, terms demoTerms) (dir string) {
 	if err := terms.write(dir); err != nil {
 		t.Fatal(err)
 	}
-	report, err := json.Marshal(demoReport{Months: []demoMonth{{Month: 3, LiveVersion: "1"}}, Summary: demoSummary{
-		Colleagues: []demoCandidate{{Name: "noisy", Version: 5, Outcome: loop.Stopped}}}})
+	report, err := json.Marshal(demoReport{Months: []demoMonth{{Month: 3, LiveVersion: "1"}},
+		Summary: demoSummary{
+			Colleagues: []demoCandidate{{Name: "noisy", Version: 5, Outcome: loop.Stopped}}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,19 +39,21 @@ func TestDemo_GoesOnAsItWasBegun(t *testing.T) {
 		status int
 	}{
 		{"", 0}, {"--months 3", 0}, {"--permute-months 7", 0}, {"--months 3 --permute-months 7", 0},
-		{"--months 10", 1}, {"--months 4", 1}, {"--permute-months 0", 1}, {"--months 3 --permute-months 8", 1},
-		{"--months 11", 2},
+		{"--months 10", 1}, {"--months 4", 1}, {"--permute-months 0", 1},
+		{"--months 3 --permute-months 8", 1}, {"--months 11", 2},
 	} {
 		dir := ended(t, demoTerms{Months: 3, Seed: 7})
 		got := command(t, append([]string{"demo", "--dir", dir}, strings.Fields(tt.flags)...)...)
-		if got.status != tt.status || tt.status == 1 && !strings.Contains(got.stderr, "--months 3 --permute-months 7; go on "+
-			"without these flags, or start over with --fresh") {
+		if got.status != tt.status || tt.status == 1 &&
+			!strings.Contains(got.stderr, "--months 3 --permute-months 7; go on "+
+				"without these flags, or start over with --fresh") {
 			t.Errorf("%q: status %d, want %d: %s", tt.flags, got.status, tt.status, got.stderr)
 		}
 	}
 	dir := ended(t, demoTerms{Months: 3})
 	write(t, filepath.Join(dir, markFile), "made by fairlead demo; remove with --fresh\n")
-	if got := command(t, "demo", "--dir", dir); got.status != 1 || !strings.Contains(got.stderr, "start over with --fresh") {
+	if got := command(t, "demo", "--dir", dir); got.status != 1 ||
+		!strings.Contains(got.stderr, "start over with --fresh") {
 		t.Errorf("a mark that is no JSON: %+v", got)
 	}
 }
@@ -104,9 +107,12 @@ func TestDemo_PrintsWholeCommands(t *testing.T) {
 }
 
 func TestColleagueEnv_LeavesOutWhatLeadsElsewhere(t *testing.T) {
-	got := colleagueEnv([]string{"PATH=/bin", "HOME=/root", "MLFLOW_TRACKING_URI=http://elsewhere", "MLFLOW_RUN_ID=1",
-		"http_proxy=http://proxy", "HTTPS_PROXY=http://proxy", "no_proxy=x", "PYTHONPATH=/mine", "LANG=C"})
-	if want := []string{"PATH=/bin", "HOME=/root", "LANG=C", "PYTHONDONTWRITEBYTECODE=1"}; !slices.Equal(got, want) {
+	got := colleagueEnv([]string{"PATH=/bin", "HOME=/root", "MLFLOW_TRACKING_URI=http://elsewhere",
+		"MLFLOW_RUN_ID=1",
+		"http_proxy=http://proxy", "HTTPS_PROXY=http://proxy", "no_proxy=x", "PYTHONPATH=/mine",
+		"LANG=C"})
+	if want := []string{"PATH=/bin", "HOME=/root", "LANG=C",
+		"PYTHONDONTWRITEBYTECODE=1"}; !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
 	}
 }
@@ -118,13 +124,15 @@ func TestGitInit_IgnoresTheUsersSettings(t *testing.T) {
 	if err := os.Mkdir(hooks, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(hooks, "pre-commit"), []byte("#!/bin/sh\nexit 1\n"), 0o755); err != nil {
+	if err := os.WriteFile(filepath.Join(hooks, "pre-commit"), []byte("#!/bin/sh\nexit 1\n"),
+		0o755); err != nil {
 		t.Fatal(err)
 	}
 	write(t, filepath.Join(home, ".gitconfig"), "[commit]\n\tgpgsign = true\n[gpg]\n\tprogram = false\n[core]\n\thooksPath = "+
 		hooks+"\n\tautocrlf = true\n\texcludesFile = "+filepath.Join(home, "ignored")+"\n")
 	write(t, filepath.Join(home, "ignored"), "*.csv\n")
-	for name, value := range map[string]string{"HOME": home, "XDG_CONFIG_HOME": home, "GIT_DIR": "/nonexistent"} {
+	for name, value := range map[string]string{"HOME": home, "XDG_CONFIG_HOME": home,
+		"GIT_DIR": "/nonexistent"} {
 		t.Setenv(name, value)
 	}
 	dir := t.TempDir()
@@ -134,7 +142,8 @@ func TestGitInit_IgnoresTheUsersSettings(t *testing.T) {
 	}
 	os.Unsetenv("GIT_DIR")
 	out, err := exec.Command("git", "-C", dir, "archive", "HEAD").Output()
-	if err != nil || !strings.Contains(string(out), "rows.csv") || strings.Contains(string(out), "\r\n") {
+	if err != nil || !strings.Contains(string(out), "rows.csv") ||
+		strings.Contains(string(out), "\r\n") {
 		t.Errorf("%v: %q", err, out)
 	}
 }

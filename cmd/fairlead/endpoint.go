@@ -26,18 +26,21 @@ func (c *cli) endpointCommand() *cobra.Command {
 			return c.with(cmd.Context(), func(cl *client) error {
 				if len(args) == 1 {
 					var e rest.Endpoint
-					if err := cl.do(cmd.Context(), http.MethodGet, "/endpoints/"+url.PathEscape(args[0]), nil, &e); err != nil {
+					if err := cl.do(cmd.Context(), http.MethodGet, "/endpoints/"+url.PathEscape(args[0]), nil,
+						&e); err != nil {
 						return err
 					}
 					return c.print(e, func(w io.Writer) {
-						fmt.Fprintf(w, "%s, generation %d (loaded %d)\n", e.Endpoint, e.Generation, e.ObservedGeneration)
+						fmt.Fprintf(w, "%s, generation %d (loaded %d)\n", e.Endpoint, e.Generation,
+							e.ObservedGeneration)
 						if e.Failure != "" {
 							fmt.Fprintf(w, "it cannot be served: %s\n", e.Failure)
 						}
 						if e.Clock.Watermark.IsZero() {
 							fmt.Fprint(w, "no request yet, and so no stream time\n\n")
 						} else {
-							fmt.Fprintf(w, "stream time %s, %d timers\n\n", e.Clock.Watermark.Format("2006-01-02 15:04"), e.Clock.Timers)
+							fmt.Fprintf(w, "stream time %s, %d timers\n\n", e.Clock.Watermark.Format("2006-01-02 15:04"),
+								e.Clock.Timers)
 						}
 						tw := table(w, "VERSION", "ROLE", "PERCENT")
 						for _, v := range e.Variants {
@@ -102,12 +105,14 @@ func (c *cli) rollbackCommand() *cobra.Command {
 			}
 			return c.with(cmd.Context(), func(cl *client) error {
 				path := "/endpoints/" + url.PathEscape(args[0]) + "/rollback"
-				if err := cl.once(cmd.Context(), http.MethodPost, path, map[string]string{"reason": reason}, nil); err != nil {
+				if err := cl.once(cmd.Context(), http.MethodPost, path, map[string]string{"reason": reason},
+					nil); err != nil {
 					return err
 				}
-				return c.print(map[string]string{"endpoint": args[0], "rolled_back": "true"}, func(w io.Writer) {
-					fmt.Fprintf(w, "%s is rolled back\n", args[0])
-				})
+				return c.print(map[string]string{"endpoint": args[0], "rolled_back": "true"},
+					func(w io.Writer) {
+						fmt.Fprintf(w, "%s is rolled back\n", args[0])
+					})
 			})
 		},
 	}
@@ -133,9 +138,10 @@ func (c *cli) shadowCommand() *cobra.Command {
 				if err := cl.do(cmd.Context(), method, path, nil, nil); err != nil {
 					return err
 				}
-				return c.print(map[string]any{"endpoint": args[0], "version": args[1], "shadow": !stop}, func(w io.Writer) {
-					fmt.Fprintf(w, "version %s %s every request of %s\n", args[1], word, args[0])
-				})
+				return c.print(map[string]any{"endpoint": args[0], "version": args[1], "shadow": !stop},
+					func(w io.Writer) {
+						fmt.Fprintf(w, "version %s %s every request of %s\n", args[1], word, args[0])
+					})
 			})
 		},
 	}

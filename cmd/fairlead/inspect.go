@@ -27,7 +27,8 @@ func newestRun(cmd *cobra.Command, cl *client, run string) (string, error) {
 		return "", err
 	}
 	if len(page.Items) == 0 {
-		return "", fairlead.Errorf(fairlead.NotFound, "project %s has no pipeline run yet; start one with `fairlead run`", cl.project)
+		return "", fairlead.Errorf(fairlead.NotFound,
+			"project %s has no pipeline run yet; start one with `fairlead run`", cl.project)
 	}
 	return page.Items[0].ID, nil
 }
@@ -46,7 +47,9 @@ func (c *cli) whyCommand() *cobra.Command {
 					return err
 				}
 				var why pipeline.Why
-				if err := cl.do(cmd.Context(), http.MethodGet, "/pipeline-runs/"+url.PathEscape(id)+"/steps/"+url.PathEscape(args[0])+"/why", nil, &why); err != nil {
+				if err := cl.do(cmd.Context(), http.MethodGet,
+					"/pipeline-runs/"+url.PathEscape(id)+"/steps/"+url.PathEscape(args[0])+"/why", nil,
+					&why); err != nil {
 					return err
 				}
 				return c.print(why, func(w io.Writer) { fmt.Fprintln(w, why.String()) })
@@ -108,7 +111,9 @@ func (c *cli) gateCommand() *cobra.Command {
 				id := args[0]
 				if len(args) == 2 {
 					var r gate.Record
-					if err := cl.do(cmd.Context(), http.MethodGet, "/models/"+url.PathEscape(args[0])+"/versions/"+url.PathEscape(args[1])+"/decision", nil, &r); err != nil {
+					if err := cl.do(cmd.Context(), http.MethodGet,
+						"/models/"+url.PathEscape(args[0])+"/versions/"+url.PathEscape(args[1])+"/decision", nil,
+						&r); err != nil {
 						return err
 					}
 					id = r.ID
@@ -122,7 +127,8 @@ func (c *cli) gateCommand() *cobra.Command {
 			})
 		},
 	}
-	explain.Flags().BoolVar(&replay, "replay", false, "compute the decision again from what it was made from")
+	explain.Flags().BoolVar(&replay, "replay", false,
+		"compute the decision again from what it was made from")
 	return group("gate", "Look at what the gates decided", explain)
 }
 
@@ -169,7 +175,8 @@ func (c *cli) pauseCommand(use string, paused bool) *cobra.Command {
 			}
 			return c.with(cmd.Context(), func(cl *client) error {
 				in := map[string]any{"paused": paused, "reason": reason}
-				if err := cl.do(cmd.Context(), http.MethodPut, "/loop/"+url.PathEscape(model)+"/pause", in, nil); err != nil {
+				if err := cl.do(cmd.Context(), http.MethodPut, "/loop/"+url.PathEscape(model)+"/pause", in,
+					nil); err != nil {
 					return err
 				}
 				return c.print(in, func(w io.Writer) { fmt.Fprintf(w, "the loop of %s: %sd\n", model, use) })
@@ -193,7 +200,8 @@ func (c *cli) auditCommand() *cobra.Command {
 					return err
 				}
 				return c.print(rep, func(w io.Writer) {
-					fmt.Fprintf(w, "verified: %d events, %d signed checkpoints, root %s\n", rep.Events, rep.Checkpoints, rep.Root)
+					fmt.Fprintf(w, "verified: %d events, %d signed checkpoints, root %s\n", rep.Events,
+						rep.Checkpoints, rep.Root)
 					if rep.Skipped > 0 {
 						fmt.Fprintf(w, "%d events could not be handled and were skipped; "+
 							"the delivery.skipped events say which and why\n", rep.Skipped)
@@ -210,7 +218,8 @@ func (c *cli) auditCommand() *cobra.Command {
 			c.output = "json"
 			return c.with(cmd.Context(), func(cl *client) error {
 				var p ledger.Proof
-				if err := cl.do(cmd.Context(), http.MethodGet, "//api/v1/audit/proofs/"+url.PathEscape(args[0]), nil, &p); err != nil {
+				if err := cl.do(cmd.Context(), http.MethodGet, "//api/v1/audit/proofs/"+url.PathEscape(args[0]),
+					nil, &p); err != nil {
 					return err
 				}
 				return c.print(p, nil)

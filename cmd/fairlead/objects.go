@@ -81,9 +81,11 @@ func says(j *rest.Job) string {
 }
 
 func printJob(w io.Writer, j *rest.Job) {
-	fmt.Fprintf(w, "job %s (%s): %s, attempt %d of %d, lost %d times\n", j.ID, j.Kind, j.State, j.Attempt, j.MaxAttempts, j.Losses)
+	fmt.Fprintf(w, "job %s (%s): %s, attempt %d of %d, lost %d times\n", j.ID, j.Kind, j.State,
+		j.Attempt, j.MaxAttempts, j.Losses)
 	for _, line := range []struct{ name, text string }{
-		{"about", j.Key}, {"progress", j.Progress}, {"error", j.Error}, {"cause", j.CauseEvent}, {"result", string(j.Result)},
+		{"about", j.Key}, {"progress", j.Progress}, {"error", j.Error}, {"cause", j.CauseEvent},
+		{"result", string(j.Result)},
 	} {
 		if line.text != "" {
 			fmt.Fprintf(w, "%s: %s\n", line.name, line.text)
@@ -134,8 +136,8 @@ func (c *cli) listData(cmd *cobra.Command, cl *client, args []string) error {
 }
 
 func printDataset(w io.Writer, v *data.Version) {
-	fmt.Fprintf(w, "dataset %s version %d: %d rows, %d bytes, from %s, SHA-256 %s\n", v.Dataset, v.N, v.Rows, v.Bytes,
-		v.Source, v.Digest)
+	fmt.Fprintf(w, "dataset %s version %d: %d rows, %d bytes, from %s, SHA-256 %s\n", v.Dataset, v.N,
+		v.Rows, v.Bytes, v.Source, v.Digest)
 	for _, p := range v.Parents {
 		fmt.Fprintf(w, "made from %s\n", p)
 	}
@@ -194,22 +196,24 @@ func (c *cli) listModels(cmd *cobra.Command, cl *client) error {
 }
 
 func (c *cli) listVersions(cmd *cobra.Command, cl *client, model string) error {
-	all, err := every[*registry.Version](cmd.Context(), cl, "/models/"+url.PathEscape(model)+"/versions", url.Values{})
+	all, err := every[*registry.Version](cmd.Context(), cl,
+		"/models/"+url.PathEscape(model)+"/versions", url.Values{})
 	if err != nil {
 		return err
 	}
 	return c.print(fairlead.Page[*registry.Version]{Items: all}, func(w io.Writer) {
 		tw := table(w, "VERSION", "STATE", "ALIASES", "CREATED", "CAUSE", "COMMIT")
 		for _, v := range all {
-			tw.row(v.N, v.State, strings.Join(v.Aliases, " "), fairlead.FromMS(v.CreatedMS), v.ProducedBy.Cause,
-				fmt.Sprintf("%.12s", v.ProducedBy.Commit))
+			tw.row(v.N, v.State, strings.Join(v.Aliases, " "), fairlead.FromMS(v.CreatedMS),
+				v.ProducedBy.Cause, fmt.Sprintf("%.12s", v.ProducedBy.Commit))
 		}
 		tw.flush()
 	})
 }
 
 func printVersion(w io.Writer, v *rest.ModelVersion) {
-	fmt.Fprintf(w, "%s version %d: %s\n", v.Model, v.N, strings.Join(append([]string{v.State}, v.Aliases...), ", "))
+	fmt.Fprintf(w, "%s version %d: %s\n", v.Model, v.N,
+		strings.Join(append([]string{v.State}, v.Aliases...), ", "))
 	made := v.ProducedBy
 	var inputs []string
 	for _, d := range made.Datasets {
@@ -217,7 +221,8 @@ func printVersion(w io.Writer, v *rest.ModelVersion) {
 	}
 	for _, line := range []struct{ name, text string }{
 		{"retired", v.Reason}, {"pipeline run", made.PipelineRun}, {"commit", made.Commit},
-		{"data", strings.Join(inputs, ", ")}, {"environment", made.EnvLock}, {"run", v.RunID}, {"source", v.Source},
+		{"data", strings.Join(inputs, ", ")}, {"environment", made.EnvLock}, {"run", v.RunID},
+		{"source", v.Source},
 	} {
 		if line.text != "" {
 			fmt.Fprintf(w, "  %-13s %s\n", line.name, line.text)

@@ -41,7 +41,8 @@ func (c *cli) checkCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return c.print(map[string]any{"file": file, "project": s.Project, "model": s.Model, "valid": true}, func(w io.Writer) {
+			return c.print(map[string]any{"file": file, "project": s.Project, "model": s.Model,
+				"valid": true}, func(w io.Writer) {
 				fmt.Fprintf(w, "%s is right: project %s, model %s, %d gates, %d environments\n",
 					file, s.Project, s.Model, len(s.Gates), len(s.Release))
 			})
@@ -53,7 +54,8 @@ func (c *cli) checkCommand() *cobra.Command {
 func readSpec(file string) (*spec.Spec, error) {
 	body, err := os.ReadFile(file)
 	if os.IsNotExist(err) {
-		return nil, fairlead.Errorf(fairlead.NotFound, "there is no %s; write one (docs/fairlead-yaml.md), or name it: fairlead check FILE", file)
+		return nil, fairlead.Errorf(fairlead.NotFound,
+			"there is no %s; write one (docs/fairlead-yaml.md), or name it: fairlead check FILE", file)
 	}
 	if err != nil {
 		return nil, err
@@ -85,7 +87,8 @@ func (c *cli) applyCommand() *cobra.Command {
 			})
 		},
 	}
-	cmd.Flags().BoolVar(&dirty, "allow-dirty", false, "also with uncommitted changes; the lineage says so")
+	cmd.Flags().BoolVar(&dirty, "allow-dirty", false,
+		"also with uncommitted changes; the lineage says so")
 	return cmd
 }
 
@@ -154,7 +157,8 @@ func (cl *client) apply(ctx context.Context, dir string, src *scm.Source) (*spec
 	if err != nil {
 		return nil, err
 	}
-	body, contentType, err := form(rest.Commit{SHA: commit.SHA, Object: commit.Object, Dirty: commit.Dirty}, file, tree)
+	body, contentType, err := form(rest.Commit{SHA: commit.SHA, Object: commit.Object,
+		Dirty: commit.Dirty}, file, tree)
 	if err != nil {
 		return nil, err
 	}

@@ -57,8 +57,10 @@ follows the endpoint's requests again.`,
 	f.StringVar(&r.label, "label", "", "column with the truth; without it no labels are sent")
 	f.StringSliceVar(&r.with, "with", nil, "further columns that become known with the label, and are not sent before")
 	f.StringSliceVar(&r.drop, "drop", nil, "columns that are not sent at all")
-	f.DurationVar(&r.delay, "label-delay", 24*time.Hour, "how long after its event time a label is known (stream time)")
-	f.DurationVar(&r.every, "label-every", 24*time.Hour, "how often labels are delivered (stream time)")
+	f.DurationVar(&r.delay, "label-delay", 24*time.Hour,
+		"how long after its event time a label is known (stream time)")
+	f.DurationVar(&r.every, "label-every", 24*time.Hour,
+		"how often labels are delivered (stream time)")
 	f.DurationVar(&r.tick, "tick", time.Hour, "step of stream time")
 	f.BoolVar(&keepClock, "keep-clock", false, "leave stream time where it is, so that another replay goes on from there")
 	return cmd
@@ -108,7 +110,8 @@ func (c *cli) replay(ctx context.Context, r *replay, file string, keepClock bool
 func (r *replay) tell(w io.Writer) {
 	fmt.Fprintf(w, "%d rows and %d labels sent", r.sent, r.labelled)
 	if r.skipped > 0 {
-		fmt.Fprintf(w, "; %d rows are from before stream time stood when this began, and were not sent", r.skipped)
+		fmt.Fprintf(w, "; %d rows are from before stream time stood when this began, and were not sent",
+			r.skipped)
 	}
 	follows := "follows the endpoint's requests again"
 	if r.clock.Driven {
@@ -149,7 +152,9 @@ func (r *replay) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.next, _ = slices.BinarySearchFunc(r.rows, start, func(s sample, t time.Time) int { return s.at.Compare(t) })
+	r.next, _ = slices.BinarySearchFunc(r.rows, start, func(s sample, t time.Time) int {
+		return s.at.Compare(t)
+	})
 	r.skipped = r.next
 	r.clock = stream.State{} // the first tick always advances
 	for at := start; !at.After(end); at = at.Add(r.tick) {
@@ -251,7 +256,8 @@ func (r *replay) deliver(ctx context.Context, at time.Time) error {
 			break
 		}
 		if s.truth != nil {
-			batch = append(batch, label.Truth{RequestID: s.id, Value: *s.truth, ObservedAt: known, Columns: s.more})
+			batch = append(batch, label.Truth{RequestID: s.id, Value: *s.truth, ObservedAt: known,
+				Columns: s.more})
 		}
 	}
 	if len(batch) > 0 {
@@ -306,7 +312,8 @@ func (r *replay) send(ctx context.Context, s *sample) error {
 	if err != nil {
 		return err
 	}
-	if err := r.client.send(ctx, http.MethodPost, r.model()+"/infer", "application/json", b, nil); err != nil {
+	if err := r.client.send(ctx, http.MethodPost, r.model()+"/infer", "application/json", b,
+		nil); err != nil {
 		return fmt.Errorf("row %s: %w", s.id, err)
 	}
 	return nil

@@ -95,8 +95,8 @@ func (r *replay) sample(header, record []string) (s sample, err error) {
 	return s, nil
 }
 
-var timeLayouts = []string{time.RFC3339, "2006-01-02T15:04:05", "2006-01-02 15:04:05", "2006-01-02 15:04",
-	time.DateOnly}
+var timeLayouts = []string{time.RFC3339, "2006-01-02T15:04:05", "2006-01-02 15:04:05",
+	"2006-01-02 15:04", time.DateOnly}
 
 func parseTime(text string) (time.Time, error) {
 	for _, layout := range timeLayouts {

@@ -47,8 +47,9 @@ func newStreamed(t *testing.T) *streamed {
 	mux := http.NewServeMux()
 	const endpoint = "/api/v1/projects/x/endpoints/m"
 	for pattern, serve := range map[string]func(body []byte) (any, int){
-		"GET " + endpoint:            func([]byte) (any, int) { return map[string]any{"clock": s.clock}, 200 },
-		"PUT " + endpoint + "/clock": s.drive,
+		"GET " + endpoint: func([]byte) (any, int) {
+			return map[string]any{"clock": s.clock}, 200
+		}, "PUT " + endpoint + "/clock": s.drive,
 		"DELETE " + endpoint + "/clock": func([]byte) (any, int) {
 			s.released++
 			s.clock.Driven = false
@@ -56,7 +57,8 @@ func newStreamed(t *testing.T) *streamed {
 		},
 		"POST " + endpoint + "/labels": s.label,
 		"GET /p/x/v2/models/m": func([]byte) (any, int) {
-			return map[string]any{"inputs": []tensor{{Name: "code", Datatype: "BYTES"}, {Name: "n", Datatype: "INT64"},
+			return map[string]any{"inputs": []tensor{{Name: "code", Datatype: "BYTES"},
+				{Name: "n", Datatype: "INT64"},
 				{Name: "yes", Datatype: "BOOL"}, {Name: "v", Datatype: "FP64"}}}, 200
 		},
 		"POST /p/x/v2/models/m/infer": s.infer,
@@ -107,8 +109,8 @@ func (s *streamed) infer(body []byte) (any, int) {
 
 func (s *streamed) replay(t *testing.T, args ...string) ran {
 	t.Helper()
-	return command(t, append([]string{"replay", "t.csv", "--endpoint", "m", "-p", "x", "--server", s.URL,
-		"--time", "at", "--id", "id", "--label", "y"}, args...)...)
+	return command(t, append([]string{"replay", "t.csv", "--endpoint", "m", "-p", "x", "--server",
+		s.URL, "--time", "at", "--id", "id", "--label", "y"}, args...)...)
 }
 
 var dayOne = time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -119,7 +121,8 @@ func writeHourly(t *testing.T, rows int) {
 	var b strings.Builder
 	b.WriteString("id,at,v,y\n")
 	for i := range rows {
-		fmt.Fprintf(&b, "r%d,%s,1,%d\n", i, dayOne.Add(time.Duration(i)*time.Hour).Format(time.RFC3339), i)
+		fmt.Fprintf(&b, "r%d,%s,1,%d\n", i, dayOne.Add(time.Duration(i)*time.Hour).Format(time.RFC3339),
+			i)
 	}
 	write(t, "t.csv", b.String())
 }
@@ -128,13 +131,15 @@ func TestReplay_DeliversEachLabelOnceWhateverTheStepsAre(t *testing.T) {
 	elsewhere(t)
 	writeHourly(t, 100)
 	for _, tt := range []struct{ tick, every, delay string }{
-		{"1h", "24h", "24h"}, {"7h", "24h", "24h"}, {"1h", "90m", "24h"}, {"5h", "7h", "0s"}, {"48h", "24h", "3h"},
-		{"24h", "1h", "36h"}, {"11h", "13h", "100ms"},
+		{"1h", "24h", "24h"}, {"7h", "24h", "24h"}, {"1h", "90m", "24h"}, {"5h", "7h", "0s"},
+		{"48h", "24h", "3h"}, {"24h", "1h", "36h"}, {"11h", "13h", "100ms"},
 	} {
 		t.Run(tt.tick+" "+tt.every+" "+tt.delay, func(t *testing.T) {
 			s := newStreamed(t)
-			got := s.replay(t, "--tick", tt.tick, "--label-every", tt.every, "--label-delay", tt.delay, "-o", "json")
-			if got.status != 0 || !strings.Contains(got.out, `"labels":100`) || !strings.Contains(got.out, `"rows":100`) {
+			got := s.replay(t, "--tick", tt.tick, "--label-every", tt.every, "--label-delay", tt.delay, "-o",
+				"json")
+			if got.status != 0 || !strings.Contains(got.out, `"labels":100`) ||
+				!strings.Contains(got.out, `"rows":100`) {
 				t.Fatalf("%+v", got)
 			}
 			seen := map[string]int{}
@@ -145,7 +150,8 @@ func TestReplay_DeliversEachLabelOnceWhateverTheStepsAre(t *testing.T) {
 				}
 			}
 			if len(seen) != 100 || len(s.labels) != 100 || len(s.requests) != 100 {
-				t.Errorf("%d labels of %d rows, %d requests; want 100 each", len(s.labels), len(seen), len(s.requests))
+				t.Errorf("%d labels of %d rows, %d requests; want 100 each", len(s.labels), len(seen),
+					len(s.requests))
 			}
 		})
 	}
@@ -157,7 +163,8 @@ func TestReplay_GoesOnWhereStreamTimeStands(t *testing.T) {
 	for _, tick := range []string{"1h", "7h"} {
 		s := newStreamed(t)
 		s.failAt = dayOne.Add(72 * time.Hour)
-		if got := s.replay(t, "--tick", tick); got.status != 1 || !strings.Contains(got.stderr, "a step has failed") {
+		if got := s.replay(t, "--tick", tick); got.status != 1 ||
+			!strings.Contains(got.stderr, "a step has failed") {
 			t.Fatalf("%+v", got)
 		}
 		if s.released != 0 {
@@ -166,7 +173,8 @@ func TestReplay_GoesOnWhereStreamTimeStands(t *testing.T) {
 		before := len(s.requests)
 		got := s.replay(t, "--tick", tick)
 		sent := len(s.requests) - before
-		if got.status != 0 || sent >= 100 || !strings.Contains(got.out, fmt.Sprintf("%d rows and ", sent)) ||
+		if got.status != 0 || sent >= 100 || !strings.Contains(got.out,
+			fmt.Sprintf("%d rows and ", sent)) ||
 			!strings.Contains(got.out, fmt.Sprintf("%d rows are from before", 100-sent)) {
 			t.Errorf("tick %s: %d rows sent, says %+v", tick, sent, got)
 		}
@@ -178,7 +186,8 @@ func TestReplay_GoesOnWhereStreamTimeStands(t *testing.T) {
 			labels[l.RequestID] = true
 		}
 		if len(requests) != 100 || len(labels) != 100 || s.released != 1 {
-			t.Errorf("tick %s: %d rows, %d labels, released %d times", tick, len(requests), len(labels), s.released)
+			t.Errorf("tick %s: %d rows, %d labels, released %d times", tick, len(requests), len(labels),
+				s.released)
 		}
 	}
 }
@@ -214,7 +223,8 @@ func TestReplay_RefusesAStreamThatIsLaterThanTheRows(t *testing.T) {
 		s := newStreamed(t)
 		s.clock = clock
 		got := s.replay(t)
-		if got.status != 1 || len(s.requests) != 0 || !strings.Contains(got.stderr, clock.Watermark.Format(time.RFC3339)) ||
+		if got.status != 1 || len(s.requests) != 0 ||
+			!strings.Contains(got.stderr, clock.Watermark.Format(time.RFC3339)) ||
 			!strings.Contains(got.stderr, "never goes back") {
 			t.Errorf("%s: %d rows sent, %+v", name, len(s.requests), got)
 		}
@@ -280,13 +290,15 @@ func TestReplay_RefusesBadCellsWithTheirLine(t *testing.T) {
 		{"a fraction", "id,at,y,n\nr1,2024-01-01,1,2.5\n", `"2.5" is not a whole number`},
 		{"no time", "id,at,y\nr1,yesterday,1\n", "line 2: column at"},
 		{"no id", "id,at,y\n,2024-01-01,1\n", "line 2: column id"},
-		{"behind a cell of two lines", "id,at,y,code\nr1,2024-01-01,1,\"a\nb\"\nr2,2024-01-01,x,c\n", "line 4: column y"},
+		{"behind a cell of two lines", "id,at,y,code\nr1,2024-01-01,1,\"a\nb\"\nr2,2024-01-01,x,c\n",
+			"line 4: column y"},
 		{"no rows", "id,at,y\n", "no rows"},
 		{"no column", "id,at\nr1,2024-01-01\n", `no column "y"`},
 	} {
 		write(t, "t.csv", tt.table)
 		s := newStreamed(t)
-		if got := s.replay(t); got.status != 1 || !strings.Contains(got.stderr, tt.says) || len(s.requests) > 0 {
+		if got := s.replay(t); got.status != 1 || !strings.Contains(got.stderr, tt.says) ||
+			len(s.requests) > 0 {
 			t.Errorf("%s: %+v, want %s", tt.name, got, tt.says)
 		}
 	}
@@ -299,9 +311,11 @@ func TestReplay_RefusesBadCellsWithTheirLine(t *testing.T) {
 func TestReplay_RefusesStepsThatDoNotEnd(t *testing.T) {
 	elsewhere(t)
 	writeHourly(t, 2)
-	for _, flags := range []string{"--tick 0", "--tick -1h", "--label-every 0s", "--label-every -24h", "--label-delay -1s"} {
+	for _, flags := range []string{"--tick 0", "--tick -1h", "--label-every 0s", "--label-every -24h",
+		"--label-delay -1s"} {
 		s := newStreamed(t)
-		if got := s.replay(t, strings.Fields(flags)...); got.status != 2 || !strings.Contains(got.stderr, strings.Fields(flags)[0]) {
+		if got := s.replay(t, strings.Fields(flags)...); got.status != 2 ||
+			!strings.Contains(got.stderr, strings.Fields(flags)[0]) {
 			t.Errorf("%s: %+v", flags, got)
 		}
 	}

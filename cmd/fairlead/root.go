@@ -64,9 +64,11 @@ retraining. Without a command it starts the server with its defaults.`,
 		},
 	}
 	flags := root.PersistentFlags()
-	flags.StringVar(&c.server, "server", os.Getenv("FAIRLEAD_SERVER"), "URL of the server (FAIRLEAD_SERVER); default: who serves --data")
+	flags.StringVar(&c.server, "server", os.Getenv("FAIRLEAD_SERVER"),
+		"URL of the server (FAIRLEAD_SERVER); default: who serves --data")
 	flags.StringVar(&c.data, "data", defaultData(), "data directory (FAIRLEAD_DATA)")
-	flags.StringVarP(&c.project, "project", "p", os.Getenv("FAIRLEAD_PROJECT"), "project (FAIRLEAD_PROJECT); default: the one of ./fairlead.yaml")
+	flags.StringVarP(&c.project, "project", "p", os.Getenv("FAIRLEAD_PROJECT"),
+		"project (FAIRLEAD_PROJECT); default: the one of ./fairlead.yaml")
 	flags.StringVarP(&c.output, "output", "o", "text", "text or json")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usage("%s; see `%s --help`", err, cmd.CommandPath())
@@ -74,10 +76,12 @@ retraining. Without a command it starts the server with its defaults.`,
 	serve := c.serveCommand()
 	root.RunE = serve.RunE
 	root.Flags().AddFlagSet(serve.Flags())
-	root.AddCommand(serve, c.checkCommand(), c.applyCommand(), c.runCommand(), c.caseCommand(), c.releaseCommand(),
-		c.endpointCommand(), c.rolloutCommand(), c.rollbackCommand(), c.incidentCommand(), c.shadowCommand(), c.replayCommand(), c.whyCommand(), c.logCommand(),
-		c.jobCommand(), c.dataCommand(), c.modelCommand(), c.gateCommand(), c.loopCommand(), c.auditCommand(),
-		c.demoCommand(), c.versionCommand())
+	root.AddCommand(serve, c.checkCommand(), c.applyCommand(), c.runCommand(), c.caseCommand(),
+		c.releaseCommand(),
+		c.endpointCommand(), c.rolloutCommand(), c.rollbackCommand(), c.incidentCommand(),
+		c.shadowCommand(), c.replayCommand(), c.whyCommand(), c.logCommand(),
+		c.jobCommand(), c.dataCommand(), c.modelCommand(), c.gateCommand(), c.loopCommand(),
+		c.auditCommand(), c.demoCommand(), c.versionCommand())
 	root.SetOut(out)
 	root.SetErr(err)
 	root.SetVersionTemplate("fairlead {{.Version}}\n")
@@ -165,7 +169,8 @@ func (c *cli) versionCommand() *cobra.Command {
 		Use: "version", Short: "Print the version", Args: cobra.NoArgs,
 		Example: "  fairlead version -o json",
 		RunE: func(*cobra.Command, []string) error {
-			return c.print(map[string]string{"version": version}, func(w io.Writer) { fmt.Fprintln(w, "fairlead "+version) })
+			return c.print(map[string]string{"version": version},
+				func(w io.Writer) { fmt.Fprintln(w, "fairlead "+version) })
 		},
 	}
 }

@@ -41,11 +41,15 @@ func (c *cli) serveCommand() *cobra.Command {
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&opt.Listen, "listen", envOr("FAIRLEAD_LISTEN", "127.0.0.1:4747"), "address (FAIRLEAD_LISTEN); other than loopback is refused until there are accounts")
-	f.StringVar(&opt.Environments, "environments", os.Getenv("FAIRLEAD_ENVIRONMENTS"), "directory of Python environments (FAIRLEAD_ENVIRONMENTS); default: in the data directory")
+	f.StringVar(&opt.Listen, "listen", envOr("FAIRLEAD_LISTEN", "127.0.0.1:4747"),
+		"address (FAIRLEAD_LISTEN); other than loopback is refused until there are accounts")
+	f.StringVar(&opt.Environments, "environments", os.Getenv("FAIRLEAD_ENVIRONMENTS"),
+		"directory of Python environments (FAIRLEAD_ENVIRONMENTS); default: in the data directory")
 	f.StringVar(&opt.UV, "uv", "", "path of uv (FAIRLEAD_UV)")
-	f.StringVar(&opt.ONNXRuntime, "onnxruntime", "", "path of libonnxruntime.so (FAIRLEAD_ONNXRUNTIME)")
-	f.StringVar(&steps, "steps", envOr("FAIRLEAD_STEPS", "0"), "steps of pipelines that run at once (FAIRLEAD_STEPS); 0 is one for each core, at least 4")
+	f.StringVar(&opt.ONNXRuntime, "onnxruntime", "",
+		"path of libonnxruntime.so (FAIRLEAD_ONNXRUNTIME)")
+	f.StringVar(&steps, "steps", envOr("FAIRLEAD_STEPS", "0"),
+		"steps of pipelines that run at once (FAIRLEAD_STEPS); 0 is one for each core, at least 4")
 	f.StringVar(&logFormat, "log-format", "text", "text or json")
 	f.StringVar(&logLevel, "log-level", "info", "debug, info, warn or error")
 	return cmd

@@ -18,19 +18,24 @@ func TestFilter_PrintsAsGoTestDoesAndWhatWasLeftOut(t *testing.T) {
 		want       []string
 		wantNot    string
 	}{
-		{"passes", `func TestA(t *testing.T) { t.Log("chatter") }`, true, true, []string{`(?m)^ok  \tx\t`}, "chatter|LEFT OUT|left out"},
+		{"passes", `func TestA(t *testing.T) { t.Log("chatter") }`, true, true,
+			[]string{`(?m)^ok  \tx\t`}, "chatter|LEFT OUT|left out"},
 		{"left out", `func TestA(t *testing.T) { t.Run("sub", func(t *testing.T) { t.Skip("left out: no Python") }) }`, false, true,
-			[]string{`(?m)^ok  \tx\t`, `(?m)^LEFT OUT: x.TestA/sub: no Python$`, `(?m)^1 tests left out$`}, "chatter"},
+			[]string{`(?m)^ok  \tx\t`, `(?m)^LEFT OUT: x.TestA/sub: no Python$`, `(?m)^1 tests left out$`},
+			"chatter"},
 		{"left out on CI", `func TestA(t *testing.T) { t.Skip("LEFT OUT: no Python") }`, true, false,
 			[]string{`(?m)^LEFT OUT \(not allowed on CI\): x.TestA: no Python$`}, ""},
 		{"left out on CI for want of rights", `func TestA(t *testing.T) { t.Skip("LEFT OUT: it needs the right to mount a tmpfs") }`, true, true,
 			[]string{`(?m)^LEFT OUT: x.TestA: it needs the right`}, ""},
-		{"says nothing", `func TestA(t *testing.T) { t.SkipNow() }`, false, true, []string{`x.TestA: it does not say why`}, ""},
+		{"says nothing", `func TestA(t *testing.T) { t.SkipNow() }`, false, true,
+			[]string{`x.TestA: it does not say why`}, ""},
 		{"fails", `func TestA(t *testing.T) { t.Run("sub", func(t *testing.T) { t.Error("broken") }) }
 func TestB(t *testing.T) { t.Log("chatter") }`, false, false,
 			[]string{`(?s)--- FAIL: TestA .*broken.*--- FAIL: TestA/sub.*FAIL\tx\t`}, "chatter|=== RUN"},
-		{"panics", `func TestA(t *testing.T) { panic("at the disco") }`, false, false, []string{`panic: at the disco`, `FAIL\tx\t`}, ""},
-		{"does not build", `func TestA(t *testing.T) { undefined() }`, false, false, []string{`undefined: undefined`, `build failed`}, ""},
+		{"panics", `func TestA(t *testing.T) { panic("at the disco") }`, false, false,
+			[]string{`panic: at the disco`, `FAIL\tx\t`}, ""},
+		{"does not build", `func TestA(t *testing.T) { undefined() }`, false, false,
+			[]string{`undefined: undefined`, `build failed`}, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
