@@ -157,11 +157,12 @@ func (a *App) wire() (err error) {
 	if a.Tokens, err = auth.NewTokens(a.DB, clock, dir); err != nil {
 		return err
 	}
-	if a.Blobs, err = blob.New(a.DB, dir); err != nil {
+	if a.Blobs, err = blob.New(a.DB, dir, blob.WithClock(clock)); err != nil {
 		return err
 	}
 	a.Jobs = job.New(a.DB, a.Ledger, clock, log,
 		job.Options{StepsDir: filepath.Join(dir, "steps"), Exclusive: true})
+	a.Jobs.Handle(collectJob, a.collect, job.Limits{Concurrency: 1})
 	envs, err := pyenv.New(pyenv.Options{Root: a.opt.Environments, UV: a.opt.UV, Log: log})
 	if err != nil {
 		return err

@@ -89,7 +89,7 @@ func (a *App) Start(ctx context.Context) (err error) {
 		return err
 	}
 	for _, start := range []func(context.Context) error{
-		a.Ledger.Start, a.Pipeline.Sweep, a.Jobs.Start, a.Serving.Start, a.Stream.Start,
+		a.Ledger.Start, a.Pipeline.Sweep, a.scheduleCollection, a.Jobs.Start, a.Serving.Start, a.Stream.Start,
 	} {
 		if err := start(ctx); err != nil {
 			return err
