@@ -22,7 +22,7 @@ import (
 //go:embed migrations/*.sql
 var files embed.FS
 
-// Schema returns the tables of evidence, decisions and approvals.
+// Schema returns the tables of evidence and decisions.
 func Schema() store.Schema { return store.Embedded("gate", files) }
 
 // Evaluator runs `evaluate` for a model on a holdout and returns the metrics that

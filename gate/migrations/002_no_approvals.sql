@@ -1,0 +1,2 @@
+-- It comes with what can ask somebody for an approval.
+drop table approval;
