@@ -3,10 +3,11 @@
 //
 // A job is enqueued in the transaction of its cause and finished in the
 // transaction of its effect. A server that claims one holds a lease, which it
-// renews, and a fence, a number that grows with each claim. All that a run
-// writes is guarded by its fence, so a run that was taken over can no longer
-// change anything. Failures of the work itself (attempts, with retries) are
-// counted apart from losses of the server or the machine.
+// renews, and a fence, a number that grows with each claim. What a run changes with
+// Run.Write and Run.Commit is guarded by its fence, so a run that was taken over
+// can no longer do it; what it writes otherwise must be as true for any other run.
+// Failures of the work itself (attempts, with retries) are counted apart from
+// losses of the server or the machine.
 //
 // A run may start commands as steps (step.go). They live under a shim of their
 // own, so they outlive the server: the next run of the job re-attaches to a step

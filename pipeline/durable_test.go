@@ -559,6 +559,30 @@ func TestRun_CachedStepBringsWhatItLogged(t *testing.T) {
 	}
 }
 
+func TestLog_IsCutBetweenCharacters(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	// 300,001 bytes, so that parts of 256 KiB end within a character.
+	st := w.commit(t, files{"fairlead.yaml": `project: p
+pipeline: {steps: {s: {run: "printf x; yes ü | head -n 150000 | tr -d '\\n'; printf '\\303'"}}}
+`})
+	r := w.good(t, st)
+	var log strings.Builder
+	parts := 0
+	for offset := int64(0); ; parts++ {
+		part, err := w.Log(t.Context(), w.p, r.ID, "s", offset)
+		check(t, err)
+		if len(part.Data) == 0 {
+			break
+		}
+		log.WriteString(strings.ToValidUTF8(string(part.Data), "?"))
+		offset = part.Next
+	}
+	if want := "x" + strings.Repeat("ü", 150000) + "?"; log.String() != want || parts != 3 {
+		t.Errorf("%d characters in %d parts", len([]rune(log.String())), parts)
+	}
+}
+
 func TestSweep_RemovesOnlyWhatHasEnded(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

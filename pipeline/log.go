@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"errors"
+	"unicode/utf8"
 
 	"github.com/fairlead-ml/fairlead"
 	"github.com/fairlead-ml/fairlead/job/shim"
@@ -14,7 +15,8 @@ const logAtOnce = 256 << 10
 
 // Log returns what a step printed, from offset on, also while it runs: that of
 // its newest attempt; for a cached step, of the one that its outputs are from.
-// Empty data means that there is nothing more yet. The step is named as in Why.
+// Empty data means that there is nothing more yet. A part ends with a whole
+// character. The step is named as in Why.
 func (s *Service) Log(ctx context.Context, p fairlead.Project, runID, step string,
 	offset int64) (shim.LogPart, error) {
 	var run *Run
@@ -40,5 +42,23 @@ func (s *Service) Log(ctx context.Context, p fairlead.Project, runID, step strin
 	if err != nil {
 		return shim.LogPart{}, err
 	}
-	return shim.ReadLog(a.Dir, offset, logAtOnce)
+	part, err := shim.ReadLog(a.Dir, offset, logAtOnce)
+	if cut := incomplete(part.Data); cut < len(part.Data) {
+		part.Data = part.Data[:len(part.Data)-cut]
+		part.Next -= int64(cut)
+	}
+	return part, err
+}
+
+// incomplete returns how many bytes at the end begin a character and do not end it.
+func incomplete(b []byte) int {
+	for n := 1; n < utf8.UTFMax && n <= len(b); n++ {
+		if last := b[len(b)-n:]; utf8.RuneStart(last[0]) {
+			if utf8.FullRune(last) {
+				return 0
+			}
+			return n
+		}
+	}
+	return 0
 }

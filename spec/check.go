@@ -2,6 +2,7 @@ package spec
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -143,8 +144,8 @@ func (c *checker) approvals() {
 	if !c.sound("release", "approvals") {
 		return
 	}
-	for name, a := range c.Approvals {
-		path := join("approvals", name)
+	for _, name := range slices.Sorted(maps.Keys(c.Approvals)) {
+		a, path := c.Approvals[name], join("approvals", name)
 		if _, ok := c.Environment(name); !ok {
 			c.d.problemAtKey(path, fmt.Sprintf("there is no environment `%s`", name),
 				didYouMean(name, "environments", environmentNames(c.Release)))

@@ -12,7 +12,7 @@ import (
 	"github.com/fairlead-ml/fairlead/job/shim/internal/keeper"
 )
 
-// readRecord decodes one of the files above and refuses what a newer program wrote.
+// readRecord decodes one of the JSON files of an attempt and refuses what a newer program wrote.
 func readRecord(dir, name string, into any) error {
 	b, err := os.ReadFile(filepath.Join(dir, name))
 	if err != nil {
