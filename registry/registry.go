@@ -42,10 +42,10 @@ type Tag struct {
 	Value string `json:"value"`
 }
 
-// Write runs fn in the writer's control lane, for callers outside of a
+// Write runs fn in the writer's lane for clients, for callers outside of a
 // transaction such as the MLflow paths.
 func (s *Service) Write(ctx context.Context, fn func(tx *store.Tx) error) error {
-	return s.db.Write(ctx, store.Control, fn)
+	return s.db.Write(ctx, store.Client, fn)
 }
 
 // Read runs fn on one snapshot.

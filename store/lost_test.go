@@ -92,6 +92,35 @@ func TestWrite_LostTransactionTakesItsBatchAlongAndRunsControlAgain(t *testing.T
 	}
 }
 
+// A closure that does not look at its errors cannot write outside of its transaction.
+func TestWrite_LostTransactionIsSeenWhereTheClosureIsNot(t *testing.T) {
+	dir := smallDisk(t, "16m")
+	db, err := store.Open(t.Context(), store.Options{
+		Path: filepath.Join(dir, "f.db"), Reserve: 4 << 20},
+		schema("create table note (k {{pk}}, text text not null, pad text, seq bigint)"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	fill(t, dir, 6<<20)
+	pad, refused := strings.Repeat("x", 200_000), 0
+	err = db.Write(t.Context(), store.Bulk, func(tx *store.Tx) error {
+		for range 100 {
+			if _, err := tx.Exec("insert into note (text, pad) values ('careless', ?)", pad); err != nil {
+				pad = "" // such a row would find its room
+				refused++
+			}
+		}
+		return nil
+	})
+	if there, _ := notes(t, db); err == nil || refused < 2 || len(there) > 0 {
+		t.Errorf("error %v; %d statements refused, %v there", err, refused, there)
+	}
+	if !fairlead.Is(err, fairlead.Unavailable) {
+		t.Errorf("error %v", err)
+	}
+}
+
 // number is an end of batch, as the ledger has one.
 func number(tx *store.Tx) error {
 	_, err := tx.Exec("update note set seq = k where seq is null")
