@@ -338,42 +338,6 @@ func TestVerify_SignedCheckpointShowsACutLedger(t *testing.T) {
 	}
 }
 
-// A ledger that goes on growing while it is verified is not accused of it.
-func TestVerify_WhileEventsAndCheckpointsAreWritten(t *testing.T) {
-	dir := t.TempDir()
-	db, led := open(t, filepath.Join(dir, "f.db"))
-	signer, err := ledger.OpenSigner(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	led.SignWith(signer)
-	var writes sync.WaitGroup
-	done := make(chan struct{})
-	writes.Go(func() {
-		for to := int64(0); ; to++ {
-			select {
-			case <-done:
-				return
-			default:
-			}
-			signing := ledger.New(db, fairlead.WallClock{}, slog.New(slog.DiscardHandler))
-			signing.SignWith(signer)
-			if err := errors.Join(appendAlias(db, led, to), signing.Start(t.Context())); err != nil {
-				t.Error(err)
-			}
-			signing.Stop() // signs the head
-		}
-	})
-	for range 100 {
-		if _, err := led.Verify(t.Context()); err != nil {
-			t.Error(err)
-			break
-		}
-	}
-	close(done)
-	writes.Wait()
-}
-
 func TestOpenSigner_KeepsItsKeyAndRefusesADamagedOne(t *testing.T) {
 	dir := t.TempDir()
 	one, err := ledger.OpenSigner(dir)
