@@ -18,7 +18,8 @@ import (
 )
 
 // recording is what the real client says to MLflow's own server in testdata/flow.py,
-// and how that answers: one exchange a line, in order. TestRecording_… writes it anew.
+// and how that answers: one exchange a line, in order. `go test -run
+// TestRecording -record` writes it anew.
 const recording = "testdata/recording.jsonl"
 
 // exchange is one request and its answer. What the server chose, ids and page
@@ -37,7 +38,8 @@ func (e *exchange) String() string {
 	return strings.TrimSuffix(e.Method+" "+e.Path+"?"+e.Query, "?")
 }
 
-// recorder passes requests on to a server and notes them.
+// recorder passes requests on to a server, one at a time, and notes them: what the
+// client sends side by side gets an order that can be played again.
 type recorder struct {
 	t      *testing.T
 	to     string
@@ -52,6 +54,8 @@ func (rec *recorder) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		rec.t.Error(err)
 		return
 	}
+	rec.mu.Lock()
+	defer rec.mu.Unlock()
 	out, err := http.NewRequestWithContext(r.Context(), r.Method, rec.to+r.URL.RequestURI(),
 		bytes.NewReader(body))
 	if err != nil {
@@ -78,8 +82,6 @@ func (rec *recorder) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (rec *recorder) note(r *http.Request, body []byte, status int, answer []byte) {
-	rec.mu.Lock()
-	defer rec.mu.Unlock()
 	e := exchange{Method: r.Method, Path: rec.mask(r.URL.EscapedPath()),
 		Query: rec.mask(r.URL.RawQuery), Status: status}
 	if masked := rec.mask(string(body)); json.Valid([]byte(masked)) {
@@ -190,10 +192,9 @@ func readRecording(t *testing.T) (all []exchange) {
 	return all
 }
 
-func TestRecording_IsWrittenAnew(t *testing.T) {
-	if !*record {
-		t.Skip("left out: -record writes what MLflow's own server answers, which takes a minute")
-	}
+// writeRecording records the real client against MLflow's own server.
+func writeRecording(t *testing.T) {
+	t.Helper()
 	python := python(t)
 	rec := &recorder{t: t, to: mlflowServer(t, python), chosen: map[string]string{}}
 	proxy := httptest.NewServer(rec)

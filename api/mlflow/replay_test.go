@@ -24,6 +24,9 @@ type player struct {
 }
 
 func TestRecording_IsAnsweredAsByMLflowsServer(t *testing.T) {
+	if *record {
+		writeRecording(t)
+	}
 	a, err := app.New(t.Context(), app.Options{Dir: t.TempDir(), Listen: "127.0.0.1:0"})
 	if err != nil {
 		t.Fatal(err)
