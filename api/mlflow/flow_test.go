@@ -82,12 +82,21 @@ func clientEnv(home string) []string {
 		"GIT_PYTHON_REFRESH=quiet")
 }
 
-// flow runs the script of a real client with the token and arguments.
+// flow runs the script of a real client with the token and arguments, from a directory
+// of its own: what the client finds out about its place is the same on each machine.
 func flow(t *testing.T, python, token string, args ...string) {
 	t.Helper()
-	args = append([]string{"-W", "ignore", filepath.Join("testdata", "flow.py")}, args...)
-	cmd := exec.CommandContext(t.Context(), python, args...)
-	cmd.Env = append(clientEnv(t.TempDir()), "MLFLOW_TRACKING_TOKEN="+token)
+	home := t.TempDir()
+	script, err := os.ReadFile(filepath.Join("testdata", "flow.py"))
+	if err == nil {
+		err = os.WriteFile(filepath.Join(home, "flow.py"), script, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), python, append([]string{"-W", "ignore", "flow.py"}, args...)...)
+	cmd.Dir = home
+	cmd.Env = append(clientEnv(home), "MLFLOW_TRACKING_TOKEN="+token, "LOGNAME=ann", "USER=ann")
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("the client failed: %v\n%s", err, out)
