@@ -55,6 +55,9 @@ func (t Timing) Next(last, now time.Time) time.Time {
 // However many ticks pass without a server, one job makes up for them.
 func (s *Service) Schedule(tx *store.Tx, p fairlead.Project, kind, key string, t Timing,
 	payload any) error {
+	if p.K == 0 {
+		return fairlead.Errorf(fairlead.Invalid, "the schedule of %s names no project", kind)
+	}
 	b, err := json.Marshal(payload)
 	if err != nil {
 		return fmt.Errorf("schedule %s: %w", kind, err)
