@@ -94,7 +94,7 @@ func celValue(v any) ref.Val {
 		values[name] = celValue(v)
 	}
 	return sorted{
-		Mapper: types.NewStringInterfaceMap(types.DefaultTypeAdapter, values).(traits.Mapper),
+		Mapper: types.NewStringInterfaceMap(types.DefaultTypeAdapter, values),
 		keys:   slices.Sorted(maps.Keys(values)),
 	}
 }
@@ -108,5 +108,5 @@ type sorted struct {
 
 // Iterator implements traits.Iterable.
 func (s sorted) Iterator() traits.Iterator {
-	return types.NewStringList(types.DefaultTypeAdapter, s.keys).(traits.Lister).Iterator()
+	return types.NewStringList(types.DefaultTypeAdapter, s.keys).Iterator()
 }

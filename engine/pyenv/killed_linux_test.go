@@ -3,6 +3,7 @@ package pyenv_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -22,7 +23,7 @@ func TestMain(m *testing.M) {
 		if err == nil {
 			_, err = manager.Ensure(context.Background(), pyenv.Requirements{Text: newer}, nil)
 		}
-		os.Stderr.WriteString("the builder ended by itself\n")
+		fmt.Fprintln(os.Stderr, "the builder ended by itself:", err)
 		os.Exit(1)
 	}
 	os.Exit(m.Run())

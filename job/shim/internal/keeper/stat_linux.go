@@ -53,12 +53,6 @@ func parseStat(pid int, b []byte) (Stat, error) {
 	return s, errors.Join(err1, err2, err3)
 }
 
-// self is who the calling process is.
-func self() (Identity, error) {
-	s, err := ReadStat(os.Getpid())
-	return s.Identity(), err
-}
-
 // Processes returns all living processes, by pid.
 func Processes() (map[int]Stat, error) {
 	entries, err := os.ReadDir("/proc")
