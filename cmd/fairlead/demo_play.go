@@ -384,7 +384,7 @@ func (d *demo) tell(r *ledger.Record) {
 		tell(r, func(e event.Rollout) {
 			switch {
 			case r.Type == event.RolloutFinishedType:
-				say("version %d is %s: %s", e.To, e.Outcome, e.Reason)
+				say("version %d is %s: %s", e.To, inWords(e.Outcome), e.Reason)
 			case e.Outcome == "":
 				say("version %d goes to %g%% (%s)", e.To, e.Percent, e.Strategy)
 			}
@@ -398,7 +398,7 @@ func (d *demo) tell(r *ledger.Record) {
 	case event.CaseOpenedType, event.CaseClosedType:
 		tell(r, func(e event.Case) {
 			if e.Outcome != "" {
-				say("case closed, %s: %s", e.Outcome, e.Reason)
+				say("case closed, %s: %s", inWords(e.Outcome), e.Reason)
 			} else {
 				say("case opened by %s", e.Cause)
 			}

@@ -164,7 +164,7 @@ func (d *demo) releases(ctx context.Context, r *demoReport) error {
 			live = fmt.Sprint(ro.To) // released before the stream began
 		case m == nil || ro.Ended.Before(trafficFrom):
 		default:
-			m.Releases = append(m.Releases, fmt.Sprintf("%d %s on the %s", ro.To, ro.Outcome,
+			m.Releases = append(m.Releases, fmt.Sprintf("%d %s on the %s", ro.To, inWords(ro.Outcome),
 				ordinal(ro.Ended.Day())))
 			if ro.Outcome == release.Promoted {
 				promoted[m.Month] = ro.To
@@ -251,7 +251,8 @@ func (r *demoReport) table(w io.Writer) {
 	fmt.Fprintf(w, "%d retrainings promoted, %d candidates stopped by the gate, %d rolled back by the canary; audit %s; %.0f s\n",
 		s.RetrainsPromoted, s.StoppedByGate, s.RolledBackByCanary, s.Audit, s.Seconds)
 	for _, c := range s.Colleagues {
-		fmt.Fprintf(w, "the colleague's %s candidate, version %d: %s\n", c.Name, c.Version, c.Outcome)
+		fmt.Fprintf(w, "the colleague's %s candidate, version %d: %s\n", c.Name, c.Version,
+			inWords(c.Outcome))
 	}
 }
 
@@ -264,4 +265,12 @@ func joined(all []string) string {
 		out += s
 	}
 	return out
+}
+
+// inWords says how a case or a rollout ended.
+func inWords(outcome string) string {
+	if outcome == loop.RolledBack {
+		return "rolled back"
+	}
+	return outcome
 }
