@@ -50,7 +50,7 @@ const (
 	RolledBack = "rolledback" // by live evidence, or by hand
 	Failed     = "failed"     // could not be trained, packaged or released
 	Superseded = "superseded" // a newer candidate came while it waited
-	Unchanged  = "unchanged"  // its version is live already
+	Unchanged  = "unchanged"  // its version is live already, or its pipeline makes no model
 )
 
 // The causes of a case.

@@ -84,6 +84,16 @@ func TestCandidate_OfAModelThatIsDeletedAtOnce(t *testing.T) {
 	w.wantStory("")
 }
 
+// A pipeline may have other ends than a model.
+func TestRun_WithoutAModelHasNothingToRelease(t *testing.T) {
+	w := newWorld(t, replace)
+	w.modelless = true
+	c := w.run(good)
+	if c.Outcome != loop.Unchanged || !strings.Contains(c.Reason, "nothing to release") {
+		t.Errorf("case %+v", c)
+	}
+}
+
 // A case that says promoted has a version that answers.
 func TestRun_EndsOnceTheVersionIsServed(t *testing.T) {
 	w := newWorld(t, replace)

@@ -7,9 +7,10 @@
 // `candidate` (from anyone, through any client; it goes from collecting straight to
 // packaging), or by an incident whose `then` says retrain. It closes as promoted,
 // stopped (by the gate), rolledback (by live evidence), failed, superseded (by a
-// newer candidate) or unchanged (the version is live already). Each step happens in
-// the transaction that consumes the event which causes it, so a case survives any
-// restart, and each says its reason in its event.
+// newer candidate) or unchanged (nothing to release: the version is live already, or
+// the pipeline makes no model). Each step happens in the transaction that consumes the
+// event which causes it, so a case survives any restart, and each says its reason in
+// its event.
 //
 // The loop is careful: a cooldown in stream time between automatic cases, a budget
 // of retrainings, and after several in a row that brought no new live version it stops

@@ -10,6 +10,7 @@ import (
 	"github.com/fairlead-ml/fairlead/event"
 	"github.com/fairlead-ml/fairlead/gate"
 	"github.com/fairlead-ml/fairlead/ledger"
+	"github.com/fairlead-ml/fairlead/pipeline"
 	"github.com/fairlead-ml/fairlead/registry"
 	"github.com/fairlead-ml/fairlead/release"
 	"github.com/fairlead-ml/fairlead/spec"
@@ -111,6 +112,10 @@ func (s *Service) trained(ctx context.Context, tx *store.Tx, p fairlead.Project,
 	c, err := readCase(tx, p, f.Case)
 	if err != nil || c.State != Training {
 		return err
+	}
+	if f.Version == 0 && f.State == string(pipeline.Succeeded) {
+		return s.close(ctx, tx, p, c, Unchanged, "the pipeline succeeded, and there is nothing to "+
+			"release: no step has the output `model`, or one that the step `evaluate` reads")
 	}
 	if f.Version == 0 {
 		return s.close(ctx, tx, p, c, Failed, "pipeline run "+f.Pipeline+" "+f.State+": "+f.Reason)

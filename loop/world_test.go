@@ -148,6 +148,7 @@ type world struct {
 	next       stub                         // what the next training makes
 	again      int64                        // the version that the next training makes again, answered from the cache
 	trainFails string                       // why trainings fail
+	modelless  bool                         // trainings make no model
 	packFails  string                       // why packaging fails
 	unserved   error                        // why nothing can be loaded to be served
 	unpacked   bool                         // packages lack their files, so that no reference can be built
@@ -374,6 +375,7 @@ func (w *world) runTraining(ctx context.Context, r *job.Run) error {
 		switch {
 		case w.trainFails != "":
 			f.State, f.Reason = "failed", w.trainFails
+		case w.modelless:
 		case w.again == 0:
 			lineage := registry.Lineage{PipelineRun: in.Run, Commit: in.Start.Commit,
 				Params: map[string]any{"train": map[string]any{"trees": 20}}}
