@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -201,22 +200,20 @@ func (n *noopProject) checkRun(ctx context.Context, id, state string) (time.Dura
 	return run.Finished.Sub(run.Created), nil
 }
 
-// runCommand runs `fairlead run`. A project without a model ends with a status that
-// says so, so what counts is what became of the pipeline.
+// runCommand runs `fairlead run`.
 func (n *noopProject) runCommand(ctx context.Context, state string) (time.Duration, error) {
 	cmd := exec.CommandContext(ctx, n.program, "run", "--data", n.data, "-o", "json", n.repo)
 	start := time.Now()
 	out, err := output(cmd)
 	took := time.Since(start)
-	var exit *exec.ExitError
-	if err != nil && !errors.As(err, &exit) {
+	if err != nil {
 		return 0, err
 	}
 	var k struct {
 		Run string `json:"pipeline_run"`
 	}
-	if e := json.Unmarshal(out, &k); e != nil {
-		return 0, fmt.Errorf("fairlead run: %w, %w", err, e)
+	if err := json.Unmarshal(out, &k); err != nil {
+		return 0, fmt.Errorf("fairlead run: %w", err)
 	}
 	_, err = n.checkRun(ctx, k.Run, state)
 	return took, err
