@@ -43,10 +43,7 @@ run_id = run.info.run_id
 // that they name.
 func TestWine_DocumentedCallsWork(t *testing.T) {
 	interpreter := python(t)
-	dir := example(t, "wine")
-	table := exec.Command(interpreter, "data.py")
-	table.Dir = dir
-	outcomeOf(t, table).want(t, 0)
+	dir := wine(t, interpreter)
 	git(t, dir, "init", "-q", "-b", "main")
 	commit(t, dir)
 	s := serve(t, t.TempDir())

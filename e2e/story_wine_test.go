@@ -2,7 +2,6 @@ package e2e_test
 
 import (
 	"maps"
-	"os/exec"
 	"path/filepath"
 	"testing"
 )
@@ -21,11 +20,7 @@ type loopCase struct {
 // The second project, which shares no line of code with the demo, goes the whole way
 // with the commands that its README names.
 func TestWine_GoesTheWholeWay(t *testing.T) {
-	interpreter := python(t)
-	dir := example(t, "wine")
-	table := exec.Command(interpreter, "data.py")
-	table.Dir = dir
-	outcomeOf(t, table).want(t, 0)
+	dir := wine(t, python(t))
 	git(t, dir, "init", "-q", "-b", "main")
 	commit(t, dir)
 	s := serve(t, t.TempDir())
@@ -66,11 +61,7 @@ func TestWine_GoesTheWholeWay(t *testing.T) {
 // A change of one parameter runs its step and what follows; an impossible gate stops
 // the candidate with an exit status of its own, and the live version stays.
 func TestWine_GateStopsWithItsExitStatus(t *testing.T) {
-	interpreter := python(t)
-	dir := example(t, "wine")
-	table := exec.Command(interpreter, "data.py")
-	table.Dir = dir
-	outcomeOf(t, table).want(t, 0)
+	dir := wine(t, python(t))
 	replaceIn(t, filepath.Join(dir, "fairlead.yaml"), "candidate.accuracy >= 0.85",
 		"candidate.accuracy > 1.0")
 	git(t, dir, "init", "-q", "-b", "main")
