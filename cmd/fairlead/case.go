@@ -73,7 +73,7 @@ func (c *cli) await(ctx context.Context, cl *client, id string) error {
 			}
 			return err
 		}
-		told.status(strings.TrimSpace(fmt.Sprintf("case %s: %s  %s", k.ID, k.State, k.Reason)))
+		told.status(strings.TrimSpace(fmt.Sprintf("case %s: %s  %s", k.ID, k.State, headline(k.Reason))))
 		if k.State == loop.Closed {
 			told.end()
 			if err := c.printCase(&k); err != nil {
@@ -173,7 +173,8 @@ func (c *cli) caseCommand() *cobra.Command {
 				return c.print(page, func(w io.Writer) {
 					tw := table(w, "CASE", "CAUSE", "STATE", "VERSION", "OUTCOME", "REASON")
 					for _, k := range page.Items {
-						tw.row(k.ID, k.Cause, k.State, k.Version, k.Outcome, k.Reason)
+						tw.row(k.ID, k.Cause, k.State, k.Version, k.Outcome,
+							headline(k.Reason))
 					}
 					tw.flush()
 				})
@@ -270,4 +271,11 @@ version it takes the newest, without a model that of ./fairlead.yaml.`,
 	}
 	cmd.Flags().BoolVar(&detach, "detach", false, "do not wait for the end")
 	return cmd
+}
+
+// headline is the first line of a reason: that of a step that failed goes on with the
+// end of its log.
+func headline(reason string) string {
+	first, _, _ := strings.Cut(reason, "\n")
+	return first
 }
