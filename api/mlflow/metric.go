@@ -4,32 +4,8 @@ import (
 	"encoding/json"
 	"strconv"
 
-	"github.com/bytedance/sonic"
-
 	"github.com/fairlead-ml/fairlead/tracking"
 )
-
-// fast decodes without reflection. Invalid UTF-8 is replaced, as encoding/json does.
-var fast = sonic.Config{ValidateString: true}.Froze()
-
-// fastMetric is a metric with the types that clients ordinarily send. Anything
-// else in a request sends it through args, which is slower and says what is wrong.
-type fastMetric struct {
-	Key           string   `json:"key"`
-	Value         *float64 `json:"value"`
-	Timestamp     *int64   `json:"timestamp"`
-	Step          int64    `json:"step"`
-	ModelID       string   `json:"model_id"`
-	DatasetName   string   `json:"dataset_name"`
-	DatasetDigest string   `json:"dataset_digest"`
-}
-
-func (m *fastMetric) complete() bool { return m.Key != "" && m.Value != nil && m.Timestamp != nil }
-
-func (m *fastMetric) metric() tracking.Metric {
-	return tracking.Metric{Key: m.Key, Value: *m.Value, TimestampMS: *m.Timestamp, Step: m.Step,
-		ModelID: m.ModelID, DatasetName: m.DatasetName, DatasetDigest: m.DatasetDigest}
-}
 
 // logMetric stores one point.
 func (a *API) logMetric(c *call) error {
@@ -45,12 +21,8 @@ func (a *API) logMetric(c *call) error {
 }
 
 func readMetric(b []byte) (string, tracking.Metric, error) {
-	var in struct {
-		RunID string `json:"run_id"`
-		fastMetric
-	}
-	if fast.Unmarshal(b, &in) == nil && in.RunID != "" && in.complete() {
-		return in.RunID, in.metric(), nil
+	if id, m, ok := (&cursor{s: string(b)}).metric(); ok {
+		return id, m, nil
 	}
 	q, err := parseArgs(b)
 	if err != nil {
@@ -81,49 +53,22 @@ func (a *API) logBatch(c *call) error {
 }
 
 func readBatch(b []byte) (string, tracking.Batch, error) {
-	if id, batch, ok := fastBatch(b); ok {
+	if id, batch, ok := (&cursor{s: string(b)}).batch(); ok {
 		return id, batch, nil
 	}
 	q, err := parseArgs(b)
 	if err != nil {
 		return "", tracking.Batch{}, err
 	}
-	id := q.runID()
-	batch := tracking.Batch{Params: q.params("params"), Tags: q.tags("tags")}
-	q.each("metrics", func(m *args) { batch.Metrics = append(batch.Metrics, m.metric()) })
+	id, batch := q.runID(), q.batch()
 	return id, batch, q.err
 }
 
-// fastBatch decodes a batch whose every value has its ordinary type.
-func fastBatch(b []byte) (string, tracking.Batch, bool) {
-	var in struct {
-		RunID   string           `json:"run_id"`
-		Metrics []fastMetric     `json:"metrics"`
-		Params  []tracking.Param `json:"params"`
-		Tags    []tracking.Tag   `json:"tags"`
-	}
-	if fast.Unmarshal(b, &in) != nil || in.RunID == "" {
-		return "", tracking.Batch{}, false
-	}
-	batch := tracking.Batch{Params: in.Params, Tags: in.Tags,
-		Metrics: make([]tracking.Metric, len(in.Metrics))}
-	for i := range in.Metrics {
-		if !in.Metrics[i].complete() {
-			return "", tracking.Batch{}, false
-		}
-		batch.Metrics[i] = in.Metrics[i].metric()
-	}
-	for _, p := range in.Params {
-		if p.Key == "" {
-			return "", tracking.Batch{}, false
-		}
-	}
-	for _, t := range in.Tags {
-		if t.Key == "" {
-			return "", tracking.Batch{}, false
-		}
-	}
-	return in.RunID, batch, true
+// batch reads the metrics, params and tags of a request.
+func (a *args) batch() tracking.Batch {
+	b := tracking.Batch{Params: a.params("params"), Tags: a.tags("tags")}
+	a.each("metrics", func(m *args) { b.Metrics = append(b.Metrics, m.metric()) })
+	return b
 }
 
 // getHistory returns one page of a metric's points.
