@@ -92,7 +92,7 @@ func TestFaults_StepGoesWrong(t *testing.T) {
 		want         []string
 	}{
 		{"fails", "echo out of flour >&2; exit 7", []string{`train failed with exit status 7`,
-			`out of flour`}},
+			`out of flour`, `fairlead log train --run pr_`}},
 		{"dies by a signal", "kill -SEGV $$", []string{`train`, `(?i)segmentation|SEGV`}},
 		{"dies by kill -9", "kill -9 $$", []string{`train`, `(?i)kill`}},
 		{"hangs", "echo so far; sleep 600 & sleep 600",

@@ -14,6 +14,7 @@ import (
 	"github.com/fairlead-ml/fairlead"
 	"github.com/fairlead-ml/fairlead/api/rest"
 	"github.com/fairlead-ml/fairlead/loop"
+	"github.com/fairlead-ml/fairlead/pipeline"
 	"github.com/fairlead-ml/fairlead/registry"
 	"github.com/fairlead-ml/fairlead/release"
 	"github.com/fairlead-ml/fairlead/scm"
@@ -79,6 +80,9 @@ func (c *cli) await(ctx context.Context, cl *client, id string) error {
 			if err := c.printCase(&k); err != nil {
 				return err
 			}
+			if err := c.whereItFailed(ctx, cl, &k); err != nil {
+				return err
+			}
 			return caseStatus(&k)
 		}
 		if k.State == loop.Releasing && k.Rollout != "" {
@@ -122,6 +126,27 @@ func (c *cli) canary(ctx context.Context, cl *client, k *loop.Case) (bool, error
 		return true, &statusError{fairlead.ExitNeedsApproval, "the rollout asks for a human: " + e.Rollout.Reason}
 	}
 	return true, nil
+}
+
+// whereItFailed names the command that shows all that a failed step printed: the
+// case's reason has the end of it.
+func (c *cli) whereItFailed(ctx context.Context, cl *client, k *loop.Case) error {
+	if k.Outcome != loop.Failed || k.PipelineRun == "" {
+		return nil
+	}
+	steps, err := every[*pipeline.Step](ctx, cl,
+		"/pipeline-runs/"+url.PathEscape(k.PipelineRun)+"/steps", url.Values{})
+	if err != nil {
+		return err
+	}
+	for _, s := range steps {
+		if s.State == pipeline.Failed {
+			fmt.Fprintf(c.err, "all that step %s printed: fairlead log %s --run %s\n",
+				s.Name, s.Name, k.PipelineRun)
+			break
+		}
+	}
+	return nil
 }
 
 func caseStatus(k *loop.Case) error {
