@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -119,4 +120,20 @@ func (s *server) awaitVersion(project, endpoint string, version int) {
 func inferBody(id string, x float64) string {
 	return fmt.Sprintf(`{"id":%q,"inputs":[{"name":"x","shape":[1],"datatype":"FP64","data":[%g]}]}`,
 		id, x)
+}
+
+// A shadow never comes to its end by itself: the command does not wait for it, and once
+// the shadow asks, the exit status says so.
+func TestTiny_AShadowIsNotWaitedFor(t *testing.T) {
+	s, dir := serveTiny(t, map[string]string{"fairlead.yaml": strings.Replace(tinyFile,
+		"strategy: replace", "strategy: shadow, hold: {labels: 1000, at_most: 2h}", 1)})
+	writeFiles(t, dir, map[string]string{"model/code/tiny_loader.py": tinyLoader + "# 2\n"})
+	commit(t, dir)
+	s.run(dir, "run").want(t, 0, `version 2 scores every request of tiny@production`,
+		`fairlead rollout rol_`)
+	s.run(dir, "replay", filepath.Join("data", "rows.csv"), "--time", "at", "--id", "id", "--label",
+		"y").want(t, 0)
+	s.run(dir, "release", "tiny", "2").want(t, 4, `asks for a human`, `--promote`)
+	s.run(dir, "rollout", "tiny", "--promote", "--reason", "seen").want(t, 0)
+	s.awaitVersion("tiny", "tiny", 2)
 }

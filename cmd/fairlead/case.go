@@ -28,8 +28,9 @@ func (c *cli) runCommand() *cobra.Command {
 		Short: "Take the model the whole way: data, pipeline, package, gate, release",
 		Long: `Run applies the repository's HEAD and opens a case for it: the data is collected,
 the pipeline trains, the winner is packaged, the gate judges it, and what passes is
-released. When a canary begins, which waits for live labels, the command ends and says how to
-follow it. The exit status is 3 when the gate stopped the version.`,
+released. When a canary or shadow begins, which waits for live labels, the command ends
+and says how to follow it. The exit status is 3 when the gate stopped the version, and 4
+when the rollout asks for a human.`,
 		Example: `  fairlead run
   fairlead run --detach   # and look later: fairlead case`,
 		Args: cobra.MaximumNArgs(1),
@@ -86,7 +87,7 @@ func (c *cli) await(ctx context.Context, cl *client, id string) error {
 			return caseStatus(&k)
 		}
 		if k.State == loop.Releasing && k.Rollout != "" {
-			done, err := c.canary(ctx, cl, &k)
+			done, err := c.underWay(ctx, cl, &k, told)
 			if err != nil || done {
 				return err
 			}
@@ -102,28 +103,35 @@ func interrupted(cl *client, id string) string {
 	return "interrupted; case " + id + " goes on: `fairlead case " + id + "`"
 }
 
-// canary tells of a rollout that waits for labels: that can take days of stream
-// time, so the command does not.
-func (c *cli) canary(ctx context.Context, cl *client, k *loop.Case) (bool, error) {
+// underWay tells of a rollout that waits for labels or a human: that can take days of
+// stream time, so the command does not.
+func (c *cli) underWay(ctx context.Context, cl *client, k *loop.Case, told *progress) (bool, error) {
 	var e release.Explanation
 	if err := cl.do(ctx, http.MethodGet, "/rollouts/"+k.Rollout, nil, &e); err != nil {
 		return false, err
 	}
-	if e.Rollout == nil || e.Rollout.Strategy != spec.Canary || !e.Rollout.Active() {
+	r := e.Rollout
+	if r == nil || !r.Active() {
 		return false, nil
 	}
+	told.end()
 	if err := c.printCase(k); err != nil {
 		return true, err
 	}
-	fmt.Fprintf(c.err, "version %d answers %g%% of %s; it goes on with the evidence of live labels\n",
-		e.Rollout.To, e.Rollout.Percent, e.Rollout.Endpoint)
+	if r.Strategy == spec.Shadow {
+		fmt.Fprintf(c.err, "version %d scores every request of %s and answers none, until a human "+
+			"decides on the evidence of live labels\n", r.To, r.Endpoint)
+	} else {
+		fmt.Fprintf(c.err, "version %d answers %g%% of %s; it goes on with the evidence of live labels\n",
+			r.To, r.Percent, r.Endpoint)
+	}
 	if cl.own {
 		fmt.Fprintln(c.err, "start a server, so that there are any: fairlead serve")
 	}
 	fmt.Fprintf(c.err, "follow it: fairlead rollout %s, fairlead case %s, fairlead loop explain %s\n",
-		e.Rollout.ID, k.ID, k.Model)
-	if e.Rollout.State == release.Waiting {
-		return true, &statusError{fairlead.ExitNeedsApproval, "the rollout asks for a human: " + e.Rollout.Reason}
+		r.ID, k.ID, k.Model)
+	if r.State == release.Waiting {
+		return true, &statusError{fairlead.ExitNeedsApproval, "the rollout asks for a human: " + r.Reason}
 	}
 	return true, nil
 }

@@ -273,6 +273,10 @@ func TestRelease_EndsWithTheCaseAndSaysWhy(t *testing.T) {
 			0, "fairlead case c1"},
 		{"canary asks", `"state":"releasing","rollout":"r1"`,
 			`"strategy":"canary","state":"waiting_human","reason":"no labels"`, 4, "no labels"},
+		{"shadow begins", `"state":"releasing","rollout":"r1"`, `"strategy":"shadow","state":"running"`,
+			0, "version 2 scores every request"},
+		{"shadow asks", `"state":"releasing","rollout":"r1"`,
+			`"strategy":"shadow","state":"waiting_human","reason":"compared"`, 4, "compared"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := newAnswers(t, map[string]string{
