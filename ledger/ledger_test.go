@@ -271,6 +271,33 @@ func TestSubscribe_TriesForEverWhatADiskCanMend(t *testing.T) {
 	})
 }
 
+// What a disk has held up for long leaves no fewer tries for what comes after it.
+func TestSubscribe_CountsEachKindOfFailureByItself(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		db, led := open(t, filepath.Join(t.TempDir(), "f.db"))
+		calls := 0
+		led.Subscribe(ledger.Subscription{Name: "recovering",
+			Handle: func(context.Context, *store.Tx, *ledger.Record) error {
+				switch calls++; {
+				case calls <= 40:
+					return fairlead.Errorf(fairlead.Unavailable, "the disk is away")
+				case calls == 41:
+					return errors.New("broken")
+				}
+				return nil
+			}})
+		appendMany(t, db, led, 1)
+		if err := led.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		waitIdle(t, led)
+		all, err := led.Progress(t.Context())
+		if err != nil || all[0].Skipped != 0 || calls != 42 {
+			t.Errorf("progress %+v, error %v, after %d calls", all, err, calls)
+		}
+	})
+}
+
 // A subscriber that takes all events and handles none comes to an end all the same.
 func TestSubscribe_SkipsDoNotBreedSkips(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

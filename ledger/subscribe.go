@@ -32,7 +32,8 @@ type subscriber struct {
 	seen    atomic.Int64 // events up to here are handled or none of ours
 	failing atomic.Int64 // since when the next one fails, wall time in Unix ms; 0: it does not
 	skipped atomic.Int64 // events skipped since Start
-	tries   int          // how often the next one has failed
+	limit   int          // how often the next one may fail as it last did
+	tries   int          // how often it has failed so, one time after the other
 }
 
 // Subscribe registers s. All subscriptions are made before Start.
@@ -180,22 +181,25 @@ func (l *Ledger) try(ctx context.Context, s *subscriber, r *Record) error {
 	})
 	if err != nil {
 		s.failing.CompareAndSwap(0, l.clock.Now().UnixMilli())
-		if s.tries++; s.tries < maxTries(err) || ctx.Err() != nil {
+		if limit := maxTries(err); limit != s.limit {
+			s.limit, s.tries = limit, 0
+		}
+		if s.tries++; s.tries < s.limit || ctx.Err() != nil {
 			return err
 		}
 		if e := l.skip(ctx, s, r, err); e != nil {
 			return errors.Join(err, e)
 		}
 	}
-	s.tries = 0
+	s.limit, s.tries = 0, 0
 	s.failing.Store(0)
 	return nil
 }
 
-// maxTries is after how many failures with err an event is given up. What a disk or a
-// restart mends is tried for ever; what the present state refuses is not, since nobody
-// may ever change that state; and an error that is a defect of ours gets the time that
-// a cause outside of the handler may need to pass, about two minutes.
+// maxTries is after how many failures like err in a row an event is given up. What a
+// disk or a restart mends is tried for ever; what the present state refuses is not,
+// since nobody may ever change that state; and an error that is a defect of ours gets
+// the time that a cause outside of the handler may need to pass, about two minutes.
 func maxTries(err error) int {
 	switch fairlead.CodeOf(err) {
 	case fairlead.Unavailable, fairlead.Exhausted:
