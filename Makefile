@@ -65,6 +65,7 @@ demo: setup build ## Set everything up and watch the loop close on real data
 
 .PHONY: test
 test: setup $(STAMP)/test-venv build ## Run all tests
+	@./needs.sh tests
 	@./test.sh
 
 .PHONY: test-chaos

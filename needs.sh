@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Checks what set-up, build and tests need from the system. What is missing is
-# installed through apt where that is allowed; otherwise a line says what it is.
+# Checks what set-up and build need from the system, or (`needs.sh tests`) what only some
+# tests do. What is missing is installed through apt where that is allowed; otherwise a
+# line says what it is. Tests that miss something are left out, and say so themselves.
 set -uo pipefail
 cd "$(dirname "$0")"
 python=${PYTHON:-python3} go=${GO:-go} updated='' status=0
 
-need() { # need PACKAGE WHAT CHECK…
+get() { # get PACKAGE WHAT CHECK…: true when it is there, or has been installed
   local package=$1 what=$2
   shift 2
   "$@" >/dev/null 2>&1 && return
@@ -17,7 +18,12 @@ need() { # need PACKAGE WHAT CHECK…
     hash -r
     "$@" >/dev/null 2>&1 && return
   fi
-  echo "MISSING: $what; install it (Debian's package: $package) and start again" >&2
+  return 1
+}
+
+need() {
+  get "$@" && return
+  echo "MISSING: $2; install it (Debian's package: $1) and start again" >&2
   status=1
 }
 
@@ -30,9 +36,12 @@ has_go() { # at least the version that go.mod names
 has_python() { "$python" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))'; }
 has_cc() { echo 'int main(void) { return 0; }' | "${CC:-gcc}" -x c -o /dev/null - -lstdc++; }
 
+if [ "${1:-}" = tests ]; then
+  get curl "documented sessions that use curl" command -v curl
+  exit 0
+fi
 need git "Git" command -v git
 need make "make" command -v make
-need curl "curl, which a documented session uses" command -v curl
 need build-essential "a C compiler with the C++ library" has_cc
 need golang-go "Go $(sed -n 's/^go //p' go.mod) or later" has_go
 need python3-venv "Python 3.11 or later with venv" has_python

@@ -21,6 +21,7 @@ func TestStart_RunsAsWritten(t *testing.T) {
 	if uv == "" {
 		t.Skip("LEFT OUT: docs/start.md (needs uv: make setup)")
 	}
+	needCurl(t)
 	script := strings.ReplaceAll(startScript(t), ":4747", ":"+freePort(t))
 	dir := t.TempDir()
 	likeAClone(t, filepath.Join(dir, "fairlead"), uv)
