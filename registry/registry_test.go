@@ -194,6 +194,10 @@ func TestCreateVersion_AcceptsOnlySourcesThatTheProjectVouchesFor(t *testing.T) 
 		{in: registry.NewVersion{Source: "models:/bikes@best"}, storage: m.ArtifactURI()},
 		{in: registry.NewVersion{Source: "runs:/" + r.ID + "/model"}, storage: r.ArtifactURI() + "/model"},
 		{in: registry.NewVersion{Source: r.ArtifactURI() + "/model"}, storage: r.ArtifactURI() + "/model"},
+		{in: registry.NewVersion{Source: "runs:/" + r.ID + "//a/./model/"}, storage: r.ArtifactURI() + "/a/model"},
+		{in: registry.NewVersion{Source: r.ArtifactURI() + "//model/"}, storage: r.ArtifactURI() + "/model"},
+		{in: registry.NewVersion{Source: m.ArtifactURI() + "/"}, storage: m.ArtifactURI()},
+		{in: registry.NewVersion{Source: strings.Replace(m.ArtifactURI(), ":/", ":///", 1)}, storage: m.ArtifactURI()},
 		{in: registry.NewVersion{Source: "s3://bucket/model", RunID: r.ID}, storage: "s3://bucket/model"},
 		{in: registry.NewVersion{Source: "dummy", Tags: []registry.Tag{{"mlflow.prompt.is_prompt", "true"}}}},
 		{in: registry.NewVersion{}, refused: "Missing value for required parameter 'source'"},
@@ -209,6 +213,10 @@ func TestCreateVersion_AcceptsOnlySourcesThatTheProjectVouchesFor(t *testing.T) 
 		{in: registry.NewVersion{Source: "s3://b/%252e%252e/x"}, refused: ".. in it"},
 		{in: registry.NewVersion{Source: "runs:/" + r.ID + "/model", RunID: foreign.ID}, refused: "not below the run"},
 		{in: registry.NewVersion{Source: "mlflow-artifacts:/0/traces/x"}, refused: "neither a run nor"},
+		{in: registry.NewVersion{Source: "mlflow-artifacts:/9/models/" + id + "/artifacts"}, refused: "are at " + m.ArtifactURI()},
+		{in: registry.NewVersion{Source: "mlflow-artifacts:/9/" + r.ID + "/artifacts/model"}, refused: "are at " + r.ArtifactURI()},
+		{in: registry.NewVersion{Source: r.ArtifactURI() + `\model`}, refused: "names no artifact"},
+		{in: registry.NewVersion{Source: "runs:/" + r.ID + `/a\model`}, refused: "names no artifact"},
 		{in: registry.NewVersion{Source: "s3://b/x", RunID: foreign.ID}, refused: "not found"},
 	} {
 		c.in.Model = "targets"
@@ -412,6 +420,30 @@ func TestDelete_LiftsTheSealWithTheLastVersion(t *testing.T) {
 		return b.reg.DeleteModel(ctx, tx, project, "copies")
 	}))
 	b.must(put())
+}
+
+// Versions of before sources were made canonical may name one place in many ways.
+func TestDelete_KeepsTheSealOfAPlaceWithAnotherURI(t *testing.T) {
+	b := open(t)
+	m, err := b.tr.LoggedModel(t.Context(), project, b.model("bikes", 1)[0])
+	b.must(err)
+	at := tracking.Place{Owner: tracking.LoggedModelOwner(m.ID), Path: "MLmodel"}
+	for _, uri := range []string{
+		"mlflow-artifacts:/9/models/" + m.ID + "/artifacts",
+		"mlflow-artifacts:///" + m.ExperimentID + "//models/./" + m.ID + "//artifacts",
+		m.ArtifactURI() + "/", m.ArtifactURI() + "/.", m.ArtifactURI() + "/%2e", m.ArtifactURI() + "/MLmodel",
+	} {
+		v, err := b.version(registry.NewVersion{Model: "other", LoggedModelID: m.ID})
+		b.must(err)
+		b.must(b.write(func(ctx context.Context, tx *store.Tx) error {
+			_, err := tx.Exec(`update version set storage = ? where n = ? and model_k =
+				(select k from model where name = 'other')`, uri, v.N)
+			b.must(err)
+			return b.reg.DeleteVersion(ctx, tx, project, "other", v.N)
+		}))
+		err = b.tr.PutArtifact(t.Context(), project, at, strings.NewReader("another model"))
+		b.refused(err, fairlead.Precondition, "whose files never change")
+	}
 }
 
 func TestModel_TagsStagesAndRename(t *testing.T) {

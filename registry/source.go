@@ -3,7 +3,6 @@ package registry
 import (
 	"context"
 	"net/url"
-	"path"
 	"regexp"
 	"strconv"
 	"strings"
@@ -18,8 +17,8 @@ const promptTag = "mlflow.prompt.is_prompt"
 
 var loggedModelID = regexp.MustCompile(`^m-[0-9a-f]{32}$`)
 
-// resolveSource returns where the files of a new version are, and completes run
-// and logged model from the source. A source that this project's runs and logged
+// resolveSource returns where the files of a new version are, in canonical form where
+// they are ours, and completes run and logged model from the source. A source that this project's runs and logged
 // models do not vouch for is Invalid, so that nobody registers what others own.
 func (s *Service) resolveSource(tx *store.Tx, p fairlead.Project, n *NewVersion) (string, error) {
 	if isPrompt(n.Tags) {
@@ -43,7 +42,7 @@ func (s *Service) resolveSource(tx *store.Tx, p fairlead.Project, n *NewVersion)
 	case scheme == "runs":
 		return s.runSource(tx, p, n, strings.TrimLeft(rest, "/"))
 	case scheme == "mlflow-artifacts":
-		return n.Source, s.artifactSource(tx, p, n)
+		return s.artifactSource(tx, p, n)
 	}
 	if n.RunID == "" && n.LoggedModelID == "" { // elsewhere, such as s3://
 		return "", badSource(n.Source, "no run and no logged model of this server vouches for it; "+
@@ -99,7 +98,7 @@ func (s *Service) vouch(tx *store.Tx, p fairlead.Project, n *NewVersion) error {
 		}
 	}
 	if n.RunID != "" {
-		if _, err := s.tracking.RunArtifacts(tx, p, n.RunID); err != nil {
+		if _, err := s.tracking.ArtifactRoot(tx, p, tracking.RunOwner(n.RunID)); err != nil {
 			return err
 		}
 	}
@@ -160,21 +159,25 @@ func (s *Service) runSource(tx *store.Tx, p fairlead.Project, n *NewVersion, ref
 		return "", badSource(n.Source, "it is not below the run "+n.RunID)
 	}
 	n.RunID = id
-	root, err := s.tracking.RunArtifacts(tx, p, id)
+	root, err := s.tracking.ArtifactRoot(tx, p, tracking.RunOwner(id))
 	if err != nil {
 		return "", err
 	}
-	if rest = path.Clean(rest); rest == "." {
-		return root, s.vouch(tx, p, n)
+	uri, ok := tracking.CleanURI(root + "/" + rest)
+	if !ok {
+		return "", badSource(n.Source, "it names no artifact of this server")
 	}
-	return root + "/" + rest, s.vouch(tx, p, n)
+	return uri, s.vouch(tx, p, n)
 }
 
-// artifactSource checks a URI of our own artifact store.
-func (s *Service) artifactSource(tx *store.Tx, p fairlead.Project, n *NewVersion) error {
-	at, ok := tracking.ParseURI(n.Source)
+// artifactSource reads a URI of our own artifact store, below its owner's root: places
+// are told apart by run or logged model alone, so another experiment is not a place.
+func (s *Service) artifactSource(tx *store.Tx, p fairlead.Project, n *NewVersion) (string,
+	error) {
+	uri, _ := tracking.CleanURI(n.Source)
+	at, ok := tracking.ParseURI(uri)
 	if !ok {
-		return badSource(n.Source, "it names no artifact of this server")
+		return "", badSource(n.Source, "it names no artifact of this server")
 	}
 	named := &n.RunID
 	switch at.Owner.Kind {
@@ -182,13 +185,20 @@ func (s *Service) artifactSource(tx *store.Tx, p fairlead.Project, n *NewVersion
 	case "logged_model":
 		named = &n.LoggedModelID
 	default:
-		return badSource(n.Source, "it is below neither a run nor a logged model")
+		return "", badSource(n.Source, "it is below neither a run nor a logged model")
 	}
 	if *named != "" && *named != at.Owner.ID {
-		return badSource(n.Source, "it is not below "+*named)
+		return "", badSource(n.Source, "it is not below "+*named)
 	}
 	*named = at.Owner.ID
-	return s.vouch(tx, p, n)
+	root, err := s.tracking.ArtifactRoot(tx, p, at.Owner)
+	if err != nil {
+		return "", err
+	}
+	if uri != root && !strings.HasPrefix(uri, root+"/") {
+		return "", badSource(n.Source, "the files of "+at.Owner.ID+" are at "+root)
+	}
+	return uri, s.vouch(tx, p, n)
 }
 
 // ModelDir writes the version's MLflow model directory into dir, which must be

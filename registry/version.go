@@ -298,7 +298,7 @@ func (s *Service) unseal(tx *store.Tx, p fairlead.Project, storage string) error
 	if !ok {
 		return nil
 	}
-	used, err := storageUsed(tx, p, storage)
+	used, err := placeUsed(tx, p, at)
 	if err != nil || used {
 		return err
 	}

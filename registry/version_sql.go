@@ -4,10 +4,12 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/fairlead-ml/fairlead"
 	"github.com/fairlead-ml/fairlead/store"
+	"github.com/fairlead-ml/fairlead/tracking"
 )
 
 const versionColumns = `v.model_k, m.name, v.n, v.source, v.storage, v.run_id, v.logged_id,
@@ -131,12 +133,19 @@ func highestVersion(tx *store.Tx, modelK int64) (n int64, err error) {
 	return n, err
 }
 
-// storageUsed reports whether a version is made of the files at an artifact URI.
-func storageUsed(tx *store.Tx, p fairlead.Project, storage string) (bool, error) {
-	var n int
-	err := tx.QueryRow(`select count(*) from version v join model m on m.k = v.model_k
-		where m.project_k = ? and v.storage = ?`, p.K, storage).Scan(&n)
-	return n > 0, err
+// placeUsed reports whether a version is made of exactly the files at the place. It
+// compares places and not URIs: one place has had several.
+func placeUsed(tx *store.Tx, p fairlead.Project, at tracking.Place) (bool, error) {
+	rows, err := tx.Query(`select v.storage from version v join model m on m.k = v.model_k
+		where m.project_k = ? and v.storage like '%/' || ? || '/%' order by v.model_k, v.n`,
+		p.K, at.Owner.ID)
+	storages, err := collect(rows, err, func(row scanner, storage *string) error {
+		return row.Scan(storage)
+	})
+	return slices.ContainsFunc(storages, func(storage string) bool {
+		other, ok := tracking.ParseURI(storage)
+		return ok && other == at
+	}), err
 }
 
 func upsertVersionTag(tx *store.Tx, v *Version, t Tag) error {

@@ -36,14 +36,25 @@ type Place struct {
 	Path  string
 }
 
+// CleanURI returns the canonical form of an artifact URI of this server, so that URIs
+// which name one file are one text, and whether the URI has that form.
+func CleanURI(uri string) (string, bool) {
+	path, ok := strings.CutPrefix(uri, artifactScheme)
+	if !ok {
+		return "", false
+	}
+	path, err := blob.CleanPath(strings.TrimLeft(path, "/"))
+	return artifactScheme + path, err == nil
+}
+
 // ParseURI returns the place that an artifact URI of this server names, and
 // whether the URI has that form.
 func ParseURI(uri string) (Place, bool) {
-	path, ok := strings.CutPrefix(uri, artifactScheme)
+	uri, ok := CleanURI(uri)
 	if !ok {
 		return Place{}, false
 	}
-	place, err := ParsePath(strings.TrimLeft(path, "/"))
+	place, err := ParsePath(strings.TrimPrefix(uri, artifactScheme))
 	return place, err == nil
 }
 
@@ -77,6 +88,23 @@ func ownedBy(parts []string, owner func(string) blob.Owner) (blob.Owner, string,
 	return owner(parts[1]), rest, root == "artifacts"
 }
 
+// ArtifactRoot returns the artifact URI of an existing run, also a deleted one, or of an
+// active logged model.
+func (s *Service) ArtifactRoot(tx *store.Tx, p fairlead.Project, o blob.Owner) (string, error) {
+	if o.Kind == "logged_model" {
+		m, err := loggedModelByID(tx, p, o.ID)
+		if err != nil {
+			return "", err
+		}
+		return m.ArtifactURI(), nil
+	}
+	r, err := runByID(tx, p, o.ID)
+	if err != nil {
+		return "", err
+	}
+	return r.ArtifactURI(), nil
+}
+
 // PutArtifact streams r into the place. NotFound when the owner is not an active
 // one of this project; Precondition when the place is sealed and r differs from
 // what is there.
@@ -86,7 +114,7 @@ func (s *Service) PutArtifact(ctx context.Context, p fairlead.Project, at Place,
 	if err != nil {
 		return err
 	}
-	if _, err := blob.CleanPath(at.Path); err != nil {
+	if at.Path, err = blob.CleanPath(at.Path); err != nil {
 		return err
 	}
 	obj, err := s.blobs.Put(ctx, r)
@@ -168,11 +196,11 @@ func (s *Service) ListArtifacts(ctx context.Context, p fairlead.Project, at Plac
 // place. An owner's root is refused: delete the run or the model. Precondition
 // when any of it is sealed.
 func (s *Service) DeleteArtifacts(ctx context.Context, p fairlead.Project, at Place) error {
-	path, err := blob.CleanPath(at.Path)
-	if err != nil {
+	var err error
+	if at.Path, err = blob.CleanPath(at.Path); err != nil {
 		return err
 	}
-	below, err := s.blobs.Files(ctx, p, at.Owner, path)
+	below, err := s.blobs.Files(ctx, p, at.Owner, at.Path)
 	if err != nil {
 		return err
 	}
@@ -181,7 +209,7 @@ func (s *Service) DeleteArtifacts(ctx context.Context, p fairlead.Project, at Pl
 			return err
 		}
 		if len(below) == 0 {
-			return s.blobs.Unlink(tx, p, at.Owner, path)
+			return s.blobs.Unlink(tx, p, at.Owner, at.Path)
 		}
 		for _, e := range below {
 			err := s.blobs.Unlink(tx, p, at.Owner, e.Path)

@@ -283,12 +283,3 @@ func (s *Service) DeleteTag(ctx context.Context, p fairlead.Project, runID, key 
 		return err
 	})
 }
-
-// RunArtifacts returns the artifact URI of an existing run.
-func (s *Service) RunArtifacts(tx *store.Tx, p fairlead.Project, id string) (string, error) {
-	r, err := runByID(tx, p, id)
-	if err != nil {
-		return "", err
-	}
-	return r.ArtifactURI(), nil
-}
