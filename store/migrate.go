@@ -104,8 +104,8 @@ const snapshots = 2
 // snapshot copies the database beside itself before a migration, whole and synced
 // before it has its name, and removes old copies.
 func (db *DB) snapshot(ctx context.Context) error {
-	base := db.opt.Path + ".before-"
-	old, err := filepath.Glob(base + "*")
+	base := filepath.Clean(db.opt.Path) + ".before-"
+	old, err := startingWith(base)
 	if err != nil {
 		return err
 	}
@@ -118,13 +118,24 @@ func (db *DB) snapshot(ctx context.Context) error {
 		return fmt.Errorf("snapshot before the migration to %s: %w", to, translate(err))
 	}
 	db.opt.Log.Info("database copied before a migration", "path", to)
-	slices.Sort(old) // oldest first
 	for _, name := range old[:max(0, len(old)-snapshots+1)] {
 		if err := os.Remove(name); err != nil {
 			db.opt.Log.Warn("an old copy of the database cannot be removed", "path", name, "err", err)
 		}
 	}
 	return nil
+}
+
+// startingWith returns the files whose paths begin with base, in order. A directory may
+// have any name, so this is no pattern.
+func startingWith(base string) (paths []string, err error) {
+	entries, err := os.ReadDir(filepath.Dir(base))
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), filepath.Base(base)) {
+			paths = append(paths, filepath.Join(filepath.Dir(base), e.Name()))
+		}
+	}
+	return paths, err
 }
 
 // copyTo writes a copy of the database, readable by the owner alone.
