@@ -111,8 +111,8 @@ func duckError(ctx context.Context, err error, names map[string]string) error {
 	case strings.Contains(text, "No space left"):
 		return fairlead.Errorf(fairlead.Exhausted,
 			"the disk of the data directory is full; free some room and try again").Because(err)
-	case e.Type == duckdb.ErrorTypeOutOfMemory:
-		return fairlead.Errorf(fairlead.Exhausted,
+	case e.Type == duckdb.ErrorTypeOutOfMemory: // not Exhausted: no waiting mends it
+		return fairlead.Errorf(fairlead.Precondition,
 			"the data does not fit into the memory set aside for it; send it in smaller parts").
 			Because(err)
 	case e.Type == duckdb.ErrorTypeInvalidInput, e.Type == duckdb.ErrorTypeConversion,

@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/fstest"
 	"testing/synctest"
@@ -277,17 +279,34 @@ func TestRun_FailuresAreRetriedAndCounted(t *testing.T) {
 }
 
 func TestTransient_RetriesOnlyWhatTimeMends(t *testing.T) {
-	for code, attempts := range map[fairlead.Code]int{fairlead.Unavailable: 3, fairlead.Exhausted: 3,
-		fairlead.Invalid: 1, fairlead.NotFound: 1, fairlead.Internal: 1} {
-		t.Run(string(code), func(t *testing.T) {
+	full := fmt.Errorf("check out: %w", &fs.PathError{Op: "write", Path: "a", Err: syscall.ENOSPC})
+	code := func(c fairlead.Code) error { return fairlead.Errorf(c, "no") }
+	for name, tc := range map[string]struct {
+		err      error
+		state    job.State
+		attempts int
+	}{
+		"unavailable": {code(fairlead.Unavailable), job.Failed, 3},
+		"invalid":     {code(fairlead.Invalid), job.Failed, 1},
+		"not found":   {code(fairlead.NotFound), job.Failed, 1},
+		"internal":    {code(fairlead.Internal), job.Failed, 1},
+		"no room":     {code(fairlead.Exhausted), job.Done, 1}, // it waits for as long as it takes
+		"a full disk": {full, job.Done, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := open(t, t.TempDir(), fairlead.WallClock{}, job.Options{Exclusive: true})
+				begin := time.Now()
 				w.Handle("a", job.Transient(func(context.Context, *job.Run) error {
-					return fairlead.Errorf(code, "no")
+					if time.Since(begin) > 10*time.Second {
+						return nil
+					}
+					return tc.err
 				}), job.Limits{Retries: 2})
 				w.start(t)
-				if j := w.await(t, w.enqueue(t, job.Task{Kind: "a"})); j.Attempt != attempts {
-					t.Errorf("%s after %d attempts", j.State, j.Attempt)
+				j := w.await(t, w.enqueue(t, job.Task{Kind: "a"}))
+				if j.State != tc.state || j.Attempt != tc.attempts {
+					t.Errorf("%s after %d attempts: %s", j.State, j.Attempt, j.Error)
 				}
 				w.Stop(t.Context())
 				w.db.Close()

@@ -4,11 +4,13 @@ import (
 	"context"
 	"embed"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math"
 	"runtime"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/fairlead-ml/fairlead"
@@ -74,14 +76,21 @@ func (l Limits) backoff(failures int) time.Duration {
 // Commit finishes the job as done; an error makes it run again, or fail.
 type Handler func(ctx context.Context, r *Run) error
 
-// Transient keeps h from being retried for what time cannot mend: a failure with a code
-// other than Unavailable and Exhausted is Permanent.
+// Transient keeps h from being retried for what time cannot mend: of its failures only
+// those that are Unavailable count as attempts. One that is Exhausted, as that of a disk
+// that is full, is Lost: the job waits until there is room. Any other is Permanent.
 func Transient(h Handler) Handler {
 	return func(ctx context.Context, r *Run) error {
 		err := h(ctx, r)
+		if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+			err = fairlead.Errorf(fairlead.Exhausted,
+				"the disk of the data directory is full; the job goes on when there is room").Because(err)
+		}
 		switch fairlead.CodeOf(err) {
-		case "", fairlead.Unavailable, fairlead.Exhausted:
+		case "", fairlead.Unavailable:
 			return err
+		case fairlead.Exhausted:
+			return Lost(err)
 		}
 		return Permanent(err)
 	}
