@@ -170,10 +170,11 @@ func FindServer(ctx context.Context, dir string) (*Server, error) {
 	if s.Token, err = auth.ReadOwner(dir); err != nil {
 		return nil, err
 	}
-	s.PID, err = ops.Challenge(ctx, s.URL, s.Token)
+	proven, err := ops.Challenge(ctx, s.URL, s.Token)
 	if err != nil {
 		return nil, err
 	}
+	s.URL, s.PID = proven.URL, proven.PID
 	return s, nil
 }
 

@@ -53,9 +53,8 @@ func (a *App) routes(reg *prometheus.Registry) []auth.Route {
 		Jobs: a.Jobs, Projects: a.Projects, SCM: a.SCM, Data: a.Data, Registry: a.Registry, Pipeline: a.Pipeline,
 		Gate: a.Gate, Release: a.Release, Serving: a.Serving, Label: a.Label, Monitor: a.Monitor, Loop: a.Loop,
 	}, a.opt.Version)
-	_, port, _ := net.SplitHostPort(a.listener.Addr().String())
 	routes := ops.New(ops.Deps{
-		Metrics: reg, Ready: a.ready, Overview: a.overview, Prove: a.Tokens.Prove, Port: port}).Routes()
+		Metrics: reg, Ready: a.ready, Overview: a.overview, Prove: a.Tokens.Prove}).Routes()
 	routes = append(routes, native.Routes()...)
 	routes = append(routes, inference.New(a.Serving, a.Tokens, a.opt.Version).Routes()...)
 	return append(routes, mlflow.New(a.Tracking, a.Registry, a.Tokens).Routes()...)

@@ -25,7 +25,6 @@ type Deps struct {
 	Ready    func(context.Context) error             // why the server should get no traffic
 	Overview func(context.Context) (Overview, error) // what it does
 	Prove    func(claim string) string               // proves a claim with the owner's token
-	Port     string                                  // where it listens
 }
 
 // New returns the routes.

@@ -6,6 +6,8 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"strings"
 	"testing"
@@ -97,11 +99,11 @@ func TestIndex_ShowsWhatRunsAndEscapesIt(t *testing.T) {
 	}
 }
 
-// server answers /livez as a server does that knows the token and believes to listen
-// on the port; "" is the one where it does.
-func server(t *testing.T, token, port string) string {
+// server answers /livez as a server does that knows the token.
+func server(t *testing.T, token string) *httptest.Server {
 	t.Helper()
-	var a *ops.API
+	a := ops.New(ops.Deps{Metrics: prometheus.NewRegistry(),
+		Prove: func(claim string) string { return auth.Proof(token, claim) }})
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		for _, route := range a.Routes() {
 			if route.Path == r.URL.Path {
@@ -110,18 +112,35 @@ func server(t *testing.T, token, port string) string {
 		}
 	}))
 	t.Cleanup(s.Close)
-	if port == "" {
-		_, port, _ = net.SplitHostPort(s.Listener.Addr().String())
+	return s
+}
+
+// relay passes all that it is asked at an address on to a server, as another user of the
+// machine could.
+func relay(t *testing.T, address string, to *httptest.Server) string {
+	t.Helper()
+	target, err := url.Parse(to.URL)
+	if err != nil {
+		t.Fatal(err)
 	}
-	a = ops.New(ops.Deps{Metrics: prometheus.NewRegistry(), Port: port,
-		Prove: func(claim string) string { return auth.Proof(token, claim) }})
-	return s.URL
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &http.Server{Handler: httputil.NewSingleHostReverseProxy(target)}
+	go s.Serve(l)
+	t.Cleanup(func() { s.Close() })
+	return "http://" + l.Addr().String()
 }
 
 func TestChallenge_BelievesOnlyWhoKnowsTheToken(t *testing.T) {
-	pid, err := ops.Challenge(t.Context(), server(t, "secret", ""), "secret")
-	if err != nil || pid != os.Getpid() {
-		t.Errorf("the server: pid %d, error %v", pid, err)
+	real := server(t, "secret")
+	want := ops.Proven{URL: real.URL, PID: os.Getpid()}
+	_, port, _ := net.SplitHostPort(real.Listener.Addr().String())
+	for _, base := range []string{real.URL, "http://localhost:" + port} {
+		if got, err := ops.Challenge(t.Context(), base, "secret"); err != nil || got != want {
+			t.Errorf("the server as %s: %+v, error %v", base, got, err)
+		}
 	}
 	silent := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Authorization") != "" {
@@ -129,14 +148,15 @@ func TestChallenge_BelievesOnlyWhoKnowsTheToken(t *testing.T) {
 		}
 	}))
 	defer silent.Close()
-	for name, url := range map[string]string{
-		"another token":             server(t, "other", ""),
-		"passed on to another port": server(t, "secret", "1"),
-		"another program":           silent.URL,
-		"nobody":                    "http://127.0.0.1:1",
-		"no address":                "::",
+	for name, base := range map[string]string{
+		"another token":                server(t, "other").URL,
+		"passed on to another port":    relay(t, "127.0.0.1:0", real),
+		"passed on to another address": relay(t, "127.0.0.2:"+port, real),
+		"another program":              silent.URL,
+		"nobody":                       "http://127.0.0.1:1",
+		"no address":                   "::",
 	} {
-		if _, err := ops.Challenge(t.Context(), url, "secret"); err == nil {
+		if _, err := ops.Challenge(t.Context(), base, "secret"); err == nil {
 			t.Errorf("%s is believed", name)
 		}
 	}

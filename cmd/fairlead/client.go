@@ -54,7 +54,8 @@ func (c *cli) connect(ctx context.Context) (*client, error) {
 }
 
 // checkServer refuses an address that is none, and takes the token of the data
-// directory when that is the server's: no other server gets to see it.
+// directory when that is the server's: no other server gets to see it, nor another
+// program that the same name leads to later.
 func (cl *client) checkServer(ctx context.Context, data string) error {
 	u, err := url.Parse(cl.base)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
@@ -64,8 +65,8 @@ func (cl *client) checkServer(ctx context.Context, data string) error {
 		return nil // another machine's; what needs a token will say so
 	}
 	if token, err := auth.ReadOwner(data); err == nil {
-		if _, err := ops.Challenge(ctx, cl.base, token); err == nil {
-			cl.token = token
+		if proven, err := ops.Challenge(ctx, cl.base, token); err == nil {
+			cl.base, cl.token = proven.URL, token
 		}
 	}
 	return nil
