@@ -34,9 +34,10 @@ type EvaluateRequest struct {
 
 // Evaluate runs the evaluate step of a commit on a model and a dataset version,
 // in the project's environment, and returns the newest value of each metric that
-// it printed. It is answered from what an earlier call with the same model, data,
-// code and environment found. Precondition when the step fails or prints no
-// metric, with the end of its log; any other error says that it was not run.
+// it printed; of very many names those that are kept of any step. It is answered
+// from what an earlier call with the same model, data, code and environment found.
+// Precondition when the step fails or prints no metric, with the end of its log; any
+// other error says that it was not run.
 //
 // The step outlives this server: a later call with the same Dir and Label adopts
 // it. It is ended when ctx is, unless the server stops.
@@ -236,9 +237,13 @@ func (e *evaluation) finished(ctx context.Context, dir string, exit shim.Exit) (
 	if !exit.OK() {
 		return nil, fairlead.Errorf(fairlead.Precondition, "%s", failure(e.step.Name, dir, exit))
 	}
-	points, _, err := readPoints(dir)
+	points, dropped, err := readPoints(dir)
 	if err != nil || len(points) == 0 {
 		return nil, err
+	}
+	if dropped += exit.MarksDropped; dropped > 0 {
+		e.Deps.Log.Warn("an evaluation printed more metrics than are kept", "project", e.p.Name,
+			"step", e.step.Name, "label", e.req.Label, "dropped", dropped)
 	}
 	err = e.DB.Write(ctx, store.Control, func(tx *store.Tx) error {
 		return saveEvaluation(tx, e.p, e.key, points, e.Clock.Now())

@@ -69,7 +69,8 @@ func (d *driver) droppedPoints() string {
 		for _, name := range sortedKeys(d.parts[n].steps) {
 			if row := d.parts[n].steps[name]; row.Dropped > 0 {
 				return fmt.Sprintf("; step %s printed more metrics than are kept: %d points were dropped, "+
-					"the newest %d and the last of each name are there", name, row.Dropped, maxPoints)
+					"the newest %d and the last of each name (of %d names at most) are there",
+					name, row.Dropped, maxPoints, maxNames)
 			}
 		}
 	}

@@ -52,9 +52,13 @@ func (p *Point) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// maxPoints is how many points of one step are kept, the newest ones; beside them
-// the last one of each name.
-const maxPoints = 5000
+const (
+	// maxPoints is how many points of one step are kept, the newest ones; beside them
+	// the last one of each name.
+	maxPoints = 5000
+	// maxNames bounds the names of which only the last point is kept.
+	maxNames = 1000
+)
 
 const metricMark = "::metric "
 
@@ -108,7 +112,7 @@ func readPoints(dir string) (points []Point, dropped int64, err error) {
 }
 
 // newest returns the last maxPoints points, and of those before them the ones that
-// say how their names ended.
+// say how their names ended: of maxNames names at most, the earliest.
 func newest(points []Point) []Point {
 	cut := len(points) - maxPoints
 	if cut <= 0 {
@@ -121,12 +125,12 @@ func newest(points []Point) []Point {
 		}
 	}
 	var out []Point
-	for i, p := range points {
-		if i >= cut || ends[p.Name] == i {
+	for i, p := range points[:cut] {
+		if ends[p.Name] == i && len(out) < maxNames {
 			out = append(out, p)
 		}
 	}
-	return out
+	return append(out, points[cut:]...)
 }
 
 // badNames says which metric's name tracking would refuse, "" for none.

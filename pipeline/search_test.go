@@ -194,12 +194,36 @@ func TestMetrics_TooManyKeepTheLastOfEachNameAndSaySo(t *testing.T) {
 		seq -f '::metric loss=%.0f' 1 10000`)
 	r := w.good(t, w.chain(t, f))
 	const want = "one try, no search; best validation.wape 0.3; step evaluate printed more metrics than " +
-		"are kept: 25002 points were dropped, the newest 5000 and the last of each name are there"
+		"are kept: 25002 points were dropped, the newest 5000 and the last of each name (of 1000 names at " +
+		"most) are there"
 	if r.Reason != want || *r.Tries[1].Value != 0.3 {
 		t.Errorf("value %v: %s", *r.Tries[1].Value, r.Reason)
 	}
 	if s := w.steps(t, r.ID)[2]; len(s.Points) != 5001 || s.Dropped != 25002 {
 		t.Errorf("%d points, %d dropped", len(s.Points), s.Dropped)
+	}
+}
+
+// A step that counts in the names of its metrics must not fill the database.
+func TestMetrics_TooManyNamesAreDropped(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	f := chainFiles.with("evaluate.sh", `echo "::metric wape=0.3"
+		seq -f '::metric row%.0f=1' 1 100000`)
+	st := w.chain(t, f)
+	r := w.good(t, st)
+	if *r.Tries[1].Value != 0.3 || !strings.Contains(r.Reason, "94001 points were dropped") {
+		t.Errorf("value %v: %s", *r.Tries[1].Value, r.Reason)
+	}
+	if s := w.steps(t, r.ID)[2]; len(s.Points) != 6000 || s.Dropped != 94001 {
+		t.Errorf("%d points, %d dropped", len(s.Points), s.Dropped)
+	}
+	model := t.TempDir()
+	check(t, os.WriteFile(filepath.Join(model, "MLmodel"), []byte("m"), 0o444))
+	got, err := w.evaluate(t, t.Context(), st, model, "candidate")
+	check(t, err)
+	if len(got) != 6000 || got["wape"] != 0.3 {
+		t.Errorf("an evaluation has %d metrics, wape %v", len(got), got["wape"])
 	}
 }
 
