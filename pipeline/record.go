@@ -103,13 +103,15 @@ func paramText(v any) string {
 	return string(b)
 }
 
-// record stores in the part's run in tracking what a step printed.
+// record stores in the part's run in tracking what a step printed. The times are a
+// millisecond apart, since tracking orders the points of a step number by time, and
+// then by value.
 func (d *driver) record(tx *store.Tx, t *task) error {
-	now := d.Clock.Now().UnixMilli()
 	metrics := make([]tracking.Metric, len(t.row.Points))
+	first := d.Clock.Now().UnixMilli() - int64(len(metrics)-1)
 	for i, point := range t.row.Points {
 		metrics[i] = tracking.Metric{Key: recorded(d.plan.spec, t.spec.Name, point.Name),
-			Value: point.Value, TimestampMS: now, Step: point.Step}
+			Value: point.Value, TimestampMS: first + int64(i), Step: point.Step}
 	}
 	return d.logBatch(tx, t.part.Run, tracking.Batch{Metrics: metrics})
 }

@@ -204,6 +204,28 @@ func TestMetrics_TooManyKeepTheLastOfEachNameAndSaySo(t *testing.T) {
 	}
 }
 
+func TestMetrics_ThoseWithoutAStepAreInTheOrderOfPrinting(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	r := w.good(t, w.chain(t, chainFiles.with("evaluate.sh",
+		`for v in 0.4 0.9 0.4 0.3 0.5; do echo "::metric wape=$v"; done`)))
+	run, err := w.tracking.Run(t.Context(), w.p, r.Tries[1].Run)
+	check(t, err)
+	if got := run.Metrics[0]; got.Key != "validation.wape" || got.Value != *r.Tries[1].Value {
+		t.Errorf("the newest is %+v, and the try's %v", got, *r.Tries[1].Value)
+	}
+	history, err := w.tracking.MetricHistory(t.Context(), w.p, r.Tries[1].Run, "validation.wape",
+		0, "")
+	check(t, err)
+	var values []float64
+	for _, m := range history.Items {
+		values = append(values, m.Value)
+	}
+	if fmt.Sprint(values) != "[0.4 0.9 0.4 0.3 0.5]" {
+		t.Errorf("history %v", values)
+	}
+}
+
 // A step that counts in the names of its metrics must not fill the database.
 func TestMetrics_TooManyNamesAreDropped(t *testing.T) {
 	t.Parallel()
