@@ -8,6 +8,8 @@ import (
 	"github.com/fairlead-ml/fairlead"
 	"github.com/fairlead-ml/fairlead/event"
 	"github.com/fairlead-ml/fairlead/ledger"
+	"github.com/fairlead-ml/fairlead/monitor"
+	"github.com/fairlead-ml/fairlead/release"
 	"github.com/fairlead-ml/fairlead/spec"
 	"github.com/fairlead-ml/fairlead/store"
 	"github.com/fairlead-ml/fairlead/stream"
@@ -16,14 +18,31 @@ import (
 // retryTimer looks at a model's open incidents again, in stream time.
 const retryTimer = "loop.retry"
 
-// incidentOpened does what fairlead.yaml says is to follow.
+// incidentOpened does what is to follow.
 func (s *Service) incidentOpened(ctx context.Context, tx *store.Tx, p fairlead.Project,
 	r *ledger.Record) error {
 	var in event.Incident
 	if err := r.Decode(&in); err != nil {
 		return err
 	}
-	name := fmt.Sprintf("incident %s (%s)", in.Incident, in.Kind)
+	return s.answer(ctx, tx, p, in.Incident)
+}
+
+// answer does what fairlead.yaml says now, and not what it said when the incident opened.
+// One that is over, or whose version was replaced, asks for nothing.
+func (s *Service) answer(ctx context.Context, tx *store.Tx, p fairlead.Project, id string) error {
+	in, err := s.Monitor.Incident(tx, p, id)
+	if err != nil {
+		return err
+	}
+	name := fmt.Sprintf("incident %s (%s)", in.ID, in.Kind)
+	past, err := s.past(tx, p, in)
+	if err != nil {
+		return err
+	}
+	if past != "" {
+		return s.note(tx, p, in.Model, name+" asks for nothing any more: "+past)
+	}
 	switch in.Action {
 	case spec.Retrain:
 		return s.retrain(ctx, tx, p, in)
@@ -40,10 +59,23 @@ func (s *Service) incidentOpened(ctx context.Context, tx *store.Tx, p fairlead.P
 	return s.note(tx, p, in.Model, name+" is shown; fairlead.yaml asks for nothing more")
 }
 
+// past says why the incident no longer holds; empty when it does. The monitor resolves
+// the incidents of a version that was replaced, but may have yet to hear of it.
+func (s *Service) past(tx *store.Tx, p fairlead.Project, in *monitor.Incident) (string, error) {
+	if !in.Open() {
+		return in.Resolution, nil
+	}
+	a, err := s.Release.Assignment(tx, p, in.Endpoint)
+	if err != nil || a.Version(release.RoleLive) == in.Version {
+		return "", err
+	}
+	return fmt.Sprintf("version %d is no longer live", in.Version), nil
+}
+
 // retrain opens a case for the incident, unless the loop has a reason not to; the
 // reason is kept for Explain.
 func (s *Service) retrain(ctx context.Context, tx *store.Tx, p fairlead.Project,
-	in event.Incident) error {
+	in *monitor.Incident) error {
 	rev, err := s.Projects.Current(tx, p)
 	if err != nil {
 		return err
@@ -62,19 +94,19 @@ func (s *Service) retrain(ctx context.Context, tx *store.Tx, p fairlead.Project,
 	}
 	why, until := m.mayRetrain(rev.Spec, active, at)
 	if why != "" {
-		err := s.note(tx, p, in.Model, "incident "+in.Incident+": no retraining, "+why)
+		err := s.note(tx, p, in.Model, "incident "+in.ID+": no retraining, "+why)
 		if err != nil || until.IsZero() {
 			return err
 		}
 		return s.setRetry(tx, p, in.Model, in.Endpoint, until)
 	}
 	m.retrains++
-	m.note = "incident " + in.Incident + ": retraining"
+	m.note = "incident " + in.ID + ": retraining"
 	if err := saveModel(tx, p, in.Model, m); err != nil {
 		return err
 	}
 	c := s.newCase(rev, ByIncident, in.Reason)
-	c.Incident = in.Incident
+	c.Incident = in.ID
 	search := rev.Spec.Pipeline.Search
 	c.Search = search != nil && search.When == "always"
 	return s.open(ctx, tx, p, c)
@@ -161,8 +193,8 @@ func (s *Service) lookAgain(tx *store.Tx, p fairlead.Project, model string) erro
 	return s.setRetry(tx, p, model, endpoint, at)
 }
 
-// retry runs when the timer is due: incidents that are still open and ask for a
-// retraining are answered again.
+// retry runs when the timer is due: incidents that are still open, and are not only to
+// be shown, are answered again.
 func (s *Service) retry(ctx context.Context, tx *store.Tx, p fairlead.Project,
 	t stream.Timer) error {
 	open, err := s.Monitor.Open(tx, p, t.Stream)
@@ -170,10 +202,10 @@ func (s *Service) retry(ctx context.Context, tx *store.Tx, p fairlead.Project,
 		return err
 	}
 	for _, in := range open {
-		if in.Action != spec.Retrain {
+		if in.Action == spec.Alert {
 			continue
 		}
-		if err := s.retrain(ctx, tx, p, in.Event()); err != nil {
+		if err := s.answer(ctx, tx, p, in.ID); err != nil {
 			return err
 		}
 	}

@@ -1,13 +1,17 @@
 package loop_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/fairlead-ml/fairlead/event"
 	"github.com/fairlead-ml/fairlead/loop"
 	"github.com/fairlead-ml/fairlead/monitor"
+	"github.com/fairlead-ml/fairlead/registry"
+	"github.com/fairlead-ml/fairlead/release"
 	"github.com/fairlead-ml/fairlead/spec"
 	"github.com/fairlead-ml/fairlead/store"
 )
@@ -299,4 +303,66 @@ func (w *world) chronicle() string {
 		return err
 	})
 	return out
+}
+
+// What follows is what the file says now, also for an incident that was opened before.
+func TestIncident_FollowsAFileThatChanges(t *testing.T) {
+	alert := strings.Replace(watch, "retrain", spec.Alert, 1)
+	for name, c := range map[string]struct {
+		before, after string
+		story, line   string
+	}{
+		"from alert to retrain": {alert, watch, "user 1 promoted, incident 2 promoted",
+			": retraining"},
+		"from retrain to alert": {watch, alert, "user 1 promoted", ", then alert: "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := decayed(t, replace, c.before)
+			w.pause(true, "audit")
+			w.ask(day0, day(3), 30)
+			w.wantStory("user 1 promoted")
+			w.apply(replace, c.after)
+			w.pause(false, "")
+			w.ask(day(3), day(4), 30)
+			w.wantStory(c.story)
+			w.wantLine(c.line)
+		})
+	}
+}
+
+// An event may be read late: what it asked for may not hold any more.
+func TestIncident_ThatIsOverIsNotAnswered(t *testing.T) {
+	for _, action := range []string{spec.Retrain, spec.Rollback} {
+		t.Run(action, func(t *testing.T) {
+			alert := strings.Replace(watch, "retrain", spec.Alert, 1)
+			w := decayed(t, replace, alert)
+			w.run(stub{Bias: 10, Offline: 1})
+			w.ask(day0, day(2), 30)
+			in := w.explain().Incidents[0]
+			w.apply(replace, strings.Replace(watch, "retrain", action, 1))
+			late := in.Event()
+			late.Name, late.Action = event.IncidentOpenedType, action
+			good := w.colleague(good, false)
+			w.do(func(ctx context.Context, tx *store.Tx) error {
+				packaged := registry.Condition{Type: registry.ConditionPackaged, Status: registry.True}
+				err := w.models.SetCondition(ctx, tx, w.p, model, good, packaged)
+				if err != nil {
+					return err
+				}
+				_, err = w.release.Start(ctx, tx, w.p, release.Start{Model: model, Version: good,
+					Environment: spec.Environment{Name: "production", Strategy: spec.Replace}})
+				if err != nil {
+					return err
+				}
+				_, err = w.led.Append(ctx, tx, w.p, "endpoint/"+endpoint, in.OpenedAt, late)
+				return err
+			})
+			w.settle()
+			w.wantStory("user 1 promoted, user 2 promoted")
+			if w.live() != good {
+				t.Errorf("version %d is live", w.live())
+			}
+			w.wantLine("asks for nothing any more: version ")
+		})
+	}
 }

@@ -282,11 +282,12 @@ func (s *Service) startRollout(ctx context.Context, tx *store.Tx, p fairlead.Pro
 	id, err := s.Release.Start(ctx, tx, p, release.Start{
 		Environment: env, Model: c.Model, Version: c.Version, Case: c.ID,
 	})
-	if err != nil && fairlead.CodeOf(err) != fairlead.Internal {
+	switch fairlead.CodeOf(err) {
+	case "":
+	case fairlead.Internal, fairlead.Unavailable, fairlead.Exhausted:
+		return err // may pass: the event is tried again
+	default:
 		return s.close(ctx, tx, p, c, Failed, "cannot be released: "+fairlead.MessageOf(err))
-	}
-	if err != nil {
-		return err
 	}
 	c.Rollout, c.Reason = id, fmt.Sprintf("to %s, by %s", env.Name, env.Strategy)
 	return s.advance(ctx, tx, p, c)

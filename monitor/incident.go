@@ -12,14 +12,15 @@ import (
 )
 
 // Incident is a lasting deviation of an endpoint: N of the newest M windows were
-// red. Times are stream time.
+// red. Times are stream time. Action is what fairlead.yaml says now is to follow, and of
+// a resolved one what it said when that opened.
 type Incident struct {
 	ID         string    `json:"id"`
 	Endpoint   string    `json:"endpoint"`
 	Model      string    `json:"model"`
 	Version    int64     `json:"version"`
 	Kind       string    `json:"kind"`   // drift | decay
-	Action     string    `json:"action"` // what fairlead.yaml says is to follow
+	Action     string    `json:"action"` // alert | retrain | rollback
 	OpenedAt   time.Time `json:"opened_at"`
 	ResolvedAt time.Time `json:"resolved_at,omitzero"`
 	Value      float64   `json:"value"`
@@ -52,12 +53,23 @@ func incidentKind(k Kind) string {
 
 func replacedBy(version int64) string { return fmt.Sprintf("version %d took over", version) }
 
-// rules returns the N of M and the action for a kind of window that is watched.
-func rules(mon *spec.Monitor, k Kind) (red spec.Red, action string) {
+// redRule returns the N of M for a kind of window that is watched.
+func redRule(mon *spec.Monitor, k Kind) spec.Red {
 	if k == Performance {
-		return mon.Performance.Red, mon.Then.Performance
+		return mon.Performance.Red
 	}
-	return mon.Drift.Red, mon.Then.Drift
+	return mon.Drift.Red
+}
+
+// actionOf is what follows an incident of the kind.
+func actionOf(mon *spec.Monitor, incident string) string {
+	switch {
+	case mon == nil:
+		return spec.Alert
+	case incident == Decay:
+		return mon.Then.Performance
+	}
+	return mon.Then.Drift
 }
 
 // judgeIncident opens an incident when N of the newest M windows of the version
@@ -69,7 +81,7 @@ func (s *Service) judgeIncident(ctx context.Context, tx *store.Tx, p fairlead.Pr
 	if w.State == Unknown {
 		return nil
 	}
-	rule, action := rules(mon, w.Kind)
+	rule := redRule(mon, w.Kind)
 	reds, judged, err := countRed(tx, p, w, since, rule.M)
 	if err != nil {
 		return err
@@ -84,7 +96,7 @@ func (s *Service) judgeIncident(ctx context.Context, tx *store.Tx, p fairlead.Pr
 		if w.Reason != "" {
 			why += ": " + w.Reason
 		}
-		return s.openIncident(ctx, tx, p, w, action, why, at)
+		return s.openIncident(ctx, tx, p, w, actionOf(mon, incidentKind(w.Kind)), why, at)
 	case open != nil && reds == 0 && judged >= rule.M:
 		return s.resolve(ctx, tx, p, open, fmt.Sprintf("the last %d windows are green", judged), at)
 	}
@@ -121,7 +133,11 @@ func (s *Service) resolve(ctx context.Context, tx *store.Tx, p fairlead.Project,
 
 // Incident returns one incident.
 func (s *Service) Incident(tx *store.Tx, p fairlead.Project, id string) (*Incident, error) {
-	return readIncident(tx, p, id)
+	i, err := readIncident(tx, p, id)
+	if err != nil {
+		return nil, err
+	}
+	return i, s.setActions(tx, p, i)
 }
 
 // Open returns the endpoint's unresolved incidents, drift before decay.
@@ -136,5 +152,17 @@ func (s *Service) Open(tx *store.Tx, p fairlead.Project, endpoint string) ([]*In
 			out = append(out, i)
 		}
 	}
-	return out, nil
+	return out, s.setActions(tx, p, out...)
+}
+
+// setActions gives the incidents that are open the action that the project's file has for
+// them now.
+func (s *Service) setActions(tx *store.Tx, p fairlead.Project, all ...*Incident) error {
+	mon, err := s.settings(tx, p)
+	for _, i := range all {
+		if i.Open() {
+			i.Action = actionOf(mon, i.Kind)
+		}
+	}
+	return err
 }

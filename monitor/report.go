@@ -69,8 +69,10 @@ func (s *Service) Incidents(ctx context.Context, p fairlead.Project, endpoint, p
 		return out, err
 	}
 	err = s.DB.Read(ctx, func(tx *store.Tx) error {
-		out.Items, err = listIncidents(tx, p, endpoint, before, limit+1)
-		return err
+		if out.Items, err = listIncidents(tx, p, endpoint, before, limit+1); err != nil {
+			return err
+		}
+		return s.setActions(tx, p, out.Items...)
 	})
 	if len(out.Items) > limit {
 		out.Items = out.Items[:limit]
