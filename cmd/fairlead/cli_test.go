@@ -316,6 +316,22 @@ func TestClient_WaitsForAServerThatRestarts(t *testing.T) {
 	}
 }
 
+// The demo follows the events with the client that it plays with; the race detector
+// sees when they disturb each other.
+func TestClient_IsShared(t *testing.T) {
+	s := newAnswers(t, map[string]string{"GET x/cases": `{"items":[]}`})
+	cl := &client{base: s.URL, project: "x", http: newHTTP()}
+	var callers sync.WaitGroup
+	for range 2 {
+		callers.Go(func() {
+			if err := cl.do(t.Context(), "GET", "/cases", nil, nil); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	callers.Wait()
+}
+
 func TestClient_SaysWhenTheServerHasGone(t *testing.T) {
 	elsewhere(t)
 	s := newAnswers(t, map[string]string{})

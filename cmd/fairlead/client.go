@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -22,14 +23,14 @@ import (
 	"github.com/fairlead-ml/fairlead/spec"
 )
 
-// client calls one project of one server.
+// client calls one project of one server; goroutines may share it.
 type client struct {
 	base    string // http://127.0.0.1:4747
 	project string
 	token   string
 	http    *http.Client
-	own     bool // the server lives in this process, and ends with the command
-	met     bool // the server has answered before, so it comes back when it is gone
+	own     bool        // the server lives in this process, and ends with the command
+	met     atomic.Bool // the server has answered before, so it comes back when it is gone
 	close   func(ctx context.Context) error
 }
 
@@ -212,7 +213,7 @@ func (cl *client) call(ctx context.Context, method, path string, in, out any,
 	deadline := time.Now().Add(restartMax)
 	for wait := retryFirst; ; wait = min(2*wait, retryLast) {
 		err := cl.roundTrip(ctx, method, path, header, body, out)
-		if !repeatable || !cl.met || !fairlead.Is(err, fairlead.Unavailable) ||
+		if !repeatable || !cl.met.Load() || !fairlead.Is(err, fairlead.Unavailable) ||
 			time.Now().After(deadline) {
 			return err
 		}
@@ -298,7 +299,7 @@ func (cl *client) roundTrip(ctx context.Context, method, path string, header htt
 	if err != nil {
 		return cl.gone(ctx, err)
 	}
-	cl.met = true
+	cl.met.Store(true)
 	if res.StatusCode >= http.StatusBadRequest {
 		return refusal(res.StatusCode, answer)
 	}
@@ -317,7 +318,7 @@ func (cl *client) gone(ctx context.Context, err error) error {
 	switch {
 	case ctx.Err() != nil:
 		return &statusError{fairlead.ExitError, "interrupted"}
-	case errors.Is(err, syscall.ECONNREFUSED) && !cl.met:
+	case errors.Is(err, syscall.ECONNREFUSED) && !cl.met.Load():
 		return fairlead.Errorf(fairlead.Unavailable,
 			"no server answers at %s; start one with `fairlead serve`", cl.base)
 	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, syscall.ECONNRESET),
