@@ -123,7 +123,7 @@ func (d *demo) finished(ctx context.Context) (bool, error) {
 	}
 	r, err := readReport(b)
 	if err != nil {
-		return false, err
+		return false, nil // not a report: the demo goes on, and writes it anew
 	}
 	d.say.line("this demo has ended; its directory is %s", d.dir)
 	d.say.line("start over:        %s --fresh", d.commandLine())

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/csv"
 	"errors"
@@ -203,26 +204,19 @@ func permuteMonths(hours []hour, start time.Time, seed int64) {
 	}
 }
 
-// writeHours writes the project's table, by a temporary file and a rename.
+// writeHours writes the project's table.
 func writeHours(path string, hours []hour) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err
 	}
-	f, err := os.Create(path + ".part")
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	w := csv.NewWriter(f)
+	var b bytes.Buffer
+	w := csv.NewWriter(&b)
 	w.Write(append(append([]string{"id", "at"}, featureColumns...), countColumns...))
 	for _, h := range hours {
 		w.Write(append([]string{h.id(), h.at.Format(time.RFC3339)}, h.cells...))
 	}
 	w.Flush()
-	if err := errors.Join(w.Error(), f.Sync()); err != nil {
-		return err
-	}
-	return os.Rename(path+".part", path)
+	return replaceFile(path, b.Bytes())
 }
 
 func (h hour) id() string { return h.at.Format("2006-01-02T15") }

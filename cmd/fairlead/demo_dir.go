@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 
@@ -78,11 +79,10 @@ func (d *demo) prepareDir(given func(flag string) bool) (err error) {
 
 // enterDir makes the directory with its mark, or reads that.
 func (d *demo) enterDir(given func(flag string) bool) error {
-	entries, err := os.ReadDir(d.dir)
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
+	switch is, err := blank(d.dir); {
+	case err != nil:
 		return err
-	}
-	if len(entries) > 0 {
+	case !is:
 		return d.takeUp(given)
 	}
 	if err := os.MkdirAll(d.dir, 0o755); err != nil {
@@ -91,6 +91,21 @@ func (d *demo) enterDir(given func(flag string) bool) error {
 	}
 	d.Note = "made by fairlead demo; --fresh removes this directory"
 	return d.demoTerms.write(d.dir)
+}
+
+// partSuffix is what the name of a file ends with that is being written.
+const partSuffix = ".part"
+
+// blank reports whether a directory is not there yet, or holds nothing but the mark of a
+// demo that was killed while it wrote that, before anything else.
+func blank(dir string) (bool, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return false, err
+	}
+	return !slices.ContainsFunc(entries, func(e os.DirEntry) bool {
+		return e.Name() != markFile+partSuffix
+	}), nil
 }
 
 // takeUp reads the terms of a demo that goes on, and refuses flags that say others.
@@ -121,11 +136,24 @@ func (t demoTerms) write(dir string) error {
 	if err != nil {
 		return err
 	}
-	name := filepath.Join(dir, markFile)
-	if err := os.WriteFile(name+".part", append(b, '\n'), 0o644); err != nil {
+	return replaceFile(filepath.Join(dir, markFile), append(b, '\n'))
+}
+
+// replaceFile writes a file so that nobody finds a part of it, also after a kill or a
+// loss of power.
+func replaceFile(path string, content []byte) error {
+	f, err := os.Create(path + partSuffix)
+	if err != nil {
 		return err
 	}
-	return os.Rename(name+".part", name)
+	defer f.Close()
+	if _, err := f.Write(content); err != nil {
+		return err
+	}
+	if err := f.Sync(); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
 }
 
 // seconds is how long the demo has run, with the runs before that were interrupted.
@@ -154,8 +182,8 @@ func (d *demo) keepTime() (stop func()) {
 }
 
 func removeDemo(dir string) error {
-	if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
-		return nil
+	if is, err := blank(dir); err != nil || is {
+		return err
 	}
 	if _, err := os.Stat(filepath.Join(dir, markFile)); err != nil {
 		return fairlead.Errorf(fairlead.Precondition,

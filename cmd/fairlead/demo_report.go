@@ -8,7 +8,6 @@ import (
 	"math"
 	"net/http"
 	"net/url"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -86,7 +85,7 @@ func (d *demo) report(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(d.dir, doneFile), b, 0o644); err != nil {
+	if err := replaceFile(filepath.Join(d.dir, doneFile), b); err != nil {
 		return err
 	}
 	d.say.line("the ledger is verified: %d events, root %s", audit.Events, audit.Root)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -55,6 +56,34 @@ func TestDemo_GoesOnAsItWasBegun(t *testing.T) {
 	if got := command(t, "demo", "--dir", dir); got.status != 1 ||
 		!strings.Contains(got.stderr, "start over with --fresh") {
 		t.Errorf("a mark that is no JSON: %+v", got)
+	}
+}
+
+// A demo that was killed before it had its mark, or while it wrote its report, is none
+// that anybody has to clear up after.
+func TestDemo_TakesUpWhatAKillLeaves(t *testing.T) {
+	elsewhere(t)
+	for _, fresh := range []bool{false, true} {
+		d := &demo{cli: &cli{out: io.Discard, err: io.Discard}, dir: t.TempDir(), fresh: fresh}
+		write(t, filepath.Join(d.dir, markFile+".part"), `{"mon`)
+		if err := d.prepareDir(func(string) bool { return false }); err != nil {
+			t.Errorf("a part of the mark, fresh %v: %v", fresh, err)
+			continue
+		}
+		d.lock.Close()
+	}
+	d := &demo{cli: &cli{output: "text", out: io.Discard, err: io.Discard},
+		dir: ended(t, demoTerms{Months: 3})}
+	d.say = newNarrator(d.cli)
+	whole, err := os.ReadFile(filepath.Join(d.dir, doneFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, kept := range []int{0, len(whole) / 2, len(whole)} {
+		write(t, filepath.Join(d.dir, doneFile), string(whole[:kept]))
+		if done, err := d.finished(t.Context()); err != nil || done != (kept == len(whole)) {
+			t.Errorf("%d of %d bytes of the report: finished %v, %v", kept, len(whole), done, err)
+		}
 	}
 }
 
