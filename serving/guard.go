@@ -14,6 +14,10 @@ const (
 	callsMax = 64               // of one version at one time; as many again in the background
 	lateMax  = 3                // calls in a row without an answer, before it is left out
 	leaveOut = 30 * time.Second // for how long, in wall time; then one call tries it again
+
+	// leftAfter is how long a caller has waited who leaves because of the version. Those
+	// who leave sooner say nothing about it.
+	leftAfter = time.Second
 )
 
 // guard keeps a version that hangs from holding up those that wait for it.
@@ -58,7 +62,7 @@ func (g *guard) of(background bool) *int {
 	return &g.calls[0]
 }
 
-// note tells whether a call had its answer in time.
+// note tells whether a call had its answer in time, or was left without one.
 func (g *guard) note(late bool, now time.Time) {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -48,7 +48,8 @@ const (
 // A canary or shadow has Deps.ScoreWithin for its score, and what it has not said by
 // then is a failure: a durable answer is at most so much later than the live version's
 // own, and so is that of a canary which hangs. After three of them in a row the version
-// is left out for 30 s, and fails meanwhile.
+// is left out for 30 s, and fails meanwhile. A caller who leaves after a second or more
+// counts among the three, so that impatient callers get their answers too.
 //
 // On a durable endpoint a request that was answered before under the same id, with
 // the same inputs (and event time, if given), gets the same answer again and leaves
@@ -202,8 +203,10 @@ func (q *scoring) mayAsk(ctx context.Context, v *variant) error {
 }
 
 // ask lets v, which may be asked, score the request in time. What it says too late is
-// dropped, and is its failure. It has no score when whoever asked has left.
+// dropped, and is its failure. It has no score when whoever asked has left; but one that
+// callers leave after a while, again and again, hangs.
 func (q *scoring) ask(ctx context.Context, v *variant) (*engine.Frame, error) {
+	begun := time.Now()
 	inTime, cancel := context.WithTimeout(ctx, q.within)
 	defer cancel()
 	type result struct {
@@ -225,6 +228,9 @@ func (q *scoring) ask(ctx context.Context, v *variant) (*engine.Frame, error) {
 		r.err = inTime.Err()
 	}
 	if r.err != nil && ctx.Err() != nil {
+		if time.Since(begun) >= min(q.within, leftAfter) {
+			v.guard.note(true, time.Now())
+		}
 		return nil, ctx.Err()
 	}
 	late := r.err != nil && inTime.Err() != nil

@@ -168,6 +168,63 @@ func TestInfer_ACanaryOrShadowThatHangsHoldsUpADurableEndpointForABoundAndFails(
 	}
 }
 
+func TestInfer_ACanaryThatHangsIsFoundOutByCallersWhoDoNotWaitForIt(t *testing.T) {
+	for _, log := range []string{spec.Durable, spec.Buffered} {
+		t.Run(log, func(t *testing.T) {
+			t.Parallel()
+			w := servingtest.New(t)
+			w.Deploy(servingtest.Env(spec.Replace, log))
+			all := servingtest.Env(spec.Canary, log)
+			all.Steps = []float64{100}
+			w.Deploy(all)
+			hangs(t, w, 2, true)
+			infer := func(id string) (*serving.Response, error) { // does not wait for ScoreWithin
+				ctx, cancel := context.WithTimeout(t.Context(), 1100*time.Millisecond)
+				defer cancel()
+				return w.Serving.Infer(ctx, servingtest.Project, servingtest.Endpoint,
+					serving.Request{ID: id, Frame: servingtest.Hours(1)})
+			}
+			var left sync.WaitGroup
+			for i := range 3 {
+				left.Go(func() {
+					if _, err := infer(fmt.Sprint("left", i)); err == nil {
+						t.Error("a canary that hangs has answered")
+					}
+				})
+			}
+			left.Wait()
+			if res, err := infer("a"); err != nil || res.Version != 1 {
+				t.Fatalf("answered %+v, %v", res, err)
+			}
+			w.Settle()
+			if got := w.Logged(); !slices.Equal(got, []string{"a v1=1001 v2=failed"}) {
+				t.Errorf("logged %q", got)
+			}
+		})
+	}
+}
+
+func TestInfer_CallersWhoLeaveAtOnceDoNotBlameTheCanary(t *testing.T) {
+	w := servingtest.New(t)
+	w.Deploy(replaceDurable)
+	w.Deploy(canaryDurable)
+	hangs(t, w, 2, true)
+	for i := range 5 {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+		defer cancel()
+		_, err := w.Serving.Infer(ctx, servingtest.Project, servingtest.Endpoint,
+			serving.Request{ID: fmt.Sprint("left", i), Frame: servingtest.Hours(1)})
+		if !fairlead.Is(err, fairlead.Unavailable) {
+			t.Errorf("who left got %v", err)
+		}
+	}
+	w.Engines.Set(func(e *servingtest.Engines) { delete(e.Hooks, 2) })
+	w.MustInfer("a", servingtest.March, servingtest.Hours(1))
+	if got := w.Logged(); !slices.Equal(got, []string{"a v1=1001 v2=2001"}) {
+		t.Errorf("logged %q", got)
+	}
+}
+
 func TestInfer_AVersionThatIsAskedTooOftenIsNotAsked(t *testing.T) {
 	w := servingtest.New(t)
 	w.Deploy(replaceDurable)
