@@ -27,7 +27,7 @@ func randomness(t *testing.T) *rand.Rand {
 			t.Fatalf("FAIRLEAD_CHAOS_SEED is %q; it is a whole number", text)
 		}
 	}
-	t.Logf("FAIRLEAD_CHAOS_SEED=%d", seed)
+	t.Logf("REPORT: FAIRLEAD_CHAOS_SEED=%d", seed)
 	return rand.New(rand.NewPCG(seed, 0))
 }
 
@@ -79,7 +79,7 @@ func TestChaos_NothingAcknowledgedIsLostAndNoStepIsDoneTwice(t *testing.T) {
 		c.round(rng)
 	}
 	c.finish()
-	t.Logf("%d rounds: %v; acknowledged: %d points, %d requests, %d labels, %d pipeline runs",
+	t.Logf("REPORT: %d rounds: %v; acknowledged: %d points, %d requests, %d labels, %d pipeline runs",
 		rounds, c.kills, len(c.points), len(c.requests), c.labels, len(c.cases))
 	c.checkPoints()
 	c.checkRequests()

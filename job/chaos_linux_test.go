@@ -108,7 +108,7 @@ func chaosHandler(dir string) job.Handler {
 func TestChaos_EveryAcknowledgedJobIsDoneOnce(t *testing.T) {
 	rounds := envInt("FAIRLEAD_CHAOS_ROUNDS", 20)
 	seed := envInt("FAIRLEAD_CHAOS_SEED", time.Now().UnixNano())
-	t.Logf("FAIRLEAD_CHAOS_SEED=%d, %d rounds", seed, rounds)
+	t.Logf("REPORT: FAIRLEAD_CHAOS_SEED=%d, %d rounds", seed, rounds)
 	rnd := rand.New(rand.NewPCG(uint64(seed), 0))
 	dir := t.TempDir()
 	var acked []string

@@ -1,6 +1,7 @@
 // Command leftout reads what `go test -json` prints, and prints it as `go test` does
 // without -v, with one line more for each test that was left out, and their number.
-// A test that is left out is otherwise not to be told from one that passed.
+// A test that is left out is otherwise not to be told from one that passed. What a test
+// that passed has logged as `REPORT: …` is printed too, such as the seed of its chance.
 //
 // On CI (CI=1) a test may only be left out for one of the reasons that are allowed
 // here; any other makes the exit status 1, as a test that fails does.
@@ -114,6 +115,10 @@ func (f *reporter) ended(e event) {
 		return // told with its package
 	case e.Action == "skip":
 		f.skipped = append(f.skipped, skip{path.Base(e.Package), e.Test, reason(text)})
+	default:
+		for _, m := range report.FindAllStringSubmatch(text, -1) {
+			fmt.Fprintf(f.out, "REPORT: %s.%s: %s\n", path.Base(e.Package), e.Test, m[1])
+		}
 	}
 	if e.Test == "" {
 		delete(f.tests, e.Package)
@@ -140,6 +145,8 @@ func (f *reporter) failed(pkg string) {
 }
 
 var position = regexp.MustCompile(`^\s*\S+\.go:\d+: (?i:left out:)?\s*`)
+
+var report = regexp.MustCompile(`(?m)^\s*\S+\.go:\d+: REPORT: (.*)`)
 
 // reason is what a test said when it was skipped.
 func reason(text string) string {

@@ -20,6 +20,9 @@ func TestFilter_PrintsAsGoTestDoesAndWhatWasLeftOut(t *testing.T) {
 	}{
 		{"passes", `func TestA(t *testing.T) { t.Log("chatter") }`, true, true,
 			[]string{`(?m)^ok  \tx\t`}, "chatter|LEFT OUT|left out"},
+		{"reports", `func TestA(t *testing.T) { t.Run("sub", testSub) }
+func testSub(t *testing.T) { t.Log("chatter"); t.Log("REPORT: seed=7") }`, true, true,
+			[]string{`(?m)^REPORT: x.TestA/sub: seed=7$`, `(?m)^ok  \tx\t`}, "chatter"},
 		{"left out", `func TestA(t *testing.T) { t.Run("sub", func(t *testing.T) { t.Skip("left out: no Python") }) }`, false, true,
 			[]string{`(?m)^ok  \tx\t`, `(?m)^LEFT OUT: x.TestA/sub: no Python$`, `(?m)^1 tests left out$`},
 			"chatter"},
