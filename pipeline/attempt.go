@@ -304,11 +304,11 @@ func (d *driver) settle(ctx context.Context, t *task, a job.Attempt, exit shim.E
 		return err
 	}
 	row.Points, row.Dropped = points, dropped+exit.MarksDropped
-	if why := badNames(t.spec.Name, points); why != "" && exit.OK() {
-		return d.failed(ctx, t, a, why)
-	}
 	if !exit.OK() {
 		return d.failed(ctx, t, a, failure(t.spec.Name, a.Dir, exit))
+	}
+	if why := badName(d.plan.spec, t.spec.Name, points); why != "" {
+		return d.failed(ctx, t, a, why)
 	}
 	outputs, entries, err := d.collect(ctx, t.spec, dirs)
 	if fairlead.Is(err, fairlead.Invalid) {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/fairlead-ml/fairlead"
 	"github.com/fairlead-ml/fairlead/job/shim"
+	"github.com/fairlead-ml/fairlead/spec"
 	"github.com/fairlead-ml/fairlead/tracking"
 )
 
@@ -133,10 +134,12 @@ func newest(points []Point) []Point {
 	return append(out, points[cut:]...)
 }
 
-// badNames says which metric's name tracking would refuse, "" for none.
-func badNames(step string, points []Point) string {
+// badName says which metric's name, as it is recorded, tracking would refuse; "" for
+// none.
+func badName(sp *spec.Spec, step string, points []Point) string {
 	for _, p := range points {
-		if err := tracking.ValidateName("metric", p.Name); err != nil {
+		err := tracking.ValidateKey("metric", "Metric", recorded(sp, step, p.Name))
+		if err != nil {
 			return fmt.Sprintf("step %s printed a metric with a name that cannot be stored: %s",
 				step, fairlead.MessageOf(err))
 		}

@@ -159,6 +159,8 @@ func TestRun_TellsHowAStepFailed(t *testing.T) {
 		"link": {`{run: "ln -s /etc/passwd $FAIRLEAD_OUT_MODEL", out: [model]}`,
 			"neither a file nor a directory"},
 		"metric": {`{run: "echo '::metric a$b=1'"}`, "a name that cannot be stored"},
+		"long metric": {`{run: "echo '::metric ` + strings.Repeat("a", 251) + `=1'"}`,
+			"a name that cannot be stored: 'Metric key' exceeds the maximum length of 250"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			st := w.commit(t, files{"fairlead.yaml": "project: p\npipeline: {steps: {s: " + c.step + "}}\n"})

@@ -18,7 +18,9 @@ type form struct {
 
 const nameHint = "use lower-case letters, digits, - and _, beginning with a letter"
 
-// forms are the shapes that the tags `form` and `keys` name.
+// forms are the shapes that the tags `form` and `keys` name. Metrics and parameters are
+// recorded as `<input>.<metric>` and `<step>.<param>`: with a name of 63 characters and
+// the dot before them, 186 make the 250 that tracking takes.
 var forms = compileForms(map[string]form{
 	"project": {pattern: `^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`, what: "project name",
 		hint: "use at most 63 lower-case letters, digits and inner dashes"},
@@ -26,13 +28,13 @@ var forms = compileForms(map[string]form{
 	"model": {pattern: `^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$`, what: "model name",
 		hint: "use letters, digits, dots, - and _"},
 	"text": {pattern: `\S`, what: "text", hint: "write at least one character"},
-	"metric": {pattern: `^[A-Za-z_][A-Za-z0-9_./@-]{0,249}$`, what: "metric name",
-		hint: "use letters, digits, _ and dots, beginning with a letter"},
-	"until": {pattern: `^[a-z][a-z0-9_-]{0,62}\.[A-Za-z_][A-Za-z0-9_./@-]{0,249}$`,
+	"metric": {pattern: `^[A-Za-z_][A-Za-z0-9_./-]{0,185}$`, what: "metric name",
+		hint: "use letters, digits, _ and dots, beginning with a letter, at most 186"},
+	"until": {pattern: `^[a-z][a-z0-9_-]{0,62}\.[A-Za-z_][A-Za-z0-9_./-]{0,185}$`,
 		what: "metric of an input", hint: "write `<input>.<metric>`, such as validation.wape"},
-	"param": {pattern: `^[A-Za-z_][A-Za-z0-9_.-]{0,249}$`, what: "parameter name",
-		hint: "use letters, digits, _, - and dots, beginning with a letter"},
-	"search": {pattern: `^[a-z][a-z0-9_-]{0,62}\.[A-Za-z_][A-Za-z0-9_.-]{0,249}$`,
+	"param": {pattern: `^[A-Za-z_][A-Za-z0-9_.-]{0,185}$`, what: "parameter name",
+		hint: "use letters, digits, _, - and dots, beginning with a letter, at most 186"},
+	"search": {pattern: `^[a-z][a-z0-9_-]{0,62}\.[A-Za-z_][A-Za-z0-9_.-]{0,185}$`,
 		what: "parameter of a step", hint: "write `<step>.<param>`, such as train.num_leaves"},
 	"variable": {pattern: `^[A-Za-z_][A-Za-z0-9_]*$`, what: "environment variable",
 		hint: "use letters, digits and _, beginning with a letter"},

@@ -242,6 +242,11 @@ func TestParse_PointsAtProblems(t *testing.T) {
 			"approvals.production.standing.until: \"2027-06-31\" is not a date", "2027-06-30"},
 		{"everything", "compliance", "¦complience",
 			"approvals.production.roles[1]: \"complience\" is not one of the values", "`compliance`"},
+		// names that tracking could not store
+		{"bikes", "goal: {metric: wape", "goal: {metric: ¦wape@10",
+			"goal.metric: \"wape@10\" is not a metric name", "letters"},
+		{"bikes", "days: 60", "¦" + strings.Repeat("d", 187) + ": 60",
+			"pipeline.steps.prepare.params." + strings.Repeat("d", 187), "at most 186"},
 		// files
 		{"bikes", "data/history.csv", "¦../history.csv",
 			"data.history.from: \"../history.csv\" is not a file or glob", "without .."},

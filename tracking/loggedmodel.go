@@ -103,7 +103,7 @@ func (n *NewLoggedModel) check() error {
 	}
 	n.Tags, n.Params = slices.Clone(n.Tags), slices.Clone(n.Params)
 	for i := range n.Tags {
-		if err := validateKey("key", "Tag", n.Tags[i].Key); err != nil {
+		if err := ValidateKey("key", "Tag", n.Tags[i].Key); err != nil {
 			return err
 		}
 		n.Tags[i].Value = truncate(n.Tags[i].Value, maxTagValue)

@@ -98,7 +98,9 @@ func validateLength(what string, limit int, value string) error {
 	return nil
 }
 
-func validateKey(param, what, key string) error {
+// ValidateKey checks the key of a metric, param or tag: its form, as ValidateName does,
+// and its length.
+func ValidateKey(param, what, key string) error {
 	if err := ValidateName(param, key); err != nil {
 		return err
 	}
@@ -130,7 +132,7 @@ func validateExperiment(name string, tags []Tag) error {
 }
 
 func validateExperimentTag(t Tag) error {
-	if err := validateKey("key", "Tag", t.Key); err != nil {
+	if err := ValidateKey("key", "Tag", t.Key); err != nil {
 		return err
 	}
 	return validateLength("Tag value", maxExperimentTagValue, t.Value)
@@ -151,7 +153,7 @@ func (b Batch) check() (Batch, error) {
 	}
 	for i := range b.Tags {
 		t := &b.Tags[i]
-		if err := validateKey(b.place("tags", i)+"key", "Tag", t.Key); err != nil {
+		if err := ValidateKey(b.place("tags", i)+"key", "Tag", t.Key); err != nil {
 			return b, err
 		}
 		t.Value = truncate(t.Value, maxTagValue)
@@ -188,7 +190,7 @@ func checkParams(params []Param, place func(i int) string) error {
 	seen := make(map[string]bool, len(params))
 	for i := range params {
 		p := &params[i]
-		if err := validateKey(place(i)+"key", "Param", p.Key); err != nil {
+		if err := ValidateKey(place(i)+"key", "Param", p.Key); err != nil {
 			return err
 		}
 		p.Value = truncate(p.Value, maxParamValue)
