@@ -8,10 +8,12 @@ model is converted to ONNX, and both forms answer them; they are equal when
 that are not the model's, such as a raw table for a model of engineered features, give
 way to the example that MLflow keeps with a model, and to rows drawn from its ranges.
 
-Writes OUT_DIR/model.onnx or OUT_DIR/model/ and RESULT, a JSON object: the fields
-of the package's manifest, with the signature in MLflow's own form, or `error`
-when the model cannot be used at all (exit status 3). The same input gives the
-same bytes.
+Writes OUT_DIR/model/, OUT_DIR/model.onnx where that is equal, and RESULT, a JSON
+object: the fields of the package's manifest, with the signature in MLflow's own form
+and the one of the two that counts as `model`, or `error` when the model cannot be used
+at all (exit status 3). Before the conversion begins, RESULT is the package for Python
+without a reason: a converter that crashes, or takes too long, must not cost the
+package. The same input gives the same bytes.
 
 Imports are late and few, because they are most of the time: `import mlflow` alone
 takes a second, so scikit-learn and LightGBM models are loaded without it.
@@ -736,7 +738,7 @@ def choose_inputs(model, table):
     return inputs, [inputs.drawn(), inputs.with_missing()], "its input_example has no usable row"
 
 
-def package(model_dir, out_dir, inputs_path):
+def package(model_dir, out_dir, inputs_path, report):
     table = read_inputs(inputs_path)
     model = Model(model_dir)
     inputs, extra, without = choose_inputs(model, table)
@@ -745,24 +747,26 @@ def package(model_dir, out_dir, inputs_path):
         "inputs": inputs.signature["inputs"],
         "outputs": inputs.signature.get("outputs") or json.dumps(infer_outputs(python)),
     }
-    result = {"signature": signature, "python": platform.python_version()}
+    shutil.copytree(
+        model_dir, os.path.join(out_dir, "model"), ignore=shutil.ignore_patterns("__pycache__")
+    )
+    parity = {"rows": 0, "max_relative": 0, "tolerance": TOLERANCE}
+    result = {"engine": "python", "model": "model", "python": platform.python_version()}
+    result |= {"signature": signature, "parity": parity}
+    report(result)
     try:
         if len(table) == 0:
             raise NotConvertible(without)
         refuse_early(model, inputs)
-        content, result["parity"] = to_onnx(model, inputs, table, python)
+        content, parity = to_onnx(model, inputs, table, python)
     except NotConvertible as e:
-        parity = (
-            e.args[1] if len(e.args) > 1 else {"rows": 0, "max_relative": 0, "tolerance": TOLERANCE}
-        )
-        result["parity"] = {**parity, "reason": e.args[0]}
-        shutil.copytree(
-            model_dir, os.path.join(out_dir, "model"), ignore=shutil.ignore_patterns("__pycache__")
-        )
-        return {**result, "engine": "python", "model": "model"}
+        parity = e.args[1] if len(e.args) > 1 else parity
+        report(result | {"parity": {**parity, "reason": e.args[0]}})
+        return
     with open(os.path.join(out_dir, "model.onnx"), "wb") as f:
         f.write(content)
-    return {**result, "engine": "onnx", "model": "model.onnx", "converter": converter(model)}
+    onnx = {"engine": "onnx", "model": "model.onnx", "converter": converter(model)}
+    report(result | onnx | {"parity": parity})
 
 
 def answer(model, inputs, extra):
@@ -804,15 +808,19 @@ def describe(e):
 
 def main(argv):
     model_dir, out_dir, inputs_path, result_path = argv
-    status = 0
+
+    def report(result):
+        with open(result_path + ".new", "w", encoding="utf-8") as f:
+            json.dump(result, f)
+        os.replace(result_path + ".new", result_path)
+
     try:
-        result = package(model_dir, out_dir, inputs_path)
+        package(model_dir, out_dir, inputs_path, report)
     except ModelError as e:
         traceback.print_exc()
-        result, status = {"error": str(e)}, 3
-    with open(result_path, "w", encoding="utf-8") as f:
-        json.dump(result, f)
-    return status
+        report({"error": str(e)})
+        return 3
+    return 0
 
 
 if __name__ == "__main__":

@@ -45,7 +45,8 @@ type Options struct {
 	Timeout      time.Duration // 0 means DefaultTimeout
 }
 
-// result is what the script writes: a manifest with MLflow's form of a signature.
+// result is what the script writes: a manifest with MLflow's form of a signature. One
+// for Python without a reason is from before the conversion, which then never ended.
 type result struct {
 	Error     string `json:"error"`
 	Engine    string `json:"engine"`
@@ -60,10 +61,11 @@ type result struct {
 }
 
 // Package packages the model into OutDir and returns the manifest that it wrote
-// there. A model that does not load, or fails on the recorded inputs, is Invalid;
-// one that merely cannot be converted is a Python package. A Python that somebody
-// kills, or that takes longer than Timeout, is Unavailable. On an error OutDir is
-// left empty.
+// there. A model that does not load, or fails on the recorded inputs, is Invalid, also
+// when it takes longer than Timeout; a Python that somebody kills before the model has
+// answered is Unavailable. One that merely cannot be converted is a Python package, also
+// when its conversion crashes, is killed or takes too long. On an error OutDir is left
+// empty.
 func Package(ctx context.Context, opts Options) (*engine.Manifest, error) {
 	if opts.Serving == nil {
 		opts.Serving = opts.Env
@@ -79,7 +81,7 @@ func Package(ctx context.Context, opts Options) (*engine.Manifest, error) {
 		err = m.Write(opts.OutDir)
 	}
 	if err != nil {
-		return nil, errors.Join(err, clearDir(opts.OutDir))
+		return nil, errors.Join(err, clearDir(opts.OutDir, ""))
 	}
 	return m, nil
 }
@@ -88,6 +90,9 @@ func (o Options) build(ctx context.Context) (*engine.Manifest, error) {
 	res, err := o.runScript(ctx)
 	if err != nil {
 		return nil, err
+	}
+	if err := clearDir(o.OutDir, res.Model); err != nil {
+		return nil, fmt.Errorf("package model: %w", err)
 	}
 	sig, err := engine.ParseSignature(res.Signature.Inputs, res.Signature.Outputs)
 	if err != nil {
@@ -130,18 +135,25 @@ func (o Options) runScript(ctx context.Context) (*result, error) {
 		}
 		args = append(args, abs)
 	}
-	said, err := o.run(ctx, scratch, args)
+	end, err := o.run(ctx, scratch, args)
 	if err != nil {
 		return nil, err
 	}
-	return readResult(report, said)
+	res, err := readResult(report)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fairlead.Errorf(end.code,
+			"the model's Python %s before it had answered the recorded inputs: %s", end.how, end.said)
+	}
+	if err == nil && res.Engine == engine.EnginePython && res.Parity.Reason == "" {
+		res.Parity.Reason = "the conversion " + end.how
+	}
+	return res, err
 }
 
-func readResult(path, said string) (*result, error) {
+func readResult(path string) (*result, error) {
 	b, err := os.ReadFile(path)
 	if err != nil {
-		return nil, fairlead.Errorf(fairlead.Invalid,
-			"the model's Python ended while it was packaged (%s)", said)
+		return nil, fmt.Errorf("package model: %w", err)
 	}
 	var res result
 	if err := json.Unmarshal(b, &res); err != nil {
@@ -153,9 +165,15 @@ func readResult(path, said string) (*result, error) {
 	return &res, nil
 }
 
-// run runs the environment's Python, and returns how it ended and the last that it
-// said. A script that did not come to an end of its own is an error.
-func (o Options) run(ctx context.Context, dir string, args []string) (string, error) {
+// ending is how the script came to its end.
+type ending struct {
+	how  string        // such as "crashed (signal: aborted)"
+	said string        // the last of its output
+	code fairlead.Code // of an error, when it left no result
+}
+
+// run runs the environment's Python to its end.
+func (o Options) run(ctx context.Context, dir string, args []string) (ending, error) {
 	limited, cancel := context.WithTimeout(ctx, o.Timeout)
 	defer cancel()
 	cmd := exec.Command(o.Env.Python, args...)
@@ -166,20 +184,24 @@ func (o Options) run(ctx context.Context, dir string, args []string) (string, er
 	out := &tail{limit: outputTail}
 	cmd.Stdout, cmd.Stderr = out, out
 	err := child.Run(limited, cmd)
+	if ctx.Err() != nil {
+		return ending{}, ctx.Err()
+	}
+	end := ending{said: strings.TrimSpace(out.buf.String()), code: fairlead.Invalid}
 	var exit *exec.ExitError
 	switch {
-	case ctx.Err() != nil:
-		return "", ctx.Err()
 	case limited.Err() != nil:
-		return "", fairlead.Errorf(fairlead.Unavailable,
-			"the model was not packaged within %v", o.Timeout)
-	case errors.As(err, &exit) && child.Killed(exit.ProcessState):
-		return "", fairlead.Errorf(fairlead.Unavailable,
-			"the model's Python was killed while it was packaged (%v)", err)
-	case err != nil && exit == nil:
-		return "", err
+		end.how = fmt.Sprintf("was stopped after %v", o.Timeout)
+	case err != nil && !errors.As(err, &exit):
+		return ending{}, err
+	case child.Killed(cmd.ProcessState):
+		end.how, end.code = fmt.Sprintf("was killed (%v)", cmd.ProcessState), fairlead.Unavailable
+	case child.Crashed(cmd.ProcessState):
+		end.how = fmt.Sprintf("crashed (%v)", cmd.ProcessState)
+	default:
+		end.how = fmt.Sprintf("ended (%v)", cmd.ProcessState)
 	}
-	return strings.TrimSpace(cmd.ProcessState.String() + ": " + out.buf.String()), nil
+	return end, nil
 }
 
 // tail keeps the last limit bytes that are written to it.
@@ -210,10 +232,13 @@ func emptyDir(dir string) error {
 	return nil
 }
 
-func clearDir(dir string) error {
+// clearDir removes what is in dir, except for what has the name keep.
+func clearDir(dir, keep string) error {
 	entries, err := os.ReadDir(dir)
 	for _, e := range entries {
-		err = errors.Join(err, os.RemoveAll(filepath.Join(dir, e.Name())))
+		if e.Name() != keep {
+			err = errors.Join(err, os.RemoveAll(filepath.Join(dir, e.Name())))
+		}
 	}
 	return err
 }

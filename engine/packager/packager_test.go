@@ -164,7 +164,7 @@ func TestPackage_RefusesWhatCannotBeUsed(t *testing.T) {
 		{"raises", enginetest.Pyfunc(t, raises, in, ""), "text.parquet",
 			"fails on the recorded inputs: KeyError"},
 		{"dies", enginetest.Pyfunc(t, "import os; os.abort()", in, ""), "text.parquet",
-			"ended while it was packaged"},
+			"crashed (signal: aborted"},
 		{"not a model", t.TempDir(), "text.parquet", "no MLmodel file"},
 		{"no inputs", filepath.Join(models, "ridge-pickle"), "absent.parquet", "cannot be read"},
 	}
@@ -190,7 +190,8 @@ func TestPackage_EndsInTime(t *testing.T) {
 	opts := packager.Options{Env: converters(t), OutDir: t.TempDir(), Timeout: 200 * time.Millisecond,
 		ModelDir: enginetest.Pyfunc(t, "import time; time.sleep(600)", in, ""),
 		Inputs:   filepath.Join(enginetest.Models(t), "text.parquet")}
-	if _, err := packager.Package(t.Context(), opts); !fairlead.Is(err, fairlead.Unavailable) {
+	if _, err := packager.Package(t.Context(), opts); !fairlead.Is(err, fairlead.Invalid) ||
+		!strings.Contains(err.Error(), "was stopped after 200ms before") {
 		t.Errorf("hangs: %v", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
@@ -208,6 +209,84 @@ func TestPackage_BlamesNoModelForAKill(t *testing.T) {
 		Inputs:   filepath.Join(enginetest.Models(t), "text.parquet")})
 	if !fairlead.Is(err, fairlead.Unavailable) || !strings.Contains(err.Error(), "killed") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// estimator is a scikit-learn model whose converter is Python source.
+func estimator(t *testing.T, converter string) string {
+	t.Helper()
+	dir := enginetest.Pyfunc(t, "class M:\n    def predict(self, df): return df['temp'] * 2\n", "", "")
+	for name, text := range map[string]string{
+		"MLmodel": `flavors:
+  python_function: {code: code, loader_module: mlflow.sklearn}
+  sklearn: {pickled_model: model.pkl, serialization_format: pickle}
+signature: {inputs: '[{"type":"double","name":"temp","required":true}]'}
+`,
+		"model.pkl":        "cfairlead_test_loader\nM\n(tR.", // M()
+		"code/skl2onnx.py": converter,
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+func TestPackage_KeepsPythonWhenTheConversionDies(t *testing.T) {
+	t.Parallel()
+	for source, reason := range map[string]string{
+		"import os; os.abort()":               "the conversion crashed (signal: aborted",
+		"import os; os.kill(os.getpid(), 9)":  "the conversion was killed (signal: killed)",
+		"import os; os._exit(0)":              "the conversion ended (exit status 0)",
+		"raise MemoryError('2 GB, and more')": "the conversion failed: MemoryError: 2 GB",
+	} {
+		t.Run(source, func(t *testing.T) {
+			t.Parallel()
+			out := t.TempDir()
+			m, err := packager.Package(t.Context(), packager.Options{Env: converters(t), OutDir: out,
+				ModelDir: estimator(t, source), Inputs: filepath.Join(enginetest.Models(t), "text.parquet")})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if m.Engine != engine.EnginePython || !strings.HasPrefix(m.Parity.Reason, reason) ||
+				len(m.Signature.Outputs) != 1 {
+				t.Errorf("manifest %+v, %+v", m, m.Parity)
+			}
+			if _, err := os.Stat(filepath.Join(out, m.Model, "model.pkl")); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// slow is a Python that has the model's answers, and half of an ONNX model, when its
+// time is over.
+const slow = `#!/bin/sh
+mkdir "$3/model" && cp "$2/MLmodel" "$3/model" && echo half > "$3/model.onnx"
+echo '{"engine": "python", "model": "model", "parity": {"tolerance": 1e-5},
+"signature": {"inputs": "[{\"type\": \"double\", \"name\": \"temp\"}]",
+"outputs": "[{\"type\": \"double\"}]"}}' > "$5.new" && mv "$5.new" "$5"
+exec sleep 600
+`
+
+func TestPackage_KeepsPythonWhenTheConversionIsSlow(t *testing.T) {
+	dir, out := t.TempDir(), t.TempDir()
+	python := filepath.Join(dir, "python")
+	for name, text := range map[string]string{python: slow, filepath.Join(dir, "MLmodel"): ""} {
+		if err := os.WriteFile(name, []byte(text), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	m, err := packager.Package(t.Context(), packager.Options{Env: &pyenv.Env{Python: python},
+		ModelDir: dir, OutDir: out, Timeout: 2 * time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m.Engine != engine.EnginePython || m.Parity.Reason != "the conversion was stopped after 2s" {
+		t.Errorf("manifest %+v, %+v", m, m.Parity)
+	}
+	if left, _ := os.ReadDir(out); len(left) != 3 {
+		t.Errorf("the package is %v", left)
 	}
 }
 
