@@ -158,6 +158,18 @@ func (l *Ledger) List(ctx context.Context, f Filter) (out []*Record, err error) 
 	return out, err
 }
 
+// Event returns the event with that number, or NotFound.
+func (l *Ledger) Event(tx *store.Tx, seq int64) (*Record, error) {
+	found, err := list(tx, Filter{After: seq - 1, Limit: 1})
+	if err == nil && (len(found) == 0 || found[0].Seq != seq) {
+		err = fairlead.Errorf(fairlead.NotFound, "there is no event %d", seq)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return found[0], nil
+}
+
 // Head returns the number of the newest event, 0 for none.
 func (l *Ledger) Head(ctx context.Context) (seq int64, err error) {
 	err = l.db.Read(ctx, func(tx *store.Tx) error {

@@ -167,12 +167,9 @@ type Proof struct {
 func (l *Ledger) Prove(ctx context.Context, seq int64) (*Proof, error) {
 	var p *Proof
 	err := l.db.Read(ctx, func(tx *store.Tx) error {
-		records, err := list(tx, Filter{After: seq - 1, Limit: 1})
+		r, err := l.Event(tx, seq)
 		if err != nil {
 			return err
-		}
-		if len(records) == 0 || records[0].Seq != seq {
-			return fairlead.Errorf(fairlead.NotFound, "there is no event %d", seq)
 		}
 		size, err := head(tx)
 		if err != nil {
@@ -186,7 +183,7 @@ func (l *Ledger) Prove(ctx context.Context, seq int64) (*Proof, error) {
 		if err != nil {
 			return fmt.Errorf("prove event %d: %w", seq, err)
 		}
-		p = &Proof{Seq: seq, Size: size, Leaf: leafData(records[0]), Root: hex.EncodeToString(root[:])}
+		p = &Proof{Seq: seq, Size: size, Leaf: leafData(r), Root: hex.EncodeToString(root[:])}
 		for _, h := range path {
 			p.Path = append(p.Path, hex.EncodeToString(h[:]))
 		}

@@ -125,7 +125,7 @@ func New(d Deps) *Service {
 		Types: []string{event.AliasMovedType, event.IncidentOpenedType, event.PipelineRunFinishedType,
 			event.ModelVersionConditionType, event.GateDecidedType, event.RolloutSteppedType,
 			event.RolloutAskedType, event.RolloutFinishedType, event.AssignmentAppliedType,
-			event.AssignmentFailedType, event.ProjectAppliedType},
+			event.AssignmentFailedType, event.ProjectAppliedType, event.DeliverySkippedType},
 		Handle: s.react,
 	})
 	d.Stream.Handle(retryTimer, s.retry)

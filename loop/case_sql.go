@@ -56,6 +56,27 @@ func readCase(tx *store.Tx, p fairlead.Project, id string) (*Case, error) {
 	return c, err
 }
 
+// caseIn returns the case if it is in the state, or nil; no case has an empty id.
+func caseIn(tx *store.Tx, p fairlead.Project, id string, at State) (*Case, error) {
+	c, err := scanCase(tx.QueryRow(caseColumns+" where project_k = ? and id = ? and state = ?",
+		p.K, id, string(at)))
+	if errors.Is(err, store.ErrNoRows) {
+		return nil, nil
+	}
+	return c, err
+}
+
+// caseOfVersion returns the model's active case if it is about the version and in the
+// state, or nil.
+func caseOfVersion(tx *store.Tx, p fairlead.Project, model string, n int64, at State) (*Case,
+	error) {
+	c, err := activeCase(tx, p, model)
+	if err != nil || c == nil || c.Version != n || c.State != at {
+		return nil, err
+	}
+	return c, nil
+}
+
 // activeCase returns the model's case that is at work, or nil.
 func activeCase(tx *store.Tx, p fairlead.Project, model string) (*Case, error) {
 	c, err := scanCase(tx.QueryRow(caseColumns+` where project_k = ? and model = ?

@@ -10,6 +10,8 @@ import (
 
 	"github.com/fairlead-ml/fairlead"
 	"github.com/fairlead-ml/fairlead/engine"
+	"github.com/fairlead-ml/fairlead/event"
+	"github.com/fairlead-ml/fairlead/ledger"
 	"github.com/fairlead-ml/fairlead/loop"
 	"github.com/fairlead-ml/fairlead/registry"
 	"github.com/fairlead-ml/fairlead/release"
@@ -214,6 +216,79 @@ func TestCase_ClosesWithTheReason(t *testing.T) {
 			w.wantLine("No case is active.")
 		})
 	}
+}
+
+// A case whose event cannot be handled ends, and the next one begins.
+func TestCase_DoesNotWaitForAnEventThatWasSkipped(t *testing.T) {
+	for name, c := range map[string]struct {
+		at   loop.State    // in which the case is when the event is skipped
+		lost event.Payload // that changes nothing when it is handled
+	}{
+		"of its version": {loop.Packaging, event.ModelVersionCondition{Model: model, Version: 1,
+			Condition: registry.ConditionPackaged, Status: string(registry.Unknown)}},
+		"of its endpoint": {loop.Releasing, event.Assignment{Name: event.AssignmentAppliedType,
+			Endpoint: endpoint, Generation: 1}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, replace)
+			w.slow = map[loop.State]chan struct{}{c.at: make(chan struct{})}
+			w.next = good
+			first, err := w.loop.Run(t.Context(), w.p)
+			w.must(err)
+			_, err = w.loop.Run(t.Context(), w.p)
+			w.must(err)
+			for changed := w.db.Changed(); !w.waitsIn(first.ID, c.at); changed = w.db.Changed() {
+				<-changed
+			}
+			w.skip(c.lost)
+			for changed := w.db.Changed(); w.get(first.ID).State != loop.Closed; changed = w.db.Changed() {
+				<-changed
+			}
+			close(w.slow[c.at])
+			w.settle()
+			w.wantStory("user 1 failed, user 2 promoted")
+			want := "loop could not handle event"
+			if got := w.get(first.ID).Reason; !strings.HasPrefix(got, want) ||
+				!strings.HasSuffix(got, "("+c.lost.Type()+"): broken") {
+				t.Errorf("reason %q", got)
+			}
+		})
+	}
+	t.Run("of its pipeline", func(t *testing.T) {
+		w := newWorld(t, replace)
+		w.again = 99 // a version that is not there
+		first := w.run(good)
+		w.again = 0
+		w.run(good)
+		w.wantStory("user 0 failed, user 1 promoted")
+		if !strings.Contains(first.Reason, "(pipelinerun.finished): ") {
+			t.Errorf("reason %q", first.Reason)
+		}
+	})
+}
+
+// waitsIn reports whether a case is in a state, and in Releasing has its rollout behind it.
+func (w *world) waitsIn(id string, at loop.State) bool {
+	w.t.Helper()
+	c := w.get(id)
+	return c.State == at && (at != loop.Releasing || strings.Contains(c.Reason, "is promoted"))
+}
+
+// skip tells of an event that the loop gave up.
+func (w *world) skip(lost event.Payload) {
+	w.t.Helper()
+	tell := func(e event.Payload) {
+		w.do(func(ctx context.Context, tx *store.Tx) error {
+			_, err := w.led.Append(ctx, tx, w.p, "model/"+model, day0, e)
+			return err
+		})
+	}
+	tell(lost)
+	found, err := w.led.List(w.t.Context(), ledger.Filter{Types: []string{lost.Type()}, Newest: true,
+		Limit: 1})
+	w.must(err)
+	tell(event.DeliverySkipped{Subscriber: "loop", Seq: found[0].Seq, Event: lost.Type(),
+		Code: string(fairlead.Internal), Reason: "broken"})
 }
 
 // rollOutByHand starts a canary that no case has asked for.

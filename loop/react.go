@@ -42,6 +42,8 @@ func (s *Service) react(ctx context.Context, tx *store.Tx, r *ledger.Record) err
 		return s.assigned(ctx, tx, p, r)
 	case event.ProjectAppliedType:
 		return s.applied(tx, p)
+	case event.DeliverySkippedType:
+		return s.skipped(ctx, tx, p, r)
 	}
 	return nil
 }
@@ -106,11 +108,11 @@ func (s *Service) aliasMoved(ctx context.Context, tx *store.Tx, p fairlead.Proje
 func (s *Service) trained(ctx context.Context, tx *store.Tx, p fairlead.Project,
 	r *ledger.Record) error {
 	var f event.PipelineRunFinished
-	if err := r.Decode(&f); err != nil || f.Case == "" {
+	if err := r.Decode(&f); err != nil {
 		return err
 	}
-	c, err := readCase(tx, p, f.Case)
-	if err != nil || c.State != Training {
+	c, err := caseIn(tx, p, f.Case, Training)
+	if err != nil || c == nil {
 		return err
 	}
 	if f.Version == 0 && f.State == string(pipeline.Succeeded) {
@@ -182,8 +184,8 @@ func (s *Service) conditioned(ctx context.Context, tx *store.Tx, p fairlead.Proj
 	if err := r.Decode(&e); err != nil {
 		return err
 	}
-	c, err := activeCase(tx, p, e.Model)
-	if err != nil || c == nil || c.State != Packaging || c.Version != e.Version {
+	c, err := caseOfVersion(tx, p, e.Model, e.Version, Packaging)
+	if err != nil || c == nil {
 		return err
 	}
 	return s.packed(ctx, tx, p, c)
@@ -225,11 +227,11 @@ func (s *Service) packed(ctx context.Context, tx *store.Tx, p fairlead.Project, 
 func (s *Service) decided(ctx context.Context, tx *store.Tx, p fairlead.Project,
 	r *ledger.Record) error {
 	var d event.GateDecided
-	if err := r.Decode(&d); err != nil || d.Case == "" {
+	if err := r.Decode(&d); err != nil {
 		return err
 	}
-	c, err := readCase(tx, p, d.Case)
-	if err != nil || c.State != Gating {
+	c, err := caseIn(tx, p, d.Case, Gating)
+	if err != nil || c == nil {
 		return err
 	}
 	c.Decision = d.Decision
@@ -297,11 +299,11 @@ func (s *Service) startRollout(ctx context.Context, tx *store.Tx, p fairlead.Pro
 func (s *Service) ofRollout(tx *store.Tx, p fairlead.Project, r *ledger.Record) (*Case,
 	event.Rollout, error) {
 	var f event.Rollout
-	if err := r.Decode(&f); err != nil || f.Case == "" {
+	if err := r.Decode(&f); err != nil {
 		return nil, f, err
 	}
-	c, err := readCase(tx, p, f.Case)
-	if err != nil || c.State != Releasing || c.Rollout != f.Rollout {
+	c, err := caseIn(tx, p, f.Case, Releasing)
+	if err != nil || c == nil || c.Rollout != f.Rollout {
 		return nil, f, err
 	}
 	return c, f, nil
@@ -350,13 +352,8 @@ func (s *Service) assigned(ctx context.Context, tx *store.Tx, p fairlead.Project
 	if err := r.Decode(&e); err != nil {
 		return err
 	}
-	model, _, _ := strings.Cut(e.Endpoint, "@")
-	c, err := activeCase(tx, p, model)
-	if err != nil || c == nil || c.State != Releasing {
-		return err
-	}
-	rollout, err := s.Release.Rollout(tx, p, c.Rollout)
-	if err != nil || rollout.Outcome != release.Promoted || rollout.Endpoint != e.Endpoint {
+	c, err := s.unserved(tx, p, e.Endpoint)
+	if err != nil || c == nil {
 		return err
 	}
 	a, err := s.Release.Assignment(tx, p, e.Endpoint)
@@ -364,6 +361,21 @@ func (s *Service) assigned(ctx context.Context, tx *store.Tx, p fairlead.Project
 		return err
 	}
 	return s.promoted(ctx, tx, p, c, a)
+}
+
+// unserved returns the case whose version was promoted on the endpoint, and waits to be
+// served there; or nil.
+func (s *Service) unserved(tx *store.Tx, p fairlead.Project, endpoint string) (*Case, error) {
+	model, _, _ := strings.Cut(endpoint, "@")
+	c, err := activeCase(tx, p, model)
+	if err != nil || c == nil || c.State != Releasing {
+		return nil, err
+	}
+	r, err := s.Release.Rollout(tx, p, c.Rollout)
+	if err != nil || r.Outcome != release.Promoted || r.Endpoint != endpoint {
+		return nil, err
+	}
+	return c, nil
 }
 
 // promoted takes the case to its next environment once what was promoted is served:
@@ -382,4 +394,52 @@ func (s *Service) promoted(ctx context.Context, tx *store.Tx, p fairlead.Project
 			a.Endpoint, c.Version, a.Failure))
 	}
 	return nil
+}
+
+// skipped closes the case that waits for an event which nobody will handle any more:
+// else it would stay as it is for ever, and let no other begin.
+func (s *Service) skipped(ctx context.Context, tx *store.Tx, p fairlead.Project,
+	r *ledger.Record) error {
+	var d event.DeliverySkipped
+	if err := r.Decode(&d); err != nil {
+		return err
+	}
+	lost, err := s.Ledger.Event(tx, d.Seq)
+	if err != nil {
+		return err
+	}
+	c, err := s.waitingFor(tx, p, lost)
+	if err != nil || c == nil {
+		return err
+	}
+	return s.close(ctx, tx, p, c, Failed, fmt.Sprintf("%s could not handle event %d (%s): %s",
+		d.Subscriber, d.Seq, d.Event, d.Reason))
+}
+
+// waitingFor returns the case that waits for the event to go on, or nil.
+func (s *Service) waitingFor(tx *store.Tx, p fairlead.Project, r *ledger.Record) (*Case, error) {
+	var e struct {
+		Case, Model, Endpoint string
+		Version               int64
+	}
+	if err := r.Decode(&e); err != nil {
+		return nil, err
+	}
+	switch r.Type {
+	case event.PipelineRunFinishedType:
+		return caseIn(tx, p, e.Case, Training)
+	case event.ModelVersionConditionType:
+		return caseOfVersion(tx, p, e.Model, e.Version, Packaging)
+	case event.GateDecidedType:
+		return caseIn(tx, p, e.Case, Gating)
+	case event.RolloutFinishedType:
+		c, f, err := s.ofRollout(tx, p, r)
+		if f.Outcome == release.Promoted {
+			return nil, err // it goes on once it is served
+		}
+		return c, err
+	case event.AssignmentAppliedType, event.AssignmentFailedType:
+		return s.unserved(tx, p, e.Endpoint)
+	}
+	return nil, nil
 }
