@@ -41,8 +41,8 @@ var table = []FactDoc{
 		"absent when there is none"},
 	{"holdout.version", "int", "and its version"},
 	{"holdout.rows", "int", "how many rows it has"},
-	{"holdout.reads", "int", "how often gates have read it before this one; " +
-		"an evaluation that is known already reads nothing"},
+	{"holdout.reads", "int", "how many evaluations by earlier gates have read it; one that was " +
+		"interrupted and begun again is one, and one whose result is known already reads nothing"},
 	{"project.name", "string", "the project"},
 	{"project.risk", "string", "its risk class: minimal, limited or high"},
 	{"now", "timestamp", "stream time of the model's endpoint when the gate ran; " +

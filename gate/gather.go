@@ -95,15 +95,17 @@ func (g *run) describeHoldout(ctx context.Context) error {
 	return nil
 }
 
-// earlier counts the reads of other gates. What this gate read before it was
-// interrupted is its own.
-func (g *run) earlier(reads []data.HoldoutRead) (n int64) {
+// earlier counts the evaluations by other gates that have read the holdout. One that was
+// interrupted and begun again has left several reads, and is still one. What this gate
+// read before it was interrupted is its own.
+func (g *run) earlier(reads []data.HoldoutRead) int64 {
+	seen := map[data.HoldoutRead]bool{}
 	for _, r := range reads {
 		if r.Purpose == data.ReadByGate && r.Reader != g.id {
-			n++
+			seen[data.HoldoutRead{Model: r.Model, Version: r.Version, Reader: r.Reader}] = true
 		}
 	}
-	return n
+	return int64(len(seen))
 }
 
 // take adds a version's metrics to the facts, or why there are none.

@@ -112,6 +112,24 @@ func TestRunGate_CountsOnlyWhatWasRead(t *testing.T) {
 	}
 }
 
+func TestRunGate_CountsAnEvaluationThatWasBegunAgainOnce(t *testing.T) {
+	w := newWorld(t)
+	w.apply([]spec.Gate{{Name: "g", Check: "candidate.wape < 1.0 && holdout.reads == 3"}})
+	for _, read := range []data.HoldoutRead{
+		{Version: 1, Purpose: data.ReadByGate, Reader: "gt_1"},
+		{Version: 1, Purpose: data.ReadByGate, Reader: "gt_1"}, // its first attempt was killed
+		{Version: 2, Purpose: data.ReadByGate, Reader: "gt_1"},
+		{Version: 1, Purpose: data.ReadByGate, Reader: "gt_2"},
+		{Version: 1, Purpose: data.ReadByReference, Reader: "job_1"},
+	} {
+		read.Model = "bikes"
+		w.must(w.data.RecordHoldoutRead(t.Context(), w.project, w.holdout, read))
+	}
+	if r, err := w.run(2, 0); err != nil || r.Result != gate.Passed {
+		t.Errorf("%+v, %v", r, err)
+	}
+}
+
 func TestRequest_IsDecidedOnceByAJob(t *testing.T) {
 	w := newWorld(t)
 	w.wape = map[int64]float64{1: 0.41, 2: 0.4}
