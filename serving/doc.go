@@ -22,7 +22,8 @@
 // that hangs is left out, and its failures go on: that is how a canary is caught.
 //
 // A buffered log has a request at most 200 ms and one write after its answer, at most
-// 10,000 rows in all, and the scores of other versions when they are there. It tells
+// 10,000 rows or 40 MB in all, and the scores of other versions when they are there. A
+// request that finds no room is refused: after a second, or at once on a full disk. It tells
 // stream time of a request once it is stored. A stream that follows wall time moves on
 // without requests, so there `lateness` should be a second or more, or a window may
 // miss its last ones.

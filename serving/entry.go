@@ -21,6 +21,7 @@ type entry struct {
 	explicit   bool // the caller gave the event time
 	receivedMS int64
 	served     int64
+	size       size // of a buffered log
 	rows       []entryRow
 	scores     []score // that are there when it is stored
 }

@@ -343,13 +343,14 @@ func (q *scoring) scoreDurably(ctx context.Context) error {
 // inferBuffered answers, hands the request to the log, and leaves scoring by the other
 // versions for afterwards.
 func (s *Service) inferBuffered(ctx context.Context, q *scoring) (*Response, error) {
-	if err := s.log.reserve(ctx, q.frame.Rows); err != nil {
+	q.entry.size = sizeOf(q.frame)
+	if err := s.log.reserve(ctx, q.entry.size); err != nil {
 		return nil, err
 	}
 	kept := false
 	defer func() {
 		if !kept {
-			s.log.cancel(q.frame.Rows)
+			s.log.cancel(q.entry.size)
 		}
 	}()
 	rest, err := q.answerNow(ctx)
@@ -370,7 +371,7 @@ func (s *Service) inferBuffered(ctx context.Context, q *scoring) (*Response, err
 // toScore returns those of the versions that are to score a request that was answered,
 // whose scores the log then expects.
 func (s *Service) toScore(q *scoring, all []*variant) (out []*variant) {
-	if len(all) == 0 || !s.log.expect(q.frame.Rows) {
+	if len(all) == 0 || !s.log.expect(q.entry.size) {
 		q.endpoint.skipped.Add(float64(len(all)))
 		return nil
 	}
@@ -380,7 +381,7 @@ func (s *Service) toScore(q *scoring, all []*variant) (out []*variant) {
 		}
 	}
 	if len(out) == 0 {
-		s.log.forgo(q.frame.Rows)
+		s.log.forgo(q.entry.size)
 	}
 	return out
 }

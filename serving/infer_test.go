@@ -590,6 +590,33 @@ func TestInfer_WaitsForRoomInTheLogWithItsContext(t *testing.T) {
 	}
 }
 
+func TestInfer_TheLogsRoomIsAlsoOneOfBytes(t *testing.T) {
+	w := servingtest.New(t)
+	w.Deploy(replaceBuffered)
+	hang, held := make(chan struct{}), make(chan struct{})
+	go w.DB.Write(context.Background(), store.Bulk, func(*store.Tx) error { close(held); <-hang; return nil })
+	<-held
+	infer := func(id string) error {
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+		defer cancel()
+		large := engine.NewFrame(engine.Floats64("hr", 1), engine.Strings("text", strings.Repeat("x", 21<<20)))
+		_, err := w.Serving.Infer(ctx, servingtest.Project, servingtest.Endpoint,
+			serving.Request{ID: id, Frame: large})
+		return err
+	}
+	if err := infer("large"); err != nil {
+		t.Fatal(err)
+	}
+	if err := infer("another"); !fairlead.Is(err, fairlead.Unavailable) {
+		t.Errorf("two rows of 21 MiB: %v", err)
+	}
+	close(hang)
+	w.Settle()
+	if err := infer("again"); err != nil {
+		t.Errorf("once the log is empty: %v", err)
+	}
+}
+
 func TestPredictions_AreInOneOrderWhateverTheArrival(t *testing.T) {
 	w := servingtest.New(t)
 	w.Deploy(replaceDurable)

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/fairlead-ml/fairlead"
+	"github.com/fairlead-ml/fairlead/engine"
 	"github.com/fairlead-ml/fairlead/store"
 )
 
@@ -20,26 +21,29 @@ const (
 	bufferRows = MaxRows                // that are answered and not stored
 	laterRows  = 2 * MaxRows            // that are stored, and that versions still score
 	flushRows  = 500                    // of one write, which others wait for
+	rowBytes   = 4 << 10                // of a row on average; larger ones count as several
+	roomWithin = time.Second            // how long a request waits for room, in wall time
 )
 
 // requestLog stores requests: before their answer where the endpoint's log is
 // durable, else in the background, in order of arrival. A buffer that is full makes
-// its callers wait: nothing is answered that cannot be kept. Scores that come after
-// the answer are added when they are there.
+// its callers wait, and soon refuses them: nothing is answered that cannot be kept.
+// Scores that come after the answer are added when they are there.
 type requestLog struct {
 	db      *store.DB
 	log     *slog.Logger
 	stored  func(*entry) // after a request was stored
 	flushed func()
-	room    *semaphore.Weighted // in rows
-	later   *semaphore.Weighted // in rows
+	room    *semaphore.Weighted // in rows of rowBytes
+	later   *semaphore.Weighted // in rows of rowBytes
 	rows    atomic.Int64        // reserved and not stored yet
 	scored  atomic.Int64        // rows whose later scores are not stored yet
 	lost    atomic.Int64
 
 	mu      sync.Mutex
 	buffer  []piece
-	waiting int // rows in it
+	waiting int   // rows in it
+	failure error // of the newest write
 	closed  bool
 	kick    chan struct{} // there is something in the buffer
 	quit    chan struct{}
@@ -56,6 +60,32 @@ type piece struct {
 }
 
 func (p piece) rows() int { return p.to - p.from }
+
+// last reports whether the request's room is free once the piece is stored.
+func (p piece) last() bool { return p.to == len(p.entry.rows) }
+
+// size is what a request takes of the log.
+type size struct {
+	rows int64
+	room int64 // in rows of rowBytes
+}
+
+// sizeOf estimates what entryRows makes of a frame.
+func sizeOf(f *engine.Frame) size {
+	bytes := 0
+	for i := range f.Columns {
+		c := &f.Columns[i]
+		bytes += f.Rows * (len(c.Name) + numberBytes)
+		for _, text := range c.Strings {
+			bytes += len(text)
+		}
+	}
+	rows := int64(f.Rows)
+	return size{rows, min(max(rows, int64(bytes/rowBytes)), bufferRows)}
+}
+
+// numberBytes is about what a number takes as JSON, with what stands around it.
+const numberBytes = 20
 
 func newRequestLog(db *store.DB, log *slog.Logger, stored func(*entry), flushed func()) *requestLog {
 	return &requestLog{db: db, log: log, stored: stored, flushed: flushed,
@@ -78,17 +108,23 @@ func (l *requestLog) put(ctx context.Context, e *entry) (before *answered, err e
 	return before, err
 }
 
-// reserve waits for room for a request of so many rows, which add or cancel uses.
-func (l *requestLog) reserve(ctx context.Context, rows int) error {
-	if !l.room.TryAcquire(int64(rows)) {
-		if err := l.room.Acquire(ctx, int64(rows)); err != nil {
+// reserve waits for room for a request, which add or cancel uses: for a second at most,
+// and not at all while nothing can be stored.
+func (l *requestLog) reserve(ctx context.Context, n size) error {
+	if !l.room.TryAcquire(n.room) {
+		if err := l.failing(); err != nil {
+			return err
+		}
+		ctx, cancel := context.WithTimeout(ctx, roomWithin)
+		defer cancel()
+		if err := l.room.Acquire(ctx, n.room); err != nil {
 			return fairlead.Errorf(fairlead.Unavailable, "the request log cannot keep up; try again").Because(err)
 		}
 	}
-	l.rows.Add(int64(rows))
+	l.rows.Add(n.rows)
 	select {
 	case <-l.quit:
-		l.cancel(rows)
+		l.cancel(n)
 		return fairlead.Errorf(fairlead.Unavailable,
 			"the server is stopping; send the request again")
 	default:
@@ -96,25 +132,40 @@ func (l *requestLog) reserve(ctx context.Context, rows int) error {
 	}
 }
 
-func (l *requestLog) cancel(rows int) {
-	l.rows.Add(-int64(rows))
-	l.room.Release(int64(rows))
+// failing says why a full log does not get empty; nil while it is written.
+func (l *requestLog) failing() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.failure == nil {
+		return nil
+	}
+	code := fairlead.Unavailable
+	if fairlead.Is(l.failure, fairlead.Exhausted) {
+		code = fairlead.Exhausted
+	}
+	return fairlead.Errorf(code, "the request log is full and cannot be written: %s",
+		fairlead.MessageOf(l.failure)).Because(l.failure)
+}
+
+func (l *requestLog) cancel(n size) {
+	l.rows.Add(-n.rows)
+	l.room.Release(n.room)
 }
 
 // expect takes room for the later scores of a request, which addScores uses; false
 // when too many are scored already.
-func (l *requestLog) expect(rows int) bool {
-	ok := l.later.TryAcquire(int64(rows))
+func (l *requestLog) expect(n size) bool {
+	ok := l.later.TryAcquire(n.room)
 	if ok {
-		l.scored.Add(int64(rows))
+		l.scored.Add(n.rows)
 	}
 	return ok
 }
 
 // forgo gives that room back: there are no later scores.
-func (l *requestLog) forgo(rows int) {
-	l.scored.Add(-int64(rows))
-	l.later.Release(int64(rows))
+func (l *requestLog) forgo(n size) {
+	l.scored.Add(-n.rows)
+	l.later.Release(n.room)
 }
 
 // add buffers an entry that has its room. It never waits.
@@ -150,13 +201,17 @@ func (l *requestLog) append(all piece) {
 	}
 }
 
-// give gives the piece's room back.
+// give gives back what the piece takes: with the last one all room of the request.
 func (l *requestLog) give(p piece) {
+	n := size{rows: int64(p.rows())}
+	if p.last() {
+		n.room = p.entry.size.room
+	}
 	if p.later {
-		l.forgo(p.rows())
+		l.forgo(n)
 		return
 	}
-	l.cancel(p.rows())
+	l.cancel(n)
 }
 
 func (l *requestLog) wake() {
@@ -225,8 +280,8 @@ func (l *requestLog) finish() {
 	}
 }
 
-// flush stores what is buffered. What cannot be stored stays, so a full disk makes
-// callers wait before it loses anything.
+// flush stores what is buffered. What cannot be stored stays, so a full disk refuses
+// callers before it loses anything.
 func (l *requestLog) flush() {
 	for {
 		now := l.next()
@@ -241,8 +296,7 @@ func (l *requestLog) flush() {
 			}
 			return nil
 		})
-		if err != nil {
-			l.log.Error("request log cannot be written; it is tried again", "err", err)
+		if l.note(err); err != nil {
 			time.AfterFunc(flushEvery, l.wake)
 			return
 		}
@@ -253,13 +307,26 @@ func (l *requestLog) flush() {
 		}
 		l.mu.Unlock()
 		for _, p := range now {
-			if !p.later && p.to == len(p.entry.rows) {
+			if !p.later && p.last() {
 				l.stored(p.entry)
 			}
 			l.give(p)
 		}
 		l.flushed()
 	}
+}
+
+// note keeps what became of a write, and says so when that changes.
+func (l *requestLog) note(err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case err != nil && l.failure == nil:
+		l.log.Error("request log cannot be written; it is tried again", "err", err)
+	case err == nil && l.failure != nil:
+		l.log.Info("request log is written again")
+	}
+	l.failure = err
 }
 
 // next returns the pieces of the next write.
