@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/fairlead-ml/fairlead"
+	"github.com/fairlead-ml/fairlead/data"
 	"github.com/fairlead-ml/fairlead/engine"
 	"github.com/fairlead-ml/fairlead/event"
 	"github.com/fairlead-ml/fairlead/ledger"
@@ -55,6 +56,25 @@ func TestRun_PackagesOnWhatIsNotHeldBack(t *testing.T) {
 	c := w.run(good)
 	if c.Outcome != loop.Promoted || w.recorded != "[history/1 recent/1]" {
 		t.Errorf("case %+v, packaged on %s", c, w.recorded)
+	}
+}
+
+// The files that no step may see are those that are read as data.
+func TestRun_ReadsDataInAnyDirectory(t *testing.T) {
+	w := newWorld(t, replace)
+	first, second, _ := strings.Cut(history(), day(-14).Format("20060102T15"))
+	columns, _, _ := strings.Cut(first, "\n")
+	w.applyCommit(map[string]string{"data/history.csv": first,
+		"data/late/in/february.csv": columns + "\n" + day(-14).Format("20060102T15") + second,
+		"data/README.md":            "not data",
+		spec.FileName:               strings.Replace(head, "data/*.csv", "data/**/*.csv", 1) + replace})
+	if c := w.run(good); c.Outcome != loop.Promoted {
+		t.Fatalf("case %+v", c)
+	}
+	v, err := w.data.Get(t.Context(), w.p, data.Ref{Dataset: "history", N: 1})
+	w.must(err)
+	if v.Rows != 28*24 {
+		t.Errorf("the dataset has %d rows", v.Rows)
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path"
 	"path/filepath"
 	"slices"
 
@@ -190,18 +189,17 @@ func (s *Service) dataset(ctx context.Context, p fairlead.Project, c *Case, sp *
 	})
 }
 
-// match returns the files below dir that match the pattern, in the order of their
-// names. The pattern cannot lead out of dir, whose own name may hold anything.
-func match(dir, pattern string) ([]string, error) {
-	names, err := fs.Glob(os.DirFS(dir), path.Clean(pattern))
-	if err != nil {
-		return nil, fairlead.Errorf(fairlead.Invalid, "%q is not a file pattern", pattern)
-	}
-	slices.Sort(names)
-	for i, name := range names {
-		names[i] = filepath.Join(dir, filepath.FromSlash(name))
-	}
-	return names, nil
+// match returns the files below dir that the pattern names, in the order of their
+// names.
+func match(dir, pattern string) (found []string, err error) {
+	err = fs.WalkDir(os.DirFS(dir), ".", func(name string, e fs.DirEntry, err error) error {
+		if err == nil && !e.IsDir() && spec.MatchFile(pattern, name) {
+			found = append(found, filepath.Join(dir, filepath.FromSlash(name)))
+		}
+		return err
+	})
+	slices.Sort(found)
+	return found, err
 }
 
 // labelColumn is what the label is called in datasets of requests: as in the

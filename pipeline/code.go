@@ -4,7 +4,6 @@ import (
 	"context"
 	"io/fs"
 	"os"
-	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -76,41 +75,14 @@ func withheld(sp *spec.Spec, file string) bool {
 		return true
 	}
 	return slices.ContainsFunc(sp.Data, func(d spec.NamedData) bool {
-		return d.From != spec.FromRequests && matches(d.From, file)
+		return d.From != spec.FromRequests && spec.MatchFile(d.From, file)
 	})
 }
 
 // sees reports whether a file that is not withheld is part of the step's `code`.
 func sees(step spec.Step, file string) bool {
 	return len(step.Code) == 0 || slices.ContainsFunc(step.Code,
-		func(glob string) bool { return matches(glob, file) })
-}
-
-// matches reports whether a glob names the file. `**` stands for any directories.
-func matches(glob, file string) bool {
-	return matchParts(strings.Split(path.Clean(glob), "/"), strings.Split(file, "/"))
-}
-
-func matchParts(glob, file []string) bool {
-	if len(glob) == 0 {
-		return len(file) == 0
-	}
-	if glob[0] == "**" {
-		for i := range len(file) + 1 {
-			if matchParts(glob[1:], file[i:]) {
-				return true
-			}
-		}
-		return false
-	}
-	if len(file) == 0 {
-		return false
-	}
-	ok, err := path.Match(glob[0], file[0])
-	if err != nil {
-		ok = glob[0] == file[0]
-	}
-	return ok && matchParts(glob[1:], file[1:])
+		func(glob string) bool { return spec.MatchFile(glob, file) })
 }
 
 // writeCode writes those files of a commit into dir that keep names.

@@ -41,27 +41,6 @@ func TestJudge_OrderOfEndsDoesNotMatter(t *testing.T) {
 	}
 }
 
-func TestMatches_Globs(t *testing.T) {
-	for _, c := range []struct {
-		glob, file string
-		want       bool
-	}{
-		{"data/a.csv", "data/a.csv", true},
-		{"./data/a.csv", "data/a.csv", true},
-		{"data/*.csv", "data/a.csv", true},
-		{"data/*.csv", "data/x/a.csv", false},
-		{"data/**/*.csv", "data/x/y/a.csv", true},
-		{"data/**/*.csv", "data/a.csv", true},
-		{"**", "any/thing", true},
-		{"data", "data/a.csv", false},
-		{"a[b", "a[b", true},
-	} {
-		if got := matches(c.glob, c.file); got != c.want {
-			t.Errorf("matches(%q, %q) = %v", c.glob, c.file, got)
-		}
-	}
-}
-
 func TestLast_TakesTheHighestStep(t *testing.T) {
 	points := slices.Concat(parseMark("::metric a=1 b=2 step=5"), parseMark("::metric a=3 step=4"),
 		parseMark("::metric b=4 step=5"), parseMark("::warn a=9"), parseMark("::metric  c=nan d=x e"))

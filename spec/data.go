@@ -13,8 +13,8 @@ type NamedData struct {
 
 // Data is one source: files of the repository, or what production saw.
 type Data struct {
-	// From is a file or glob relative to the repository (CSV or Parquet), or
-	// `requests` for what an environment's endpoint was asked.
+	// From is a file or glob relative to the repository (CSV or Parquet; `**` stands
+	// for any directories), or `requests` for what an environment's endpoint was asked.
 	From string `json:"from" required:"true" form:"glob"`
 	// Time is the column with the time of a row (files only).
 	Time string `json:"time,omitempty" form:"text"`
