@@ -543,6 +543,26 @@ func TestApply_RefusesAnotherProject(t *testing.T) {
 	}
 }
 
+// Of a step that printed too much the middle is gone, and the log says so where it was.
+func TestLog_SaysWhatWasDropped(t *testing.T) {
+	elsewhere(t)
+	parts := map[string]string{"0": `{"text":"it begins\nha","next":12}`,
+		"12": `{"text":"lf\nit ends\n","skipped":100,"next":123}`, "123": `{"next":123}`}
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		io.WriteString(w, parts[r.URL.Query().Get("offset")])
+	}))
+	defer s.Close()
+	for format, want := range map[string]string{
+		"text": "it begins\nha\n[fairlead: 100 bytes of output dropped here]\nlf\nit ends\n",
+		"json": `{"text":"it begins\nhalf\nit ends\n","skipped":100,"next":123}` + "\n",
+	} {
+		got := command(t, "log", "train", "--run", "pr_1", "-p", "x", "--server", s.URL, "-o", format)
+		if got.status != 0 || got.out != want {
+			t.Errorf("%s: %+v, want %q", format, got, want)
+		}
+	}
+}
+
 func TestEndpoint_WithoutARequestHasNoTime(t *testing.T) {
 	elsewhere(t)
 	s := newAnswers(t, map[string]string{"GET x/endpoints/m": `{"endpoint":"m@p","clock":{"watermark":"0001-01-01T00:00:00Z"}}`})

@@ -82,6 +82,9 @@ func (c *cli) logCommand() *cobra.Command {
 						return err
 					}
 					if c.output == "text" {
+						if part.Skipped > 0 {
+							fmt.Fprintf(c.out, "\n[fairlead: %d bytes of output dropped here]\n", part.Skipped)
+						}
 						io.WriteString(c.out, part.Text)
 					} else {
 						whole.Text += part.Text
