@@ -103,7 +103,8 @@ func (a *App) overview(ctx context.Context) (ops.Overview, error) {
 
 func shown(assigned []*release.Assignment) (out []ops.Endpoint) {
 	for _, as := range assigned {
-		e := ops.Endpoint{Name: as.Endpoint, Loaded: as.ObservedGeneration >= as.Generation}
+		e := ops.Endpoint{Name: as.Endpoint, Loaded: as.ObservedGeneration >= as.Generation,
+			Failure: as.Failure}
 		for _, v := range as.Variants {
 			text := fmt.Sprintf("version %d %s", v.Version, v.Role)
 			if v.Percent > 0 && v.Percent < 100 {

@@ -77,12 +77,14 @@ func TestIndex_ShowsWhatRunsAndEscapesIt(t *testing.T) {
 	o := ops.Overview{Version: "1.2.3", URL: "http://127.0.0.1:4747", Projects: []ops.Project{
 		{Name: "flights", Endpoints: []ops.Endpoint{
 			{Name: "delays@production", Serves: []string{"version 3 live", "version 4 canary 5%"}, Loaded: true},
-			{Name: "delays@staging", Serves: []string{"version 4 live"}}}},
+			{Name: "delays@staging", Serves: []string{"version 4 live"}},
+			{Name: "delays@edge", Serves: []string{"version 2 live"}, Failure: "no ONNX Runtime"}}},
 		{Name: "<script>alert(1)</script>"},
 	}}
 	w := get(t, newAPI(nil, o), "/")
 	body := w.Body.String()
 	for _, part := range []string{"1.2.3", "delays@production", "version 3 live, version 4 canary 5%", "(loading)",
+		"version 2 live; it cannot be served: no ONNX Runtime",
 		"nothing released yet", "export MLFLOW_TRACKING_URI=http://127.0.0.1:4747", "&lt;script&gt;"} {
 		if !strings.Contains(body, part) {
 			t.Errorf("the page lacks %q", part)

@@ -21,9 +21,10 @@ type Project struct {
 
 // Endpoint is one endpoint on the page.
 type Endpoint struct {
-	Name   string   // model@environment
-	Serves []string // for example "version 3 live"
-	Loaded bool     // all of it is loaded
+	Name    string   // model@environment
+	Serves  []string // for example "version 3 live"
+	Loaded  bool     // all of it is loaded
+	Failure string   // why it cannot be
 }
 
 // policy lets the page have its own style, and nothing else.
@@ -68,7 +69,7 @@ nav{margin-top:2.5rem;display:flex;gap:1.25rem;flex-wrap:wrap}
 <main>
 <h2 id="runs">What runs</h2>
 {{if .Projects}}<table aria-labelledby="runs"><thead><tr><th scope="col">Project</th><th scope="col">Endpoints</th></tr></thead><tbody>
-{{range .Projects}}<tr><td>{{.Name}}</td><td>{{range .Endpoints}}<div class="e"><code>{{.Name}}</code><br><span class="dim">{{range $i, $s := .Serves}}{{if $i}}, {{end}}{{$s}}{{end}}{{if not .Loaded}} (loading){{end}}</span></div>{{else}}<span class="dim">nothing released yet</span>{{end}}</td></tr>
+{{range .Projects}}<tr><td>{{.Name}}</td><td>{{range .Endpoints}}<div class="e"><code>{{.Name}}</code><br><span class="dim">{{range $i, $s := .Serves}}{{if $i}}, {{end}}{{$s}}{{end}}{{if .Failure}}; it cannot be served: {{.Failure}}{{else if not .Loaded}} (loading){{end}}</span></div>{{else}}<span class="dim">nothing released yet</span>{{end}}</td></tr>
 {{end}}</tbody></table>{{else}}<p class="dim">No project yet: <code>fairlead apply</code> in a repository with a <code>fairlead.yaml</code> makes one.</p>{{end}}
 <h2>Track with MLflow’s client, unchanged</h2>
 <pre tabindex="0" aria-label="command">export MLFLOW_TRACKING_URI={{.URL}}</pre>

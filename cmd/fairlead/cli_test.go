@@ -563,6 +563,22 @@ func TestLog_SaysWhatWasDropped(t *testing.T) {
 	}
 }
 
+func TestEndpoint_ListsWhatCannotBeServed(t *testing.T) {
+	elsewhere(t)
+	s := newAnswers(t, map[string]string{"GET x/endpoints": `{"items":[
+		{"endpoint":"a@p","generation":2,"observed_generation":2},
+		{"endpoint":"b@p","generation":2,"observed_generation":1},
+		{"endpoint":"c@p","generation":2,"observed_generation":1,"failure":"no ONNX Runtime\nat all"}]}`})
+	got := command(t, "endpoint", "-p", "x", "--server", s.URL)
+	want := "ENDPOINT  GENERATION  VERSIONS  STATE\n" +
+		"a@p       2           -         loaded\n" +
+		"b@p       2           -         loading\n" +
+		"c@p       2           -         cannot be served: no ONNX Runtime\n"
+	if got.status != 0 || got.out != want {
+		t.Errorf("%+v, want %q", got, want)
+	}
+}
+
 func TestEndpoint_WithoutARequestHasNoTime(t *testing.T) {
 	elsewhere(t)
 	s := newAnswers(t, map[string]string{"GET x/endpoints/m": `{"endpoint":"m@p","clock":{"watermark":"0001-01-01T00:00:00Z"}}`})

@@ -56,19 +56,30 @@ func (c *cli) endpointCommand() *cobra.Command {
 					return err
 				}
 				return c.print(page, func(w io.Writer) {
-					tw := table(w, "ENDPOINT", "GENERATION", "VERSIONS")
+					tw := table(w, "ENDPOINT", "GENERATION", "VERSIONS", "STATE")
 					for _, a := range page.Items {
 						var vs []string
 						for _, v := range a.Variants {
 							vs = append(vs, fmt.Sprintf("%d %s", v.Version, v.Role))
 						}
-						tw.row(a.Endpoint, a.Generation, strings.Join(vs, ", "))
+						tw.row(a.Endpoint, a.Generation, strings.Join(vs, ", "), served(a))
 					}
 					tw.flush()
 				})
 			})
 		},
 	}
+}
+
+// served says whether all of an assignment is loaded, and if it cannot be, why.
+func served(a *release.Assignment) string {
+	switch {
+	case a.Failure != "":
+		return "cannot be served: " + headline(a.Failure)
+	case a.ObservedGeneration < a.Generation:
+		return "loading"
+	}
+	return "loaded"
 }
 
 // describeWindow says how the newest window of a kind came out, and on what.
