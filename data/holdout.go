@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/fairlead-ml/fairlead"
+	"github.com/fairlead-ml/fairlead/event"
 	"github.com/fairlead-ml/fairlead/store"
 )
 
@@ -258,7 +259,13 @@ func (s *Service) RecordHoldoutRead(ctx context.Context, p fairlead.Project, ref
 		if err != nil {
 			return lookup(err, "dataset version "+ref.String())
 		}
-		return insertRead(tx, k, read)
+		if err := insertRead(tx, k, read); err != nil {
+			return err
+		}
+		_, err = s.ledger.Append(ctx, tx, p, "dataset/"+ref.String(), time.Time{},
+			event.HoldoutRead{Dataset: ref.Dataset, Version: ref.N, Model: read.Model,
+				ModelVersion: read.Version, Purpose: read.Purpose, Reader: read.Reader})
+		return err
 	})
 	if err != nil {
 		return fmt.Errorf("record holdout read: %w", err)

@@ -9,6 +9,8 @@ import (
 
 	"github.com/fairlead-ml/fairlead"
 	"github.com/fairlead-ml/fairlead/data"
+	"github.com/fairlead-ml/fairlead/event"
+	"github.com/fairlead-ml/fairlead/ledger"
 )
 
 // hourly is n hours from January 1st 2011, with the columns at, id and x.
@@ -165,6 +167,16 @@ func TestHoldoutReads_AreCounted(t *testing.T) {
 	err = record(data.Ref{Dataset: "holdout", N: 9}, 1)
 	if !fairlead.Is(err, fairlead.NotFound) {
 		t.Errorf("unknown holdout: %v", err)
+	}
+	events, err := f.ledger.List(t.Context(), ledger.Filter{Types: []string{event.HoldoutReadType}})
+	if err != nil || len(events) != 2 || events[0].Subject != "dataset/holdout/1" {
+		t.Fatalf("events %+v, %v", events, err)
+	}
+	var told event.HoldoutRead
+	said := event.HoldoutRead{Dataset: "holdout", Version: 1, Model: "bikes", ModelVersion: 4,
+		Purpose: "gate", Reader: "job_1"}
+	if err := events[0].Decode(&told); err != nil || told != said {
+		t.Errorf("event %+v, %v", told, err)
 	}
 }
 

@@ -4,6 +4,7 @@ package event
 const (
 	ProjectAppliedType        = "project.applied"
 	DatasetVersionCreatedType = "datasetversion.created"
+	HoldoutReadType           = "holdout.read"
 	PipelineRunStartedType    = "pipelinerun.started"
 	PipelineRunFinishedType   = "pipelinerun.finished"
 	ExperimentCreatedType     = "experiment.created"
@@ -63,6 +64,17 @@ type DatasetVersionCreated struct {
 	Digest  string `json:"digest"` // SHA-256 of the Parquet file, hex
 	Rows    int64  `json:"rows"`
 	Source  string `json:"source"` // file | requests | holdout | upload
+}
+
+// HoldoutRead: a holdout is about to be read for a version of a model.
+type HoldoutRead struct {
+	v1
+	Dataset      string `json:"dataset"`
+	Version      int64  `json:"version"` // of the dataset
+	Model        string `json:"model"`
+	ModelVersion int64  `json:"model_version"`
+	Purpose      string `json:"purpose"` // gate | reference
+	Reader       string `json:"reader"`  // the job that reads
 }
 
 // PipelineRunStarted: a pipeline began to run for a commit.
@@ -310,6 +322,7 @@ type DeliverySkipped struct {
 // Type implements Payload.
 func (ProjectApplied) Type() string        { return ProjectAppliedType }
 func (DatasetVersionCreated) Type() string { return DatasetVersionCreatedType }
+func (HoldoutRead) Type() string           { return HoldoutReadType }
 func (PipelineRunStarted) Type() string    { return PipelineRunStartedType }
 func (PipelineRunFinished) Type() string   { return PipelineRunFinishedType }
 func (e Experiment) Type() string          { return e.Name }

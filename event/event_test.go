@@ -8,10 +8,10 @@ import (
 )
 
 func TestTypes_AreSubjectThenPastTense(t *testing.T) {
-	name := regexp.MustCompile(`^[a-z]+\.[a-z]+(ed|t)$`)
+	name := regexp.MustCompile(`^[a-z]+\.([a-z]+(ed|t)|read)$`)
 	for _, p := range []event.Payload{
-		event.ProjectApplied{}, event.DatasetVersionCreated{}, event.PipelineRunStarted{},
-		event.PipelineRunFinished{}, event.Run{Name: event.RunCreatedType}, event.ModelVersionCreated{},
+		event.ProjectApplied{}, event.DatasetVersionCreated{}, event.HoldoutRead{},
+		event.PipelineRunStarted{}, event.PipelineRunFinished{}, event.Run{Name: event.RunCreatedType}, event.ModelVersionCreated{},
 		event.ModelVersionCondition{}, event.ModelVersionTagged{}, event.ModelVersionRetired{},
 		event.ModelVersionDeleted{}, event.Experiment{Name: event.ExperimentCreatedType},
 		event.LoggedModel{Name: event.LoggedModelFinishedType},
