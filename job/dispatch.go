@@ -1,6 +1,7 @@
 package job
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -56,7 +57,7 @@ func (s *Service) takeOver(ctx context.Context) func(tx *store.Tx) error {
 			return err
 		}
 		for _, j := range waiting {
-			if k := s.kinds[j.Kind]; k != nil && k.handler != nil {
+			if s.handles(j.Kind) {
 				continue
 			}
 			j.Error = "this version of fairlead has no jobs of the kind " + j.Kind
@@ -199,12 +200,17 @@ func (s *Service) runsHere(j *Job) bool {
 	return r != nil && r.Fence == j.Fence
 }
 
-// claim takes as many jobs as there are free workers, oldest first, each kind
-// within its own limit.
+// claim takes as many jobs as there are free workers. Cancelled ones, which only end
+// their steps, go first, also beyond the limit of their kind; then those that have
+// begun, whose steps may live and wait for somebody who knows them; each oldest first.
 func (s *Service) claim(tx *store.Tx) ([]*Job, error) {
 	now := s.clock.Now()
 	free, byKind := s.freeWorkers()
-	var jobs []*Job
+	jobs, err := ending(tx, now, free)
+	if err != nil {
+		return nil, err
+	}
+	jobs = slices.DeleteFunc(jobs, func(j *Job) bool { return !s.handles(j.Kind) })
 	for name, n := range byKind {
 		found, err := due(tx, name, now, min(n, free))
 		if err != nil {
@@ -213,10 +219,7 @@ func (s *Service) claim(tx *store.Tx) ([]*Job, error) {
 		jobs = append(jobs, found...)
 	}
 	slices.SortFunc(jobs, func(a, b *Job) int {
-		if c := a.RunAt.Compare(b.RunAt); c != 0 {
-			return c
-		}
-		return int(a.k - b.k)
+		return cmp.Or(a.rank()-b.rank(), a.RunAt.Compare(b.RunAt), cmp.Compare(a.k, b.k))
 	})
 	jobs = jobs[:min(len(jobs), free)]
 	for _, j := range jobs {
@@ -229,6 +232,23 @@ func (s *Service) claim(tx *store.Tx) ([]*Job, error) {
 		}
 	}
 	return jobs, nil
+}
+
+// rank orders jobs of which not all can be claimed.
+func (j *Job) rank() int {
+	switch {
+	case !j.CancelledAt.IsZero():
+		return 0
+	case j.Fence > 0:
+		return 1
+	}
+	return 2
+}
+
+// handles reports whether this server runs jobs of the kind.
+func (s *Service) handles(kind string) bool {
+	k := s.kinds[kind]
+	return k != nil && k.handler != nil
 }
 
 // freeWorkers returns how many jobs may start, in all and by kind; kinds without
@@ -247,7 +267,7 @@ func (s *Service) freeWorkers() (free int, byKind map[string]int) {
 		if limit == 0 {
 			limit = s.opt.Workers
 		}
-		if n := limit - busy[name]; k.handler != nil && n > 0 && free > 0 {
+		if n := limit - busy[name]; s.handles(name) && n > 0 && free > 0 {
 			byKind[name] = n
 		}
 	}

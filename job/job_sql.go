@@ -103,10 +103,26 @@ func one(tx *store.Tx, query string, args ...any) (*Job, error) {
 	return j, err
 }
 
-// due returns the first jobs of a kind whose time has come.
-func due(tx *store.Tx, kind string, now time.Time, limit int) ([]*Job, error) {
-	return scanJobs(tx.Query("select "+columns+` from job where state = 'queued' and kind = ?
-		and run_at_ms <= ? order by run_at_ms, k limit ?`, kind, now.UnixMilli(), limit))
+// due returns the first jobs of a kind whose time has come, those that have run before
+// any other, and none that is cancelled.
+func due(tx *store.Tx, kind string, now time.Time, limit int) (jobs []*Job, err error) {
+	for _, which := range []string{"fence > 0", "fence = 0"} {
+		found, err := scanJobs(tx.Query("select "+columns+` from job where state = 'queued'
+			and kind = ? and run_at_ms <= ? and cancel_ms = 0 and `+which+`
+			order by run_at_ms, k limit ?`, kind, now.UnixMilli(), limit-len(jobs)))
+		if err != nil {
+			return nil, err
+		}
+		jobs = append(jobs, found...)
+	}
+	return jobs, nil
+}
+
+// ending returns the first waiting jobs that are cancelled, and have run before: those
+// that have not are cancelled for good at once.
+func ending(tx *store.Tx, now time.Time, limit int) ([]*Job, error) {
+	return scanJobs(tx.Query("select "+columns+` from job where state = 'queued' and fence > 0
+		and cancel_ms > 0 and run_at_ms <= ? order by run_at_ms, k limit ?`, now.UnixMilli(), limit))
 }
 
 // nextDue returns when the next job of the kind comes up, the zero time for never.

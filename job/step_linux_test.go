@@ -214,6 +214,51 @@ func TestCancel_AlsoEndsAStepThatWaitsForAServer(t *testing.T) {
 	}
 }
 
+// Else its step would run on, with nobody to take its end or to cancel it.
+func TestStart_GoesOnWithWhatHasBegunBeforeWhatWaits(t *testing.T) {
+	b := newBench(t)
+	one := job.Limits{Concurrency: 1}
+	b.steps(t, untilGo, one)
+	begun := b.enqueue(t, job.Task{Kind: "step"})
+	b.attempt(t, begun, 1)
+	waits := b.enqueue(t, job.Task{Kind: "step"})
+	b.restart(t)
+	b.steps(t, untilGo, one)
+	for changed := b.db.Changed(); ; changed = b.db.Changed() {
+		if j, err := b.Get(t.Context(), project.K, begun); err != nil || j.State == job.Running {
+			break
+		}
+		if j, err := b.Get(t.Context(), project.K, waits); err != nil || j.State == job.Running {
+			t.Error("what waited took the place of what had begun")
+			break
+		}
+		<-changed
+	}
+	b.touch(t, "go")
+	b.await(t, begun)
+	b.await(t, waits)
+}
+
+func TestCancel_EndsAStepAlsoWhenNoPlaceIsFree(t *testing.T) {
+	b := newBench(t)
+	b.steps(t, untilGo, job.Limits{})
+	other := b.enqueue(t, job.Task{Kind: "step"})
+	b.attempt(t, other, 1)
+	id := b.enqueue(t, job.Task{Kind: "step"})
+	_, _, childPID := b.attempt(t, id, 1)
+	b.restart(t)
+	b.steps(t, untilGo, job.Limits{Concurrency: 1}) // which the other one takes
+	b.cancel(t, id)
+	if j := b.await(t, id); j.State != job.Cancelled {
+		t.Errorf("job = %+v", j)
+	}
+	if !gone(childPID) {
+		t.Error("the step outlived its job")
+	}
+	b.touch(t, "go")
+	b.await(t, other)
+}
+
 func TestStep_ARetryStartsAfresh(t *testing.T) {
 	b := newBench(t)
 	b.steps(t, `echo start >> starts; wc -l < starts; [ $(wc -l < starts) = 3 ]`,
