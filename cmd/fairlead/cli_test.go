@@ -14,6 +14,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -425,15 +426,22 @@ func awaitServer(t *testing.T, data string) string {
 // with the server in the command's own process.
 func TestRun_WorksWithoutAServer(t *testing.T) {
 	elsewhere(t)
+	before := syscall.Umask(0o022)
+	defer syscall.Umask(before)
 	write(t, "fairlead.yaml", `project: small
 data:
   rows: {from: rows.csv}
 pipeline:
   steps:
-    train: {run: "echo it begins; exit 7", in: [rows], out: [model]}
+    train: {run: "echo it begins; umask; exit 7", in: [rows], out: [model]}
 `)
 	write(t, "rows.csv", "a,b\n1,2\n3,4\n")
 	commitHere(t)
+	t.Setenv("FAIRLEAD_STEPS", "many")
+	if got := command(t, "case"); got.status != 2 || !strings.Contains(got.stderr, "FAIRLEAD_STEPS") {
+		t.Errorf("a setting that is wrong: %+v", got)
+	}
+	t.Setenv("FAIRLEAD_STEPS", "1")
 	if got := command(t, "run", "--detach"); got.status != 2 ||
 		!strings.Contains(got.stderr, "fairlead serve") {
 		t.Errorf("detached from a server that ends: %+v", got)
@@ -449,7 +457,7 @@ pipeline:
 	log := command(t, "log", "train", "-o", "json")
 	var part struct{ Text string }
 	if err := json.Unmarshal([]byte(log.out), &part); err != nil ||
-		!strings.Contains(part.Text, "it begins") {
+		!strings.Contains(part.Text, "it begins\n0077\n") {
 		t.Errorf("%v, %+v", err, log)
 	}
 	if log := command(t, "log", "train"); log.out != part.Text {

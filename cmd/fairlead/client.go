@@ -101,10 +101,7 @@ func newHTTP() *http.Client {
 
 func (c *cli) serveOurselves(ctx context.Context, cl *client) error {
 	log := slog.New(slog.NewTextHandler(c.err, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	a, err := app.New(ctx, app.Options{
-		Dir: c.data, Listen: "127.0.0.1:0", Log: log, Version: version, Project: c.project,
-		Environments: os.Getenv("FAIRLEAD_ENVIRONMENTS"),
-	})
+	a, err := c.newServer(ctx, newServerSettings(), "127.0.0.1:0", log)
 	if err != nil {
 		return err
 	}

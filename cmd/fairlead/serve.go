@@ -16,9 +16,36 @@ import (
 	"github.com/fairlead-ml/fairlead/app"
 )
 
+// serverSettings are what the environment, or a flag of serve, says about a server.
+type serverSettings struct{ environments, uv, onnxRuntime, steps string }
+
+// newServerSettings returns those of the environment; package pyenv and onnx read the
+// variables of uv and of ONNX Runtime themselves.
+func newServerSettings() serverSettings {
+	return serverSettings{environments: os.Getenv("FAIRLEAD_ENVIRONMENTS"),
+		steps: envOr("FAIRLEAD_STEPS", "0")}
+}
+
+// newServer opens the data directory for a server in this process, that of `serve` or of
+// a command that finds none.
+func (c *cli) newServer(ctx context.Context, s serverSettings, listen string, log *slog.Logger) (
+	*app.App, error) {
+	steps, err := strconv.Atoi(s.steps)
+	if err != nil || steps < 0 {
+		return nil, usage("--steps (FAIRLEAD_STEPS) is %q; it is a number of steps, 0 for the default",
+			s.steps)
+	}
+	// Also of steps: what they write is the owner's alone. A command itself writes
+	// nothing but temporary files.
+	syscall.Umask(0o077)
+	return app.New(ctx, app.Options{Dir: c.data, Listen: listen, Project: c.project,
+		Environments: s.environments, UV: s.uv, ONNXRuntime: s.onnxRuntime, Steps: steps,
+		Version: version, Log: log})
+}
+
 func (c *cli) serveCommand() *cobra.Command {
-	opt := app.Options{Version: version}
-	var logFormat, logLevel, steps string
+	var listen, logFormat, logLevel string
+	s := newServerSettings()
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Start the server",
@@ -30,25 +57,22 @@ func (c *cli) serveCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if opt.Steps, err = strconv.Atoi(steps); err != nil || opt.Steps < 0 {
-				return usage("--steps is %q; it is a number of steps, 0 for the default", steps)
+			a, err := c.newServer(cmd.Context(), s, listen, log)
+			if err != nil {
+				return err
 			}
-			opt.Dir, opt.Log = c.data, log
-			if c.project != "" {
-				opt.Project = c.project
-			}
-			return c.serve(cmd.Context(), opt)
+			return c.serve(cmd.Context(), a)
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&opt.Listen, "listen", envOr("FAIRLEAD_LISTEN", "127.0.0.1:4747"),
+	f.StringVar(&listen, "listen", envOr("FAIRLEAD_LISTEN", "127.0.0.1:4747"),
 		"address (FAIRLEAD_LISTEN); other than loopback is refused until there are accounts")
-	f.StringVar(&opt.Environments, "environments", os.Getenv("FAIRLEAD_ENVIRONMENTS"),
+	f.StringVar(&s.environments, "environments", s.environments,
 		"directory of Python environments (FAIRLEAD_ENVIRONMENTS); default: in the data directory")
-	f.StringVar(&opt.UV, "uv", "", "path of uv (FAIRLEAD_UV)")
-	f.StringVar(&opt.ONNXRuntime, "onnxruntime", "",
+	f.StringVar(&s.uv, "uv", "", "path of uv (FAIRLEAD_UV)")
+	f.StringVar(&s.onnxRuntime, "onnxruntime", "",
 		"path of libonnxruntime.so (FAIRLEAD_ONNXRUNTIME)")
-	f.StringVar(&steps, "steps", envOr("FAIRLEAD_STEPS", "0"),
+	f.StringVar(&s.steps, "steps", s.steps,
 		"steps of pipelines that run at once (FAIRLEAD_STEPS); 0 is one for each core, at least 4")
 	f.StringVar(&logFormat, "log-format", "text", "text or json")
 	f.StringVar(&logLevel, "log-level", "info", "debug, info, warn or error")
@@ -81,17 +105,12 @@ func newLogger(format, level string) (*slog.Logger, error) {
 const stopMax = 20 * time.Second
 
 // serve runs the server until the context ends.
-func (c *cli) serve(ctx context.Context, opt app.Options) error {
-	syscall.Umask(0o077) // also of steps: what they write is the owner's alone
-	a, err := app.New(ctx, opt)
-	if err != nil {
-		return err
-	}
+func (c *cli) serve(ctx context.Context, a *app.App) error {
 	if err := a.Start(ctx); err != nil {
 		return err
 	}
 	ready := map[string]string{"url": a.URL(), "data": a.Dir(), "version": version}
-	err = c.print(ready, func(w io.Writer) {
+	err := c.print(ready, func(w io.Writer) {
 		fmt.Fprintf(w, "Fairlead %s is ready at %s (data in %s)\n\n  export MLFLOW_TRACKING_URI=%s\n\n",
 			version, a.URL(), a.Dir(), a.URL())
 	})
