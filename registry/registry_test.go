@@ -192,6 +192,7 @@ func TestCreateVersion_AcceptsOnlySourcesThatTheProjectVouchesFor(t *testing.T) 
 		{in: registry.NewVersion{Source: "models:/" + id}, storage: m.ArtifactURI()},
 		{in: registry.NewVersion{Source: "models:/bikes/1"}, storage: m.ArtifactURI()},
 		{in: registry.NewVersion{Source: "models:/bikes@best"}, storage: m.ArtifactURI()},
+		{in: registry.NewVersion{Source: "models:/bikes@best", LoggedModelID: id}, storage: m.ArtifactURI()},
 		{in: registry.NewVersion{Source: "runs:/" + r.ID + "/model"}, storage: r.ArtifactURI() + "/model"},
 		{in: registry.NewVersion{Source: r.ArtifactURI() + "/model"}, storage: r.ArtifactURI() + "/model"},
 		{in: registry.NewVersion{Source: "runs:/" + r.ID + "//a/./model/"}, storage: r.ArtifactURI() + "/a/model"},
@@ -218,6 +219,10 @@ func TestCreateVersion_AcceptsOnlySourcesThatTheProjectVouchesFor(t *testing.T) 
 		{in: registry.NewVersion{Source: r.ArtifactURI() + `\model`}, refused: "names no artifact"},
 		{in: registry.NewVersion{Source: "runs:/" + r.ID + `/a\model`}, refused: "names no artifact"},
 		{in: registry.NewVersion{Source: "s3://b/x", RunID: foreign.ID}, refused: "not found"},
+		{in: registry.NewVersion{Source: "models:/bikes/1", RunID: r.ID}, refused: "not of the run " + r.ID},
+		{in: registry.NewVersion{Source: "models:/bikes@best", RunID: foreign.ID}, refused: "not of the run"},
+		{in: registry.NewVersion{Source: "models:/bikes/1", LoggedModelID: pending.ID},
+			refused: "not of the logged model " + pending.ID},
 	} {
 		c.in.Model = "targets"
 		v, err := b.version(c.in)
@@ -230,6 +235,25 @@ func TestCreateVersion_AcceptsOnlySourcesThatTheProjectVouchesFor(t *testing.T) 
 		if err != nil || v.Storage != c.storage {
 			t.Errorf("%+v: %+v, error %v, want files at %s", c.in, v, err, c.storage)
 		}
+	}
+}
+
+func TestCreateVersion_CopiesAVersionWhoseLoggedModelIsGone(t *testing.T) {
+	b := open(t)
+	r, err := b.tr.StartRun(t.Context(), project, tracking.NewRun{})
+	b.must(err)
+	m, err := b.tr.AddLoggedModel(t.Context(), project, tracking.NewLoggedModel{RunID: r.ID})
+	b.must(err)
+	_, err = b.tr.FinishLoggedModel(t.Context(), project, m.ID, tracking.ModelReady)
+	b.must(err)
+	v, err := b.version(registry.NewVersion{Model: "bikes", LoggedModelID: m.ID})
+	b.must(err)
+	b.must(b.tr.DeleteLoggedModel(t.Context(), project, m.ID))
+	again, err := b.version(registry.NewVersion{Model: "copies", Source: "models:/bikes/1",
+		RunID: v.RunID, LoggedModelID: v.LoggedModelID}) // as copy_model_version does
+	b.must(err)
+	if again.RunID != r.ID || again.LoggedModelID != m.ID || again.Storage != v.Storage {
+		t.Errorf("copy %+v of %+v", again, v)
 	}
 }
 

@@ -105,7 +105,8 @@ func (s *Service) vouch(tx *store.Tx, p fairlead.Project, n *NewVersion) error {
 	return nil
 }
 
-// modelSource reads m-<id>, <model>/<version> or <model>@<alias>.
+// modelSource reads m-<id>, <model>/<version> or <model>@<alias>. A version vouches for
+// its own run and logged model, also when the logged model is deleted by now.
 func (s *Service) modelSource(tx *store.Tx, p fairlead.Project, n *NewVersion, ref string) (string,
 	error) {
 	if loggedModelID.MatchString(ref) {
@@ -123,12 +124,13 @@ func (s *Service) modelSource(tx *store.Tx, p fairlead.Project, n *NewVersion, r
 	if err != nil {
 		return "", err
 	}
-	if n.RunID == "" {
-		n.RunID = v.RunID
+	if n.RunID != "" && n.RunID != v.RunID {
+		return "", badSource(n.Source, "it is not of the run "+n.RunID)
 	}
-	if n.LoggedModelID == "" {
-		n.LoggedModelID = v.LoggedModelID
+	if n.LoggedModelID != "" && n.LoggedModelID != v.LoggedModelID {
+		return "", badSource(n.Source, "it is not of the logged model "+n.LoggedModelID)
 	}
+	n.RunID, n.LoggedModelID = v.RunID, v.LoggedModelID
 	return v.Storage, nil
 }
 
