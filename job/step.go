@@ -228,8 +228,8 @@ func (s *Service) LastAttempt(ctx context.Context, projectK int64, jobID, name s
 	return s.attempt(jobID, name, row.fence), err
 }
 
-// HasSteps reports whether a step of any job may still live: it was started, and its
-// end has not been taken.
+// HasSteps reports whether a step of any job may still live: it was started, and the job
+// has not ended.
 func (s *Service) HasSteps(ctx context.Context) (has bool, err error) {
 	err = s.db.Read(ctx, func(tx *store.Tx) error {
 		has, err = anyStepOpen(tx)

@@ -214,6 +214,27 @@ func TestCancel_AlsoEndsAStepThatWaitsForAServer(t *testing.T) {
 	}
 }
 
+func TestHasSteps_OnlyWhileTheirJobGoesOn(t *testing.T) {
+	b := newBench(t)
+	has := func(want bool) {
+		t.Helper()
+		if got, err := b.HasSteps(t.Context()); got != want || err != nil {
+			t.Errorf("has steps: %v, %v", got, err)
+		}
+	}
+	has(false)
+	b.steps(t, untilGo, job.Limits{})
+	id := b.enqueue(t, job.Task{Kind: "step"})
+	b.attempt(t, id, 1)
+	has(true)
+	b.restart(t)
+	has(true)
+	b.steps(t, untilGo, job.Limits{})
+	b.touch(t, "go")
+	b.await(t, id)
+	has(false)
+}
+
 // Else its step would run on, with nobody to take its end or to cancel it.
 func TestStart_GoesOnWithWhatHasBegunBeforeWhatWaits(t *testing.T) {
 	b := newBench(t)

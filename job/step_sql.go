@@ -61,8 +61,9 @@ func openSteps(tx *store.Tx, jobID string) (out []stepRow, err error) {
 	return out, rows.Err()
 }
 
-func anyStepOpen(tx *store.Tx) (bool, error) {
-	var n int
-	err := tx.QueryRow("select count(*) from job_step where open = 1").Scan(&n)
-	return n > 0, err
+// anyStepOpen looks at jobs that have not ended only: the rows of others stay open.
+func anyStepOpen(tx *store.Tx) (open bool, err error) {
+	err = tx.QueryRow(`select exists (select 1 from job j join job_step s on s.job_id = j.id
+		where j.state in ('queued', 'running') and s.open = 1)`).Scan(&open)
+	return open, err
 }
