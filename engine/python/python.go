@@ -1,6 +1,7 @@
 package python
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -44,12 +45,26 @@ func Start(ctx context.Context, opts Options) (*worker.Worker, error) {
 		return nil, fmt.Errorf("worker directory: %w", err)
 	}
 	script := filepath.Join(opts.Worker.Dir, "fairlead_worker.py")
-	if err := os.WriteFile(script, scripts.Worker, 0o644); err != nil {
+	if err := writeScript(script); err != nil {
 		return nil, fmt.Errorf("worker script: %w", err)
 	}
 	w := opts.Worker
 	w.Path, w.Args, w.Env = opts.Python, []string{script, config}, environ(opts.Environ)
 	return worker.Start(ctx, w)
+}
+
+// writeScript puts the worker's script at path, whole. It leaves one that is there
+// already: there may be no room for another.
+func writeScript(path string) error {
+	if have, err := os.ReadFile(path); err == nil && bytes.Equal(have, scripts.Worker) {
+		return nil
+	}
+	part := path + ".part"
+	defer os.Remove(part) // there no more, once it is renamed
+	if err := os.WriteFile(part, scripts.Worker, 0o644); err != nil {
+		return err
+	}
+	return os.Rename(part, path)
 }
 
 // Load starts a worker for a Python package directory.

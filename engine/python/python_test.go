@@ -5,9 +5,12 @@ import (
 	"errors"
 	"math"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/fairlead-ml/fairlead"
 	"github.com/fairlead-ml/fairlead/engine"
@@ -247,6 +250,35 @@ func TestWorker_IsStartedAgain(t *testing.T) {
 	}
 	if out, err := w.Predict(t.Context(), ask("array")); err != nil || out.Columns[0].Floats[0] != 2 {
 		t.Errorf("after a death: %v", err)
+	}
+}
+
+func TestStart_LeavesAScriptThatIsThere(t *testing.T) {
+	opts := python.Options{Worker: worker.Options{Dir: t.TempDir()}}
+	script, before := filepath.Join(opts.Worker.Dir, "fairlead_worker.py"), time.Unix(1e9, 0)
+	opts.Python, _ = exec.LookPath("true") // no model loads
+	changed := func() bool {
+		t.Helper()
+		if _, err := python.Start(t.Context(), opts); err == nil {
+			t.Fatal("a model has loaded")
+		}
+		info, err := os.Stat(script)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chtimes(script, before, before); err != nil {
+			t.Fatal(err)
+		}
+		return !info.ModTime().Equal(before)
+	}
+	if !changed() || changed() {
+		t.Error("the script was not written once")
+	}
+	if err := os.WriteFile(script, []byte("an older one"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if !changed() {
+		t.Error("an older script was left")
 	}
 }
 

@@ -3,10 +3,12 @@ package worker
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 )
 
 // cappedLog is a file that keeps the newest output: at half of its bound it is
-// renamed to name.1 and started afresh. Only one goroutine writes.
+// renamed to name.1 and started afresh. What cannot be kept is dropped. Only one
+// goroutine writes.
 type cappedLog struct {
 	file *os.File
 	path string
@@ -14,8 +16,13 @@ type cappedLog struct {
 	half int64
 }
 
+// openLog opens the log, and makes its directory. After an error it drops what it is
+// given.
 func openLog(path string, limit int64) (*cappedLog, error) {
 	l := &cappedLog{path: path, half: max(limit/2, 1)}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return l, fmt.Errorf("worker directory: %w", err)
+	}
 	return l, l.open(os.O_APPEND)
 }
 

@@ -55,11 +55,10 @@ func fork(opts Options) (*process, error) {
 	defer theirs.Close()
 	log, err := openLog(filepath.Join(opts.Dir, logName), opts.LogBytes)
 	if err != nil {
-		conn.Close()
-		return nil, err
+		opts.Log.Warn("a model worker's output is dropped", "dir", opts.Dir, "error", err)
 	}
 	cmd := exec.Command(opts.Path, opts.Args...)
-	cmd.Dir, cmd.Env = opts.Dir, opts.Env
+	cmd.Dir, cmd.Env = nearest(opts.Dir), opts.Env
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.ExtraFiles = []*os.File{theirs}
 	p := &process{conn: conn, done: make(chan struct{})}
@@ -75,6 +74,16 @@ func fork(opts Options) (*process, error) {
 		close(p.done)
 	}()
 	return p, nil
+}
+
+// nearest returns dir, or the directory closest above it that is there.
+func nearest(dir string) string {
+	for up := filepath.Dir(dir); up != dir; dir, up = up, filepath.Dir(up) {
+		if _, err := os.Stat(dir); err == nil {
+			break
+		}
+	}
+	return dir
 }
 
 // awaitReady reads the worker's first message.

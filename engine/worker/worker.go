@@ -3,7 +3,6 @@ package worker
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"os"
 	"sync"
@@ -59,12 +58,10 @@ type Worker struct {
 
 // Start starts a worker and waits until it has loaded the model; ctx bounds only
 // that. A model that does not load, or crashes as it does, is Invalid, with its own
-// words; a process that does not start, or that somebody kills, is Unavailable.
+// words; a process that does not start, or that somebody kills, is Unavailable. Where
+// Options.Dir or its log cannot be made, as on a full disk, the worker runs without.
 func Start(ctx context.Context, opts Options) (*Worker, error) {
 	opts = opts.withDefaults()
-	if err := os.MkdirAll(opts.Dir, 0o755); err != nil {
-		return nil, fmt.Errorf("worker directory: %w", err)
-	}
 	w := &Worker{
 		opts: opts, slots: engine.NewSlots(1),
 		closed: make(chan struct{}), done: make(chan struct{}), changed: make(chan struct{}),
