@@ -14,7 +14,7 @@
 // it: a rollout is rolled back, a live version gives way to a standby that loads, and
 // only without one is the endpoint Unavailable, with the reason. That is decided at
 // once where the package is at fault, after Deps.GiveUpAfter where the failure may
-// pass, and never where this machine lacks the engine or the environment.
+// pass, and never where this machine lacks the engine, the environment or room.
 //
 // The other versions score each request too, within Deps.ScoreWithin. A score is kept
 // for each version that was asked: an error where it was asked and failed, and none

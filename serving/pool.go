@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/fairlead-ml/fairlead"
@@ -129,6 +130,7 @@ func (p *pool) end(key packageKey, sl *slot, l *loaded, err error) {
 	defer p.mu.Unlock()
 	p.running--
 	sl.cancel = nil
+	err = scarce(err)
 	if sl.stale {
 		delete(p.slots, key)
 		p.drop(l)
@@ -152,7 +154,7 @@ func (p *pool) end(key packageKey, sl *slot, l *loaded, err error) {
 func (p *pool) note(sl *slot, err error) {
 	sl.err = err
 	switch {
-	case err == nil || errors.Is(err, engine.ErrAbsent):
+	case err == nil || lacks(err):
 		sl.failing, sl.refused = time.Time{}, false
 	case ownFault(err):
 		sl.refused = true
@@ -213,6 +215,23 @@ func ownFault(err error) bool {
 		return false
 	}
 	return true
+}
+
+// scarce says of an error that comes of what the machine has run out of that it does.
+func scarce(err error) error {
+	switch {
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		return fairlead.Errorf(fairlead.Exhausted,
+			"the disk of the data directory is full").Because(err)
+	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
+		return fairlead.Errorf(fairlead.Exhausted, "too many files are open").Because(err)
+	}
+	return err
+}
+
+// lacks reports whether an error is about what this machine has not, or not enough of.
+func lacks(err error) bool {
+	return errors.Is(err, engine.ErrAbsent) || fairlead.Is(err, fairlead.Exhausted)
 }
 
 // drop releases a package, and closes it in the background when nothing uses it.

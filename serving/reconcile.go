@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/fairlead-ml/fairlead"
-	"github.com/fairlead-ml/fairlead/engine"
 	"github.com/fairlead-ml/fairlead/release"
 	"github.com/fairlead-ml/fairlead/spec"
 	"github.com/fairlead-ml/fairlead/store"
@@ -263,7 +262,7 @@ func (f *findings) add(v release.Variant, st state) {
 		f.refused[v.Version] = refusal(v.Version, "has stopped answering", st.err)
 	case st.loaded != nil:
 		f.target = f.target || spare
-	case errors.Is(st.err, engine.ErrAbsent):
+	case lacks(st.err):
 		if !spare {
 			f.absent = refusal(v.Version, "cannot be loaded here", st.err)
 		}

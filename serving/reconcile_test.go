@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -255,6 +256,7 @@ func TestStart_TheLiveVersionAnswersWhileACanaryAndAShadowLoad(t *testing.T) {
 
 func TestReconcile_WhatThisMachineLacksIsNoVerdict(t *testing.T) {
 	absent := fairlead.Errorf(fairlead.Unavailable, "ONNX Runtime is not installed: %w", engine.ErrAbsent)
+	full := fmt.Errorf("unpack: %w", syscall.ENOSPC)
 	impatient := func(t *testing.T) *servingtest.World {
 		w := servingtest.New(t)
 		w.Stop()
@@ -262,20 +264,29 @@ func TestReconcile_WhatThisMachineLacksIsNoVerdict(t *testing.T) {
 		w.Start()
 		return w
 	}
-	t.Run("a canary waits", func(t *testing.T) {
-		w := impatient(t)
-		w.Deploy(replaceBuffered)
-		next := w.Version()
-		w.Engines.Set(func(e *servingtest.Engines) { e.Broken[next] = absent })
-		w.Begin(next, canaryBuffered)
-		tries(w, next, 3)
-		w.Settle()
-		if a := w.Assignment(); a.Version(release.RoleCanary) != next || a.ObservedGeneration == a.Generation {
-			t.Errorf("assigned %+v, observed %d of %d", a.Variants, a.ObservedGeneration, a.Generation)
-		}
-		w.Engines.Set(func(e *servingtest.Engines) { delete(e.Broken, next) })
-		w.Until("the canary is there", func() bool { return w.Roles() == "1:live 2:canary" })
-	})
+	for _, c := range []struct {
+		what, want string
+		err        error
+	}{
+		{"an engine", "version 2 cannot be loaded here: ONNX Runtime is not installed: not on this machine", absent},
+		{"room", "version 2 cannot be loaded here: the disk of the data directory is full", full},
+	} {
+		t.Run("a canary waits for "+c.what, func(t *testing.T) {
+			w := impatient(t)
+			w.Deploy(replaceBuffered)
+			next := w.Version()
+			w.Engines.Set(func(e *servingtest.Engines) { e.Broken[next] = c.err })
+			w.Begin(next, canaryBuffered)
+			tries(w, next, 3)
+			w.Settle()
+			a := w.Assignment()
+			if a.Version(release.RoleCanary) != next || a.ObservedGeneration == a.Generation || a.Failure != c.want {
+				t.Errorf("assigned %+v, observed %d of %d: %s", a.Variants, a.ObservedGeneration, a.Generation, a.Failure)
+			}
+			w.Engines.Set(func(e *servingtest.Engines) { delete(e.Broken, next) })
+			w.Until("the canary is there", func() bool { return w.Roles() == "1:live 2:canary" })
+		})
+	}
 	t.Run("a live version with a standby is down", func(t *testing.T) {
 		w := impatient(t)
 		w.Deploy(replaceBuffered)

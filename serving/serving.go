@@ -31,7 +31,7 @@ func Schema() store.Schema { return store.Embedded("serving", files) }
 // so that serving knows no engine. An error that is the package's own fault carries
 // a code such as Invalid or Precondition. Any other one, and Unavailable, may pass: the
 // load is tried again for GiveUpAfter before anything is done about it, and without an
-// end where it wraps engine.ErrAbsent.
+// end where it wraps engine.ErrAbsent, or comes of a full disk or too many open files.
 type Loader func(ctx context.Context, dir string) (engine.Predictor, *engine.Manifest, error)
 
 // Deps is what the service stands on.
