@@ -16,6 +16,8 @@ export FAIRLEAD_UV := $(UV)
 export FAIRLEAD_ONNXRUNTIME := $(TOOLS)/onnxruntime/onnxruntime/capi
 export FAIRLEAD_TEST_PYTHON := $(TOOLS)/test-venv/bin/python
 export CGO_ENABLED := 1
+# Tests and scripts start plain `go` and `gofmt`: those of $(GO).
+export PATH := $(addsuffix /bin:,$(shell $(GO) env GOROOT 2>/dev/null))$(PATH)
 
 .PHONY: help
 help: ## List the targets
