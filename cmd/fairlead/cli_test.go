@@ -643,6 +643,19 @@ func TestRollout_IsDecidedByIDOrModel(t *testing.T) {
 	}
 }
 
+func TestRollback_SaysSo(t *testing.T) {
+	elsewhere(t)
+	s := newAnswers(t, map[string]string{"POST x/endpoints/m@p/rollback": "{}"})
+	for format, want := range map[string]string{"text": "m@p is rolled back\n",
+		"json": `{"endpoint":"m@p","rolled_back":true}` + "\n"} {
+		got := command(t, "rollback", "m@p", "--reason", "wrong units", "-p", "x", "--server", s.URL,
+			"-o", format)
+		if got.status != 0 || got.out != want {
+			t.Errorf("%s: %+v, want %q", format, got, want)
+		}
+	}
+}
+
 func TestIncident_SaysWhatTheLoopDid(t *testing.T) {
 	elsewhere(t)
 	const one = `{"id":"in_1","endpoint":"wine@production","model":"wine","version":1,"kind":"decay",` +

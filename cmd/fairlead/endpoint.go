@@ -120,7 +120,7 @@ func (c *cli) rollbackCommand() *cobra.Command {
 					nil); err != nil {
 					return err
 				}
-				return c.print(map[string]string{"endpoint": args[0], "rolled_back": "true"},
+				return c.print(map[string]any{"endpoint": args[0], "rolled_back": true},
 					func(w io.Writer) {
 						fmt.Fprintf(w, "%s is rolled back\n", args[0])
 					})
