@@ -244,6 +244,9 @@ func (r *replay) release(ctx context.Context) error {
 	return r.state(ctx)
 }
 
+// labelsMax bounds the labels of one call, well below the 64 MiB that it may have.
+const labelsMax = 5000
+
 // deliver sends the labels that became known since the delivery before.
 func (r *replay) deliver(ctx context.Context, at time.Time) error {
 	var batch []label.Truth
@@ -260,8 +263,8 @@ func (r *replay) deliver(ctx context.Context, at time.Time) error {
 				Columns: s.more})
 		}
 	}
-	if len(batch) > 0 {
-		in := map[string]any{"labels": batch, "source": "replay"}
+	for part := range slices.Chunk(batch, labelsMax) {
+		in := map[string]any{"labels": part, "source": "replay"}
 		if err := r.client.do(ctx, http.MethodPost, r.path("/labels"), in, nil); err != nil {
 			return err
 		}

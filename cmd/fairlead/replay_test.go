@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -25,6 +26,7 @@ type streamed struct {
 	failAt   time.Time // the first advance to here or later is refused
 	requests []inferred
 	labels   []labelled
+	batches  []int // of labels, how many each had
 	released int
 }
 
@@ -94,6 +96,7 @@ func (s *streamed) drive(body []byte) (any, int) {
 func (s *streamed) label(body []byte) (any, int) {
 	var in struct{ Labels []label.Truth }
 	json.Unmarshal(body, &in)
+	s.batches = append(s.batches, len(in.Labels))
 	for _, l := range in.Labels {
 		s.labels = append(s.labels, labelled{l, s.clock.Watermark})
 	}
@@ -154,6 +157,31 @@ func TestReplay_DeliversEachLabelOnceWhateverTheStepsAre(t *testing.T) {
 					len(s.requests))
 			}
 		})
+	}
+}
+
+// However many labels a delivery has, no call is too large for the server.
+func TestReplay_DeliversManyLabelsInParts(t *testing.T) {
+	elsewhere(t)
+	const rows = 2*labelsMax + 1
+	var b strings.Builder
+	b.WriteString("id,at,y\n")
+	for i := range rows {
+		at := dayOne.Add(time.Duration(i+1) * time.Second)
+		fmt.Fprintf(&b, "r%d,%s,%d\n", i, at.Format(time.RFC3339), i)
+	}
+	write(t, "t.csv", b.String())
+	s := newStreamed(t)
+	if got := s.replay(t, "--tick", "24h"); got.status != 0 {
+		t.Fatalf("%+v", got)
+	}
+	if want := []int{labelsMax, labelsMax, 1}; !slices.Equal(s.batches, want) {
+		t.Errorf("batches of %v labels, want %v", s.batches, want)
+	}
+	for i, l := range s.labels {
+		if l.Value != float64(i) {
+			t.Fatalf("label %d is %v: not in order", i, l)
+		}
 	}
 }
 
