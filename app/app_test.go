@@ -194,11 +194,16 @@ func TestStart_KeepsThePortThatLivingStepsKnow(t *testing.T) {
 		return string(b)
 	}
 	db := filepath.Join(dir, "fairlead.db")
-	change(t, db, "insert into job_step (job_id, name, fence, open) values ('gone', 'train', 1, 1)")
+	change(t, db, fmt.Sprintf(`insert into job (id, project_k, project, kind, key, state, payload,
+		progress, error, cause_event, run_at_ms, scheduled, attempt, max_attempts, losses, fence, owner,
+		lease_until_ms, cancel_ms, created_ms, started_ms, finished_ms) values ('job_1', 1, 'p',
+		'pipeline', 'run', 'queued', '{}', '', '', '', %d, 0, 0, 1, 0, 1, '', 0, 0, 0, 0, 0)`,
+		time.Now().Add(time.Hour).UnixMilli()))
+	change(t, db, "insert into job_step (job_id, name, fence, open) values ('job_1', 'train', 1, 1)")
 	if got := noted(); got != port {
 		t.Errorf("port %s is noted, and steps know %s", got, port)
 	}
-	change(t, db, "delete from job_step")
+	change(t, db, "update job set state = 'done'")
 	if got := noted(); got == port {
 		t.Errorf("port %s is noted, which is another program's", got)
 	}
