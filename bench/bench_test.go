@@ -34,6 +34,18 @@ func TestJudged_WantsTheLimitAndTheRatio(t *testing.T) {
 	}
 }
 
+// A slow peer excuses no clock of the steps.
+func TestSteps_EachClockHasBothLimits(t *testing.T) {
+	var r report
+	r.steps("run", []timing{{pipeline: 10 * time.Millisecond, api: 20 * time.Millisecond,
+		command: 41 * time.Millisecond}}, 4000, 40, 25)
+	for i, want := range []bool{true, true, false} {
+		if f := r.Figures[i]; f.Wanted != "≤ 40 ms, ≥ 25×" || *f.Met != want {
+			t.Errorf("%s: %g ms, wanted %q, met %v, want %v", f.Name, f.Ours, f.Wanted, *f.Met, want)
+		}
+	}
+}
+
 func TestQuantile_IsOneOfTheTimes(t *testing.T) {
 	var times []time.Duration
 	for i := 100; i > 0; i-- {

@@ -70,8 +70,8 @@ func measureSteps(ctx context.Context, b *bench) error {
 // peerRounds is enough for a median of something that takes seconds.
 const peerRounds = 5
 
-// steps adds the figures of one kind of run. The limits are for the pipeline run; the
-// command is what a user types, as `dvc repro` is, and does more than that does.
+// steps adds the figures of one kind of run, all with the same limits. The command is
+// what a user types, as `dvc repro` is, and does more than that does.
 func (r *report) steps(kind string, t []timing, peer, atMost, ratio float64) {
 	line := func(name string, of func(timing) time.Duration) figure {
 		times := make([]time.Duration, len(t))
@@ -79,13 +79,13 @@ func (r *report) steps(kind string, t []timing, peer, atMost, ratio float64) {
 			times[i] = of(t[i])
 		}
 		return figure{Measurement: "steps", Name: kind + ", " + name, Unit: "ms", Ours: median(times)}.
-			beside("dvc repro", peer)
+			beside("dvc repro", peer).limit(atMost).times(ratio)
 	}
 	r.add(
-		line("pipeline run by its timestamps", func(t timing) time.Duration { return t.pipeline }).limit(atMost).times(ratio),
+		line("pipeline run by its timestamps", func(t timing) time.Duration { return t.pipeline }),
 		line("POST cases to its end by the client's clock",
-			func(t timing) time.Duration { return t.api }).limit(atMost).times(ratio),
-		line("the whole command `fairlead run`", func(t timing) time.Duration { return t.command }).times(ratio),
+			func(t timing) time.Duration { return t.api }),
+		line("the whole command `fairlead run`", func(t timing) time.Duration { return t.command }),
 	)
 }
 
