@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/fairlead-ml/fairlead"
+	"github.com/fairlead-ml/fairlead/job/shim"
 	"github.com/fairlead-ml/fairlead/store"
 )
 
@@ -24,7 +25,11 @@ const (
 func (s *Service) Start(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	if s.opt.Exclusive {
-		if err := s.db.Write(ctx, store.Control, s.takeOver(ctx)); err != nil {
+		living, err := s.living(ctx)
+		if err == nil {
+			err = s.db.Write(ctx, store.Control, s.takeOver(ctx, living))
+		}
+		if err != nil {
 			cancel()
 			return fmt.Errorf("take over jobs: %w", err)
 		}
@@ -38,15 +43,48 @@ func (s *Service) Start(ctx context.Context) error {
 	return nil
 }
 
+// living returns the running jobs of which a step lives, by id.
+func (s *Service) living(ctx context.Context) (map[string]bool, error) {
+	open := map[string][]stepRow{}
+	err := s.db.Read(ctx, func(tx *store.Tx) error {
+		jobs, err := running(tx)
+		if err != nil {
+			return err
+		}
+		for _, j := range jobs {
+			if open[j.ID], err = openSteps(tx, j.ID); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	living := map[string]bool{}
+	for id, rows := range open {
+		living[id] = slices.ContainsFunc(rows, func(row stepRow) bool {
+			h, err := shim.Attach(s.attempt(id, row.name, row.fence).Dir)
+			if err != nil {
+				return false
+			}
+			defer h.Close()
+			return h.Alive()
+		})
+	}
+	return living, err
+}
+
 // takeOver ends all leases of servers that are gone, and the jobs that another version
-// of the program has left and this one does not know.
-func (s *Service) takeOver(ctx context.Context) func(tx *store.Tx) error {
+// of the program has left and this one does not know. What goes on with a living step
+// is not counted as lost: a training may outlive any number of servers.
+func (s *Service) takeOver(ctx context.Context, living map[string]bool) func(tx *store.Tx) error {
 	return func(tx *store.Tx) error {
 		jobs, err := running(tx)
 		if err != nil {
 			return err
 		}
 		for _, j := range jobs {
+			if !living[j.ID] {
+				j.Losses++
+			}
 			err := s.lose(ctx, tx, j, "the server stopped while the job ran", s.clock.Now())
 			if err != nil {
 				return err
@@ -185,6 +223,7 @@ func (s *Service) sweep(ctx context.Context, tx *store.Tx) error {
 		if s.runsHere(j) {
 			continue
 		}
+		j.Losses++
 		err := s.lose(ctx, tx, j, "the server that ran it was silent for too long", now)
 		if err != nil {
 			return err

@@ -40,7 +40,7 @@ type Job struct {
 	Scheduled   bool      // see Task
 	Attempt     int       // runs that failed by themselves, and the present one
 	MaxAttempts int
-	Losses      int   // runs that ended because a server, a shim or the machine died
+	Losses      int   // runs that died with a server, a shim or the machine, and left no step
 	Fence       int64 // of the last claim
 	Owner       string
 	LeaseUntil  time.Time

@@ -144,17 +144,17 @@ func (s *Service) loseRun(ctx context.Context, tx *store.Tx, j *Job, err error) 
 		j.Error = why
 		return s.requeue(tx, j, now.Add(roomAgain))
 	}
-	wait := Limits{Backoff: lostBackoff}.backoff(j.Losses + 1)
+	j.Losses++
+	wait := Limits{Backoff: lostBackoff}.backoff(j.Losses)
 	return s.lose(ctx, tx, j, why, now.Add(wait))
 }
 
-// lose counts the loss of a run, says so in the ledger, and queues the job again.
+// lose says in the ledger that a run was lost, and queues the job again.
 func (s *Service) lose(ctx context.Context, tx *store.Tx, j *Job, why string, at time.Time) error {
 	lost := event.JobLost{Job: j.ID, Kind: j.Kind, Fence: j.Fence}
 	if _, err := s.led.Append(ctx, tx, j.Project, j.ID, time.Time{}, lost); err != nil {
 		return err
 	}
-	j.Losses++
 	j.Error = why
 	return s.requeue(tx, j, at)
 }

@@ -235,6 +235,38 @@ func TestHasSteps_OnlyWhileTheirJobGoesOn(t *testing.T) {
 	has(false)
 }
 
+// A training may outlive more servers than a job may lose.
+func TestStart_CountsNoLossWhereAStepLives(t *testing.T) {
+	b := newBench(t)
+	b.opt.MaxLosses = 3
+	b.restart(t)
+	b.steps(t, untilGo, job.Limits{})
+	id := b.enqueue(t, job.Task{Kind: "step"})
+	b.attempt(t, id, 1)
+	for fence := int64(1); fence <= 5; fence++ {
+		for changed := b.db.Changed(); ; changed = b.db.Changed() {
+			j, err := b.Get(t.Context(), project.K, id)
+			if err != nil || j.State.Final() {
+				t.Fatalf("job = %+v, %v", j, err)
+			}
+			if j.State == job.Running && j.Fence == fence {
+				break
+			}
+			<-changed
+		}
+		b.db.Close() // it can say nothing any more, as if it had died
+		b.world = open(t, b.dir, fairlead.WallClock{}, b.opt)
+		b.steps(t, untilGo, job.Limits{})
+	}
+	b.touch(t, "go")
+	if j := b.await(t, id); j.State != job.Done || j.Losses != 0 || j.Fence != 6 {
+		t.Errorf("job = %+v", j)
+	}
+	if got := b.noted(t); len(got) != 1 || got[0] != "1" {
+		t.Errorf("effects = %v", got)
+	}
+}
+
 // Else its step would run on, with nobody to take its end or to cancel it.
 func TestStart_GoesOnWithWhatHasBegunBeforeWhatWaits(t *testing.T) {
 	b := newBench(t)
