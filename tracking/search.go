@@ -46,11 +46,15 @@ var experimentLanguage = &filter.Language{
 }
 
 var loggedModelLanguage = &filter.Language{
-	Kinds: []filter.Kind{filter.Metric, filter.Param, filter.Tag, filter.Attribute},
-	Texts: []string{"name", "model_id", "model_type", "status", "source_run_id"},
-	Numbers: []string{"creation_timestamp", "creation_time", "last_updated_timestamp",
-		"last_updated_time"},
-	Lists: []string{"name", "model_id", "model_type", "status", "source_run_id"},
+	Kinds:   []filter.Kind{filter.Metric, filter.Param, filter.Tag, filter.Attribute},
+	Texts:   []string{"name", "model_id", "model_type", "status", "source_run_id"},
+	Numbers: []string{"creation_timestamp_ms", "last_updated_timestamp_ms"},
+	Lists:   []string{"name", "model_id", "model_type", "status", "source_run_id"},
+	Aliases: map[string]string{"creation_time": "creation_timestamp_ms",
+		"creation_timestamp":     "creation_timestamp_ms",
+		"last_updated_time":      "last_updated_timestamp_ms",
+		"last_updated_timestamp": "last_updated_timestamp_ms"},
+	KeyedLists: true,
 }
 
 // query is a search on its way to SQL.

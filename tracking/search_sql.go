@@ -217,9 +217,8 @@ func keyedCondition(c filter.Comparison, table, link string) (string, []any) {
 
 var modelColumn = map[string]string{
 	"name": "m.name", "model_id": "m.id", "model_type": "m.model_type", "status": "m.status",
-	"source_run_id": "m.run_id", "creation_timestamp": "m.created_ms",
-	"creation_time": "m.created_ms", "last_updated_timestamp": "m.updated_ms",
-	"last_updated_time": "m.updated_ms",
+	"source_run_id": "m.run_id", "creation_timestamp_ms": "m.created_ms",
+	"last_updated_timestamp_ms": "m.updated_ms",
 }
 
 func modelCondition(c filter.Comparison, datasets []DatasetFilter) (string, []any) {
@@ -261,7 +260,11 @@ func onDatasets(datasets []DatasetFilter) (string, []any) {
 func (q *query) orderModels(i int, o ModelOrder) error {
 	key, metric := strings.CutPrefix(o.Field, "metrics.")
 	if !metric {
-		column, ok := modelColumn[o.Field]
+		name := o.Field
+		if canonical, ok := loggedModelLanguage.Aliases[name]; ok {
+			name = canonical
+		}
+		column, ok := modelColumn[name]
 		if !ok {
 			return fairlead.Errorf(fairlead.Invalid, "Invalid order by field name: %s.", o.Field)
 		}

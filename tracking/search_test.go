@@ -195,7 +195,8 @@ func TestSearchLoggedModels_FiltersByMetricOnDataset(t *testing.T) {
 	for i := range 3 {
 		b.clock.Advance(time.Second)
 		m, err := b.svc.AddLoggedModel(t.Context(), project, tracking.NewLoggedModel{RunID: r.ID,
-			Name: fmt.Sprintf("m%d", i), Tags: []tracking.Tag{{Key: "t", Value: fmt.Sprint(i)}}})
+			Name: fmt.Sprintf("m%d", i), Tags: []tracking.Tag{{Key: "t", Value: fmt.Sprint(i)}},
+			Params: []tracking.Param{{Key: "p q", Value: fmt.Sprint(i)}}})
 		b.must(err)
 		x := metric("auc", float64(i), 1)
 		x.ModelID, x.DatasetName = m.ID, []string{"a", "b"}[i%2]
@@ -214,6 +215,13 @@ func TestSearchLoggedModels_FiltersByMetricOnDataset(t *testing.T) {
 		{"tags.t = '1' and source_run_id = '" + r.ID + "'", nil, nil, "m1"},
 		{"name LIKE 'm%'", nil, []tracking.ModelOrder{{Field: "metrics.auc",
 			Dataset: tracking.DatasetFilter{Name: "b"}}}, "m1 m2 m0"},
+		{"tags.t IN ('0', '2', 'x')", nil, nil, "m2 m0"},
+		{"tags.t not in ('0') AND params.`p q` in ('0', '1')", nil, nil, "m1"},
+		{"params.`p q` NOT IN ('1')", nil, []tracking.ModelOrder{{Field: "creation_timestamp_ms"}}, "m0 m2"},
+		{"tags.absent NOT IN ('1')", nil, nil, ""},
+		{"creation_timestamp_ms > 1772323201000", nil, []tracking.ModelOrder{{Field: "creation_time"}}, "m1 m2"},
+		{"attributes.last_updated_timestamp_ms <= 1772323202000", nil, nil, "m1 m0"},
+		{"creation_time > 1772323201000 and last_updated_timestamp < 1772323203000", nil, nil, "m1"},
 		{"status = 'PENDING'", nil, []tracking.ModelOrder{{Field: "name", Desc: true}}, "m2 m1 m0"},
 	} {
 		page, err := b.svc.SearchLoggedModels(t.Context(), project,

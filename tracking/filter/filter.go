@@ -71,13 +71,14 @@ type Order struct {
 
 // Language says what one kind of list is searched and ordered by.
 type Language struct {
-	Kinds   []Kind            // allowed prefixes, attributes included
-	Texts   []string          // attributes with text values
-	Numbers []string          // attributes with numbers (times are Unix milliseconds)
-	Orders  []string          // further attributes that can only be ordered by
-	Lists   []string          // text attributes that IN and NOT IN accept
-	Aliases map[string]string // other names of attributes
-	Null    bool              // tags and params know IS NULL and IS NOT NULL
+	Kinds      []Kind            // allowed prefixes, attributes included
+	Texts      []string          // attributes with text values
+	Numbers    []string          // attributes with numbers (times are Unix milliseconds)
+	Orders     []string          // further attributes that can only be ordered by
+	Lists      []string          // text attributes that IN and NOT IN accept
+	Aliases    map[string]string // other names of attributes
+	Null       bool              // tags and params know IS NULL and IS NOT NULL
+	KeyedLists bool              // tags and params know IN and NOT IN
 }
 
 // identify turns prefix and key as written into kind and key.
@@ -121,11 +122,12 @@ func (l *Language) comparators(kind Kind, key string) []Op {
 	if l.numeric(kind, key) {
 		return numberOps
 	}
-	ops := slices.Clone(textOps)
-	if kind == Dataset || kind == Attribute && slices.Contains(l.Lists, key) {
+	ops, keyed := slices.Clone(textOps), kind == Tag || kind == Param
+	if kind == Dataset || kind == Attribute && slices.Contains(l.Lists, key) ||
+		keyed && l.KeyedLists {
 		ops = append(ops, In, NotIn)
 	}
-	if l.Null && (kind == Tag || kind == Param) {
+	if keyed && l.Null {
 		ops = append(ops, IsNull, IsNotNull)
 	}
 	return ops

@@ -56,6 +56,29 @@ func TestParse_ReadsComparisons(t *testing.T) {
 	}
 }
 
+func TestParse_ReadsListsOfTagsAndParamsWhereTheyAreKnown(t *testing.T) {
+	models := &filter.Language{Kinds: []filter.Kind{filter.Param, filter.Tag, filter.Metric},
+		KeyedLists: true}
+	for text, want := range map[string]filter.Comparison{
+		"tags.a IN ('1', '2')": {Kind: filter.Tag, Key: "a", Op: "IN", List: []string{"1", "2"}},
+		"params.`a b` not in ('1')": {
+			Kind: filter.Param, Key: "a b", Op: "NOT IN", List: []string{"1"}},
+	} {
+		got, err := filter.Parse(text, models)
+		if err != nil || !reflect.DeepEqual(got, []filter.Comparison{want}) {
+			t.Errorf("%q: %+v, error %v; want %+v", text, got, err, want)
+		}
+		if _, err := filter.Parse(text, runs); !fairlead.Is(err, fairlead.Invalid) {
+			t.Errorf("%q of runs: error %v", text, err)
+		}
+	}
+	for _, text := range []string{"metrics.a IN ('1')", "tags.a IS NULL"} {
+		if _, err := filter.Parse(text, models); !fairlead.Is(err, fairlead.Invalid) {
+			t.Errorf("%q: error %v", text, err)
+		}
+	}
+}
+
 func TestParse_RefusesWhatMLflowRefuses(t *testing.T) {
 	for text, want := range map[string]string{
 		"metrics.auc > 'x'":              "Expected numeric value type for metric",
