@@ -197,6 +197,10 @@ func TestReference_IsWhatTheVersionWasMadeFrom(t *testing.T) {
 			w.register(stub{Fail: true}, w.history("history", 60, usual))
 		}, "4 inputs on 1440 rows of history version 1; its own predictions are not compared: " +
 			`the input "registered" is missing`},
+		"a model whose engine was away for a moment": {func(w *world) {
+			w.away = 1
+			w.register(stub{}, w.history("history", 60, usual))
+		}, "4 inputs on 1440 rows of history version 1"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, watchDrift)

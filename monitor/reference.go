@@ -76,7 +76,7 @@ func (s *Service) buildReference(ctx context.Context, r *job.Run) error {
 		return err
 	}
 	p := r.Job.Project
-	sm, err := s.sample(ctx, p, in.Model, in.Version, r.Job.ID)
+	sm, err := s.sample(ctx, r.Job, in.Model, in.Version)
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package monitor
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -13,6 +14,7 @@ import (
 	"github.com/fairlead-ml/fairlead"
 	"github.com/fairlead-ml/fairlead/data"
 	"github.com/fairlead-ml/fairlead/engine"
+	"github.com/fairlead-ml/fairlead/job"
 	"github.com/fairlead-ml/fairlead/registry"
 	"github.com/fairlead-ml/fairlead/store"
 )
@@ -55,10 +57,10 @@ func (s *sample) column(name string) *column {
 	return &s.columns[i]
 }
 
-// sample reads the data behind a version and lets the version predict it; reader is
-// the job that asks.
-func (s *Service) sample(ctx context.Context, p fairlead.Project, model string,
-	version int64, reader string) (*sample, error) {
+// sample reads the data behind a version and lets the version predict it, for job j.
+func (s *Service) sample(ctx context.Context, j *job.Job, model string, version int64) (*sample,
+	error) {
+	p := j.Project
 	m, err := s.Registry.Manifest(ctx, p, model, version)
 	if err != nil {
 		return nil, err
@@ -71,7 +73,7 @@ func (s *Service) sample(ctx context.Context, p fairlead.Project, model string,
 	for _, v := range versions {
 		if holdout {
 			err := s.Data.RecordHoldoutRead(ctx, p, v.Ref(), data.HoldoutRead{Model: model,
-				Version: version, Purpose: data.ReadByReference, Reader: reader})
+				Version: version, Purpose: data.ReadByReference, Reader: j.ID})
 			if err != nil {
 				return nil, err
 			}
@@ -81,7 +83,7 @@ func (s *Service) sample(ctx context.Context, p fairlead.Project, model string,
 		}
 	}
 	out.newest(sampleMost)
-	if err := s.predict(ctx, p, out, model, version, m.Signature); err != nil {
+	if err := s.predict(ctx, j, out, model, version, m.Signature); err != nil {
 		return nil, err
 	}
 	return out, nil
@@ -262,8 +264,9 @@ func (s *sample) newest(n int) {
 const predictRows = 1_000
 
 // predict adds the version's own answers as a column. A version that cannot answer
-// its own data gets none, and the reason in the note: its drift is not watched.
-func (s *Service) predict(ctx context.Context, p fairlead.Project, sm *sample, model string,
+// its own data gets none, and the reason in the note: their drift is not watched. What
+// may pass is left to the job's other attempts.
+func (s *Service) predict(ctx context.Context, j *job.Job, sm *sample, model string,
 	version int64, sig engine.Signature) error {
 	if s.Load == nil || len(sm.columns) == 0 || sm.column(PredictionFeature) != nil {
 		return nil
@@ -271,7 +274,7 @@ func (s *Service) predict(ctx context.Context, p fairlead.Project, sm *sample, m
 	work := filepath.Join(s.Dir, "work", fairlead.NewID("reference", s.Clock.Now()))
 	defer os.RemoveAll(work)
 	owner := registry.PackageOwner(model, version)
-	if err := s.Blobs.Materialize(ctx, p, owner, "", work); err != nil {
+	if err := s.Blobs.Materialize(ctx, j.Project, owner, "", work); err != nil {
 		return fmt.Errorf("unpack %s version %d: %w", model, version, err)
 	}
 	predictor, _, err := s.Load(ctx, work)
@@ -282,11 +285,23 @@ func (s *Service) predict(ctx context.Context, p fairlead.Project, sm *sample, m
 			sm.columns = append(sm.columns, *c)
 		}
 	}
-	if err != nil && ctx.Err() == nil {
-		sm.note = "its own predictions are not compared: " + fairlead.MessageOf(err)
-		return nil
+	if err == nil || ctx.Err() != nil || mayPass(err, j) {
+		return err
 	}
-	return err
+	sm.note = "its own predictions are not compared: " + fairlead.MessageOf(err)
+	return nil
+}
+
+// mayPass reports whether another attempt at j may end better. A full disk is waited for
+// (job.Transient); an engine that this machine lacks is not.
+func mayPass(err error, j *job.Job) bool {
+	switch fairlead.CodeOf(err) {
+	case fairlead.Exhausted:
+		return true
+	case fairlead.Unavailable:
+		return j.Attempt < j.MaxAttempts && !errors.Is(err, engine.ErrAbsent)
+	}
+	return false
 }
 
 // answers returns the model's first number for each row, as serving logs it.

@@ -99,7 +99,7 @@ func (s *Service) setWindow(tx *store.Tx, p fairlead.Project, w watched, from ti
 
 // windowDue asks for the judgement of the window, and sets the next one's timer. A
 // window that has begun keeps its length; the next one has what the file says now.
-func (s *Service) windowDue(_ context.Context, tx *store.Tx, p fairlead.Project,
+func (s *Service) windowDue(ctx context.Context, tx *store.Tx, p fairlead.Project,
 	t stream.Timer) error {
 	var d due
 	if err := json.Unmarshal(t.Payload, &d); err != nil {
@@ -115,7 +115,9 @@ func (s *Service) windowDue(_ context.Context, tx *store.Tx, p fairlead.Project,
 	}
 	length, delay, ok := lengthOf(mon, d.Kind)
 	if !ok {
-		return nil // the file has just changed, and its event ends the watch
+		// The file has just changed. It may change back before its event is read, which
+		// then begins the watch anew.
+		return s.endWatch(ctx, tx, p, w, watched{})
 	}
 	_, _, err = s.Jobs.Enqueue(tx, job.Task{Project: p, Kind: windowJob, Key: d.key(), Payload: d})
 	if err != nil {
@@ -174,7 +176,7 @@ func (s *Service) relearn(ctx context.Context, j *job.Job, d due, ref *Reference
 		ref.Usual.fits(length, mon.Drift.Threshold) {
 		return false, nil
 	}
-	sm, err := s.sample(ctx, j.Project, d.Model, d.Version, j.ID)
+	sm, err := s.sample(ctx, j, d.Model, d.Version)
 	if err != nil {
 		return false, fmt.Errorf("reference of %s version %d: %w", d.Model, d.Version, err)
 	}

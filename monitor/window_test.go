@@ -242,6 +242,31 @@ func TestWindows_FollowAFileThatChanges(t *testing.T) {
 	}
 }
 
+// A window may be due between the two changes of a file that come back to where it was.
+func TestWindows_GoOnAfterAFileThatChangedForAMoment(t *testing.T) {
+	const watched = `monitor:
+  performance: {metric: mae, worse_by: 50%, window: 1d, label_delay: 24h}
+`
+	w := live(t, watched)
+	w.advance(day0)
+	w.ask(day0, day(1), usual)
+	w.led.Stop() // and with it the monitor, which hears of both changes when it is back
+	w.deaf = true
+	apply := func(text string) { w.must(errOf(w.projects.Apply(t.Context(), []byte(text), ""))) }
+	apply(file(""))
+	w.advance(day(3))
+	apply(file(watched))
+	w.deaf = false
+	w.restart()
+	w.settle()
+	w.ask(day(3), day(5), usual)
+	if n := len(w.windows(monitor.Performance)); n == 0 {
+		t.Errorf("%d windows", n)
+	}
+}
+
+func errOf(_ *spec.Revision, err error) error { return err }
+
 func TestPerformance_IsUnknownWithoutEvidence(t *testing.T) {
 	for name, c := range map[string]struct {
 		prepare func(w *world)
