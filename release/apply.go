@@ -71,7 +71,7 @@ type transition struct {
 
 // read builds the machine's view from the rows.
 func (t *transition) read() (e endpoint, err error) {
-	if t.gen, t.variants, err = readVariants(t.tx, t.env.k); err != nil {
+	if t.gen, t.variants, e.reason, err = readVariants(t.tx, t.env.k); err != nil {
 		return e, err
 	}
 	if e.rollout, err = t.ActiveRollout(t.tx, t.project, t.env.endpoint); err != nil {

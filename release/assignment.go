@@ -65,6 +65,7 @@ func (a *Assignment) Scoring() []int64 {
 type endpoint struct {
 	live    int64    // 0: nothing was released yet
 	standby []int64  // newest first
+	reason  string   // for the newest change
 	shadows []int64  // standing ones, ascending; a rollout's own is not among them
 	rollout *Rollout // the active one; after a transition also the one that it ended
 }

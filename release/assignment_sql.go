@@ -95,19 +95,20 @@ func readAssignments(tx *store.Tx, p fairlead.Project) ([]*Assignment, error) {
 	return out, rows.Err()
 }
 
-// readVariants returns what the endpoint serves, and nothing for a new one.
-func readVariants(tx *store.Tx, environmentK int64) (gen int64, out []Variant, err error) {
+// readVariants returns what the endpoint serves and why, and nothing for a new one.
+func readVariants(tx *store.Tx, environmentK int64) (gen int64, out []Variant, reason string,
+	err error) {
 	var text string
-	err = tx.QueryRow("select gen, variants from assignment where environment_k = ?",
-		environmentK).Scan(&gen, &text)
+	err = tx.QueryRow("select gen, variants, reason from assignment where environment_k = ?",
+		environmentK).Scan(&gen, &text, &reason)
 	if errors.Is(err, store.ErrNoRows) {
-		return 0, nil, nil
+		return 0, nil, "", nil
 	}
 	if err != nil {
-		return 0, nil, err
+		return 0, nil, "", err
 	}
 	err = json.Unmarshal([]byte(text), &out)
-	return gen, out, err
+	return gen, out, reason, err
 }
 
 func writeVariants(tx *store.Tx, environmentK, gen int64, all []Variant, reason string,

@@ -27,6 +27,11 @@ type (
 	rollback struct{ reason string }
 	// restore goes from the live version back to the newest standby.
 	restore struct{ reason string }
+	// lose takes a version that cannot answer from the standbys.
+	lose struct {
+		version int64
+		reason  string
+	}
 	// shadow adds a standing shadow; unshadow removes it.
 	shadow struct {
 		version int64
@@ -74,6 +79,8 @@ func next(e endpoint, in input, at time.Time) (endpoint, []effect, error) {
 		return e.rollback(in.reason, at)
 	case restore:
 		return e.restore(in.reason, at)
+	case lose:
+		return e.lose(in.version, in.reason)
 	case shadow:
 		return e.addShadow(in.version, in.reason)
 	case unshadow:
@@ -283,7 +290,8 @@ func (e endpoint) finish(outcome, reason string, at time.Time) (endpoint, []effe
 func (e endpoint) restore(reason string, at time.Time) (endpoint, []effect, error) {
 	if len(e.standby) == 0 {
 		return e, nil, fairlead.Errorf(fairlead.Precondition,
-			"there is no standby version to go back to; release another version instead")
+			"there is no standby version to go back to; release another version instead "+
+				"(newest change: %s)", e.reason)
 	}
 	var out []effect
 	gone := e.live
@@ -298,6 +306,15 @@ func (e endpoint) restore(reason string, at time.Time) (endpoint, []effect, erro
 	}
 	e.live, e.standby = e.standby[0], e.standby[1:]
 	return e, append([]effect{assign{reason}}, out...), nil
+}
+
+func (e endpoint) lose(version int64, reason string) (endpoint, []effect, error) {
+	i := slices.Index(e.standby, version)
+	if i < 0 {
+		return e, nil, nil
+	}
+	e.standby = slices.Delete(e.standby, i, i+1)
+	return e, []effect{assign{reason}}, nil
 }
 
 func (e endpoint) addShadow(version int64, reason string) (endpoint, []effect, error) {

@@ -155,6 +155,14 @@ func TestNext_MovesOnEvidenceAlone(t *testing.T) {
 			{restore{"now"}, "live=1(100) assign aborted"},
 			{restore{"now"}, "precondition"},
 		},
+		"a standby that is lost is no target of a rollback": {
+			{begin(1, plan(spec.Replace, 2)), "live=1(100) started assign promoted"},
+			{begin(2, plan(spec.Replace, 2)), "live=2(100) standby=1 started assign promoted"},
+			{begin(3, plan(spec.Replace, 2)), "live=3(100) standby=2 standby=1 started assign promoted"},
+			{lose{2, "it does not load"}, "live=3(100) standby=1 assign"},
+			{lose{2, "it does not load"}, "live=3(100) standby=1"},
+			{restore{"now"}, "live=1(100) assign"},
+		},
 		"shadows stand beside everything": {
 			{begin(1, replace2), "live=1(100) started assign promoted"},
 			{shadow{1, "frozen"}, "live=1(100) shadow=1 assign"},

@@ -187,6 +187,13 @@ func (s *Service) RollbackEndpoint(ctx context.Context, tx *store.Tx, p fairlead
 	return s.at(ctx, tx, p, endpoint, restore{reason})
 }
 
+// DropStandby takes a version that cannot answer from the endpoint's standbys, so that no
+// rollback goes to it. A version that is none changes nothing.
+func (s *Service) DropStandby(ctx context.Context, tx *store.Tx, p fairlead.Project,
+	endpoint string, version int64, reason string) error {
+	return s.at(ctx, tx, p, endpoint, lose{version, reason})
+}
+
 // StartShadow lets a version score every request of the endpoint and answer none,
 // until StopShadow; rollouts leave it alone. It may be the live version, or a
 // canary: it is scored once then. A version that is a shadow already stays one.

@@ -11,10 +11,11 @@
 //
 // An endpoint serves a new generation as soon as the live version is loaded; the
 // others join when they are. A version that does not load never takes an endpoint with
-// it: a rollout is rolled back, a live version gives way to a standby that loads, and
-// only without one is the endpoint Unavailable, with the reason. That is decided at
-// once where the package is at fault, after Deps.GiveUpAfter where the failure may
-// pass, and never where this machine lacks the engine, the environment or room.
+// it: a rollout is rolled back, a live version gives way to a standby that loads, or to
+// a rollout's version, and only without one is the endpoint Unavailable, with the
+// reason. That is decided at once where the package is at fault, after Deps.GiveUpAfter
+// where the failure may pass, and never where this machine lacks the engine, the
+// environment or room.
 //
 // The other versions score each request too, within Deps.ScoreWithin. A score is kept
 // for each version that was asked: an error where it was asked and failed, and none
@@ -32,8 +33,7 @@
 // "{id}/0", "{id}/1" …. Of each score it keeps the first numeric output.
 //
 // Serving owns the tables request and prediction. It never decides what is
-// served, and never joins labels. Start reading in serving.go (the service),
-// infer.go (a request's way), guard.go (what
-// hanging versions may cost), log.go (what is kept of it), reconcile.go and pool.go
-// (what is loaded), package.go (from where).
+// served, and never joins labels. Start reading in serving.go (the service), infer.go (a
+// request's way), guard.go (what hanging versions may cost), log.go (what is kept of
+// it), reconcile.go and pool.go (what is loaded), package.go (from where).
 package serving

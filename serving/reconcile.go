@@ -181,10 +181,11 @@ type findings struct {
 // a rollback waits for no shadow. Until then what was served before goes on.
 //
 // A version that does not load is dealt with by its role: the rollout that brought it
-// is rolled back; a live one gives way to the newest standby, if one loads; shadows
-// and standbys are left out. Without any version to go back to the endpoint is down,
-// and says why. Where this machine lacks the engine or the environment, nothing is
-// rolled back: what is loaded answers, and the rest waits.
+// is rolled back; a live one gives way to the newest standby, if one loads, else to the
+// version of a rollout that does; a shadow is left out, and a standby is none any more.
+// Without any version that loads the endpoint is down, and says why. Where this machine
+// lacks the engine or the environment, nothing is rolled back: what is loaded answers,
+// and the rest waits.
 func (s *Service) serve(ctx context.Context, d desired, old *routes) (*endpoint, progress, error) {
 	before := old.endpoints[d.route()]
 	e, f := s.build(d)
@@ -195,7 +196,7 @@ func (s *Service) serve(ctx context.Context, d desired, old *routes) (*endpoint,
 		e.leave()
 		return before, pr, s.giveUp(ctx, d, cause)
 	}
-	if aborted, err := s.abort(ctx, d, f); aborted || err != nil {
+	if changed, err := s.mend(ctx, d, e, f); changed || err != nil {
 		e.leave()
 		return before, pr, err
 	}
@@ -287,20 +288,41 @@ func (s *Service) giveUp(ctx context.Context, d desired, cause error) error {
 	})
 }
 
-// abort rolls the active rollout back when its version cannot answer.
-func (s *Service) abort(ctx context.Context, d desired, f findings) (aborted bool, err error) {
+// mend changes an assignment with versions that cannot answer. It rolls the active
+// rollout back when its version is one; it promotes it when the live version is, and no
+// standby is to come: there is nothing to compare with. Of a live version that answers it
+// takes the standbys, so that no rollback leads from it to one of them.
+func (s *Service) mend(ctx context.Context, d desired, e *endpoint, f findings) (changed bool, err error) {
 	if len(f.refused) == 0 {
 		return false, nil
 	}
+	cause := f.refused[d.Version(release.RoleLive)]
 	err = s.decide(ctx, d, func(ctx context.Context, tx *store.Tx) error {
 		r, err := s.Release.ActiveRollout(tx, d.project, d.Endpoint)
-		if err != nil || r == nil || f.refused[r.To] == nil {
+		switch {
+		case err != nil:
 			return err
+		case r != nil && f.refused[r.To] != nil:
+			changed = true
+			return s.Release.Rollback(ctx, tx, d.project, r.ID, fairlead.MessageOf(f.refused[r.To]))
+		case r != nil && cause != nil && !f.standby && e.all[r.To] != nil:
+			changed = true
+			return s.Release.Promote(ctx, tx, d.project, r.ID,
+				fairlead.MessageOf(cause)+"; there is no standby, and nothing to compare with")
+		case e.live == nil || cause != nil:
+			return nil
 		}
-		aborted = true
-		return s.Release.Rollback(ctx, tx, d.project, r.ID, fairlead.MessageOf(f.refused[r.To]))
+		for _, v := range d.Variants {
+			if v.Role != release.RoleStandby || f.refused[v.Version] == nil {
+				continue
+			}
+			changed = true
+			err = errors.Join(err, s.Release.DropStandby(ctx, tx, d.project, d.Endpoint, v.Version,
+				fairlead.MessageOf(f.refused[v.Version])+"; it is no standby any more"))
+		}
+		return err
 	})
-	return aborted, err
+	return changed, err
 }
 
 // decide runs fn in a transaction in which d is still the newest generation.

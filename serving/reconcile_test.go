@@ -229,6 +229,85 @@ func TestStart_GoesBackToAStandbyWhenTheLiveVersionNoLongerLoads(t *testing.T) {
 	}
 }
 
+func TestReconcile_ARolloutRescuesAnEndpointThatIsDown(t *testing.T) {
+	for _, how := range []string{spec.Canary, spec.Shadow} {
+		t.Run(how, func(t *testing.T) {
+			w := servingtest.New(t)
+			w.Deploy(replaceBuffered)
+			w.Stop()
+			w.Engines.Set(func(e *servingtest.Engines) { e.Broken[1] = faulty })
+			w.Start()
+			w.Settle()
+			if _, err := w.Infer("", time.Time{}, servingtest.Hours(1)); !fairlead.Is(err, fairlead.Unavailable) {
+				t.Fatalf("the endpoint is down: %v", err)
+			}
+			id := w.Begin(w.Version(), servingtest.Env(how, spec.Buffered))
+			w.Settle()
+			if got := w.Roles(); got != "2:live" {
+				t.Errorf("serves %s", got)
+			}
+			w.Do(func(tx *store.Tx) error {
+				r, err := w.Release.Rollout(tx, servingtest.Project, id)
+				if err == nil && (r.Outcome != release.Promoted || !strings.Contains(r.Reason, "version 1 does not load: the graph is damaged")) {
+					t.Errorf("%s: %s", r.Outcome, r.Reason)
+				}
+				return err
+			})
+		})
+	}
+}
+
+func TestReconcile_ARollbackDoesNotLeadToAStandbyThatDoesNotLoad(t *testing.T) {
+	w := servingtest.New(t)
+	for range 3 {
+		w.Deploy(replaceBuffered)
+	}
+	w.Stop()
+	w.Engines.Set(func(e *servingtest.Engines) { e.Broken[2] = faulty })
+	w.Start()
+	w.Settle()
+	if got := w.Roles(); got != "3:live 1:standby" {
+		t.Fatalf("serves %s", got)
+	}
+	w.Rollback("test")
+	w.Settle()
+	if got := w.Roles(); got != "1:live" {
+		t.Errorf("serves %s after a rollback", got)
+	}
+}
+
+func TestReconcile_ARollbackIsRefusedWhereTheOnlyStandbyDoesNotLoad(t *testing.T) {
+	w := servingtest.New(t)
+	w.Deploy(replaceBuffered)
+	w.Deploy(replaceBuffered)
+	w.Stop()
+	w.Engines.Set(func(e *servingtest.Engines) { e.Broken[1] = faulty })
+	w.Start()
+	w.Until("the standby is none any more", func() bool { return len(w.Assignment().Variants) == 1 })
+	err := w.DB.Write(t.Context(), store.Control, func(tx *store.Tx) error {
+		return w.Release.RollbackEndpoint(t.Context(), tx, servingtest.Project, servingtest.Endpoint, "test")
+	})
+	if !fairlead.Is(err, fairlead.Precondition) || !strings.Contains(err.Error(), "version 1 does not load: the graph is damaged") {
+		t.Errorf("the rollback: %v", err)
+	}
+	w.Settle()
+	if got := w.Roles(); got != "2:live" {
+		t.Errorf("serves %s", got)
+	}
+}
+
+func TestReconcile_KeepsAStandbyWhileTheLiveVersionDoesNotLoad(t *testing.T) {
+	w := servingtest.New(t)
+	w.Deploy(replaceBuffered)
+	w.Deploy(replaceBuffered)
+	w.Stop()
+	w.Engines.Set(func(e *servingtest.Engines) { e.Broken[1], e.Broken[2] = faulty, faulty })
+	w.Start()
+	tries(w, 2, 3)
+	w.Engines.Set(func(e *servingtest.Engines) { delete(e.Broken, 1) })
+	w.Until("the standby answers", func() bool { return w.Roles() == "1:live" })
+}
+
 func TestStart_TheLiveVersionAnswersWhileACanaryAndAShadowLoad(t *testing.T) {
 	w := servingtest.New(t)
 	w.Deploy(replaceDurable)
