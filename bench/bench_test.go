@@ -2,8 +2,22 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/fairlead-ml/fairlead"
+	"github.com/fairlead-ml/fairlead/blob"
+	"github.com/fairlead-ml/fairlead/ledger"
+	"github.com/fairlead-ml/fairlead/store"
+	"github.com/fairlead-ml/fairlead/tracking"
 )
 
 func TestJudged_WantsTheLimitAndTheRatio(t *testing.T) {
@@ -69,7 +83,7 @@ func TestBatch_SendsNoPointTwice(t *testing.T) {
 		Step int64  `json:"step"`
 	}
 	seen := map[point]bool{}
-	b := newBatch("r")
+	b := newBatch("r", batchRows, batchKeys)
 	for n := range 3 {
 		b.at(n)
 		var in struct {
@@ -88,6 +102,119 @@ func TestBatch_SendsNoPointTwice(t *testing.T) {
 			}
 			seen[m] = true
 		}
+	}
+}
+
+// The limit knows the program's tables: a change of theirs must reach it.
+func TestLimit_WritesTheProgramsTables(t *testing.T) {
+	ctx, file := t.Context(), filepath.Join(t.TempDir(), "fairlead.db")
+	db, err := store.Open(ctx, store.Options{Path: file}, ledger.Schema(), blob.Schema(),
+		tracking.Schema())
+	if err != nil {
+		t.Fatal(err)
+	}
+	log, project := slog.New(slog.DiscardHandler), fairlead.Project{K: 1, Name: "default"}
+	svc := tracking.New(db, ledger.New(db, fairlead.WallClock{}, log), nil, fairlead.WallClock{})
+	err = db.Write(ctx, store.Bulk, func(tx *store.Tx) error {
+		for range busy {
+			run, err := svc.CreateRun(ctx, tx, project, tracking.NewRun{})
+			if err != nil {
+				return err
+			}
+			var batch tracking.Batch
+			for i := range limitKeys {
+				batch.Metrics = append(batch.Metrics, tracking.Metric{Key: fmt.Sprint("m", i)})
+			}
+			if err := svc.LogBatchTx(tx, project, run.ID, batch); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	db.Close()
+	l, err := openLimit(ctx, file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.close()
+	before := l.count(t)
+	s, err := l.load(1000, 10)(ctx, time.Microsecond)
+	if err != nil || len(s.times) == 0 {
+		t.Fatal(len(s.times), err)
+	}
+	if got := l.count(t) - before; got != (busy+4)*1000 {
+		t.Errorf("%d points were added, want %d", got, (busy+4)*1000)
+	}
+}
+
+func (l *limit) count(t *testing.T) (n int) {
+	t.Helper()
+	if err := l.db.QueryRow("select count(*) from metric").Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func TestContender_CountsWhatAPeerFails(t *testing.T) {
+	var n atomic.Int64
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if body, _ := io.ReadAll(r.Body); string(body) != "{}" {
+			t.Errorf("the body is %q", body)
+		}
+		if n.Add(1)%2 == 0 {
+			w.WriteHeader(http.StatusInternalServerError)
+		}
+	}))
+	defer srv.Close()
+	text := postText(srv.URL, "runs/log-metric", []byte("{}"))
+	calls := []call{func(w *wire) error { return w.send(text, nil) }}
+	for name, wantErr := range map[string]bool{peerMLflow: false, ours: true} {
+		s := &contender{process: &process{url: srv.URL}, name: name}
+		got, err := s.take(t.Context(), calls, 20*time.Millisecond)
+		if (err != nil) != wantErr {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if !wantErr && (len(got.times) == 0 || s.failed.Load() == 0) {
+			t.Errorf("%s: %d answered, %d failed", name, len(got.times), s.failed.Load())
+		}
+	}
+}
+
+func TestPageToken_IsFoundAtEitherEnd(t *testing.T) {
+	for text, want := range map[string]string{
+		`{"metrics":[{"key":"a"}],"next_page_token":"b+/="}`:                      "b+/=",
+		`{"next_page_token": "c", "metrics":[` + strings.Repeat(" ", 5000) + `]}`: "c",
+		`{"metrics":[{"key":"a"}]}`:                                               "",
+	} {
+		if got := pageToken([]byte(text)); got != want {
+			t.Errorf("%.40s: %q, want %q", text, got, want)
+		}
+	}
+}
+
+// A peer counts with its best turn, the program with all of them.
+func TestCell_TakesAPeersBestTurn(t *testing.T) {
+	turns := []samples{{times: make([]time.Duration, 10), took: time.Second},
+		{times: make([]time.Duration, 30), took: time.Second}}
+	r := &report{}
+	r.cell("w", cell{name: "n", rows: 100, wanted: map[string]float64{peerMLflow: 2}},
+		[]*entrant{{name: ours, turns: turns}, {name: peerMLflow, turns: turns}})
+	if f := r.Figures[0]; len(r.Figures) != 1 || f.Ours != 2000 || f.Peer != 3000 || *f.Met {
+		t.Errorf("%+v", r.Figures)
+	}
+}
+
+func TestChoose_TakesAllBelowAName(t *testing.T) {
+	got, err := choose("tracking,lanes")
+	if err != nil || len(got) < 3 || got[len(got)-1].name != "lanes" ||
+		!strings.HasPrefix(got[0].name, "tracking/") {
+		t.Errorf("%v, %v", got, err)
+	}
+	if _, err := choose("track"); err == nil {
+		t.Error("the begin of a name was taken for it")
 	}
 }
 

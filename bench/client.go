@@ -102,18 +102,27 @@ func (c *caller) newExperiment(ctx context.Context) (string, error) {
 	return out.ID, err
 }
 
+// runInfo is what is said of a run when it is made.
+type runInfo struct {
+	ID          string `json:"run_id"`
+	ArtifactURI string `json:"artifact_uri"`
+}
+
 // newRun starts a run.
 func (c *caller) newRun(ctx context.Context, experiment string) (string, error) {
+	run, err := c.newRunAt(ctx, experiment)
+	return run.ID, err
+}
+
+func (c *caller) newRunAt(ctx context.Context, experiment string) (runInfo, error) {
 	var out struct {
 		Run struct {
-			Info struct {
-				ID string `json:"run_id"`
-			} `json:"info"`
+			Info runInfo `json:"info"`
 		} `json:"run"`
 	}
 	in := map[string]any{"experiment_id": experiment, "start_time": time.Now().UnixMilli()}
 	err := c.post(ctx, "runs/create", in, &out)
-	return out.Run.Info.ID, err
+	return out.Run.Info, err
 }
 
 // samples are the times that calls took.
@@ -129,23 +138,6 @@ func (s *samples) add(o samples) {
 
 // rate is in calls a second.
 func (s *samples) rate() float64 { return float64(len(s.times)) / s.took.Seconds() }
-
-// repeat calls fn again and again for d; fn gets the number of the call.
-func repeat(ctx context.Context, d time.Duration, fn func(i int) error) (s samples, err error) {
-	began := time.Now()
-	for i := 0; time.Since(began) < d; i++ {
-		if err := ctx.Err(); err != nil {
-			return s, err
-		}
-		start := time.Now()
-		if err := fn(i); err != nil {
-			return s, err
-		}
-		s.times = append(s.times, time.Since(start))
-	}
-	s.took = time.Since(began)
-	return s, nil
-}
 
 // crowd runs clients at once until stop is called, which waits for them and
 // returns the first error.

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"net/http"
@@ -12,6 +11,9 @@ import (
 )
 
 const (
+	// loadFirst is how long the load runs before anything counts.
+	loadFirst = 3 * time.Second
+
 	batchers  = 16
 	batchRows = 1000
 	batchKeys = 10
@@ -38,7 +40,7 @@ func measureLanes(ctx context.Context, b *bench) error {
 	stop := crowd(batchers, func(_ int, stopping *atomic.Bool) error {
 		return logBatches(ctx, p.url, c.experiment, &batches, stopping)
 	})
-	time.Sleep(warm)
+	time.Sleep(loadFirst)
 	before, began := batches.Load(), time.Now()
 	loaded, err := c.take(ctx, b.duration/2)
 	rows := float64(batches.Load()-before) * batchRows / time.Since(began).Seconds()
@@ -157,7 +159,7 @@ func logBatches(ctx context.Context, url, experiment string, batches *atomic.Int
 	if err != nil {
 		return err
 	}
-	body := newBatch(run)
+	body := newBatch(run, batchRows, batchKeys)
 	n := 0
 	for ; n == 0 || !stopping.Load(); n++ {
 		body.at(n)
@@ -166,7 +168,7 @@ func logBatches(ctx context.Context, url, experiment string, batches *atomic.Int
 		}
 		batches.Add(1)
 	}
-	return c.checkLatest(ctx, run, stepOf(n-1, batchRows-1))
+	return c.checkLatest(ctx, run, body.step(n-1, batchRows-1))
 }
 
 // checkLatest makes sure that what was acknowledged is there.
@@ -194,45 +196,4 @@ func (c *caller) checkLatest(ctx context.Context, run string, step int64) error 
 		return fmt.Errorf("run %s has %d metrics, and not %d", run, len(out.Run.Data.Metrics), batchKeys)
 	}
 	return nil
-}
-
-// batch is the body of a log-batch whose steps can be moved on in place: to make
-// a new text each time would cost the server the processor.
-type batch struct {
-	text []byte
-	at0  []int // where the step of each row begins
-}
-
-// stepWidth is the number of digits of every step.
-const stepWidth = 12
-
-func newBatch(run string) *batch {
-	var b bytes.Buffer
-	out := &batch{}
-	fmt.Fprintf(&b, `{"run_id":%q,"metrics":[`, run)
-	for i := range batchRows {
-		if i > 0 {
-			b.WriteByte(',')
-		}
-		fmt.Fprintf(&b, `{"key":"m%d","value":%d.25,"timestamp":%d,"step":`, i%batchKeys, i,
-			1_700_000_000_000+i)
-		out.at0 = append(out.at0, b.Len())
-		fmt.Fprintf(&b, "%0*d}", stepWidth, 0)
-	}
-	b.WriteString("]}")
-	out.text = b.Bytes()
-	return out
-}
-
-// at moves the steps to those of the n-th batch.
-func (b *batch) at(n int) {
-	for i, off := range b.at0 {
-		strconv.AppendInt(b.text[:off], stepOf(n, i), 10)
-	}
-}
-
-// stepOf returns the step of a row. All have stepWidth digits, the first one a 1, as
-// JSON has no numbers with leading zeros.
-func stepOf(n, row int) int64 {
-	return 100_000_000_000 + int64(n)*batchRows/batchKeys + int64(row/batchKeys)
 }

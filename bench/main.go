@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -19,8 +18,8 @@ type measurement struct {
 }
 
 var measurements = []measurement{
-	{"start", measureStart}, {"steps", measureSteps}, {"metric", measureMetric},
-	{"lanes", measureLanes},
+	{"tracking/start", measureStart}, {"tracking/write", measureWrites},
+	{"tracking/read", measureReads}, {"steps", measureSteps}, {"lanes", measureLanes},
 }
 
 // bench is what the measurements share.
@@ -29,7 +28,7 @@ type bench struct {
 	dir      string        // scratch, removed at the end
 	tools    string        // where peers are installed, and kept
 	repeat   int           // starts, and runs of the steps
-	duration time.Duration // of each side of metric; lanes take half of it
+	duration time.Duration // lanes take half of it, a side of tracking a tenth for each figure
 	peers    bool
 	versions map[string]string
 	report   *report
@@ -47,13 +46,15 @@ func main() {
 func run(ctx context.Context, args []string) error {
 	b := &bench{}
 	f := flag.NewFlagSet("bench", flag.ContinueOnError)
-	only := f.String("only", "start,steps,metric,lanes", "what to measure, separated by commas")
+	only := f.String("only", "tracking,steps,lanes",
+		"what to measure, separated by commas: "+strings.Join(names(), ", ")+
+			"; tracking is all of tracking/…")
 	output := f.String("o", "text", "text or json")
 	f.StringVar(&b.program, "program", "bin/fairlead", "the program to measure")
 	f.StringVar(&b.tools, "tools", ".tools", "where the peers are installed, and kept for the next time")
 	f.IntVar(&b.repeat, "repeat", 10, "how often to start the program and to run the steps")
 	f.DurationVar(&b.duration, "duration", 30*time.Second,
-		"how long to log metrics on each side; the load of lanes lasts half as long")
+		"twice the length of the load of lanes, and ten times what each side of tracking gets")
 	f.BoolVar(&b.peers, "peers", true, "measure the peers too")
 	if err := f.Parse(args); err != nil {
 		return err
@@ -75,13 +76,25 @@ func run(ctx context.Context, args []string) error {
 	return b.report.print(os.Stdout, *output)
 }
 
+func names() (out []string) {
+	for _, m := range measurements {
+		out = append(out, m.name)
+	}
+	return out
+}
+
+// choose returns the measurements that are named, or lie below what is named.
 func choose(only string) (out []measurement, err error) {
-	for _, name := range strings.Split(only, ",") {
-		i := slices.IndexFunc(measurements, func(m measurement) bool { return m.name == name })
-		if i < 0 {
+	for name := range strings.SplitSeq(only, ",") {
+		before := len(out)
+		for _, m := range measurements {
+			if m.name == name || strings.HasPrefix(m.name, name+"/") {
+				out = append(out, m)
+			}
+		}
+		if len(out) == before {
 			return nil, fmt.Errorf("-only %s: there is no measurement %q", only, name)
 		}
-		out = append(out, measurements[i])
 	}
 	return out, nil
 }

@@ -170,10 +170,10 @@ func (b *bench) serve(ctx context.Context, dir string) (*process, error) {
 	})
 }
 
-// serveMLflow starts `mlflow server` as its manual says: SQLite, local artifacts,
-// everything else by default.
+// serveMLflow starts `mlflow server` as its manual says: SQLite in dir/mlflow.db, local
+// artifacts, everything else by default.
 func (b *bench) serveMLflow(ctx context.Context, dir string) (*process, error) {
-	bin, err := b.install(ctx, "mlflow", b.versions["MLFLOW_VERSION"])
+	bin, err := b.install(ctx, "mlflow", "mlflow", b.versions["MLFLOW_VERSION"])
 	if err != nil {
 		return nil, err
 	}
@@ -190,6 +190,27 @@ func (b *bench) serveMLflow(ctx context.Context, dir string) (*process, error) {
 	})
 }
 
+// serveFastTrackML starts FastTrackML with its defaults, which do not sync a write
+// before it is acknowledged: SQLite in dir/fml.db.
+func (b *bench) serveFastTrackML(ctx context.Context, dir string) (*process, error) {
+	// Its Python dependencies are for its client; the server is one program.
+	bin, err := b.install(ctx, "fasttrackml", "fml", b.versions["FASTTRACKML_VERSION"], "--no-deps")
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	return launch(ctx, "/health", func(port string) *exec.Cmd {
+		cmd := exec.CommandContext(ctx, filepath.Join(bin, "fml"), "server", "--log-level", "error",
+			"--listen-address", "127.0.0.1:"+port,
+			"--database-uri", "sqlite://"+filepath.Join(dir, "fml.db"),
+			"--default-artifact-root", filepath.Join(dir, "artifacts"))
+		cmd.Dir = dir
+		return cmd
+	})
+}
+
 // peerEnv lets a peer find its own tools first, and send nothing to anyone.
 func peerEnv(bin string) []string {
 	return append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), "VIRTUAL_ENV="+filepath.Dir(bin),
@@ -197,22 +218,23 @@ func peerEnv(bin string) []string {
 }
 
 // install returns the bin directory of an environment with one pinned package,
-// and makes it when it is not there.
-func (b *bench) install(ctx context.Context, name, version string) (string, error) {
+// and makes it when the package's program is not there.
+func (b *bench) install(ctx context.Context, name, program, version string, flags ...string) (
+	string, error) {
 	if version == "" {
 		return "", fmt.Errorf("versions.mk names no version of %s", name)
 	}
 	env := filepath.Join(b.tools, "bench-"+name+"-"+version)
 	bin := filepath.Join(env, "bin")
-	if _, err := os.Stat(filepath.Join(bin, name)); err == nil {
+	if _, err := os.Stat(filepath.Join(bin, program)); err == nil {
 		return bin, nil
 	}
 	progress("installing %s %s", name, version)
 	uv := filepath.Join(b.tools, "uv", "bin", "uv")
 	for _, args := range [][]string{
 		{"venv", "--quiet", "--clear", env},
-		{"pip", "install", "--quiet", "--compile-bytecode", "--python", filepath.Join(bin, "python"),
-			name + "==" + version},
+		append([]string{"pip", "install", "--quiet", "--compile-bytecode", "--python",
+			filepath.Join(bin, "python"), name + "==" + version}, flags...),
 	} {
 		if _, err := output(exec.CommandContext(ctx, uv, args...)); err != nil {
 			return "", fmt.Errorf("install %s %s: %w", name, version, err)

@@ -228,7 +228,7 @@ func (b *bench) newDVC(ctx context.Context) (*dvc, error) {
 	if !b.peers {
 		return nil, nil
 	}
-	bin, err := b.install(ctx, "dvc", b.versions["DVC_VERSION"])
+	bin, err := b.install(ctx, "dvc", "dvc", b.versions["DVC_VERSION"])
 	if err != nil {
 		return nil, err
 	}
