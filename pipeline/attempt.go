@@ -39,7 +39,12 @@ func tokenSubject(r *Run, s *Step) string {
 // the state failed is a result; an error is that of the infrastructure, or the
 // context's cause.
 func (d *driver) runStep(ctx context.Context, t *task) (*Step, error) {
-	if t.row == nil {
+	place := &place{of: d.places}
+	defer place.give()
+	if t.row != nil {
+		place.seize() // what an earlier driver began may be running
+		d.progress(t, "running")
+	} else {
 		row, err := d.newStep(t)
 		if err != nil {
 			return nil, err
@@ -48,20 +53,16 @@ func (d *driver) runStep(ctx context.Context, t *task) (*Step, error) {
 		if hit, err := d.fromCache(ctx, t); hit || err != nil {
 			return row, err
 		}
-		// One that an earlier driver began may be running: it is adopted at once.
-		d.progress(t, "waiting for a free place to run")
-		select {
-		case d.places <- struct{}{}:
-			defer func() { <-d.places }()
-		case <-ctx.Done():
-			return nil, context.Cause(ctx)
-		}
 	}
-	d.progress(t, "running")
 	for {
 		t.row.jobStep = jobStep(t)
 		a, exit, err := d.job.Step(ctx, t.row.jobStep,
 			func(ctx context.Context, a job.Attempt) (shim.Spec, error) {
+				d.progress(t, "waiting for a free place to run")
+				if err := place.take(ctx); err != nil {
+					return shim.Spec{}, err
+				}
+				d.progress(t, "running")
 				return d.prepare(ctx, t, a)
 			})
 		if err != nil {

@@ -215,6 +215,54 @@ pipeline: {steps: {s: {run: "` + waiting(dir) + `", cache: false}}}
 	}
 }
 
+func TestRun_AdoptedStepsTakePlaces(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	w := &world{dir: t.TempDir(), data: datasets{}, maxSteps: 2}
+	w.start(t)
+	t.Cleanup(func() { w.stop(t) })
+	st := w.commit(t, files{"fairlead.yaml": `project: p
+pipeline: {steps: {s: {run: "` + waiting(dir) + `", cache: false}}}
+`})
+	started := func(n int) func() bool {
+		return func() bool {
+			b, _ := os.ReadFile(filepath.Join(dir, "started"))
+			return strings.Count(string(b), "x") == n
+		}
+	}
+	doing := func(id, what string) func() bool {
+		return func() bool {
+			r, err := w.Get(t.Context(), w.p, id)
+			check(t, err)
+			return r.Progress == what+" s"
+		}
+	}
+	const waits = "waiting for a free place to run"
+	a, b := w.begin(t, st), w.begin(t, st)
+	w.until(t, started(2))
+	w.handlers = func(*job.Service) { // what the next server says is to be its own
+		check(t, w.db.Write(t.Context(), store.Control, func(tx *store.Tx) error {
+			_, err := tx.Exec("update job set progress = ''")
+			return err
+		}))
+	}
+	w.stop(t)
+	w.start(t)
+	w.until(t, doing(a, "running"))
+	w.until(t, doing(b, "running"))
+	c := w.begin(t, st)
+	w.until(t, doing(c, waits))
+	// A lost step gives its place back, and then one of the two has it.
+	check(t, syscall.Kill(w.shim(t, a, "try1.s.1"), syscall.SIGKILL))
+	w.until(t, started(3))
+	check(t, os.WriteFile(filepath.Join(dir, "go"), nil, 0o600))
+	for _, id := range []string{a, b, c} {
+		if r := w.await(t, id); r.State != pipeline.Succeeded {
+			t.Errorf("%s: %s", r.State, r.Reason)
+		}
+	}
+}
+
 func TestSearch_EndsTriesThatNoLongerMatter(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

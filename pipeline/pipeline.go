@@ -79,8 +79,8 @@ type Deps struct {
 // Service runs pipelines. It is safe for concurrent use.
 type Service struct {
 	Deps
-	dir    string        // where runs keep their working files
-	places chan struct{} // one for each step that runs
+	dir    string // where runs keep their working files
+	places *places
 }
 
 // New returns the stage, whose working files live in dir/pipeline, and registers its
@@ -93,7 +93,7 @@ func New(deps Deps, dir string) (*Service, error) {
 	if deps.Steps == 0 {
 		deps.Steps = max(leastSteps, runtime.GOMAXPROCS(0))
 	}
-	s := &Service{Deps: deps, dir: dir, places: make(chan struct{}, deps.Steps)}
+	s := &Service{Deps: deps, dir: dir, places: newPlaces(deps.Steps)}
 	s.Jobs.Handle(Kind, s.handle, job.Limits{Concurrency: maxRuns})
 	s.Jobs.OnDone(Kind, s.concluded)
 	return s, nil

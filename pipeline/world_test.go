@@ -249,6 +249,17 @@ func waitFor(t testing.TB, path string) {
 		}
 	}
 }
+
+// until waits until what the database or a step says is true.
+func (w *world) until(t testing.TB, done func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); !done(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("it did not come to that")
+		}
+	}
+}
+
 func read(t testing.TB, path string) string {
 	t.Helper()
 	b, err := os.ReadFile(path)
