@@ -74,12 +74,13 @@ func (t uvTool) resolve(
 }
 
 // keepHashes adds to a resolved text the hashes that the requirements demand: uv
-// leaves them out, or replaces them by those of its index.
+// leaves them out, or replaces them by those of its index. A package that stands there
+// under several markers may have the hashes of each.
 func keepHashes(resolved, text string) string {
 	demanded := map[string]string{}
 	for line := range strings.Lines(text) {
 		if pin, hashes, ok := strings.Cut(strings.TrimSpace(line), " --hash"); ok {
-			demanded[packageName(pin)] = " --hash" + hashes
+			demanded[packageName(pin)] += " --hash" + hashes
 		}
 	}
 	var b strings.Builder

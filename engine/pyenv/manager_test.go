@@ -262,6 +262,18 @@ func TestEnsure_HoldsToHashes(t *testing.T) {
 	}
 }
 
+// What pip-compile writes for several Pythons: one package under two markers.
+func TestEnsure_TakesTheHashesOfEachMarker(t *testing.T) {
+	m := managerOrSkip(t)
+	text := strings.Replace(hashed, "six==1.17.0", `six==1.17.0 ; python_version >= "3"`, 1) +
+		`six==1.16.0 ; python_version < "3" \
+    --hash=sha256:1e61c37477a1626458e36f7b1d82aa5c9b094fa4802892072e49de9c84c4c926
+`
+	if _, err := m.Ensure(t.Context(), pyenv.Requirements{Text: text}, nil); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestEnsure_BlamesNoRequirementsForTheNetwork(t *testing.T) {
 	m, err := pyenv.New(pyenv.Options{Root: t.TempDir()})
 	if err != nil {
