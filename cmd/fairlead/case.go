@@ -28,8 +28,8 @@ func (c *cli) runCommand() *cobra.Command {
 		Short: "Take the model the whole way: data, pipeline, package, gate, release",
 		Long: `Run applies the repository's HEAD and opens a case for it: the data is collected,
 the pipeline trains, the winner is packaged, the gate judges it, and what passes is
-released. When a canary or shadow begins, which waits for live labels, the command ends
-and says how to follow it. The exit status is 3 when the gate stopped the version, and 4
+released. When a canary or shadow begins, or has to end first, which waits for live
+labels, the command ends and says how to follow it. The exit status is 3 when the gate stopped the version, and 4
 when the rollout asks for a human.`,
 		Example: `  fairlead run
   fairlead run --detach   # and look later: fairlead case`,
@@ -86,11 +86,13 @@ func (c *cli) await(ctx context.Context, cl *client, id string) error {
 			}
 			return caseStatus(&k)
 		}
-		if k.State == loop.Releasing && k.Rollout != "" {
-			done, err := c.underWay(ctx, cl, &k, told)
-			if err != nil || done {
-				return err
-			}
+		r, err := cl.waitedFor(ctx, &k)
+		if err != nil {
+			return err
+		}
+		if r != nil && r.Active() {
+			told.end()
+			return c.leave(cl, &k, r)
 		}
 	}
 }
@@ -103,25 +105,36 @@ func interrupted(cl *client, id string) string {
 	return "interrupted; case " + id + " goes on: `fairlead case " + id + "`"
 }
 
-// underWay tells of a rollout that waits for labels or a human: that can take days of
-// stream time, so the command does not.
-func (c *cli) underWay(ctx context.Context, cl *client, k *loop.Case, told *progress) (bool, error) {
-	var e release.Explanation
-	if err := cl.do(ctx, http.MethodGet, "/rollouts/"+k.Rollout, nil, &e); err != nil {
-		return false, err
+// waitedFor returns the rollout that has to end before the case goes on: its own, or that
+// of the case before it; nil for none.
+func (cl *client) waitedFor(ctx context.Context, k *loop.Case) (*release.Rollout, error) {
+	switch {
+	case k.State == loop.Releasing && k.Rollout != "":
+		var e release.Explanation
+		err := cl.do(ctx, http.MethodGet, "/rollouts/"+k.Rollout, nil, &e)
+		return e.Rollout, err
+	case k.State == loop.Waiting:
+		var e loop.Explanation
+		err := cl.do(ctx, http.MethodGet, "/loop/"+url.PathEscape(k.Model), nil, &e)
+		return e.Rollout, err
 	}
-	r := e.Rollout
-	if r == nil || !r.Active() {
-		return false, nil
-	}
-	told.end()
+	return nil, nil
+}
+
+// leave tells of a rollout that waits for labels or a human: that can take days of stream
+// time, so the command does not.
+func (c *cli) leave(cl *client, k *loop.Case, r *release.Rollout) error {
 	if err := c.printCase(k); err != nil {
-		return true, err
+		return err
 	}
-	if r.Strategy == spec.Shadow {
+	switch {
+	case k.State == loop.Waiting:
+		fmt.Fprintf(c.err, "case %s begins when the %s of version %d on %s has ended, which waits for "+
+			"live labels\n", k.ID, r.Strategy, r.To, r.Endpoint)
+	case r.Strategy == spec.Shadow:
 		fmt.Fprintf(c.err, "version %d scores every request of %s and answers none, until a human "+
 			"decides on the evidence of live labels\n", r.To, r.Endpoint)
-	} else {
+	default:
 		fmt.Fprintf(c.err, "version %d answers %g%% of %s; it goes on with the evidence of live labels\n",
 			r.To, r.Percent, r.Endpoint)
 	}
@@ -131,9 +144,9 @@ func (c *cli) underWay(ctx context.Context, cl *client, k *loop.Case, told *prog
 	fmt.Fprintf(c.err, "follow it: fairlead rollout %s, fairlead case %s, fairlead loop explain %s\n",
 		r.ID, k.ID, k.Model)
 	if r.State == release.Waiting {
-		return true, &statusError{fairlead.ExitNeedsApproval, "the rollout asks for a human: " + r.Reason}
+		return &statusError{fairlead.ExitNeedsApproval, "the rollout asks for a human: " + r.Reason}
 	}
-	return true, nil
+	return nil
 }
 
 // whereItFailed names the command that shows all that a failed step printed: the

@@ -278,12 +278,18 @@ func TestRelease_EndsWithTheCaseAndSaysWhy(t *testing.T) {
 			0, "version 2 scores every request"},
 		{"shadow asks", `"state":"releasing","rollout":"r1"`,
 			`"strategy":"shadow","state":"waiting_human","reason":"compared"`, 4, "compared"},
+		{"behind a canary", `"state":"waiting"`, `"strategy":"canary","state":"running"`, 0,
+			"case c1 begins when the canary of version 2 on m@p has ended"},
+		{"behind one that asks", `"state":"waiting"`,
+			`"strategy":"canary","state":"waiting_human","reason":"no labels"`, 4, "no labels"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
+			rollout := `{"rollout":{"to":2,"percent":5,"endpoint":"m@p",` + tt.rollout + `}}`
 			s := newAnswers(t, map[string]string{
 				"PUT x/models/m/candidate": `{"id":"c1","model":"m","state":"packaging"}`,
 				"GET x/cases/c1":           `{"id":"c1","model":"m",` + tt.final + `}`,
-				"GET x/rollouts/r1":        `{"rollout":{"to":2,"percent":5,"endpoint":"m@p",` + tt.rollout + `}}`,
+				"GET x/rollouts/r1":        rollout,
+				"GET x/loop/m":             rollout,
 			})
 			got := command(t, "release", "m", "2", "-p", "x", "--server", s.URL)
 			if got.status != tt.status || !strings.Contains(got.stderr, tt.says) {
