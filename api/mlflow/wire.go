@@ -140,7 +140,7 @@ type wireLoggedInfo struct {
 	ArtifactURI  string         `json:"artifact_uri"`
 	Status       string         `json:"status"`
 	Type         string         `json:"model_type"`
-	RunID        string         `json:"source_run_id,omitempty"`
+	RunID        string         `json:"source_run_id"`
 	Tags         []tracking.Tag `json:"tags,omitempty"`
 }
 

@@ -35,7 +35,10 @@ def flow(client):
     assert mlflow.set_experiment("bikes").experiment_id == exp.experiment_id
     refused("RESOURCE_ALREADY_EXISTS", client.create_experiment, "bikes")
     client.set_experiment_tag(exp.experiment_id, "team", "rides")
-    assert client.get_experiment(exp.experiment_id).tags["team"] == "rides"
+    client.set_experiment_tag(exp.experiment_id, "gone", "1")
+    client.delete_experiment_tag(exp.experiment_id, "gone")
+    tags = client.get_experiment(exp.experiment_id).tags
+    assert tags["team"] == "rides" and "gone" not in tags, tags
     spare = client.create_experiment("spare", tags={"a": "b"})
     client.rename_experiment(spare, "renamed")
     client.delete_experiment(spare)
@@ -127,6 +130,9 @@ def flow(client):
     found = mlflow.search_logged_models([exp.experiment_id], "tags.t = '1'", output_format="list")
     assert [m.model_id for m in found] == [info.model_id]
     found = mlflow.search_logged_models(
+        [exp.experiment_id], "tags.t IN ('1', '2') AND creation_timestamp_ms > 0")
+    assert list(found.model_id) == [info.model_id]
+    found = mlflow.search_logged_models(
         [exp.experiment_id], order_by=[{"field_name": "metrics.rmse", "ascending": False}])
     assert found.iloc[0].model_id == info.model_id
     assert client.get_run(model_run.info.run_id).outputs.model_outputs[0].model_id == info.model_id
@@ -153,6 +159,13 @@ def flow(client):
     assert np.allclose(mlflow.pyfunc.load_model("models:/bikes@candidate").predict(x), y)
     copied = client.copy_model_version("models:/bikes@candidate", "copies")
     assert np.allclose(mlflow.sklearn.load_model("models:/copies/1").predict(x), y)
+    again = mlflow.register_model("models:/bikes/1", "copies")
+    assert again.version == "2" and again.source == "models:/bikes/1", again
+    spare = mlflow.create_external_model(name="spare", params={"a": "1"})
+    mlflow.log_model_params({"b": "2"}, model_id=spare.model_id)
+    assert mlflow.get_logged_model(spare.model_id).params == {"a": "1", "b": "2"}
+    client.delete_logged_model(spare.model_id)
+    refused("RESOURCE_DOES_NOT_EXIST", mlflow.get_logged_model, spare.model_id)
     print("models")
 
     # Registry.
