@@ -26,6 +26,7 @@ type process struct {
 	child    *child.Process
 	conn     *net.UnixConn
 	done     chan struct{} // closed when the process has been reaped
+	called   atomic.Bool   // it was sent a request
 	answered atomic.Bool
 }
 

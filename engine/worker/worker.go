@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -52,7 +53,7 @@ type Worker struct {
 	mu      sync.Mutex
 	proc    *process      // nil while there is none
 	changed chan struct{} // closed and replaced when proc or failure changes
-	failure error         // why there is no process, when restarts do not help
+	failure error         // why restarts do not help, until a call is answered
 	once    sync.Once
 }
 
@@ -169,9 +170,12 @@ type answer struct {
 // exchange sends one request and reads its answer. The caller holds the slot.
 func (w *Worker) exchange(proc *process, request []byte) answer {
 	proc.conn.SetDeadline(time.Now().Add(w.opts.Timeout))
+	proc.called.Store(true)
 	resp, err := proc.roundTrip(request)
 	if err == nil {
-		proc.answered.Store(true)
+		if !proc.answered.Swap(true) {
+			w.mended(proc)
+		}
 		return answer{response: resp, err: resp.failure()}
 	}
 	if errors.Is(err, os.ErrDeadlineExceeded) {
@@ -226,17 +230,23 @@ func (w *Worker) isClosed() bool {
 	}
 }
 
-// Health is nil, or why the process cannot be started again.
+// Health is nil, or why the process cannot be started again, or has died of its calls
+// each time that it was.
 func (w *Worker) Health() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.failure
 }
 
-// supervise starts the process again whenever it has ended, until Close.
+// supervise starts the process again whenever it has ended, until Close. One that loads
+// its model and dies of its first call is no better than one that does not load: the
+// failure stands beside the next one until that has answered. Who ended a process that
+// nobody had called does not matter.
 func (w *Worker) supervise(proc *process) {
 	defer close(w.done)
 	barren := 0 // processes in a row that answered nothing
+	deadly := 0 // first calls in a row that ended their process
+	var failure error
 	for {
 		if proc != nil {
 			select {
@@ -247,12 +257,15 @@ func (w *Worker) supervise(proc *process) {
 			}
 			barren++
 			if proc.answered.Load() {
-				barren = 0
+				barren, deadly, failure = 0, 0, nil
+			} else if proc.called.Load() {
+				deadly++
+				failure = w.repeated(deadly, errors.New(proc.exit()))
 			}
 			w.opts.Log.Warn("model worker ended", "dir", w.opts.Dir, "pid", proc.child.PID,
 				"exit", proc.exit())
 			w.opts.Ended(proc.child.State())
-			w.set(nil, w.repeated(barren, errors.New(proc.exit())))
+			w.set(nil, cmp.Or(failure, w.repeated(barren, errors.New(proc.exit()))))
 		}
 		if !w.pause(barren) {
 			return
@@ -264,7 +277,7 @@ func (w *Worker) supervise(proc *process) {
 			w.set(nil, w.repeated(max(barren, 2), err))
 			continue
 		}
-		w.set(proc, nil)
+		w.set(proc, failure)
 	}
 }
 
@@ -323,6 +336,15 @@ func (w *Worker) set(proc *process, failure error) {
 	w.proc, w.failure = proc, failure
 	close(w.changed)
 	w.changed = make(chan struct{})
+}
+
+// mended tells that proc has answered.
+func (w *Worker) mended(proc *process) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.proc == proc {
+		w.failure = nil
+	}
 }
 
 // Close ends the process, by force after two seconds, and waits for it. It is

@@ -232,6 +232,41 @@ func TestHealth_SaysWhyRestartsDoNotHelp(t *testing.T) {
 	}
 }
 
+func TestHealth_SaysWhyUntilACallIsAnswered(t *testing.T) {
+	t.Parallel()
+	w := start(t, nil)
+	for range 3 {
+		for { // it is refused between two lives
+			_, err := w.Predict(t.Context(), ask("crash"))
+			if !fairlead.Is(err, fairlead.Unavailable) {
+				t.Fatal(err)
+			}
+			if strings.Contains(err.Error(), "died") {
+				break
+			}
+		}
+	}
+	fifo, answered := makeFIFO(t), make(chan error, 1)
+	go func() {
+		_, err := w.Predict(t.Context(), ask("wait "+fifo))
+		for err != nil && strings.Contains(err.Error(), "again and again") {
+			_, err = w.Predict(t.Context(), ask("wait "+fifo))
+		}
+		answered <- err
+	}()
+	end, err := os.OpenFile(fifo, os.O_WRONLY, 0) // the model is loaded, and inside a call
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Health(); err == nil || !strings.Contains(err.Error(), "again and again") {
+		t.Errorf("before an answer: %v", err)
+	}
+	end.Close()
+	if err := <-answered; err != nil || w.Health() != nil {
+		t.Errorf("the answer: %v, health %v", err, w.Health())
+	}
+}
+
 func TestPredict_KeepsTheWorkerOfACallThatWasGivenUp(t *testing.T) {
 	t.Parallel()
 	w := start(t, nil)
