@@ -25,6 +25,7 @@ const (
 type process struct {
 	child    *child.Process
 	conn     *net.UnixConn
+	loaded   chan struct{} // closed when awaitReady has returned
 	done     chan struct{} // closed when the process has been reaped
 	called   atomic.Bool   // it was sent a request
 	answered atomic.Bool
@@ -38,7 +39,9 @@ func startProcess(ctx context.Context, opts Options) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := p.awaitReady(ctx); err != nil {
+	err = p.awaitReady(ctx)
+	close(p.loaded)
+	if err != nil {
 		p.kill()
 		<-p.done
 		return nil, err
@@ -62,7 +65,7 @@ func fork(opts Options) (*process, error) {
 	cmd.Dir, cmd.Env = nearest(opts.Dir), opts.Env
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.ExtraFiles = []*os.File{theirs}
-	p := &process{conn: conn, done: make(chan struct{})}
+	p := &process{conn: conn, loaded: make(chan struct{}), done: make(chan struct{})}
 	if p.child, err = child.Start(cmd); err != nil {
 		log.Close()
 		conn.Close()
@@ -71,8 +74,10 @@ func fork(opts Options) (*process, error) {
 	go func() {
 		<-p.child.Done()
 		log.Close()
-		conn.Close()
+		conn.CloseRead() // what it said before its end can still be read
 		close(p.done)
+		<-p.loaded
+		conn.Close()
 	}()
 	return p, nil
 }
