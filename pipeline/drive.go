@@ -79,19 +79,40 @@ type result struct {
 // errNotNeeded ends the steps of tries that can no longer matter.
 var errNotNeeded = errors.New("the search has ended before this try")
 
-// handle is the handler of a run's job. What is neither the file's nor a step's
-// fault does not end the run: another driver goes on when that is over.
+// handle is the handler of a run's job.
 func (s *Service) handle(ctx context.Context, r *job.Run) error {
 	err := s.drive(ctx, r)
-	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+	if full(err) {
 		err = fairlead.Errorf(fairlead.Exhausted,
 			"the disk of the data directory is full; the run goes on when there is room").Because(err)
 	}
-	switch fairlead.CodeOf(err) {
-	case fairlead.Internal, fairlead.Unavailable, fairlead.Exhausted:
+	if passes(err) {
 		return job.Lost(err)
 	}
 	return err
+}
+
+func full(err error) bool {
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
+}
+
+// passes reports whether an error is neither the file's nor a step's fault: it does not
+// end the run, and another driver goes on when that is over.
+func passes(err error) bool {
+	switch fairlead.CodeOf(err) {
+	case fairlead.Internal, fairlead.Unavailable, fairlead.Exhausted:
+		return true
+	}
+	return full(err)
+}
+
+// ends reports whether a run whose context has ended with cause, if it has, is over with
+// an error: no other driver goes on.
+func ends(err, cause error) bool {
+	if cause != nil {
+		return errors.Is(cause, job.ErrCancelled)
+	}
+	return !passes(err) && !errors.Is(err, job.ErrFenced)
 }
 
 // drive brings a run to its end, or as far as it goes.
@@ -110,11 +131,14 @@ func (s *Service) drive(ctx context.Context, r *job.Run) error {
 		err = d.loop(run)
 	}
 	if err != nil {
-		stop(job.ErrStopping) // the job decides what becomes of the steps
-		d.drain()
-		if errors.Is(context.Cause(ctx), job.ErrCancelled) {
-			d.remove(d.workDir()) // after any other error the next driver goes on with them
+		if ends(err, context.Cause(ctx)) {
+			stop(err) // and the steps with it
+			d.drain()
+			d.remove(d.workDir())
+			return err
 		}
+		stop(job.ErrStopping)
+		d.drain()
 		return err
 	}
 	d.dismiss(math.MinInt)

@@ -156,6 +156,9 @@ func TestRun_EndsWhenItsTrackingIsDeleted(t *testing.T) {
 			if r = w.await(t, id); r.State != c.state || !strings.Contains(r.Reason, c.reason) {
 				t.Errorf("%s: %s", r.State, r.Reason)
 			}
+			if _, err := os.Stat(filepath.Join(w.dir, "pipeline", id)); !os.IsNotExist(err) {
+				t.Errorf("working files are left: %v", err)
+			}
 			if name == "the experiment" {
 				check(t, w.tracking.RestoreExperiment(t.Context(), w.p, r.Experiment))
 			}
