@@ -48,13 +48,14 @@ func ones(y, p []float64) (count, error) {
 	return counts[1], err
 }
 
+// precision is 0, not undefined, when nothing is predicted 1 and some label is.
 func precision(y, p []float64) (float64, error) {
 	c, err := ones(y, p)
 	if err != nil {
 		return 0, err
 	}
-	if c.predicted == 0 {
-		return 0, undefined("precision", "no row is predicted 1")
+	if c.predicted+c.labelled == 0 {
+		return 0, undefined("precision", "no label and no prediction is 1")
 	}
 	return c.precision(), nil
 }

@@ -21,7 +21,13 @@ func decide(probability float64) float64 {
 	return 0
 }
 
-func isProbability(p float64) bool { return p >= 0 && p <= 1 }
+// rounding is how far a probability may be outside of [0, 1], as those that a model adds
+// up in float32 are.
+const rounding = 1e-6
+
+func isProbability(p float64) bool { return p >= -rounding && p <= 1+rounding }
+
+func rounded(probability float64) float64 { return min(max(probability, 0), 1) }
 
 func isWhole(v float64) bool { return v == math.Trunc(v) && !math.IsInf(v, 0) }
 
@@ -58,22 +64,24 @@ func decisions(y, p []float64) ([]float64, error) {
 	if err := checkPairs(y, p); err != nil {
 		return nil, err
 	}
-	if allBinary(y) && !slices.ContainsFunc(p, func(v float64) bool { return !isProbability(v) }) {
-		out := make([]float64, len(p))
-		for i, v := range p {
-			out[i] = decide(v)
+	binary := allBinary(y)
+	if !binary {
+		if err := checkWhole(y); err != nil {
+			return nil, err
 		}
-		return out, nil
 	}
-	if err := checkWhole(y); err != nil {
-		return nil, err
-	}
-	for _, v := range p {
-		if !isWhole(v) {
+	out := make([]float64, len(p))
+	for i, v := range p {
+		switch {
+		case binary && isProbability(v):
+			out[i] = decide(v)
+		case isWhole(v):
+			out[i] = v
+		default:
 			return nil, noAnswer(Classes, v)
 		}
 	}
-	return p, nil
+	return out, nil
 }
 
 // count is what the metrics of one class follow from.

@@ -81,7 +81,7 @@ func brierLoss(y, p float64) float64 {
 	if !isProbability(p) {
 		return math.NaN()
 	}
-	return squaredLoss(y, p)
+	return squaredLoss(y, rounded(p))
 }
 
 // clip is the float64 machine epsilon: it bounds the log loss of a confident
@@ -93,9 +93,9 @@ func logLoss(y, p float64) float64 {
 	case !isProbability(p):
 		return math.NaN()
 	case y == 1:
-		return -math.Log(math.Max(p, clip))
+		return -math.Log(math.Max(rounded(p), clip))
 	}
-	return -math.Log1p(-math.Min(p, 1-clip))
+	return -math.Log1p(-math.Min(rounded(p), 1-clip))
 }
 
 // zeroOneLoss is for labels 0 and 1. A prediction that is a class counts as it is: 2

@@ -62,6 +62,22 @@ var metrics = []Metric{
 // its distance from zero is what can be worse.
 func (m Metric) Signed() bool { return m.Name == "bias" }
 
+// Answers returns the function that reports whether a prediction is an answer that the
+// metric can judge, for rows with these labels. Labels that it cannot judge are Invalid.
+func (m Metric) Answers(labels []float64) (func(p float64) bool, error) {
+	switch {
+	case m.Task == Classes && allBinary(labels):
+		return func(p float64) bool { return isProbability(p) || isWhole(p) }, nil
+	case m.Task == Classes:
+		return isWhole, checkWhole(labels)
+	case m.Name == "auc": // any score
+		return finite, checkBinary(labels)
+	case m.Task == Binary:
+		return isProbability, checkBinary(labels)
+	}
+	return finite, nil
+}
+
 // Lookup returns the metric with the name, and whether there is one.
 func Lookup(name string) (Metric, bool) {
 	i := slices.IndexFunc(metrics, func(m Metric) bool { return m.Name == name })
@@ -97,12 +113,13 @@ func accuracy(y, p []float64) (float64, error) {
 	return 1 - wrong, err
 }
 
-// bounded refuses what finite rows give when their sum is not: the answers are far off.
+// bounded keeps a figure finite whose sums over finite rows are not: answers that are so
+// far off are as bad as a number can say.
 func bounded(name string, v float64) (float64, error) {
-	if !finite(v) {
-		return 0, undefined(name, "the errors are too large to add up")
+	if math.IsNaN(v) {
+		return 0, undefined(name, "the labels and errors are too large to add up")
 	}
-	return v, nil
+	return min(max(v, -math.MaxFloat64), math.MaxFloat64), nil
 }
 
 // checkPairs refuses what no metric can be computed on.

@@ -102,8 +102,8 @@ func TestCompute_RefusesWhatItCannotJudge(t *testing.T) {
 		{"NaN label", stat.Names(), []float64{1, nan}, []float64{1, 0}, fairlead.Invalid},
 		{"NaN prediction", stat.Names(), []float64{1, 0}, []float64{nan, 0}, fairlead.Invalid},
 		{"infinity", stat.Names(), []float64{1, 0}, []float64{inf, 0}, fairlead.Invalid},
-		{"overflow", []string{"mae", "mse", "rmse", "wape"},
-			[]float64{1, 1e308}, []float64{1, -1e308}, fairlead.Precondition},
+		{"labels too large", []string{"wape", "r2"},
+			[]float64{1e308, -1e308}, []float64{-1e308, 1e308}, fairlead.Precondition},
 		{"not binary", []string{"auc", "logloss", "brier", "precision", "recall", "f1"},
 			[]float64{0, 2}, []float64{0, 1}, fairlead.Invalid},
 		{"no class", []string{"accuracy", "balanced_accuracy", "f1_macro"},
@@ -116,16 +116,84 @@ func TestCompute_RefusesWhatItCannotJudge(t *testing.T) {
 			[]float64{0, 0}, []float64{1, 2}, fairlead.Precondition},
 		{"one zero label", []string{"mape"}, []float64{0, 4}, []float64{1, 2}, fairlead.Precondition},
 		{"one class", []string{"auc"}, []float64{1, 1}, []float64{.1, .2}, fairlead.Precondition},
-		{"nothing predicted", []string{"precision"},
-			[]float64{1, 0}, []float64{.1, .2}, fairlead.Precondition},
 		{"no ones", []string{"recall"}, []float64{0, 0}, []float64{.1, .9}, fairlead.Precondition},
-		{"no ones at all", []string{"f1"}, []float64{0, 0}, []float64{.1, .2}, fairlead.Precondition},
+		{"no ones at all", []string{"f1", "precision"}, []float64{0, 0}, []float64{.1, .2}, fairlead.Precondition},
 	} {
 		for _, name := range c.metric {
 			m, _ := stat.Lookup(name)
 			if v, err := m.Compute(c.y, c.p); fairlead.CodeOf(err) != c.code {
 				t.Errorf("%s of %s = %v, %v; want %s", name, c.name, v, err, c.code)
 			}
+		}
+	}
+}
+
+// The worst answers have a figure too, or nothing would tell of them.
+func TestCompute_HasAFigureForTheWorst(t *testing.T) {
+	y, far := []float64{1, 2}, []float64{1e308, -1e308}
+	for _, c := range []struct {
+		metric string
+		y, p   []float64
+		want   float64
+	}{
+		{"mae", []float64{1, 1e308}, []float64{1, -1e308}, math.MaxFloat64},
+		{"mse", y, far, math.MaxFloat64}, {"rmse", y, far, math.Sqrt(math.MaxFloat64)},
+		{"wape", y, []float64{1.7e308, -1.7e308}, math.MaxFloat64},
+		{"mape", []float64{0.1, 0.1}, far, math.MaxFloat64}, {"r2", y, far, -math.MaxFloat64},
+		{"precision", []float64{1, 0}, []float64{.1, .2}, 0}, // it predicts no 1 any more
+		{"recall", []float64{1, 0}, []float64{.1, .2}, 0}, {"f1", []float64{1, 0}, []float64{.1, .2}, 0},
+	} {
+		m, _ := stat.Lookup(c.metric)
+		if got, err := m.Compute(c.y, c.p); err != nil || got != c.want {
+			t.Errorf("%s = %v, %v; want %v", c.metric, got, err, c.want)
+		}
+	}
+}
+
+// A probability that was rounded is one.
+func TestCompute_TakesARoundedProbability(t *testing.T) {
+	y, exact := []float64{0, 1, 1, 0}, []float64{0, 1, 0.2, 0.7}
+	rounded := []float64{-1e-7, 1 + 1e-7, 0.2, 0.7}
+	for _, name := range []string{"logloss", "brier", "accuracy", "precision", "recall", "f1_macro"} {
+		m, _ := stat.Lookup(name)
+		want, err := m.Compute(y, exact)
+		got, err2 := m.Compute(y, rounded)
+		if err != nil || err2 != nil || got != want {
+			t.Errorf("%s = %v, %v; want %v, %v", name, got, err2, want, err)
+		}
+	}
+}
+
+// Answers tells what Compute would refuse, row by row.
+func TestAnswers_AreThosePredictionsThatCanBeJudged(t *testing.T) {
+	two, three := []float64{0, 1}, []float64{0, 1, 2}
+	for _, c := range []struct {
+		metric string
+		labels []float64
+		p      float64
+		want   bool
+	}{
+		{"mae", three, -1e9, true}, {"mae", three, math.Inf(1), false}, {"mae", three, math.NaN(), false},
+		{"auc", two, 7.5, true}, {"logloss", two, 0.5, true}, {"logloss", two, 1.5, false},
+		{"logloss", two, 1 + 1e-7, true}, {"f1", two, -0.1, false},
+		{"accuracy", two, 0.3, true}, {"accuracy", two, 2, true}, {"accuracy", two, 1.5, false},
+		{"accuracy", three, 2, true}, {"accuracy", three, 0.3, false},
+		{"f1_macro", three, math.Inf(1), false},
+	} {
+		m, _ := stat.Lookup(c.metric)
+		if judges, err := m.Answers(c.labels); err != nil || judges(c.p) != c.want {
+			t.Errorf("%+v: %v, %v", c, judges(c.p), err)
+		}
+		p := make([]float64, len(c.labels))
+		p[0] = c.p
+		if _, err := m.Compute(c.labels, p); fairlead.Is(err, fairlead.Invalid) == c.want {
+			t.Errorf("%+v: %v", c, err)
+		}
+	}
+	for _, name := range []string{"auc", "logloss"} {
+		m, _ := stat.Lookup(name)
+		if _, err := m.Answers(three); !fairlead.Is(err, fairlead.Invalid) {
+			t.Errorf("%s of three classes: %v", name, err)
 		}
 	}
 }

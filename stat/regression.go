@@ -15,7 +15,7 @@ func meanAbsolutePercentage(y, p []float64) (float64, error) {
 		}
 		sum += math.Abs((p[i] - y[i]) / y[i])
 	}
-	return sum / float64(len(y)), nil
+	return bounded("mape", sum/float64(len(y)))
 }
 
 // rSquared is 1 - SS_res / SS_tot, which is negative for a model worse than the
@@ -36,7 +36,7 @@ func rSquared(y, p []float64) (float64, error) {
 	if total == 0 {
 		return 0, undefined("r2", "all labels are equal")
 	}
-	return 1 - residual/total, nil
+	return bounded("r2", 1-residual/total)
 }
 
 func rootMeanSquared(y, p []float64) (float64, error) {
