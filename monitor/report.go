@@ -91,6 +91,12 @@ type Period struct {
 	Served   *float64          `json:"served"`   // over the answers that callers got; null where undefined
 	Versions map[int64]float64 `json:"versions"` // over each version's scores of the labelled requests
 	Rows     map[int64]int     `json:"version_rows"`
+	// Unanswered are the labelled requests that a version was asked, and gave no answer
+	// that the metric can judge: no figure counts them.
+	Unanswered map[int64]int `json:"version_unanswered,omitempty"`
+	Reason     string        `json:"reason,omitempty"` // why Served is null
+	// Reasons says why a version that was asked has no figure.
+	Reasons map[int64]string `json:"version_reasons,omitempty"`
 }
 
 // The groupings of Realised.
@@ -184,19 +190,40 @@ func nextPeriod(t time.Time, by string) time.Time {
 	return time.Date(t.Year(), t.Month(), t.Day()+1, 0, 0, 0, 0, time.UTC)
 }
 
-// pairs are the labels and predictions that one metric is computed from.
+// pairs are the labels and predictions of the requests that a version was asked; a
+// prediction is NaN where it gave none.
 type pairs struct{ y, p []float64 }
 
-// add takes what the version answered, if it did.
+// add takes what the version answered, if it was asked.
 func (a *pairs) add(j label.Joined, version int64) {
-	if s, ok := j.Scores[version]; ok && !s.Failed {
-		a.y, a.p = append(a.y, j.Truth), append(a.p, s.Value)
+	s, ok := j.Scores[version]
+	if !ok {
+		return
 	}
+	if s.Failed {
+		s.Value = math.NaN()
+	}
+	a.y, a.p = append(a.y, j.Truth), append(a.p, s.Value)
 }
 
+// answered returns the rows whose predictions the metric can judge; Invalid when it cannot
+// judge the labels.
+func (a *pairs) answered(m stat.Metric) (out pairs, err error) {
+	judges, err := m.Answers(a.y)
+	if err != nil {
+		return out, err
+	}
+	for i, p := range a.p {
+		if judges(p) {
+			out.y, out.p = append(out.y, a.y[i]), append(out.p, p)
+		}
+	}
+	return out, nil
+}
+
+// compute fills in the figures. Those that a metric does not have say why.
 func (p *Period) compute(m stat.Metric, joined []label.Joined) error {
-	var served pairs
-	versions := map[int64]*pairs{}
+	served, versions := &pairs{}, map[int64]*pairs{}
 	for _, j := range joined {
 		served.add(j, j.ServedBy)
 		for n := range j.Scores {
@@ -206,31 +233,56 @@ func (p *Period) compute(m stat.Metric, joined []label.Joined) error {
 			versions[n].add(j, n)
 		}
 	}
-	p.Versions, p.Rows = map[int64]float64{}, map[int64]int{}
-	value, ok, err := computed(m, &served)
+	f, err := figureOf(m, served)
 	if err != nil {
 		return err
 	}
-	if ok {
-		p.Served = &value
-	}
-	for n, a := range versions {
-		value, ok, err := computed(m, a)
+	p.Served, p.Reason = f.value, f.reason
+	p.Versions, p.Rows = map[int64]float64{}, map[int64]int{}
+	p.Unanswered, p.Reasons = map[int64]int{}, map[int64]string{}
+	for n, asked := range versions {
+		f, err := figureOf(m, asked)
 		if err != nil {
 			return err
 		}
-		if ok {
-			p.Versions[n], p.Rows[n] = value, len(a.y)
+		if f.value != nil {
+			p.Versions[n], p.Rows[n] = *f.value, f.rows
+		} else {
+			p.Reasons[n] = f.reason
+		}
+		if f.unanswered > 0 {
+			p.Unanswered[n] = f.unanswered
 		}
 	}
 	return nil
 }
 
-// computed reports false where the metric is undefined, as AUC is on one class.
-func computed(m stat.Metric, a *pairs) (float64, bool, error) {
-	v, err := m.Compute(a.y, a.p)
-	if fairlead.Is(err, fairlead.Precondition) {
-		return 0, false, nil
+// figure is a metric over the rows that it can judge.
+type figure struct {
+	value            *float64 // nil where it has none, as AUC on one class
+	reason           string   // why
+	rows, unanswered int
+}
+
+// figureOf leaves out the rows whose answers the metric cannot judge, and counts them.
+func figureOf(m stat.Metric, asked *pairs) (f figure, err error) {
+	var v float64
+	got, err := asked.answered(m)
+	if err == nil {
+		f.rows, f.unanswered = len(got.y), len(asked.y)-len(got.y)
+		v, err = m.Compute(got.y, got.p)
 	}
-	return v, err == nil, err
+	switch fairlead.CodeOf(err) {
+	case "":
+		f.value = &v
+	case fairlead.Precondition, fairlead.Invalid:
+		f.reason = fairlead.MessageOf(err)
+	default:
+		return f, err
+	}
+	if f.rows == 0 && f.unanswered > 0 {
+		f.reason = fmt.Sprintf("none of the %d labelled requests has an answer that %s can judge",
+			f.unanswered, m.Name)
+	}
+	return f, nil
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -60,6 +61,28 @@ func TestRealised_TellsAnswersFromScores(t *testing.T) {
 	got, err := w.realised("mae", monitor.ByMonth, day0, day(2))
 	if err != nil || math.Abs(got[0].Versions[1]) > 1e-9 || math.Abs(got[0].Versions[2]-1) > 1e-9 ||
 		*got[0].Served <= 0 || *got[0].Served >= 1 {
+		t.Errorf("got %+v, %v", got, err)
+	}
+}
+
+// A version that cannot be judged says why, and hides no other.
+func TestRealised_JudgesEachVersionByItself(t *testing.T) {
+	w := live(t, "")
+	w.register(stub{Bias: 0.5}, w.history("history", 28, usual)) // its answers are no classes
+	w.put(2, spec.Canary)
+	w.advance(day0)
+	w.ask(day0, day(3), func(at time.Time) hour {
+		h := usual(at)
+		h.bikers, h.temp = 3, 0.3
+		return h
+	})
+	got, err := w.realised("accuracy", monitor.ByMonth, day0, day(2))
+	if err != nil || got[0].Versions[1] != 1 || got[0].Served == nil || got[0].Unanswered[2] != 48 ||
+		got[0].Reasons[2] != "none of the 48 labelled requests has an answer that accuracy can judge" {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	got, err = w.realised("logloss", monitor.ByMonth, day0, day(2))
+	if err != nil || got[0].Served != nil || !strings.HasPrefix(got[0].Reason, "the label 3 is ") {
 		t.Errorf("got %+v, %v", got, err)
 	}
 }

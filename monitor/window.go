@@ -38,10 +38,12 @@ const (
 )
 
 // minCoverage is the share of labelled requests below which a performance window
-// is unknown; minRows the number of rows.
+// is unknown; minRows the number of rows. mostUnanswered is the share of those that may
+// lack an answer before the window is red.
 const (
-	minCoverage = 0.5
-	minRows     = 20
+	minCoverage    = 0.5
+	minRows        = 20
+	mostUnanswered = 0.1
 )
 
 // Window is one judged stretch of stream time, [From, To).
@@ -55,13 +57,16 @@ type Window struct {
 	State    WindowState `json:"state"`
 	// Value is the metric, or the PSI of the feature that exceeds its limit most;
 	// Limit is what Value was compared with. Both are 0 while unknown.
-	Value    float64        `json:"value"`
-	Limit    float64        `json:"limit"`
-	Rows     int            `json:"rows"`
-	Coverage float64        `json:"coverage"`           // labelled / requests; performance only
-	LagMS    int64          `json:"lag_ms,omitempty"`   // median time to the label; performance only
-	Features []FeatureDrift `json:"features,omitempty"` // the worst first; drift only
-	Reason   string         `json:"reason,omitempty"`   // why it is red or unknown
+	Value float64 `json:"value"`
+	Limit float64 `json:"limit"`
+	Rows  int     `json:"rows"`
+	// Unanswered is how many labelled requests lack an answer that the metric can judge,
+	// and are none of Rows; performance only.
+	Unanswered int            `json:"unanswered,omitempty"`
+	Coverage   float64        `json:"coverage"`           // labelled / requests; performance only
+	LagMS      int64          `json:"lag_ms,omitempty"`   // median time to the label; performance only
+	Features   []FeatureDrift `json:"features,omitempty"` // the worst first; drift only
+	Reason     string         `json:"reason,omitempty"`   // why it is red or unknown
 
 	k int64
 }
@@ -245,43 +250,49 @@ func (s *Service) window(tx *store.Tx, p fairlead.Project, d due, ref *Reference
 }
 
 // performance compares the realised metric of the version, over the labels that
-// were known at asOf, with what the gate saw on the holdout. A request that the
-// version could not score has no prediction and does not count.
+// were known at asOf, with what the gate saw on the holdout. What the version could not
+// answer is left out of the metric, and makes the window red by itself when it is much.
 func (s *Service) performance(tx *store.Tx, p fairlead.Project, w *Window, ref *Reference,
 	cfg *spec.Performance, asOf time.Time) error {
 	joined, coverage, err := s.Label.Joined(tx, p, w.Endpoint, w.From, w.To, asOf)
 	if err != nil {
 		return err
 	}
-	var got pairs
+	var asked pairs
 	for _, j := range joined {
-		got.add(j, w.Version)
+		asked.add(j, w.Version)
 	}
-	w.Rows, w.Coverage, w.LagMS = len(got.y), coverage.Share(), coverage.Lag.Milliseconds()
-	want, ok := ref.Metrics[cfg.Metric]
-	metric, known := stat.Lookup(cfg.Metric)
-	switch {
-	case !known:
+	w.Coverage, w.LagMS = coverage.Share(), coverage.Lag.Milliseconds()
+	metric, ok := stat.Lookup(cfg.Metric)
+	if !ok {
 		w.Reason = fmt.Sprintf("the monitor cannot compute %q", cfg.Metric)
 		return nil
+	}
+	f, err := figureOf(metric, &asked)
+	if err != nil {
+		return err
+	}
+	w.Rows, w.Unanswered = f.rows, f.unanswered
+	want, ok := ref.Metrics[cfg.Metric]
+	switch {
 	case !ok:
 		w.Reason = fmt.Sprintf("there is nothing to compare with: the gate did not see %q of version %d",
 			cfg.Metric, w.Version)
 		return nil
-	case w.Rows < minRows || w.Coverage < minCoverage:
+	case len(asked.y) < minRows || w.Coverage < minCoverage:
 		w.Reason = fmt.Sprintf("%d labelled rows, %.0f%% of the requests, are too few",
-			w.Rows, 100*w.Coverage)
+			len(asked.y), 100*w.Coverage)
+		return nil
+	case f.value == nil:
+		w.Reason = f.reason
 		return nil
 	}
-	value, err := metric.Compute(got.y, got.p)
-	if fairlead.Is(err, fairlead.Precondition) || fairlead.Is(err, fairlead.Invalid) {
-		w.Reason = fairlead.MessageOf(err)
-		return nil
+	w.judgePerformance(*f.value, want, cfg, metric)
+	if float64(w.Unanswered) > mostUnanswered*float64(len(asked.y)) {
+		w.State = Red
+		w.Reason = fmt.Sprintf("%d of %d labelled requests have no answer that %s can judge",
+			w.Unanswered, len(asked.y), cfg.Metric)
 	}
-	if err != nil {
-		return err
-	}
-	w.judgePerformance(value, want, cfg, metric)
 	return nil
 }
 

@@ -11,13 +11,14 @@ import (
 
 // windowDetail is what of a window is stored as JSON.
 type windowDetail struct {
-	Features []FeatureDrift `json:"features,omitempty"`
-	LagMS    int64          `json:"lag_ms,omitempty"`
-	Reason   string         `json:"reason,omitempty"`
+	Features   []FeatureDrift `json:"features,omitempty"`
+	LagMS      int64          `json:"lag_ms,omitempty"`
+	Reason     string         `json:"reason,omitempty"`
+	Unanswered int            `json:"unanswered,omitempty"`
 }
 
 func insertWindow(tx *store.Tx, p fairlead.Project, w *Window) error {
-	detail, err := json.Marshal(windowDetail{w.Features, w.LagMS, w.Reason})
+	detail, err := json.Marshal(windowDetail{w.Features, w.LagMS, w.Reason, w.Unanswered})
 	if err != nil {
 		return err
 	}
@@ -113,6 +114,6 @@ func scanWindow(rows scanner) (*Window, error) {
 		return nil, err
 	}
 	w.From, w.To = fairlead.FromMS(from), fairlead.FromMS(to)
-	w.Features, w.LagMS, w.Reason = d.Features, d.LagMS, d.Reason
+	w.Features, w.LagMS, w.Reason, w.Unanswered = d.Features, d.LagMS, d.Reason, d.Unanswered
 	return &w, nil
 }

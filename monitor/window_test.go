@@ -336,6 +336,49 @@ func TestPerformance_JudgesMoreThanTwoClasses(t *testing.T) {
 	}
 }
 
+// What a version cannot answer is no reason to know nothing of it: a little is left out,
+// and much is bad by itself.
+func TestPerformance_CountsWhatWasNotAnswered(t *testing.T) {
+	for name, c := range map[string]struct {
+		odd        int // requests of a day whose answer is no probability
+		state      monitor.WindowState
+		unanswered int
+		reason     string
+	}{
+		"a little": {2, monitor.Green, 2, ""},
+		"much": {3, monitor.Red, 3,
+			"3 of 24 labelled requests have no answer that accuracy can judge"},
+		"all": {24, monitor.Unknown, 24,
+			"none of the 24 labelled requests has an answer that accuracy can judge"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, strings.Replace(watchBoth, "metric: mae", "metric: accuracy", 1))
+			w.register(stub{}, w.history("history", 28, usual))
+			w.judge(1, 2)
+			w.put(1, spec.Replace)
+			w.advance(day0)
+			w.ask(day0, day(2), func(at time.Time) hour {
+				h := usual(at)
+				h.bikers, h.temp = 1, 0.1 // the stub answers ten times the temperature
+				if at.Hour() < c.odd {
+					h.temp = 0.25 // 2.5 is no class, and no probability
+				}
+				return h
+			})
+			x := w.windows(monitor.Performance)[0]
+			if x.State != c.state || x.Rows != 24-c.unanswered || x.Unanswered != c.unanswered ||
+				x.Reason != c.reason {
+				t.Errorf("window %+v", x)
+			}
+			days, err := w.realised("accuracy", monitor.ByDay, day0, day(1))
+			if err != nil || days[0].Unanswered[1] != c.unanswered ||
+				(days[0].Served == nil) != (c.odd == 24) {
+				t.Errorf("days %+v, %v", days, err)
+			}
+		})
+	}
+}
+
 // The bias is as bad below zero as above it.
 func TestPerformance_WatchesTheBiasOnBothSides(t *testing.T) {
 	for _, bias := range []float64{-20, 20} {

@@ -96,6 +96,9 @@ func describeWindow(w io.Writer, x *monitor.Window) {
 	if x.Reason != "" {
 		fmt.Fprintf(w, "; %s", x.Reason)
 	}
+	if x.Unanswered > 0 {
+		fmt.Fprintf(w, "; %d labelled requests have no answer that can be judged", x.Unanswered)
+	}
 	if x.Kind == monitor.Performance {
 		fmt.Fprintf(w, "; %.0f%% of the requests have a label, half of them within %s",
 			100*x.Coverage, time.Duration(x.LagMS)*time.Millisecond)
