@@ -7,8 +7,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/fairlead-ml/fairlead"
 	"github.com/fairlead-ml/fairlead/blob"
@@ -123,12 +125,17 @@ func (g *Packaging) run(ctx context.Context, r *job.Run) error {
 // workDir names a directory of this run alone, and removes those of runs before it:
 // a child of theirs that has not quite ended must not write here.
 func (g *Packaging) workDir(r *job.Run) (string, error) {
-	work := filepath.Join(g.dir, "package-"+r.Job.ID)
-	before, err := filepath.Glob(work + "-*")
-	for _, dir := range before {
-		err = errors.Join(err, os.RemoveAll(dir))
+	prefix := "package-" + r.Job.ID + "-"
+	all, err := os.ReadDir(g.dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil
 	}
-	return fmt.Sprintf("%s-%d", work, r.Fence), err
+	for _, e := range all {
+		if strings.HasPrefix(e.Name(), prefix) {
+			err = errors.Join(err, os.RemoveAll(filepath.Join(g.dir, e.Name())))
+		}
+	}
+	return filepath.Join(g.dir, fmt.Sprint(prefix, r.Fence)), err
 }
 
 func (g *Packaging) build(ctx context.Context, p fairlead.Project, in packagePayload, work, out string,

@@ -41,8 +41,11 @@ type workshop struct {
 
 func newWorkshop(t *testing.T) *workshop {
 	t.Helper()
-	dir := t.TempDir()
+	dir := filepath.Join(t.TempDir(), "no [a] pattern")
 	clock, log := fairlead.WallClock{}, slog.New(slog.DiscardHandler)
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
 	db, err := store.Open(t.Context(), store.Options{Path: filepath.Join(dir, "f.db")},
 		ledger.Schema(), blob.Schema(), job.Schema(), data.Schema(), tracking.Schema(), registry.Schema())
 	b := &bench{T: t, db: db}
@@ -105,6 +108,9 @@ func TestPackaging_TriesAgainWhatIsNotTheModelsFault(t *testing.T) {
 	w := newWorkshop(t)
 	b, dir := w.bench, w.dir
 	w.request()
+	page, err := w.jobs.List(t.Context(), project.K, job.Filter{}, "", 0)
+	b.must(err)
+	b.must(os.MkdirAll(filepath.Join(dir, "work", "package-"+page.Items[0].ID+"-0", "left"), 0o700))
 	b.must(w.jobs.Start(t.Context()))
 	var cond registry.Condition
 	for cond.Status != registry.False {
