@@ -145,7 +145,6 @@ func TestIngest_ExpectedTypesDecide(t *testing.T) {
 func TestIngest_RefusesPathsThatAreNotPlainFiles(t *testing.T) {
 	f := open(t)
 	inside := f.write(t, "a.csv", small)
-	pattern := f.write(t, "[a]*.csv", small)
 	outside := filepath.Join(t.TempDir(), "b.csv")
 	if err := os.WriteFile(outside, []byte(small), 0o644); err != nil {
 		t.Fatal(err)
@@ -161,7 +160,6 @@ func TestIngest_RefusesPathsThatAreNotPlainFiles(t *testing.T) {
 		"parent":        {[]string{f.in + "/x/../a.csv"}, "", fairlead.Invalid},
 		"outside":       {[]string{outside}, f.in, fairlead.Invalid},
 		"directory":     {[]string{f.in}, "", fairlead.Invalid},
-		"pattern":       {[]string{pattern}, "", fairlead.Invalid},
 		"none":          {nil, "", fairlead.Invalid},
 		"mixed formats": {[]string{inside, f.write(t, "a.jsonl", "{\"a\":1}")}, "", fairlead.Invalid},
 	} {

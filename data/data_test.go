@@ -33,13 +33,17 @@ type fixture struct {
 
 func open(t testing.TB) *fixture {
 	t.Helper()
+	return openIn(t, t.TempDir())
+}
+
+func openIn(t testing.TB, dir string) *fixture {
+	t.Helper()
 	db, err := store.Open(t.Context(), store.Options{Path: filepath.Join(t.TempDir(), "f.db")},
 		ledger.Schema(), blob.Schema(), data.Schema())
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { db.Close() })
-	dir := t.TempDir()
 	blobs, err := blob.New(db, dir)
 	if err != nil {
 		t.Fatal(err)

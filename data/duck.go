@@ -135,9 +135,15 @@ func firstLine(text string) string {
 func ident(name string) string   { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
 func literal(text string) string { return `'` + strings.ReplaceAll(text, `'`, `''`) + `'` }
 
+// file is the text that a table function takes for exactly one file: for DuckDB each
+// path is a pattern.
+func file(path string) string { return literal(patternChars.Replace(path)) }
+
+var patternChars = strings.NewReplacer("[", "[[]", "*", "[*]", "?", "[?]")
+
 // fromParquet is the table function for one canonical file.
 func fromParquet(path string) string {
-	return "read_parquet(" + literal(path) + ", hive_partitioning = false)"
+	return "read_parquet(" + file(path) + ", hive_partitioning = false)"
 }
 
 // sqlTypes are DuckDB's names of our types.

@@ -217,7 +217,7 @@ func oneOf(column, kind string, values []any) string {
 func (s *Service) refuseFirst(ctx context.Context, d *draft, column, where, why string) error {
 	query := fmt.Sprintf(`select file_row_number + 1, cast(%s as varchar)
 		from read_parquet(%s, file_row_number = true, hive_partitioning = false)
-		where %s order by 1 limit 1`, ident(column), literal(d.path), where)
+		where %s order by 1 limit 1`, ident(column), file(d.path), where)
 	return s.duck.query(ctx, query, nil, func(rows *sql.Rows) error {
 		var row int64
 		var value sql.NullString

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -167,6 +168,29 @@ func TestReadLast_ReadsTheEndOfTheFile(t *testing.T) {
 			!slices.Equal(last.Column("s").Strings, whole.Column("s").Strings[from:]) ||
 			!slices.Equal(last.Column("s").Valid, whole.Column("s").Valid[from:]) {
 			t.Errorf("the last %d rows are other ones", n)
+		}
+	}
+}
+
+func TestIngest_TakesNoPathForAPattern(t *testing.T) {
+	odd := filepath.Join(t.TempDir(), "a[b]*?{c}")
+	if err := os.Mkdir(odd, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	f := openIn(t, odd)
+	f.in = odd
+	f.write(t, "ax.csv", "x\n2\n") // what the patterns below would match, too
+	f.write(t, "ax.jsonl", `{"x": 2}`)
+	f.parquet(t, "ax.parquet", "select 2::bigint as x")
+	for _, path := range []string{f.write(t, "[a]*.csv", "x\n1\n"),
+		f.write(t, "[a]?.jsonl", `{"x": 1}`), f.parquet(t, "[a]?.parquet", "select 1::bigint as x")} {
+		v, err := f.Ingest(t.Context(), project, data.Ingest{Dataset: "d", Files: []string{path}})
+		if err != nil {
+			t.Errorf("%s: %v", path, err)
+			continue
+		}
+		if c := f.read(t, v.Ref()).Column("x"); c == nil || show(c) != "1" {
+			t.Errorf("%s: %+v", path, c)
 		}
 	}
 }

@@ -80,9 +80,6 @@ func admit(dir, path string) (string, error) {
 		return "", fairlead.Errorf(fairlead.Invalid, "%q is not the clean absolute path of a file", path)
 	case dir != "" && !filepath.IsLocal(name):
 		return "", fairlead.Errorf(fairlead.Invalid, "%q is outside of the project", path)
-	case strings.ContainsAny(path, "*?["):
-		return "", fairlead.Errorf(fairlead.Invalid,
-			"%q has one of the characters *?[ in its name, which would mean a pattern; rename it", name)
 	}
 	info, err := os.Stat(path)
 	switch {
@@ -168,7 +165,7 @@ func (f *csvFile) reader() string {
 	reader := fmt.Sprintf("read_csv(%s, columns = {%s}, delim = %s, auto_detect = false, "+
 		`header = true, quote = '"', escape = '"', nullstr = '', strict_mode = false, `+
 		"hive_partitioning = false)",
-		literal(f.path), strings.Join(columns, ", "), literal(string(f.comma)))
+		file(f.path), strings.Join(columns, ", "), literal(string(f.comma)))
 	if len(f.header) == 1 {
 		// An empty line is no row; DuckDB takes it for one with a missing value.
 		reader += " where " + ident(f.header[0]) + " is not null"

@@ -58,7 +58,7 @@ type tableFile struct {
 func (s *Service) describe(ctx context.Context, path, name, format string) (*tableFile, error) {
 	f := &tableFile{name: name, reader: fromParquet(path)}
 	if format == "json" {
-		f.reader = "read_json(" + literal(path) +
+		f.reader = "read_json(" + file(path) +
 			", format = 'newline_delimited', sample_size = -1, hive_partitioning = false)"
 	}
 	err := s.duck.query(ctx, "describe select * from "+f.reader, map[string]string{path: name},
