@@ -281,7 +281,7 @@ func (s *Service) predict(ctx context.Context, j *job.Job, sm *sample, model str
 	if err == nil {
 		defer predictor.Close()
 		var c *column
-		if c, err = sm.answers(ctx, predictor, sig); c != nil {
+		if c, err = sm.answers(engine.Background(ctx), predictor, sig); c != nil {
 			sm.columns = append(sm.columns, *c)
 		}
 	}
