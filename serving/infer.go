@@ -176,8 +176,8 @@ type scoring struct {
 // answer: the live one, and one that the caller has named. Others are asked with care.
 func (q *scoring) by(ctx context.Context, v *variant) (*engine.Frame, error) {
 	if v.role != release.RoleLive && (v != q.first || q.second != nil) {
-		if v.role == release.RoleShadow {
-			ctx = engine.Background(ctx)
+		if v != q.first {
+			ctx = engine.Background(ctx) // it must leave room for those that answer
 		}
 		if err := q.mayAsk(ctx, v); err != nil {
 			return nil, err
@@ -203,8 +203,9 @@ func (q *scoring) mayAsk(ctx context.Context, v *variant) error {
 }
 
 // ask lets v, which may be asked, score the request in time. What it says too late is
-// dropped, and is its failure. It has no score when whoever asked has left; but one that
-// callers leave after a while, again and again, hangs.
+// dropped, and is its failure. It has no score when its engine has no place for the call,
+// or whoever asked has left; but one that callers leave after a while, again and again,
+// hangs.
 func (q *scoring) ask(ctx context.Context, v *variant) (*engine.Frame, error) {
 	begun := time.Now()
 	inTime, cancel := context.WithTimeout(ctx, q.within)
@@ -232,6 +233,10 @@ func (q *scoring) ask(ctx context.Context, v *variant) (*engine.Frame, error) {
 			v.guard.note(true, time.Now())
 		}
 		return nil, ctx.Err()
+	}
+	if fairlead.Is(r.err, fairlead.Exhausted) {
+		q.endpoint.skipped.Inc()
+		return nil, r.err
 	}
 	late := r.err != nil && inTime.Err() != nil
 	if late {

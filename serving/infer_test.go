@@ -248,6 +248,58 @@ func TestInfer_AVersionThatIsAskedTooOftenIsNotAsked(t *testing.T) {
 	}
 }
 
+func TestInfer_OnlyVersionsThatAnswerAreAskedBeforeOthers(t *testing.T) {
+	w := servingtest.New(t)
+	w.Deploy(replaceDurable)
+	w.Deploy(canaryDurable)
+	w.Shadow(w.Version())
+	w.Settle()
+	var answering, scoring [4]atomic.Int32 // calls of each version
+	w.Engines.Set(func(e *servingtest.Engines) {
+		for v := range int64(4) {
+			e.Hooks[v] = func(ctx context.Context) error {
+				if engine.IsBackground(ctx) {
+					scoring[v].Add(1)
+				} else {
+					answering[v].Add(1)
+				}
+				return nil
+			}
+		}
+	})
+	canary := int32(0)
+	const n = 40
+	for i := range n {
+		if w.MustInfer(fmt.Sprint(i), servingtest.March, servingtest.Hours(1)).Version == 2 {
+			canary++
+		}
+	}
+	if canary == 0 || answering[1].Load() != n || answering[2].Load() != canary ||
+		scoring[2].Load() != n-canary || scoring[3].Load() != n {
+		t.Errorf("%d answers of the canary; %v answering, %v scoring", canary, &answering, &scoring)
+	}
+}
+
+func TestInfer_AVersionWithoutAPlaceForTheCallHasNoScore(t *testing.T) {
+	w := servingtest.New(t)
+	w.Deploy(replaceDurable)
+	w.Deploy(canaryDurable)
+	w.Engines.Set(func(e *servingtest.Engines) {
+		e.Hooks[2] = func(context.Context) error { return fairlead.Errorf(fairlead.Exhausted, "128 wait already") }
+	})
+	for i := range 20 { // some of them are the canary's to answer
+		w.MustInfer(fmt.Sprintf("%02d", i), servingtest.March, servingtest.Hours(1))
+	}
+	for _, row := range w.Logged() {
+		if !strings.HasSuffix(row, " v1=1001") {
+			t.Errorf("logged %q", row)
+		}
+	}
+	if got := metric(t, w, "fairlead_serving_scores_skipped_total"); got != 20 {
+		t.Errorf("%g were counted as skipped", got)
+	}
+}
+
 func TestStop_ScoresThatItCutsOffAreNoFailures(t *testing.T) {
 	w := servingtest.New(t)
 	w.Deploy(replaceBuffered)
