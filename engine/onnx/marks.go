@@ -1,6 +1,7 @@
 package onnx
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -99,22 +100,26 @@ func (m *mark) inherit() {
 func (m *marks) take(key [sha256.Size]byte) (mk *mark, mustBeApart bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	var free *mark
 	for i := range m.all {
 		c := &m.all[i]
 		switch state := c.state.Load(); {
-		case state == unused && mk == nil:
-			mk = c
-		case state >= suspect && c.key == key:
+		case state == unused:
+			free = cmp.Or(free, c)
+		case state >= suspect && c.key == key: // several, if it was loaded several times
 			c.state.CompareAndSwap(suspect, apart)
-			return c, true
+			mk = cmp.Or(mk, c)
 		}
 	}
-	if mk == nil {
+	if mk != nil {
+		return mk, true
+	}
+	if free == nil {
 		return new(mark), true
 	}
-	mk.key = key
-	mk.state.Store(inside)
-	return mk, false
+	free.key = key
+	free.state.Store(inside)
+	return free, false
 }
 
 // apart counts the models that are not to run in this process.
