@@ -141,7 +141,7 @@ func (s *Service) drive(ctx context.Context, r *job.Run) error {
 		d.drain()
 		return err
 	}
-	d.dismiss(math.MinInt)
+	d.dismiss(run, math.MinInt)
 	d.drain()
 	return d.finish(context.WithoutCancel(ctx))
 }
@@ -284,6 +284,7 @@ func (d *driver) look(ctx context.Context) (done bool, err error) {
 		return true, nil
 	}
 	v := d.verdict()
+	d.dismiss(ctx, v.needed)
 	if v.decided {
 		d.run.Winner = v.winner
 		// Only memory says that the shared steps have ended, so a driver that begins
@@ -303,7 +304,6 @@ func (d *driver) look(ctx context.Context) (done bool, err error) {
 	if err := d.cut(ctx, v.needed); err != nil {
 		return false, err
 	}
-	d.dismiss(v.needed)
 	for n := Shared; n <= v.needed && d.active < d.limit; n++ {
 		if err := d.schedule(ctx, n); err != nil {
 			return false, err

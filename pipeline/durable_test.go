@@ -286,6 +286,49 @@ func TestSearch_EndsTriesThatNoLongerMatter(t *testing.T) {
 	}
 }
 
+// The refit may take as long as all tries: they do not run beside it.
+func TestSearch_EndsTriesThatNoLongerMatterBeforeTheRefit(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	dir := t.TempDir()
+	f, _ := searchFiles(t)
+	f = f.with("train.sh", `depth=$(echo "$FAIRLEAD_PARAMS" | tr -cd 0-9)
+		if [ -n "$FAIRLEAD_IN_VALIDATION" ]; then
+			while kill -0 $(cat `+dir+`/pid); do sleep 0.01; done
+		else
+			case $depth in 50) `+pid(dir)+`touch `+dir+`/hangs; sleep 60;; esac
+			while [ ! -e `+dir+`/hangs ]; do sleep 0.01; done
+		fi
+		mkdir $FAIRLEAD_OUT_MODEL; echo $depth > $FAIRLEAD_OUT_MODEL/depth`)
+	w.good(t, w.chain(t, f.with("fairlead.yaml",
+		strings.Replace(search, "at_most: 0.4", "at_most: 0.6", 1))))
+}
+
+// A server may die between the end of a try and that of its steps.
+func TestSearch_ANewDriverEndsTheStepsOfTriesThatHaveEnded(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	dir, hangs := t.TempDir(), t.TempDir()
+	f, _ := searchFiles(t)
+	f = f.with("train.sh", `case "$FAIRLEAD_PARAMS" in *50*) `+pid(hangs)+waiting(hangs)+`;; *) `+
+		waiting(dir)+";; esac\n"+f["train.sh"])
+	id := w.begin(t, w.chain(t, f.with("fairlead.yaml",
+		strings.Replace(search, "[60, 50, 40, 30, 20, 10]", "[60, 50]", 1))))
+	waitFor(t, filepath.Join(dir, "started"))
+	waitFor(t, filepath.Join(hangs, "started"))
+	check(t, w.db.Write(t.Context(), store.Control, func(tx *store.Tx) error {
+		_, err := tx.Exec("update pipeline_try set state = 'cancelled' where n = 2")
+		return err
+	}))
+	w.stop(t)
+	w.start(t)
+	w.until(t, func() bool { return !alive(t, hangs) })
+	check(t, os.WriteFile(filepath.Join(dir, "go"), nil, 0o600))
+	if r := w.await(t, id); r.State != pipeline.Succeeded || r.Winner != 1 {
+		t.Errorf("%s: %s", r.State, r.Reason)
+	}
+}
+
 func TestRun_TellsTheLedger(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

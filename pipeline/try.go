@@ -6,6 +6,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/fairlead-ml/fairlead/spec"
 	"github.com/fairlead-ml/fairlead/store"
 )
 
@@ -70,12 +71,35 @@ func (d *driver) someGood(needed int) bool {
 	return false
 }
 
-// dismiss ends the steps of tries that can no longer matter.
-func (d *driver) dismiss(needed int) {
+// dismiss ends the steps of tries that can no longer matter, and what an earlier driver
+// left running of those and of parts that have ended.
+func (d *driver) dismiss(ctx context.Context, needed int) {
 	for n, part := range d.parts {
 		if n > needed {
 			part.cancel(errNotNeeded)
 		}
+		if n > needed || part.State.Final() {
+			d.abandon(ctx, part)
+		}
+	}
+}
+
+// abandon ends the steps of a part that have begun and that this driver has not adopted.
+func (d *driver) abandon(ctx context.Context, part *part) {
+	for _, row := range part.steps {
+		if row.State.Final() || part.busy[row.Name] {
+			continue
+		}
+		row.State = Cancelled // as its row becomes when the run ends
+		part.busy[row.Name] = true
+		d.active++
+		go func() {
+			err := d.job.Forget(ctx, row.jobStep)
+			if err == nil {
+				err = errNotNeeded
+			}
+			d.results <- result{&task{part: part, spec: spec.Step{Name: row.Name}}, nil, err}
+		}()
 	}
 }
 
