@@ -751,8 +751,13 @@ def package(model_dir, out_dir, inputs_path, report):
         model_dir, os.path.join(out_dir, "model"), ignore=shutil.ignore_patterns("__pycache__")
     )
     parity = {"rows": 0, "max_relative": 0, "tolerance": TOLERANCE}
-    result = {"engine": "python", "model": "model", "python": platform.python_version()}
-    result |= {"signature": signature, "parity": parity}
+    result = {
+        "engine": "python",
+        "model": "model",
+        "python": platform.python_version(),
+        "signature": signature,
+        "parity": parity,
+    }
     report(result)
     try:
         if len(table) == 0:
@@ -761,12 +766,12 @@ def package(model_dir, out_dir, inputs_path, report):
         content, parity = to_onnx(model, inputs, table, python)
     except NotConvertible as e:
         parity = e.args[1] if len(e.args) > 1 else parity
-        report(result | {"parity": {**parity, "reason": e.args[0]}})
+        report({**result, "parity": {**parity, "reason": e.args[0]}})
         return
     with open(os.path.join(out_dir, "model.onnx"), "wb") as f:
         f.write(content)
     onnx = {"engine": "onnx", "model": "model.onnx", "converter": converter(model)}
-    report(result | onnx | {"parity": parity})
+    report({**result, **onnx, "parity": parity})
 
 
 def answer(model, inputs, extra):
