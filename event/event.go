@@ -129,6 +129,10 @@ type Model struct {
 	Name    string `json:"-"` // the event's type
 	Model   string `json:"model"`
 	Renamed string `json:"renamed,omitempty"` // the name it had before
+	// Tag is the key of a tag that was set to Value, or removed when that is nil;
+	// empty where no tag was changed.
+	Tag   string  `json:"tag,omitempty"`
+	Value *string `json:"value,omitempty"`
 }
 
 // ModelVersionDeleted: a version that nothing holds was removed for good.

@@ -206,21 +206,20 @@ func (s *Service) SetModelTag(ctx context.Context, tx *store.Tx, p fairlead.Proj
 	if err := validateTags([]Tag{t}); err != nil {
 		return err
 	}
-	return s.changeModel(ctx, tx, p, name, func(m *Model) error {
-		return upsertModelTag(tx, m.k, t)
-	})
+	return s.changeModel(ctx, tx, p, name, event.Model{Tag: t.Key, Value: &t.Value},
+		func(m *Model) error { return upsertModelTag(tx, m.k, t) })
 }
 
 // DeleteModelTag removes a tag of the model; one that is not there is fine.
 func (s *Service) DeleteModelTag(ctx context.Context, tx *store.Tx, p fairlead.Project,
 	name, key string) error {
-	return s.changeModel(ctx, tx, p, name, func(m *Model) error {
-		return deleteModelTag(tx, m.k, key)
-	})
+	return s.changeModel(ctx, tx, p, name, event.Model{Tag: key},
+		func(m *Model) error { return deleteModelTag(tx, m.k, key) })
 }
 
+// changeModel makes a change that the event tells more about.
 func (s *Service) changeModel(ctx context.Context, tx *store.Tx, p fairlead.Project, name string,
-	change func(*Model) error) error {
+	e event.Model, change func(*Model) error) error {
 	m, err := modelByName(tx, p, name)
 	if err != nil {
 		return err
@@ -228,5 +227,6 @@ func (s *Service) changeModel(ctx context.Context, tx *store.Tx, p fairlead.Proj
 	if err := change(m); err != nil {
 		return err
 	}
-	return s.emitModel(ctx, tx, p, event.Model{Name: event.ModelUpdatedType, Model: name})
+	e.Name, e.Model = event.ModelUpdatedType, name
+	return s.emitModel(ctx, tx, p, e)
 }

@@ -137,6 +137,27 @@ func (b *bench) moves() string {
 	return strings.Join(out, " ")
 }
 
+func TestSetModelTag_TellsWhichTag(t *testing.T) {
+	b := open(t)
+	b.model("wine", 1)
+	b.must(b.write(func(ctx context.Context, tx *store.Tx) error {
+		if err := b.reg.SetModelTag(ctx, tx, project, "wine", registry.Tag{Key: "team", Value: "cellar"}); err != nil {
+			return err
+		}
+		return b.reg.DeleteModelTag(ctx, tx, project, "wine", "team")
+	}))
+	records, err := b.led.List(b.Context(), ledger.Filter{Types: []string{event.ModelUpdatedType}})
+	b.must(err)
+	var got []string
+	for _, r := range records {
+		got = append(got, string(r.Body))
+	}
+	want := `{"model":"wine","tag":"team","value":"cellar"} {"model":"wine","tag":"team"}`
+	if s := strings.Join(got, " "); s != want {
+		t.Errorf("events %s, want %s", s, want)
+	}
+}
+
 func TestCreateVersion_NumbersNeverRepeat(t *testing.T) {
 	b := open(t)
 	b.model("bikes", 3)
