@@ -46,6 +46,10 @@ const (
 	LoopPausedType            = "loop.paused"
 	JobLostType               = "job.lost"
 	DeliverySkippedType       = "delivery.skipped"
+	WebhookCreatedType        = "webhook.created"
+	WebhookUpdatedType        = "webhook.updated"
+	WebhookDeletedType        = "webhook.deleted"
+	WebhookDisabledType       = "webhook.disabled"
 )
 
 // ProjectApplied: a revision of a project's fairlead.yaml became the current one.
@@ -323,6 +327,17 @@ type DeliverySkipped struct {
 	Reason     string `json:"reason"`
 }
 
+// Webhook carries the webhook events; it leaves the URL out, which may hold a secret.
+type Webhook struct {
+	v1
+	Name    string   `json:"-"` // the event's type
+	Webhook string   `json:"webhook"`
+	Title   string   `json:"title"`
+	Events  []string `json:"events"`
+	Active  bool     `json:"active"`
+	Reason  string   `json:"reason,omitempty"` // why it was disabled, where it was not by hand
+}
+
 // Type implements Payload.
 func (ProjectApplied) Type() string        { return ProjectAppliedType }
 func (DatasetVersionCreated) Type() string { return DatasetVersionCreatedType }
@@ -350,3 +365,4 @@ func (c Case) Type() string                { return c.Name }
 func (LoopPaused) Type() string            { return LoopPausedType }
 func (JobLost) Type() string               { return JobLostType }
 func (DeliverySkipped) Type() string       { return DeliverySkippedType }
+func (w Webhook) Type() string             { return w.Name }

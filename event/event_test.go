@@ -19,6 +19,7 @@ func TestTypes_AreSubjectThenPastTense(t *testing.T) {
 		event.Rollout{Name: event.RolloutSteppedType}, event.Assignment{Name: event.AssignmentAppliedType},
 		event.LabelsReceived{}, event.WindowClosed{}, event.Incident{Name: event.IncidentOpenedType},
 		event.Case{Name: event.CaseClosedType}, event.LoopPaused{}, event.JobLost{}, event.DeliverySkipped{},
+		event.Webhook{Name: event.WebhookDisabledType},
 	} {
 		if !name.MatchString(p.Type()) || p.Format() < 1 {
 			t.Errorf("%T has type %q, format %d", p, p.Type(), p.Format())

@@ -1,0 +1,279 @@
+package sink
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"time"
+
+	"github.com/fairlead-ml/fairlead"
+	"github.com/fairlead-ml/fairlead/event"
+	"github.com/fairlead-ml/fairlead/store"
+)
+
+// retries are the waits after each failure of a delivery, wall time; about 28 hours in
+// all. Each is made up to a tenth longer by chance, so that receivers that come back
+// are not met by everything at once.
+var retries = []time.Duration{5 * time.Second, 30 * time.Second, 2 * time.Minute,
+	10 * time.Minute, 30 * time.Minute, time.Hour, 3 * time.Hour, 8 * time.Hour, 15 * time.Hour}
+
+const (
+	// disableAfter is for how long a webhook may fail at everything, wall time.
+	disableAfter = 3 * 24 * time.Hour
+	// maxRetryAfter bounds what a receiver may ask for by Retry-After.
+	maxRetryAfter = 24 * time.Hour
+	// keep is how long deliveries that have ended are kept; they are looked for at
+	// each sweepEvery, and removed sweepSize at a time. Wall time.
+	keep       = 30 * 24 * time.Hour
+	sweepEvery = time.Hour
+	sweepSize  = 500
+	// atOnce is how many webhooks are sent to at once; each gets one after another.
+	atOnce = 16
+	// lookAgain is the longest time between two looks, for a wall clock that was set.
+	lookAgain = 30 * time.Second
+)
+
+// Start begins to send what waits.
+func (s *Service) Start(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	s.work.Go(func() {
+		<-s.quit
+		cancel()
+	})
+	s.work.Go(func() { s.dispatch(ctx) })
+	return nil
+}
+
+// Stop ends sending. What is on its way is given up and sent again by the next server.
+// It is safe before Start and to call twice.
+func (s *Service) Stop() {
+	s.once.Do(func() { close(s.quit) })
+	s.work.Wait()
+}
+
+// wakeAfter lets the dispatcher look again. It is woken before the commit, but looks
+// in a write of its own, which the only writer runs after it.
+func (s *Service) wakeAfter(tx *store.Tx) {
+	tx.AtEnd("sink", func(*store.Tx) error {
+		s.poke()
+		return nil
+	})
+}
+
+func (s *Service) poke() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (s *Service) dispatch(ctx context.Context) {
+	timer := time.NewTimer(lookAgain)
+	defer timer.Stop()
+	for {
+		wait, err := s.look(ctx)
+		if err != nil && ctx.Err() == nil {
+			s.Log.Error("deliveries cannot be read", "err", err)
+		}
+		timer.Reset(wait)
+		select {
+		case <-ctx.Done():
+			return
+		case <-s.wake:
+		case <-timer.C:
+		}
+	}
+}
+
+// look begins to send what is due and says when to look again.
+func (s *Service) look(ctx context.Context) (wait time.Duration, err error) {
+	now := s.Clock.Now()
+	var due []*Delivery
+	var next time.Time
+	err = s.DB.Write(ctx, store.Control, func(tx *store.Tx) (err error) {
+		if err := s.sweep(tx, now); err != nil {
+			return err
+		}
+		if due, err = dueDeliveries(tx, now); err != nil {
+			return err
+		}
+		next, err = nextDue(tx, now)
+		return err
+	})
+	if err != nil {
+		return time.Second, err
+	}
+	for _, d := range due {
+		if s.claim(d) {
+			s.work.Go(func() {
+				s.deliver(ctx, d)
+				s.release(d)
+			})
+		}
+	}
+	if next.IsZero() {
+		return lookAgain, nil
+	}
+	return min(lookAgain, max(0, next.Sub(now))), nil
+}
+
+// sweep removes deliveries that ended long ago.
+func (s *Service) sweep(tx *store.Tx, now time.Time) error {
+	if now.Sub(s.swept) < sweepEvery {
+		return nil
+	}
+	n, err := deleteOld(tx, now.Add(-keep), sweepSize)
+	if err == nil && n < sweepSize {
+		s.swept = now
+	}
+	return err
+}
+
+// claim reports whether a delivery may be sent now.
+func (s *Service) claim(d *Delivery) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.busy[d.webhookK] || len(s.busy) >= atOnce {
+		return false
+	}
+	s.busy[d.webhookK] = true
+	return true
+}
+
+func (s *Service) release(d *Delivery) {
+	s.mu.Lock()
+	delete(s.busy, d.webhookK)
+	s.mu.Unlock()
+	s.poke()
+}
+
+// deliver sends a delivery once and stores what came of it. While that cannot be
+// stored, nothing more is sent to the webhook.
+func (s *Service) deliver(ctx context.Context, d *Delivery) {
+	at := s.Clock.Now()
+	answer, err := s.attempt(ctx, d, at)
+	if err != nil {
+		s.Log.Error("a delivery cannot be read", "delivery", d.ID, "err", err)
+		pause(ctx, time.Second)
+		return
+	}
+	if answer == nil {
+		return
+	}
+	for wait := time.Second; ctx.Err() == nil; wait = min(2*wait, lookAgain) {
+		err := s.record(ctx, d.ID, at, answer)
+		if err == nil || ctx.Err() != nil {
+			return
+		}
+		s.Log.Error("what came of a delivery cannot be stored", "delivery", d.ID, "err", err)
+		pause(ctx, wait)
+	}
+}
+
+// pause waits in wall time, or until ctx ends.
+func pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
+}
+
+// attempt sends d, if it is still to be sent; nil when it is not.
+func (s *Service) attempt(ctx context.Context, d *Delivery, at time.Time) (*Answer, error) {
+	var w *Webhook
+	err := s.DB.Read(ctx, func(tx *store.Tx) error {
+		now, err := deliveryByID(tx, d.ID)
+		if err != nil || now == nil || now.State != Waiting || now.Next.After(at) {
+			return err
+		}
+		w, err = webhookByK(tx, d.webhookK)
+		return err
+	})
+	if err != nil || w == nil || !w.Active {
+		return nil, err
+	}
+	secret, err := s.vault.open(w.ID, w.sealed)
+	if err != nil {
+		return &Answer{Error: fairlead.MessageOf(err)}, nil
+	}
+	return s.sender.send(ctx, w.URL, secret, d.ID, at, d.body), nil
+}
+
+// record stores what came of an attempt, and decides what follows.
+func (s *Service) record(ctx context.Context, id string, at time.Time, answer *Answer) error {
+	ctx = fairlead.WithActor(ctx, fairlead.System("sink"))
+	return s.DB.Write(ctx, store.Control, func(tx *store.Tx) error {
+		d, err := deliveryByID(tx, id)
+		if err != nil || d == nil {
+			return err
+		}
+		last, err := lastAttempt(tx, d.k)
+		if err != nil {
+			return err
+		}
+		err = insertAttempt(tx, d.k, &Attempt{N: last.count() + 1, At: at,
+			TookMS: answer.Took.Milliseconds(), Status: answer.Status, Answer: answer.Body, Error: answer.Error})
+		if err != nil {
+			return err
+		}
+		now := s.Clock.Now()
+		d.follow(answer, now)
+		if err := updateDelivery(tx, d); err != nil {
+			return err
+		}
+		return s.followUp(ctx, tx, d, answer, now)
+	})
+}
+
+// follow decides when the delivery is sent again, if it is.
+func (d *Delivery) follow(answer *Answer, now time.Time) {
+	switch {
+	case answer.OK():
+		d.State, d.Next, d.Finished = Delivered, time.Time{}, now
+	case int(d.tries) >= len(retries):
+		d.State, d.Next, d.Finished = Failed, time.Time{}, now
+	default:
+		wait := max(retries[d.tries], min(answer.RetryAfter, maxRetryAfter))
+		d.Next = now.Add(wait + rand.N(wait/10))
+		d.tries++
+	}
+}
+
+// followUp keeps since when a webhook fails, and disables one that has failed for too
+// long or says that it is gone.
+func (s *Service) followUp(ctx context.Context, tx *store.Tx, d *Delivery, answer *Answer,
+	now time.Time) error {
+	w, err := webhookByK(tx, d.webhookK)
+	if err != nil || w == nil || answer.OK() && w.FailingSince.IsZero() {
+		return err
+	}
+	switch {
+	case answer.OK():
+		w.FailingSince = time.Time{}
+	case w.FailingSince.IsZero():
+		w.FailingSince = now
+	}
+	reason := whyDisabled(w, answer, now)
+	if reason == "" || !w.Active {
+		return updateWebhook(tx, w)
+	}
+	w.Active, w.Reason, w.Updated = false, reason, now
+	if err := updateWebhook(tx, w); err != nil {
+		return err
+	}
+	s.Log.Warn("a webhook was disabled", "webhook", w.ID, "reason", reason)
+	return s.emit(ctx, tx, event.WebhookDisabledType, w)
+}
+
+// whyDisabled says why a webhook gets nothing more, or nothing.
+func whyDisabled(w *Webhook, answer *Answer, now time.Time) string {
+	switch {
+	case answer.Status == http.StatusGone:
+		return "the receiver answered 410 Gone: it wants nothing more"
+	case !answer.OK() && now.Sub(w.FailingSince) >= disableAfter:
+		return fmt.Sprintf("nothing could be delivered since %s; the last time: %s",
+			w.FailingSince.Format("2006-01-02 15:04 UTC"), answer.Error)
+	}
+	return ""
+}
