@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"github.com/fairlead-ml/fairlead"
+	"github.com/fairlead-ml/fairlead/api/mlflow"
 	"github.com/fairlead-ml/fairlead/api/rest"
 	"github.com/fairlead-ml/fairlead/auth"
 	"github.com/fairlead-ml/fairlead/blob"
@@ -24,6 +25,7 @@ import (
 	"github.com/fairlead-ml/fairlead/release"
 	"github.com/fairlead-ml/fairlead/scm"
 	"github.com/fairlead-ml/fairlead/serving"
+	"github.com/fairlead-ml/fairlead/sink"
 	"github.com/fairlead-ml/fairlead/spec"
 	"github.com/fairlead-ml/fairlead/store"
 	"github.com/fairlead-ml/fairlead/stream"
@@ -32,13 +34,14 @@ import (
 
 // Options configure the program. Zero values are defaults.
 type Options struct {
-	Dir          string // the data directory
-	Listen       string // default 127.0.0.1:4747; port 0 takes the last one again, or any
-	Project      string // the project of calls without a prefix; default "default"
-	Environments string // directory of Python environments; default in Dir
-	UV           string // path of uv; default: searched
-	ONNXRuntime  string // path of the library; default: searched
-	Steps        int    // of pipelines, that run at once; default one for each core, at least 4
+	Dir          string       // the data directory
+	Listen       string       // default 127.0.0.1:4747; port 0 takes the last one again, or any
+	Project      string       // the project of calls without a prefix; default "default"
+	Environments string       // directory of Python environments; default in Dir
+	UV           string       // path of uv; default: searched
+	ONNXRuntime  string       // path of the library; default: searched
+	Steps        int          // of pipelines, that run at once; default one for each core, at least 4
+	WebhookAllow sink.Allowed // addresses that webhooks reach though they are not public
 	Version      string
 	Clock        fairlead.Clock
 	Log          *slog.Logger
@@ -79,6 +82,7 @@ type App struct {
 	Blobs    *blob.Store
 	Jobs     *job.Service
 	SCM      *scm.Service
+	Sink     *sink.Service
 	Data     *data.Service
 	Tracking *tracking.Service
 	Registry *registry.Service
@@ -129,7 +133,7 @@ func (a *App) open(ctx context.Context) (err error) {
 	a.DB, err = store.Open(ctx, store.Options{Path: path, Clock: a.opt.Clock, Log: a.opt.Log},
 		ledger.Schema(), spec.Tables(), auth.Schema(), blob.Schema(), job.Schema(), stream.Schema(),
 		scm.Schema(), data.Schema(), tracking.Schema(), registry.Schema(), pipeline.Schema(), gate.Schema(),
-		release.Schema(), serving.Schema(), label.Schema(), monitor.Schema(), loop.Schema(), rest.Schema())
+		release.Schema(), serving.Schema(), label.Schema(), monitor.Schema(), loop.Schema(), rest.Schema(), sink.Schema())
 	return err
 }
 
@@ -174,6 +178,13 @@ func (a *App) wire() (err error) {
 	}
 	a.Tracking = tracking.New(a.DB, a.Ledger, a.Blobs, clock)
 	a.Registry = registry.New(a.DB, a.Ledger, a.Blobs, a.Tracking, clock)
+	a.Sink, err = sink.New(sink.Deps{
+		DB: a.DB, Ledger: a.Ledger, Clock: clock, Log: log, Source: mlflow.WebhookSource(a.Registry), Dir: dir,
+		Allowed: a.opt.WebhookAllow,
+	})
+	if err != nil {
+		return err
+	}
 	packaging := registry.NewPackaging(a.Registry, a.Blobs, a.Jobs, a.Data, envs, dir)
 	a.Pipeline, err = pipeline.New(pipeline.Deps{
 		DB: a.DB, Ledger: a.Ledger, Clock: clock, Log: log, Jobs: a.Jobs, Blobs: a.Blobs, Source: a.SCM,

@@ -90,6 +90,7 @@ func (a *App) Start(ctx context.Context) (err error) {
 	}
 	for _, start := range []func(context.Context) error{
 		a.Ledger.Start, a.Pipeline.Sweep, a.scheduleCollection, a.Jobs.Start, a.Serving.Start, a.Stream.Start,
+		a.Sink.Start,
 	} {
 		if err := start(ctx); err != nil {
 			return err
@@ -126,6 +127,7 @@ func (a *App) stop(ctx context.Context) error {
 	if a.life.started {
 		errs = append(errs, a.drain(ctx))
 		a.Stream.Stop()
+		a.Sink.Stop()
 		errs = append(errs, a.Jobs.Stop(ctx))
 		a.Ledger.Stop()
 		errs = append(errs, a.Serving.Stop(ctx))

@@ -19,7 +19,7 @@ import (
 func (w *world) listen(t *testing.T) {
 	t.Helper()
 	mux := http.NewServeMux()
-	for _, route := range mlflow.New(w.tracking, w.registry, w.tokens).Routes() {
+	for _, route := range mlflow.New(w.tracking, w.registry, w.tokens, nil).Routes() {
 		h, err := w.tokens.Guard(route)
 		check(t, err)
 		mux.Handle(route.Method+" "+route.Path, h)

@@ -3,6 +3,7 @@ package mlflow
 import (
 	"github.com/fairlead-ml/fairlead/auth"
 	"github.com/fairlead-ml/fairlead/registry"
+	"github.com/fairlead-ml/fairlead/sink"
 	"github.com/fairlead-ml/fairlead/tracking"
 )
 
@@ -15,9 +16,12 @@ type API struct {
 	tracking *tracking.Service
 	registry *registry.Service
 	tokens   *auth.Tokens
+	webhooks *sink.Service
 }
 
-// New returns the API over the two stages; tokens tell who may make a candidate.
-func New(tr *tracking.Service, reg *registry.Service, tokens *auth.Tokens) *API {
-	return &API{tracking: tr, registry: reg, tokens: tokens}
+// New returns the API over the two stages and the webhooks; tokens tell who may make a
+// candidate.
+func New(tr *tracking.Service, reg *registry.Service, tokens *auth.Tokens,
+	webhooks *sink.Service) *API {
+	return &API{tracking: tr, registry: reg, tokens: tokens, webhooks: webhooks}
 }

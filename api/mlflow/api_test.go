@@ -278,7 +278,7 @@ func TestArtifacts_AreSandboxedAndOfOneProject(t *testing.T) {
 
 func TestRoutes_StatePermissionAndLimitUnderBothPrefixes(t *testing.T) {
 	seen := map[string]bool{}
-	for _, r := range mlflow.New(nil, nil, nil).Routes() {
+	for _, r := range mlflow.New(nil, nil, nil, nil).Routes() {
 		key := r.Method + " " + r.Path
 		if seen[key] || r.Permission == "" || r.Handle == nil || r.Fail == nil {
 			t.Errorf("route %+v", r)

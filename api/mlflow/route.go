@@ -43,6 +43,8 @@ func (a *API) entries() []entry {
 		vers   = "/2.0/mlflow/model-versions/"
 		proxy  = "/2.0/mlflow-artifacts/artifacts"
 		file   = proxy + "/{path...}"
+		hooks  = "/2.0/mlflow/webhooks"
+		hook   = hooks + "/{webhook_id}"
 	)
 	return []entry{
 		{"GET", "/3.0/mlflow/server-info", auth.Public, 0, a.serverInfo},
@@ -112,6 +114,13 @@ func (a *API) entries() []entry {
 		{"DELETE", vers + "delete-tag", auth.Track, small, a.deleteVersionTag},
 		{"GET", vers + "get-download-uri", auth.Read, 0, a.getDownloadURI},
 		{"POST", vers + "transition-stage", auth.Track, small, a.transitionStage},
+
+		{"POST", hooks, auth.Operate, small, a.createWebhook},
+		{"GET", hooks, auth.Operate, 0, a.listWebhooks},
+		{"GET", hook, auth.Operate, 0, a.getWebhook},
+		{"PATCH", hook, auth.Operate, small, a.updateWebhook},
+		{"DELETE", hook, auth.Operate, small, a.deleteWebhook},
+		{"POST", hook + "/test", auth.Operate, small, a.testWebhook},
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/fairlead-ml/fairlead/blob"
 	"github.com/fairlead-ml/fairlead/ledger"
 	"github.com/fairlead-ml/fairlead/registry"
+	"github.com/fairlead-ml/fairlead/sink"
 	"github.com/fairlead-ml/fairlead/store"
 	"github.com/fairlead-ml/fairlead/tracking"
 )
@@ -24,6 +25,7 @@ type server struct {
 	*httptest.Server
 	tracking *tracking.Service
 	registry *registry.Service
+	sink     *sink.Service
 	db       *store.DB
 	led      *ledger.Ledger
 	mux      *http.ServeMux
@@ -40,7 +42,7 @@ func serve(t testing.TB) *server {
 	t.Helper()
 	dir := t.TempDir()
 	db, err := store.Open(t.Context(), store.Options{Path: filepath.Join(dir, "f.db")},
-		ledger.Schema(), auth.Schema(), blob.Schema(), tracking.Schema(), registry.Schema())
+		ledger.Schema(), auth.Schema(), blob.Schema(), tracking.Schema(), registry.Schema(), sink.Schema())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +61,16 @@ func serve(t testing.TB) *server {
 	if s.owner, err = auth.ReadOwner(dir); err != nil {
 		t.Fatal(err)
 	}
-	for _, r := range mlflow.New(s.tracking, s.registry, tokens).Routes() {
+	allowed, err := sink.ParseAllowed("127.0.0.1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.sink, err = sink.New(sink.Deps{DB: db, Ledger: s.led, Clock: fairlead.WallClock{}, Log: log,
+		Source: mlflow.WebhookSource(s.registry), Dir: dir, Allowed: allowed})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range mlflow.New(s.tracking, s.registry, tokens, s.sink).Routes() {
 		h, err := tokens.Guard(r)
 		if err != nil {
 			t.Fatal(err)

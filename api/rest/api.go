@@ -27,6 +27,7 @@ import (
 	"github.com/fairlead-ml/fairlead/release"
 	"github.com/fairlead-ml/fairlead/scm"
 	"github.com/fairlead-ml/fairlead/serving"
+	"github.com/fairlead-ml/fairlead/sink"
 	"github.com/fairlead-ml/fairlead/spec"
 	"github.com/fairlead-ml/fairlead/store"
 	"github.com/fairlead-ml/fairlead/stream"
@@ -64,6 +65,7 @@ type Services struct {
 	Label    *label.Service
 	Monitor  *monitor.Service
 	Loop     *loop.Service
+	Sink     *sink.Service
 }
 
 // API is the native API.
@@ -99,7 +101,7 @@ func New(s Services, version string) *API {
 	for _, operations := range []func(){
 		a.projectOperations, a.dataOperations, a.modelOperations, a.runOperations, a.jobOperations,
 		a.caseOperations, a.endpointOperations, a.rolloutOperations, a.monitorOperations,
-		a.ledgerOperations,
+		a.ledgerOperations, a.webhookOperations,
 	} {
 		operations()
 	}
