@@ -14,16 +14,17 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fairlead-ml/fairlead/app"
+	"github.com/fairlead-ml/fairlead/sink"
 )
 
 // serverSettings are what the environment, or a flag of serve, says about a server.
-type serverSettings struct{ environments, uv, onnxRuntime, steps string }
+type serverSettings struct{ environments, uv, onnxRuntime, steps, webhookAllow string }
 
 // newServerSettings returns those of the environment; package pyenv and onnx read the
 // variables of uv and of ONNX Runtime themselves.
 func newServerSettings() serverSettings {
 	return serverSettings{environments: os.Getenv("FAIRLEAD_ENVIRONMENTS"),
-		steps: envOr("FAIRLEAD_STEPS", "0")}
+		steps: envOr("FAIRLEAD_STEPS", "0"), webhookAllow: os.Getenv("FAIRLEAD_WEBHOOK_ALLOW")}
 }
 
 // newServer opens the data directory for a server in this process, that of `serve` or of
@@ -35,12 +36,16 @@ func (c *cli) newServer(ctx context.Context, s serverSettings, listen string, lo
 		return nil, usage("--steps (FAIRLEAD_STEPS) is %q; it is a number of steps, 0 for the default",
 			s.steps)
 	}
+	allowed, err := sink.ParseAllowed(s.webhookAllow)
+	if err != nil {
+		return nil, usage("--webhook-allow (FAIRLEAD_WEBHOOK_ALLOW): %s", err)
+	}
 	// Also of steps: what they write is the owner's alone. A command itself writes
 	// nothing but temporary files.
 	syscall.Umask(0o077)
 	return app.New(ctx, app.Options{Dir: c.data, Listen: listen, Project: c.project,
 		Environments: s.environments, UV: s.uv, ONNXRuntime: s.onnxRuntime, Steps: steps,
-		Version: version, Log: log})
+		Version: version, WebhookAllow: allowed, Log: log})
 }
 
 func (c *cli) serveCommand() *cobra.Command {
@@ -74,6 +79,9 @@ func (c *cli) serveCommand() *cobra.Command {
 		"path of libonnxruntime.so (FAIRLEAD_ONNXRUNTIME)")
 	f.StringVar(&s.steps, "steps", s.steps,
 		"steps of pipelines that run at once (FAIRLEAD_STEPS); 0 is one for each core, at least 4")
+	f.StringVar(&s.webhookAllow, "webhook-allow", s.webhookAllow,
+		"addresses that webhooks may reach though they are not public (FAIRLEAD_WEBHOOK_ALLOW), "+
+			"such as 127.0.0.1,10.1.0.0/16")
 	f.StringVar(&logFormat, "log-format", "text", "text or json")
 	f.StringVar(&logLevel, "log-level", "info", "debug, info, warn or error")
 	return cmd
