@@ -95,17 +95,20 @@ func (a *App) overview(ctx context.Context) (ops.Overview, error) {
 			if err != nil {
 				return err
 			}
-			o.Projects = append(o.Projects, ops.Project{Name: p.Name, Endpoints: shown(assigned)})
+			o.Projects = append(o.Projects, ops.Project{Name: p.Name, Endpoints: a.shown(p, assigned)})
 		}
 		return nil
 	})
 	return o, err
 }
 
-func shown(assigned []*release.Assignment) (out []ops.Endpoint) {
+func (a *App) shown(p fairlead.Project, assigned []*release.Assignment) (out []ops.Endpoint) {
 	for _, as := range assigned {
 		e := ops.Endpoint{Name: as.Endpoint, Loaded: as.ObservedGeneration >= as.Generation,
 			Failure: as.Failure}
+		if err := a.Serving.Failing(p, as.Endpoint); err != nil {
+			e.Failure = fairlead.MessageOf(err)
+		}
 		for _, v := range as.Variants {
 			text := fmt.Sprintf("version %d %s", v.Version, v.Role)
 			if v.Percent > 0 && v.Percent < 100 {

@@ -117,6 +117,19 @@ func TestFaults_ModelDoesNotLoad(t *testing.T) {
 	s.call("POST", "/p/tiny/v2/models/tiny/infer", inferBody("a", 1)).want(t, 404)
 }
 
+// A server that lacks what a model needs says so wherever it shows the endpoint, also of
+// one that was served before.
+func TestFaults_EnvironmentIsGone(t *testing.T) {
+	s, dir := serveTiny(t, nil)
+	s.stop()
+	s.args = append(s.args, "--environments", t.TempDir())
+	s.start()
+	gone := `cannot be served: version 1 cannot be loaded here: .*environment`
+	s.awaitBody("/", gone)
+	s.run(dir, "endpoint").want(t, 0, `tiny@production +1 +1 live +`+gone)
+	s.run(dir, "endpoint", "tiny").want(t, 0, `it `+gone)
+}
+
 func TestFaults_Requests(t *testing.T) {
 	s, dir := serveTiny(t, nil)
 	s.releaseNext(dir, 2)

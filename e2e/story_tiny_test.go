@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/http"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -105,15 +106,22 @@ func (s *server) releaseNext(dir string, version int) {
 // awaitVersion waits until the endpoint answers with the version.
 func (s *server) awaitVersion(project, endpoint string, version int) {
 	s.t.Helper()
-	want := fmt.Sprintf(`"versions":["%d"`, version)
+	s.awaitBody("/p/"+project+"/v2/models/"+endpoint, fmt.Sprintf(`"versions":\["%d"`, version))
+}
+
+// awaitBody waits until what the path answers matches the pattern.
+func (s *server) awaitBody(path, pattern string) {
+	s.t.Helper()
+	want := regexp.MustCompile(pattern)
 	var last reply
-	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
-		last = s.call(http.MethodGet, "/p/"+project+"/v2/models/"+endpoint, nil)
-		if strings.Contains(last.body, want) {
+	deadline := time.Now().Add(time.Minute)
+	for ; time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		last = s.call(http.MethodGet, path, nil)
+		if want.MatchString(last.body) {
 			return
 		}
 	}
-	s.t.Fatalf("%s does not come to answer with version %d: %+v", endpoint, version, last)
+	s.t.Fatalf("%s does not come to answer with %s: %+v", path, pattern, last)
 }
 
 // inferBody is a request of the Open Inference Protocol for the tiny model.

@@ -75,6 +75,12 @@ func (e *endpoint) notLive() error {
 	return fairlead.Errorf(fairlead.Unavailable, "%s has no live version", e.name)
 }
 
+// Failing says what keeps the endpoint from serving all of its assignment at present,
+// also one that was served before a restart; nil for nothing that is known.
+func (s *Service) Failing(p fairlead.Project, endpoint string) error {
+	return s.routes.Load().progress[routeKey{p.K, endpoint}].failed
+}
+
 // Endpoints lists the full names of the project's endpoints that can answer.
 func (s *Service) Endpoints(p fairlead.Project) []string {
 	var out []string

@@ -381,8 +381,16 @@ func TestReconcile_WhatThisMachineLacksIsNoVerdict(t *testing.T) {
 		if a := w.Assignment(); a.Version(release.RoleLive) != 2 {
 			t.Errorf("assigned %+v", a.Variants)
 		}
+		const why = "version 2 cannot be loaded here: ONNX Runtime is not installed"
+		err = w.Serving.Failing(servingtest.Project, servingtest.Endpoint)
+		if !strings.HasPrefix(fairlead.MessageOf(err), why) {
+			t.Errorf("it says %v, want %s", err, why)
+		}
 		w.Engines.Set(func(e *servingtest.Engines) { clear(e.Broken) })
 		w.Until("it is back", func() bool { return w.Roles() == "2:live 1:standby" })
+		if err := w.Serving.Failing(servingtest.Project, servingtest.Endpoint); err != nil {
+			t.Errorf("when it is back it says %v", err)
+		}
 	})
 }
 

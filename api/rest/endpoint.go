@@ -48,6 +48,13 @@ func (a *API) fullName(ctx context.Context, p fairlead.Project, name string) (st
 	return release.EndpointName(name, env.Name), nil
 }
 
+// served adds to what was reported of an assignment what keeps it from being served now.
+func (a *API) served(p fairlead.Project, as *release.Assignment) {
+	if err := a.Serving.Failing(p, as.Endpoint); err != nil {
+		as.Failure = fairlead.MessageOf(err)
+	}
+}
+
 func (a *API) endpointOperations() {
 	register(a, op{id: "list-endpoints", method: "GET", path: "/endpoints",
 		summary: "List the endpoints by name", may: auth.Read},
@@ -58,6 +65,9 @@ func (a *API) endpointOperations() {
 			})
 			if err != nil {
 				return out, err
+			}
+			for _, as := range all {
+				a.served(p, as)
 			}
 			return cut(all, in.Paging, list(p, "endpoints"),
 				func(e *release.Assignment) string { return e.Endpoint })
@@ -83,6 +93,7 @@ func (a *API) endpointOperations() {
 			if err != nil {
 				return out, err
 			}
+			a.served(p, out.Assignment)
 			out.Clock, err = a.Stream.Describe(ctx, p, name)
 			return out, err
 		})

@@ -29,8 +29,8 @@ func (c *cli) runCommand() *cobra.Command {
 		Long: `Run applies the repository's HEAD and opens a case for it: the data is collected,
 the pipeline trains, the winner is packaged, the gate judges it, and what passes is
 released. When a canary or shadow begins, or has to end first, which waits for live
-labels, the command ends and says how to follow it. The exit status is 3 when the gate stopped the version, and 4
-when the rollout asks for a human.`,
+labels, the command ends and says how to follow it. The exit status is 3 when the gate
+stopped the version, and 4 when the rollout asks for a human.`,
 		Example: `  fairlead run
   fairlead run --detach   # and look later: fairlead case`,
 		Args: cobra.MaximumNArgs(1),
