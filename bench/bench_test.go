@@ -208,12 +208,15 @@ func TestCell_TakesAPeersBestTurn(t *testing.T) {
 }
 
 func TestChoose_TakesAllBelowAName(t *testing.T) {
-	got, err := choose("tracking,lanes")
+	got, err := choose("tracking,lanes", false)
 	if err != nil || len(got) < 3 || got[len(got)-1].name != "lanes" ||
 		!strings.HasPrefix(got[0].name, "tracking/") {
 		t.Errorf("%v, %v", got, err)
 	}
-	if _, err := choose("track"); err == nil {
+	if all, _ := choose("tracking,lanes", true); len(all) <= len(got) {
+		t.Error("-long adds nothing")
+	}
+	if _, err := choose("track", true); err == nil {
 		t.Error("the begin of a name was taken for it")
 	}
 }

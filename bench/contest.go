@@ -39,17 +39,22 @@ type contest struct {
 
 // newContest starts the program and its peers, each on an empty directory.
 func (b *bench) newContest(ctx context.Context, what string) (*contest, error) {
+	if !b.peers {
+		return b.newContestOf(ctx, what, ours)
+	}
+	return b.newContestOf(ctx, what, ours, peerMLflow, peerFastTrackML)
+}
+
+func (b *bench) newContestOf(ctx context.Context, what string, names ...string) (*contest, error) {
 	c := &contest{bench: b, what: what}
-	type entry struct {
+	for _, e := range []struct {
 		name, file string
 		serve      func(context.Context, string) (*process, error)
-	}
-	entries := []entry{{ours, "fairlead.db", b.serve}}
-	if b.peers {
-		entries = append(entries, entry{peerMLflow, "mlflow.db", b.serveMLflow},
-			entry{peerFastTrackML, "fml.db", b.serveFastTrackML})
-	}
-	for _, e := range entries {
+	}{{ours, "fairlead.db", b.serve}, {peerMLflow, "mlflow.db", b.serveMLflow},
+		{peerFastTrackML, "fml.db", b.serveFastTrackML}} {
+		if !slices.Contains(names, e.name) {
+			continue
+		}
 		dir := filepath.Join(b.dir, what, e.name)
 		p, err := e.serve(ctx, dir)
 		if err != nil {
@@ -112,29 +117,38 @@ const turnsOfCell = 2
 // measure lets the contenders take turns in each cell, and reports them.
 func (c *contest) measure(ctx context.Context, cells ...cell) error {
 	for _, cell := range cells {
-		progress("measuring %s: %s", c.what, cell.name)
-		entrants, err := c.enter(ctx, cell)
+		entrants, err := c.run(ctx, cell)
 		if err != nil {
 			return fmt.Errorf("%s: %w", cell.name, err)
-		}
-		for turn := range turnsOfCell + 1 {
-			for _, e := range entrants {
-				d := c.duration / 20
-				if turn == 0 {
-					d /= 4 // to warm up
-				}
-				s, err := e.take(ctx, d)
-				if err != nil {
-					return fmt.Errorf("%s: %s: %w", cell.name, e.name, err)
-				}
-				if turn > 0 {
-					e.turns = append(e.turns, s)
-				}
-			}
 		}
 		c.report.cell(c.what, cell, entrants)
 	}
 	return nil
+}
+
+// run lets the contenders take their turns in a cell.
+func (c *contest) run(ctx context.Context, cell cell) ([]*entrant, error) {
+	progress("measuring %s: %s", c.what, cell.name)
+	entrants, err := c.enter(ctx, cell)
+	if err != nil {
+		return nil, err
+	}
+	for turn := range turnsOfCell + 1 {
+		for _, e := range entrants {
+			d := c.duration / 20
+			if turn == 0 {
+				d /= 4 // to warm up
+			}
+			s, err := e.take(ctx, d)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", e.name, err)
+			}
+			if turn > 0 {
+				e.turns = append(e.turns, s)
+			}
+		}
+	}
+	return entrants, nil
 }
 
 // enter prepares all that have a part in the cell.

@@ -15,11 +15,17 @@ import (
 type measurement struct {
 	name string
 	run  func(ctx context.Context, b *bench) error
+	long bool // it takes minutes: asked for by its name, or with -long
 }
 
 var measurements = []measurement{
-	{"tracking/start", measureStart}, {"tracking/write", measureWrites},
-	{"tracking/read", measureReads}, {"steps", measureSteps}, {"lanes", measureLanes},
+	{name: "tracking/start", run: measureStart},
+	{name: "tracking/write", run: measureWrites},
+	{name: "tracking/read", run: measureReads},
+	{name: "tracking/clients", run: measureClients},
+	{name: "tracking/growth", run: measureGrowth, long: true},
+	{name: "steps", run: measureSteps},
+	{name: "lanes", run: measureLanes},
 }
 
 // bench is what the measurements share.
@@ -56,10 +62,11 @@ func run(ctx context.Context, args []string) error {
 	f.DurationVar(&b.duration, "duration", 30*time.Second,
 		"twice the length of the load of lanes, and ten times what each side of tracking gets")
 	f.BoolVar(&b.peers, "peers", true, "measure the peers too")
+	long := f.Bool("long", false, "measure what takes minutes too: tracking/growth")
 	if err := f.Parse(args); err != nil {
 		return err
 	}
-	chosen, err := choose(*only)
+	chosen, err := choose(*only, *long)
 	if err != nil {
 		return err
 	}
@@ -83,12 +90,13 @@ func names() (out []string) {
 	return out
 }
 
-// choose returns the measurements that are named, or lie below what is named.
-func choose(only string) (out []measurement, err error) {
+// choose returns the measurements that are named, or lie below what is named; of the
+// latter, those that take minutes only with long.
+func choose(only string, long bool) (out []measurement, err error) {
 	for name := range strings.SplitSeq(only, ",") {
 		before := len(out)
 		for _, m := range measurements {
-			if m.name == name || strings.HasPrefix(m.name, name+"/") {
+			if below := strings.HasPrefix(m.name, name+"/"); m.name == name || below && (long || !m.long) {
 				out = append(out, m)
 			}
 		}
