@@ -3,6 +3,7 @@ package label
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"math"
@@ -44,9 +45,15 @@ func (s *Service) CreateDataset(ctx context.Context, p fairlead.Project, c Colle
 		c.LabelColumn = DefaultColumn
 	}
 	t := newTable(c.LabelColumn)
-	err := s.db.Read(ctx, func(tx *store.Tx) error { return s.collect(tx, p, c, t) })
-	if err != nil {
-		return nil, err
+	var last serving.LoggedRequest
+	for more := true; more; {
+		err := s.db.Read(ctx, func(tx *store.Tx) (err error) {
+			last, more, err = s.collect(tx, p, c, last, t)
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
 	}
 	return s.data.Create(ctx, p, data.Create{
 		Dataset: c.Dataset, Table: t.table(), Source: data.SourceRequests, Time: TimeColumn,
@@ -62,32 +69,56 @@ func (c Collect) from() time.Time {
 	return c.AsOf.Add(-c.Last)
 }
 
-// collect reads the requests twice, for their ids and then for their rows, so that no
-// more than the table is held at once.
-func (s *Service) collect(tx *store.Tx, p fairlead.Project, c Collect, t *table) error {
+// collectMost is how many requests are read on one snapshot: a reader's time is bounded,
+// and a dataset is not.
+const collectMost = 5_000
+
+// errEnough ends a reading.
+var errEnough = errors.New("enough")
+
+// collect adds the requests that follow the one called after, at most collectMost, and
+// returns the last of them, and whether there are more.
+func (s *Service) collect(tx *store.Tx, p fairlead.Project, c Collect, after serving.LoggedRequest,
+	t *table) (last serving.LoggedRequest, more bool, err error) {
 	q := serving.Query{From: c.from(), To: c.AsOf}
+	if after.ID != "" {
+		q.From = fairlead.FromMS(after.AtMS)
+	}
+	var part []serving.LoggedRequest
 	var ids []string
-	err := s.serving.EachRequest(tx, p, c.Endpoint, q, func(r serving.LoggedRequest) error {
-		ids = append(ids, r.ID)
+	err = s.serving.EachRequest(tx, p, c.Endpoint, q, func(r serving.LoggedRequest) error {
+		switch {
+		case r.AtMS == after.AtMS && r.ID <= after.ID:
+			return nil // it was in the part before
+		case len(part) == collectMost:
+			return errEnough
+		}
+		part, ids = append(part, r), append(ids, r.ID)
 		return nil
 	})
-	if err != nil {
-		return err
+	if more = err == errEnough; err != nil && !more {
+		return last, false, err
 	}
 	known, err := truths(tx, p, c.Endpoint, ids, c.AsOf.UnixMilli())
 	if err != nil {
-		return err
+		return last, false, err
 	}
-	return s.serving.EachRequest(tx, p, c.Endpoint, q, func(r serving.LoggedRequest) error {
+	for _, r := range part {
 		truth, ok := known[r.ID]
 		if !ok && c.Labelled {
-			return nil
+			continue
 		}
 		if !ok {
 			truth = truthRow{value: math.NaN(), columns: "null"}
 		}
-		return t.add(r, truth)
-	})
+		if err := t.add(r, truth); err != nil {
+			return last, false, err
+		}
+	}
+	if more {
+		last = part[len(part)-1]
+	}
+	return last, more, nil
 }
 
 // object reads a JSON object, with numbers as they are written.

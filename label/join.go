@@ -27,9 +27,25 @@ type Score struct {
 
 // Coverage says how much of what was asked is known.
 type Coverage struct {
-	Requests int           `json:"requests"`
-	Labelled int           `json:"labelled"`
-	Lag      time.Duration `json:"lag"` // median of observed_at - event time, stream time, at least 0
+	Requests int
+	Labelled int
+	lags     []int64 // of each label, ms: observed_at - event time, stream time, at least 0
+}
+
+// Add adds the coverage of other requests.
+func (c *Coverage) Add(o Coverage) {
+	c.Requests += o.Requests
+	c.Labelled += o.Labelled
+	c.lags = append(c.lags, o.lags...)
+}
+
+// Lag is the median time from a request to its label, in stream time; 0 without labels.
+func (c Coverage) Lag() time.Duration {
+	if len(c.lags) == 0 {
+		return 0
+	}
+	sorted := slices.Sorted(slices.Values(c.lags))
+	return time.Duration(sorted[len(sorted)/2]) * time.Millisecond
 }
 
 // Share is the part of the requests that have a label, 0 when there are none.
@@ -68,17 +84,12 @@ func keepLabelled(tx *store.Tx, p fairlead.Project, endpoint string, all []Joine
 	}
 	c := Coverage{Requests: len(all), Labelled: len(known)}
 	var out []Joined
-	var lags []int64
 	for _, j := range all {
 		if t, ok := known[j.RequestID]; ok {
 			j.Truth = t.value
 			out = append(out, j)
-			lags = append(lags, max(t.observedMS-j.AtMS, 0)) // 0: known before it was asked
+			c.lags = append(c.lags, max(t.observedMS-j.AtMS, 0)) // 0: known before it was asked
 		}
-	}
-	if len(lags) > 0 {
-		slices.Sort(lags)
-		c.Lag = time.Duration(lags[len(lags)/2]) * time.Millisecond
 	}
 	return out, c, nil
 }

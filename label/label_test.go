@@ -186,7 +186,7 @@ func TestJoined_TellsCoverageLagAndEveryVersion(t *testing.T) {
 		w.receive(truth(fmt.Sprint(h), float64(h), float64(h)+6+float64(h)))
 	}
 	rows, c := w.joined(hour(0), hour(8), hour(100))
-	if c.Requests != 8 || c.Labelled != 4 || c.Share() != 0.5 || c.Lag != 8*time.Hour {
+	if c.Requests != 8 || c.Labelled != 4 || c.Share() != 0.5 || c.Lag() != 8*time.Hour {
 		t.Errorf("coverage %+v", c)
 	}
 	want := label.Joined{RequestID: "2", AtMS: hour(2).UnixMilli(), Truth: 2, ServedBy: 1,
@@ -356,6 +356,40 @@ func TestCreateDataset_KeepsToTheRangeAndToWhatWasKnown(t *testing.T) {
 	}
 }
 
+// However many requests there are, and at one moment, each is a row once, in order.
+func TestCreateDataset_HasEveryRequestOfALongLog(t *testing.T) {
+	w := newWorld(t)
+	const each = 6_000
+	err := w.DB.Write(t.Context(), store.Bulk, func(tx *store.Tx) error {
+		for i := range 2 * each {
+			_, err := tx.Exec(`insert into request (project_k, endpoint, id, at_ms, received_ms, features,
+				served_n, answer) values (?, ?, ?, ?, 0, '{}', 1, '')`, project.K, endpoint,
+				fmt.Sprintf("%05d", i), hour(float64(i/each)).UnixMilli())
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := w.labels.CreateDataset(t.Context(), project, label.Collect{Dataset: "recent",
+		Endpoint: endpoint, AsOf: hour(48)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, ids := w.column(v, "id")
+	if len(ids) != 2*each {
+		t.Fatalf("%d rows", len(ids))
+	}
+	for i, id := range ids {
+		if id != fmt.Sprintf("%05d", i) {
+			t.Fatalf("row %d is request %v", i, id)
+		}
+	}
+}
+
 func TestCreateDataset_KeepsAllDigitsOfWhatCameWithALabel(t *testing.T) {
 	w := newWorld(t)
 	w.ask("a", 1)
@@ -389,8 +423,8 @@ func TestReceive_BeforeTheStreamHasBegun(t *testing.T) {
 	if got := w.asOf(1); got != "a=5" {
 		t.Errorf("as of the first hour: %q", got)
 	}
-	if _, c := w.joined(time.Time{}, time.Time{}, hour(2)); c.Lag != 0 {
-		t.Errorf("lag %s of a label that came before its request", c.Lag)
+	if _, c := w.joined(time.Time{}, time.Time{}, hour(2)); c.Lag() != 0 {
+		t.Errorf("lag %s of a label that came before its request", c.Lag())
 	}
 	if err := w.Streams.Advance(t.Context(), project, endpoint, hour(10)); err != nil {
 		t.Fatal(err)

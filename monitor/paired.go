@@ -157,20 +157,25 @@ func (s *Service) pairBlocks(ctx context.Context, r *job.Run) error {
 	if err := r.Job.Decode(&l); err != nil {
 		return err
 	}
-	p := r.Job.Project
+	p, asOf := r.Job.Project, fairlead.FromMS(l.AsOfMS)
 	var pr *pairing
-	var from time.Time
-	var found []gate.Evidence
 	err := s.DB.Read(ctx, func(tx *store.Tx) (err error) {
-		if pr, err = s.active(tx, p, l.Rollout); err != nil || pr == nil {
-			return err
-		}
-		from = pr.nextFrom
-		found, err = s.addBlocks(tx, p, pr, fairlead.FromMS(l.AsOfMS))
+		pr, err = s.active(tx, p, l.Rollout)
 		return err
 	})
 	if err != nil || pr == nil {
 		return err
+	}
+	from := pr.nextFrom
+	var found []gate.Evidence
+	for more := true; more; { // a snapshot each: there may be weeks to make up for
+		err := s.DB.Read(ctx, func(tx *store.Tx) (err error) {
+			more, err = s.addBlock(tx, p, pr, asOf, &found)
+			return err
+		})
+		if err != nil {
+			return err
+		}
 	}
 	return r.Commit(ctx, store.Control, func(tx *store.Tx) error {
 		now, err := s.active(tx, p, l.Rollout)
@@ -190,32 +195,32 @@ func (s *Service) pairBlocks(ctx context.Context, r *job.Run) error {
 	})
 }
 
-// addBlocks adds the blocks that can be compared at asOf. One whose labels are late holds
-// up those after it until they are there, or patience is over.
-func (s *Service) addBlocks(tx *store.Tx, p fairlead.Project, pr *pairing, asOf time.Time) (
-	out []gate.Evidence, err error) {
-	for {
-		from, to := pr.nextFrom, pr.nextFrom.Add(block)
-		due := to.Add(pr.delay)
-		if due.After(asOf) {
-			return out, nil
-		}
-		joined, coverage, err := s.Label.Joined(tx, p, pr.endpoint, from, to, asOf)
-		if err != nil {
-			return nil, err
-		}
-		if coverage.Requests > 0 && coverage.Share() < minCoverage && asOf.Before(due.Add(patience)) {
-			return out, nil
-		}
-		n, err := pr.add(joined)
-		if err != nil {
-			return nil, err
-		}
-		pr.nextFrom = to
-		if n > 0 || pr.note != "" {
-			out = append(out, pr.evidence(from, to, pr.decides && pr.test.Rejected()))
-		}
+// addBlock adds the next block and its evidence, and reports whether there was one that
+// can be compared at asOf. One whose labels are late holds up those after it until they
+// are there, or patience is over.
+func (s *Service) addBlock(tx *store.Tx, p fairlead.Project, pr *pairing, asOf time.Time,
+	found *[]gate.Evidence) (bool, error) {
+	from, to := pr.nextFrom, pr.nextFrom.Add(block)
+	due := to.Add(pr.delay)
+	if due.After(asOf) {
+		return false, nil
 	}
+	joined, coverage, err := s.Label.Joined(tx, p, pr.endpoint, from, to, asOf)
+	if err != nil {
+		return false, err
+	}
+	if coverage.Requests > 0 && coverage.Share() < minCoverage && asOf.Before(due.Add(patience)) {
+		return false, nil
+	}
+	n, err := pr.add(joined)
+	if err != nil {
+		return false, err
+	}
+	pr.nextFrom = to
+	if n > 0 || pr.note != "" {
+		*found = append(*found, pr.evidence(from, to, pr.decides && pr.test.Rejected()))
+	}
+	return true, nil
 }
 
 // active returns the pairing of a rollout that is not finished, or nil.

@@ -143,6 +143,14 @@ func (s *Service) Realised(ctx context.Context, p fairlead.Project, q RealisedQu
 	if err := fairlead.DecodeCursor(page, filter, &start); err != nil {
 		return out, err
 	}
+	var now time.Time
+	err = s.DB.Read(ctx, func(tx *store.Tx) error {
+		now, err = s.Stream.NowOrWall(tx, p, q.Endpoint)
+		return err
+	})
+	if err != nil {
+		return out, err
+	}
 	for start.Before(q.To) {
 		if len(out.Items) == bounded(limit) {
 			out.Next = fairlead.EncodeCursor(filter, start)
@@ -152,7 +160,7 @@ func (s *Service) Realised(ctx context.Context, p fairlead.Project, q RealisedQu
 		if end.After(q.To) {
 			end = q.To
 		}
-		period, err := s.period(ctx, p, q.Endpoint, m, start, end)
+		period, err := s.period(ctx, p, q.Endpoint, m, start, end, now)
 		if err != nil {
 			return out, err
 		}
@@ -162,24 +170,42 @@ func (s *Service) Realised(ctx context.Context, p fairlead.Project, q RealisedQu
 	return out, nil
 }
 
+// period computes the metric over [from, to) on the labels that were known at asOf, from a
+// snapshot for each day: a reader's time is bounded, and a period is not.
 func (s *Service) period(ctx context.Context, p fairlead.Project, endpoint string, m stat.Metric,
-	from, to time.Time) (out Period, err error) {
-	var joined []label.Joined
+	from, to, asOf time.Time) (Period, error) {
 	var coverage label.Coverage
-	err = s.DB.Read(ctx, func(tx *store.Tx) error {
-		now, err := s.Stream.NowOrWall(tx, p, endpoint)
-		if err != nil {
-			return err
+	served, versions := &pairs{}, map[int64]*pairs{}
+	for start := from; start.Before(to); {
+		end := nextPeriod(start, ByDay)
+		if end.After(to) {
+			end = to
 		}
-		joined, coverage, err = s.Label.Joined(tx, p, endpoint, from, to, now)
-		return err
-	})
-	if err != nil {
-		return out, err
+		err := s.DB.Read(ctx, func(tx *store.Tx) error {
+			joined, c, err := s.Label.Joined(tx, p, endpoint, start, end, asOf)
+			if err != nil {
+				return err
+			}
+			coverage.Add(c)
+			for _, j := range joined {
+				served.add(j, j.ServedBy)
+				for n := range j.Scores {
+					if versions[n] == nil {
+						versions[n] = &pairs{}
+					}
+					versions[n].add(j, n)
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return Period{}, err
+		}
+		start = end
 	}
-	out = Period{From: from, To: to, Requests: coverage.Requests, Labelled: coverage.Labelled,
-		LagMS: coverage.Lag.Milliseconds()}
-	return out, out.compute(m, joined)
+	out := Period{From: from, To: to, Requests: coverage.Requests, Labelled: coverage.Labelled,
+		LagMS: coverage.Lag().Milliseconds()}
+	return out, out.compute(m, served, versions)
 }
 
 func nextPeriod(t time.Time, by string) time.Time {
@@ -222,17 +248,7 @@ func (a *pairs) answered(m stat.Metric) (out pairs, err error) {
 }
 
 // compute fills in the figures. Those that a metric does not have say why.
-func (p *Period) compute(m stat.Metric, joined []label.Joined) error {
-	served, versions := &pairs{}, map[int64]*pairs{}
-	for _, j := range joined {
-		served.add(j, j.ServedBy)
-		for n := range j.Scores {
-			if versions[n] == nil {
-				versions[n] = &pairs{}
-			}
-			versions[n].add(j, n)
-		}
-	}
+func (p *Period) compute(m stat.Metric, served *pairs, versions map[int64]*pairs) error {
 	f, err := figureOf(m, served)
 	if err != nil {
 		return err

@@ -262,7 +262,7 @@ func (s *Service) performance(tx *store.Tx, p fairlead.Project, w *Window, ref *
 	for _, j := range joined {
 		asked.add(j, w.Version)
 	}
-	w.Coverage, w.LagMS = coverage.Share(), coverage.Lag.Milliseconds()
+	w.Coverage, w.LagMS = coverage.Share(), coverage.Lag().Milliseconds()
 	metric, ok := stat.Lookup(cfg.Metric)
 	if !ok {
 		w.Reason = fmt.Sprintf("the monitor cannot compute %q", cfg.Metric)
