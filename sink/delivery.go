@@ -194,8 +194,9 @@ func (s *Service) Redeliver(tx *store.Tx, p fairlead.Project, webhook, id string
 		return nil, err
 	}
 	if !w.Active {
-		return nil, fairlead.Errorf(fairlead.Precondition, "webhook %s is disabled, so nothing is sent "+
-			"to it; make it active first: MlflowClient().update_webhook(%q, status=\"ACTIVE\")", w.Name, w.ID)
+		return nil, fairlead.Errorf(fairlead.Precondition, "webhook %s is disabled, so nothing is "+
+			"sent to it; make it active first: MlflowClient().update_webhook(%q, status=\"ACTIVE\")",
+			w.Name, w.ID)
 	}
 	d.State, d.tries, d.Next, d.Finished = Waiting, 0, s.Clock.Now(), time.Time{}
 	if err := updateDelivery(tx, d); err != nil {

@@ -90,7 +90,8 @@ func deleteOld(tx *store.Tx, before time.Time, limit int) (int64, error) {
 	const old = `(select k from webhook_delivery where finished_ms > 0 and finished_ms < ?
 		order by finished_ms, k limit ?)`
 	ms := fairlead.MS(before)
-	if _, err := tx.Exec("delete from webhook_attempt where delivery_k in "+old, ms, limit); err != nil {
+	_, err := tx.Exec("delete from webhook_attempt where delivery_k in "+old, ms, limit)
+	if err != nil {
 		return 0, err
 	}
 	res, err := tx.Exec("delete from webhook_delivery where k in "+old, ms, limit)
@@ -101,8 +102,9 @@ func deleteOld(tx *store.Tx, before time.Time, limit int) (int64, error) {
 }
 
 func insertAttempt(tx *store.Tx, deliveryK int64, a *Attempt) error {
-	_, err := tx.Exec(`insert into webhook_attempt (delivery_k, n, at_ms, took_ms, status, answer, error)
-		values (?, ?, ?, ?, ?, ?, ?)`, deliveryK, a.N, fairlead.MS(a.At), a.TookMS, a.Status, a.Answer, a.Error)
+	_, err := tx.Exec(`insert into webhook_attempt
+		(delivery_k, n, at_ms, took_ms, status, answer, error) values (?, ?, ?, ?, ?, ?, ?)`,
+		deliveryK, a.N, fairlead.MS(a.At), a.TookMS, a.Status, a.Answer, a.Error)
 	return err
 }
 

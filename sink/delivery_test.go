@@ -2,9 +2,9 @@ package sink_test
 
 import (
 	"bytes"
-	"context"
 	"crypto/hmac"
 	"crypto/sha256"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
 	"io"
@@ -32,11 +32,13 @@ func TestDelivery_IsSignedAndLogged(t *testing.T) {
 	h := w.create(r.URL+"/hook", "s3cret")
 	w.move("live")
 	d := w.attempted(h, 1)
-	if d.State != sink.Delivered || d.Event != moved || d.Last.Status != 200 || d.Last.Answer != "thanks" {
+	if d.State != sink.Delivered || d.Event != moved || d.Last.Status != 200 ||
+		d.Last.Answer != "thanks" {
 		t.Errorf("delivery %+v, last %+v", d, d.Last)
 	}
 	got, body := r.got[0], r.body[0]
-	if got.Header.Get("X-MLflow-Delivery-Id") != d.ID || got.Header.Get("Content-Type") != "application/json" {
+	if got.Header.Get("X-MLflow-Delivery-Id") != d.ID ||
+		got.Header.Get("Content-Type") != "application/json" {
 		t.Errorf("headers %v of delivery %s", got.Header, d.ID)
 	}
 	stamp := got.Header.Get("X-MLflow-Timestamp")
@@ -160,7 +162,8 @@ func TestDelivery_FollowsNoRedirect(t *testing.T) {
 	h := w.create(r.URL, "")
 	w.move("live")
 	d := w.attempted(h, 1)
-	if inside.count() != 0 || d.State != sink.Waiting || !strings.Contains(d.Last.Error, "redirects are not followed") {
+	if inside.count() != 0 || d.State != sink.Waiting ||
+		!strings.Contains(d.Last.Error, "redirects are not followed") {
 		t.Errorf("%d requests behind the redirect, %+v", inside.count(), d.Last)
 	}
 }
@@ -176,7 +179,8 @@ func TestDelivery_ChecksTheAddressThatIsDialled(t *testing.T) {
 	w = open(t, w.dir, w.clock, "")
 	w.move("live")
 	d := w.attempted(h, 1)
-	if r.count() != 0 || !strings.Contains(d.Last.Error, "is not a public address") || d.Last.Status != 0 {
+	if r.count() != 0 || d.Last.Status != 0 ||
+		!strings.Contains(d.Last.Error, "is not a public address") {
 		t.Errorf("%d requests arrived, %+v", r.count(), d.Last)
 	}
 }
@@ -192,12 +196,25 @@ func TestDelivery_ChecksCertificates(t *testing.T) {
 	if d := w.attempted(h, 1); !strings.Contains(d.Last.Error, "certificate") {
 		t.Errorf("a certificate of nobody is taken: %+v", d.Last)
 	}
+	w.stop()
+	roots := x509.NewCertPool()
+	roots.AddCert(r.Certificate())
+	w = wire(t, w.dir, w.clock, loopback)
+	w.Trust(roots)
+	if err := w.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	w.advance(2 * sink.Retries[0])
+	if d := w.attempted(h, 2); d.State != sink.Delivered {
+		t.Errorf("a certificate that is trusted: %+v", d.Last)
+	}
 }
 
 func TestDelivery_DoesNotWaitForReceiversThatHang(t *testing.T) {
 	w := wire(t, t.TempDir(), fairlead.NewFakeClock(time.Unix(1700000000, 0)), loopback)
 	w.SetPatience(200 * time.Millisecond)
-	hung, r := receive(t, func(_ http.ResponseWriter, req *http.Request) { <-req.Context().Done() }), receive(t, ok)
+	hung := receive(t, func(_ http.ResponseWriter, req *http.Request) { <-req.Context().Done() })
+	r := receive(t, ok)
 	slow := receive(t, func(rw http.ResponseWriter, req *http.Request) { // answers, and never ends
 		io.WriteString(rw, "begun")
 		rw.(http.Flusher).Flush()
@@ -316,13 +333,14 @@ func TestWebhook_IsDisabledAfterFailingForLong(t *testing.T) {
 		t.Errorf("disabled because %q", got.Reason)
 	}
 	events, err := w.led.List(t.Context(), ledger.Filter{Types: []string{event.WebhookDisabledType}})
-	if err != nil || len(events) != 1 || events[0].Project != project.Name || !strings.Contains(string(events[0].Body), "500") {
+	if err != nil || len(events) != 1 || events[0].Project != project.Name ||
+		!strings.Contains(string(events[0].Body), "500") {
 		t.Errorf("events %+v, %v", events, err)
 	}
 
 	sent := r.count()
 	w.move("third")
-	w.until("the subscriber", func() bool { idle, err := w.led.Idle(t.Context()); return idle && err == nil })
+	w.settle()
 	if n := len(w.deliveries(h)); n != 2 || r.count() != sent {
 		t.Errorf("a disabled webhook has %d deliveries and got %d requests more", n, r.count()-sent)
 	}
@@ -446,7 +464,7 @@ func TestWebhooks_AreTheirProjectsOwn(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.move("later")
-	w.until("the subscriber", func() bool { idle, err := w.led.Idle(t.Context()); return idle && err == nil })
+	w.settle()
 	if _, err := w.Get(t.Context(), project, h.ID); !fairlead.Is(err, fairlead.NotFound) || r.count() != 1 {
 		t.Errorf("a deleted webhook: %v, %d requests", err, r.count())
 	}
@@ -461,7 +479,8 @@ func TestLists_ArePagedAndFiltered(t *testing.T) {
 	if err != nil || len(page.Items) != 1 || page.Items[0].ID != newest.ID {
 		t.Fatalf("first page %+v, %v", page, err)
 	}
-	if page, err = w.List(t.Context(), project, page.Next, 1); err != nil || page.Items[0].ID != first.ID || page.Next != "" {
+	if page, err = w.List(t.Context(), project, page.Next, 1); err != nil ||
+		page.Items[0].ID != first.ID || page.Next != "" {
 		t.Errorf("second page %+v, %v", page, err)
 	}
 	for _, alias := range []string{"a", "b", "c"} {
@@ -479,7 +498,8 @@ func TestLists_ArePagedAndFiltered(t *testing.T) {
 	if err != nil || len(rest.Items) != 1 || rest.Items[0].ID == two.Items[1].ID {
 		t.Errorf("the rest %+v, %v", rest, err)
 	}
-	if _, err := w.Deliveries(t.Context(), project, first.ID, sink.Failed, two.Next, 2); !fairlead.Is(err, fairlead.Invalid) {
+	_, err = w.Deliveries(t.Context(), project, first.ID, sink.Failed, two.Next, 2)
+	if !fairlead.Is(err, fairlead.Invalid) {
 		t.Errorf("a page of another list: %v", err)
 	}
 }
@@ -513,7 +533,8 @@ func TestCreate_BoundsWhatIsKept(t *testing.T) {
 	for range 100 {
 		w.create(url, "")
 	}
-	_, err := w.Create(context.Background(), project, sink.Change{Name: text("a"), URL: &url, Events: []string{moved, moved}})
+	_, err := w.Create(t.Context(), project,
+		sink.Change{Name: text("a"), URL: &url, Events: []string{moved}})
 	if !fairlead.Is(err, fairlead.Exhausted) {
 		t.Errorf("one webhook too many: %v", err)
 	}

@@ -213,7 +213,8 @@ func (s *Service) record(ctx context.Context, id string, at time.Time, answer *A
 			return err
 		}
 		err = insertAttempt(tx, d.k, &Attempt{N: last.count() + 1, At: at,
-			TookMS: answer.Took.Milliseconds(), Status: answer.Status, Answer: answer.Body, Error: answer.Error})
+			TookMS: answer.Took.Milliseconds(), Status: answer.Status, Answer: answer.Body,
+			Error: answer.Error})
 		if err != nil {
 			return err
 		}

@@ -1,6 +1,9 @@
 package sink
 
 import (
+	"crypto/tls"
+	"crypto/x509"
+	"net/http"
 	"net/netip"
 	"time"
 )
@@ -10,6 +13,12 @@ func (s *Service) Wake() { s.poke() }
 
 // SetPatience sets how long a request may take; called before Start.
 func (s *Service) SetPatience(d time.Duration) { s.sender.patience = d }
+
+// Trust lets receivers show certificates of these authorities; called before Start.
+func (s *Service) Trust(roots *x509.CertPool) {
+	t := s.sender.clients["https"].Transport.(*http.Transport)
+	t.TLSClientConfig = &tls.Config{RootCAs: roots}
+}
 
 // Permit says why no request of the scheme may go to addr.
 func (a Allowed) Permit(scheme string, addr netip.Addr) error { return a.permit(scheme, addr) }

@@ -31,8 +31,8 @@ type Webhook struct {
 	Events       []string  `json:"events"` // such as "model_version.created", in the order given
 	Active       bool      `json:"active"`
 	Signed       bool      `json:"signed"`                 // has a secret, which is never shown
-	Reason       string    `json:"reason,omitempty"`       // why it was disabled, where it was not by hand
-	FailingSince time.Time `json:"failing_since,omitzero"` // first failure since the last success; wall time
+	Reason       string    `json:"reason,omitempty"`       // why it was disabled; empty when by hand
+	FailingSince time.Time `json:"failing_since,omitzero"` // since the last success; wall time
 	Created      time.Time `json:"created_at"`             // wall time
 	Updated      time.Time `json:"updated_at"`             // wall time
 

@@ -9,8 +9,8 @@ import (
 	"github.com/fairlead-ml/fairlead/store"
 )
 
-const webhookColumns = `w.k, w.id, w.project_k, w.project, w.name, w.url, w.description, w.events, w.secret,
-	w.active, w.reason, w.failing_since_ms, w.created_ms, w.updated_ms`
+const webhookColumns = `w.k, w.id, w.project_k, w.project, w.name, w.url, w.description, w.events,
+	w.secret, w.active, w.reason, w.failing_since_ms, w.created_ms, w.updated_ms`
 
 func scanWebhook(row interface{ Scan(dest ...any) error }) (*Webhook, error) {
 	w := &Webhook{}
@@ -76,12 +76,12 @@ func countWebhooks(tx *store.Tx, p fairlead.Project) (n int, err error) {
 }
 
 func insertWebhook(tx *store.Tx, w *Webhook) error {
-	return tx.QueryRow(`insert into webhook (id, project_k, project, name, url, description, events, secret,
-		active, reason, failing_since_ms, created_ms, updated_ms)
+	return tx.QueryRow(`insert into webhook (id, project_k, project, name, url, description, events,
+		secret, active, reason, failing_since_ms, created_ms, updated_ms)
 		values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) returning k`,
 		w.ID, w.project.K, w.project.Name, w.Name, w.URL, w.Description,
-		strings.Join(w.Events, ","), w.sealed, flag(w.Active), w.Reason, fairlead.MS(w.FailingSince), fairlead.MS(w.Created),
-		fairlead.MS(w.Updated)).Scan(&w.k)
+		strings.Join(w.Events, ","), w.sealed, flag(w.Active), w.Reason,
+		fairlead.MS(w.FailingSince), fairlead.MS(w.Created), fairlead.MS(w.Updated)).Scan(&w.k)
 }
 
 func updateWebhook(tx *store.Tx, w *Webhook) error {

@@ -44,7 +44,8 @@ type world struct {
 }
 
 func begin(t *testing.T, allow string) *world {
-	return open(t, t.TempDir(), fairlead.NewFakeClock(time.Date(2025, 6, 1, 12, 0, 0, 0, time.UTC)), allow)
+	noon := time.Date(2025, 6, 1, 12, 0, 0, 0, time.UTC)
+	return open(t, t.TempDir(), fairlead.NewFakeClock(noon), allow)
 }
 
 // open starts everything on a directory, as a server that is started there.
@@ -140,6 +141,15 @@ func (w *world) until(what string, done func() bool) {
 			w.t.Fatalf("waited in vain for %s", what)
 		}
 	}
+}
+
+// settle waits until the subscriber has seen all events.
+func (w *world) settle() {
+	w.t.Helper()
+	w.until("the subscriber", func() bool {
+		idle, err := w.led.Idle(w.t.Context())
+		return idle && err == nil
+	})
 }
 
 func (w *world) deliveries(h *sink.Webhook) []*sink.Delivery {

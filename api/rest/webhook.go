@@ -63,8 +63,9 @@ func (a *API) webhookOperations() {
 		path:    "/webhooks/{webhook}/deliveries/{delivery}/redeliver",
 		summary: "Send a delivery again, under the same id", may: auth.Operate},
 		func(ctx context.Context, p fairlead.Project, in *RedeliverInput) (*sink.Delivery, error) {
-			return atomically(ctx, a, p, in.Key, "redeliver", in, func(tx *store.Tx) (*sink.Delivery, error) {
-				return a.Sink.Redeliver(tx, p, in.Webhook, in.Delivery)
-			})
+			return atomically(ctx, a, p, in.Key, "redeliver", in,
+				func(tx *store.Tx) (*sink.Delivery, error) {
+					return a.Sink.Redeliver(tx, p, in.Webhook, in.Delivery)
+				})
 		})
 }

@@ -102,7 +102,9 @@ func (cl *client) webhook(ctx context.Context, name string) (*sink.Webhook, erro
 	if err != nil {
 		return nil, err
 	}
-	named := slices.DeleteFunc(all, func(h *sink.Webhook) bool { return h.ID != name && h.Name != name })
+	named := slices.DeleteFunc(all, func(h *sink.Webhook) bool {
+		return h.ID != name && h.Name != name
+	})
 	switch len(named) {
 	case 0:
 		return nil, fairlead.Errorf(fairlead.NotFound,
