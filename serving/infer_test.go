@@ -300,6 +300,26 @@ func TestInfer_AVersionWithoutAPlaceForTheCallHasNoScore(t *testing.T) {
 	}
 }
 
+func TestInfer_AScoreThatIsStoredAlreadyDoesNotHoldUpTheLog(t *testing.T) {
+	w := servingtest.New(t)
+	w.Deploy(replaceBuffered)
+	w.Shadow(w.Version())
+	w.Settle()
+	hang := make(chan struct{})
+	w.Engines.Set(func(e *servingtest.Engines) { e.Hooks[2] = func(context.Context) error { <-hang; return nil } })
+	w.MustInfer("a", servingtest.March, servingtest.Hours(1))
+	w.Until("the request is stored", func() bool { return len(w.Logged()) == 1 })
+	w.Do(func(tx *store.Tx) error { // as by a write whose answer was lost
+		_, err := tx.Exec("insert into prediction (request_k, model_n, role, value) select k, 2, 'shadow', 2001 from request")
+		return err
+	})
+	close(hang)
+	w.Settle()
+	if got := w.Logged(); !slices.Equal(got, []string{"a v1=1001 v2=2001"}) {
+		t.Errorf("logged %q", got)
+	}
+}
+
 func TestStop_ScoresThatItCutsOffAreNoFailures(t *testing.T) {
 	w := servingtest.New(t)
 	w.Deploy(replaceBuffered)

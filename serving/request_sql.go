@@ -66,6 +66,8 @@ func insertOnce(tx *store.Tx, e *entry) (*answered, error) {
 	return before, nil
 }
 
+// insertScores stores what the versions said about a row. A score that is there already
+// is left: a write that failed may have been one that was done.
 func insertScores(tx *store.Tx, requestK int64, scores []score, row int) error {
 	for _, sc := range scores {
 		var value sql.NullFloat64
@@ -75,7 +77,8 @@ func insertScores(tx *store.Tx, requestK int64, scores []score, row int) error {
 		} else {
 			value.Float64, value.Valid = firstNumber(sc.outputs, row)
 		}
-		_, err := tx.Exec("insert into prediction (request_k, model_n, role, value, error) values (?, ?, ?, ?, ?)",
+		_, err := tx.Exec(`insert into prediction (request_k, model_n, role, value, error)
+			values (?, ?, ?, ?, ?) on conflict do nothing`,
 			requestK, sc.version, sc.role, value, failure)
 		if err != nil {
 			return err
