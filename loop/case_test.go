@@ -166,6 +166,20 @@ func TestCase_WhoseVersionCannotBeServed(t *testing.T) {
 	}
 }
 
+func TestCase_EndsWellBesideAShadowThatCannotBeServed(t *testing.T) {
+	w := newWorld(t, replace)
+	w.run(good)
+	shadow := w.run(stub{Offline: 500, Absent: true}).Version
+	w.do(func(ctx context.Context, tx *store.Tx) error {
+		return w.release.StartShadow(ctx, tx, w.p, endpoint, shadow, "a look")
+	})
+	w.run(stub{Bias: 1, Offline: 0.5})
+	w.wantStory("user 1 promoted, user 2 stopped, user 3 promoted")
+	if a := w.assignment(); a.FailedVersion != shadow || a.Failure == "" {
+		t.Errorf("the shadow is not named: %+v", a)
+	}
+}
+
 // What ends a case early, and why.
 func TestCase_ClosesWithTheReason(t *testing.T) {
 	for name, c := range map[string]struct {

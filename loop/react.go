@@ -386,7 +386,8 @@ func (s *Service) promoted(ctx context.Context, tx *store.Tx, p fairlead.Project
 	switch {
 	case a.Version(release.RoleLive) != c.Version:
 		return s.close(ctx, tx, p, c, RolledBack, a.Reason)
-	case a.ObservedGeneration == a.Generation:
+	case a.ObservedGeneration == a.Generation,
+		a.Failure != "" && a.FailedVersion != c.Version: // a shadow is missing, and this one answers
 		c.Environment++
 		return s.release(ctx, tx, p, c)
 	case a.Failure != "":

@@ -89,6 +89,7 @@ gates:
 type stub struct {
 	Bias    float64 `json:"bias"`
 	Offline float64 `json:"offline"`
+	Absent  bool    `json:"absent"` // its engine, where it is served
 }
 
 func (s *stub) Predict(_ context.Context, in *engine.Frame) (*engine.Frame, error) {
@@ -126,6 +127,9 @@ func (w *world) load(ctx context.Context, dir string) (engine.Predictor, *engine
 	}
 	if w.unserved != nil {
 		return nil, nil, w.unserved
+	}
+	if s, err := readStub(dir); err == nil && s.Absent {
+		return nil, nil, fmt.Errorf("ONNX Runtime is not installed: %w", engine.ErrAbsent)
 	}
 	return load(ctx, dir)
 }

@@ -29,12 +29,13 @@ type Assignment struct {
 	Endpoint           string           `json:"endpoint"` // "{model}@{environment}"
 	Environment        string           `json:"environment"`
 	Model              string           `json:"model"`
-	Generation         int64            `json:"generation"`          // from 1, one more each change
-	ObservedGeneration int64            `json:"observed_generation"` // the newest that is served
-	Failure            string           `json:"failure,omitempty"`   // why the newest cannot be served
-	Variants           []Variant        `json:"variants"`            // live, canary, shadows, standbys
-	Reason             string           `json:"reason"`              // for the newest change
-	Settings           spec.Environment `json:"settings"`            // of the newest rollout
+	Generation         int64            `json:"generation"`               // from 1, one more each change
+	ObservedGeneration int64            `json:"observed_generation"`      // the newest that is served
+	Failure            string           `json:"failure,omitempty"`        // why the newest cannot be served
+	FailedVersion      int64            `json:"failed_version,omitempty"` // that the failure is about
+	Variants           []Variant        `json:"variants"`                 // live, canary, shadows, standbys
+	Reason             string           `json:"reason"`                   // for the newest change
+	Settings           spec.Environment `json:"settings"`                 // of the newest rollout
 }
 
 // Version returns the version in a role that only one can have, 0 for none.

@@ -55,7 +55,7 @@ func putEnvironment(tx *store.Tx, p fairlead.Project, e *environment, now time.T
 }
 
 const assignmentColumns = `select e.endpoint, e.name, e.model, e.settings, a.gen, a.observed_gen,
-	a.failure, a.variants, a.reason from assignment a join environment e on e.k = a.environment_k `
+	a.failure, a.failed_n, a.variants, a.reason from assignment a join environment e on e.k = a.environment_k `
 
 type scanner interface{ Scan(dest ...any) error }
 
@@ -63,7 +63,7 @@ func scanAssignment(row scanner) (*Assignment, error) {
 	a := &Assignment{}
 	var settings, variants string
 	err := row.Scan(&a.Endpoint, &a.Environment, &a.Model, &settings, &a.Generation,
-		&a.ObservedGeneration, &a.Failure, &variants, &a.Reason)
+		&a.ObservedGeneration, &a.Failure, &a.FailedVersion, &variants, &a.Reason)
 	if err != nil {
 		return nil, err
 	}
@@ -120,7 +120,7 @@ func writeVariants(tx *store.Tx, environmentK, gen int64, all []Variant, reason 
 	_, err = tx.Exec(`insert into assignment (environment_k, gen, variants, reason, observed_gen,
 		changed_ms)
 		values (?, ?, ?, ?, 0, ?) on conflict (environment_k) do update set gen = excluded.gen,
-		variants = excluded.variants, reason = excluded.reason, failure = '',
+		variants = excluded.variants, reason = excluded.reason, failure = '', failed_n = 0,
 		changed_ms = excluded.changed_ms`,
 		environmentK, gen, string(text), reason, at.UnixMilli())
 	return err
@@ -128,14 +128,15 @@ func writeVariants(tx *store.Tx, environmentK, gen int64, all []Variant, reason 
 
 func writeObserved(tx *store.Tx, environmentK, gen int64) error {
 	_, err := tx.Exec(`update assignment set observed_gen = ?,
-		failure = case when gen = ? then '' else failure end where environment_k = ?`,
-		gen, gen, environmentK)
+		failure = case when gen = ? then '' else failure end,
+		failed_n = case when gen = ? then 0 else failed_n end where environment_k = ?`,
+		gen, gen, gen, environmentK)
 	return err
 }
 
-func writeFailure(tx *store.Tx, environmentK int64, failure string) error {
-	_, err := tx.Exec("update assignment set failure = ? where environment_k = ?",
-		failure, environmentK)
+func writeFailure(tx *store.Tx, environmentK, version int64, failure string) error {
+	_, err := tx.Exec("update assignment set failure = ?, failed_n = ? where environment_k = ?",
+		failure, version, environmentK)
 	return err
 }
 

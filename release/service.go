@@ -256,21 +256,22 @@ func (s *Service) Observe(ctx context.Context, tx *store.Tx, p fairlead.Project,
 		Name: event.AssignmentAppliedType, Endpoint: endpoint, Generation: generation})
 }
 
-// Unserved tells why the endpoint cannot serve the assignment of that generation, until
-// Observe says that it does. A generation that is served, or no longer the newest, and
-// what is known already change nothing.
+// Unserved tells which version keeps the endpoint from serving the assignment of that
+// generation, and why, until Observe says that it does: the live one, or another one
+// beside a live one that answers. A generation that is served, or no longer the newest,
+// and what is known already change nothing.
 func (s *Service) Unserved(ctx context.Context, tx *store.Tx, p fairlead.Project, endpoint string,
-	generation int64, why string) error {
+	generation, version int64, why string) error {
 	env, err := s.environment(tx, p, endpoint)
 	if err != nil {
 		return err
 	}
 	a, err := s.Assignment(tx, p, endpoint)
 	if err != nil || generation != a.Generation || generation == a.ObservedGeneration ||
-		a.Failure == why {
+		a.Failure == why && a.FailedVersion == version {
 		return err
 	}
-	if err := writeFailure(tx, env.k, why); err != nil {
+	if err := writeFailure(tx, env.k, version, why); err != nil {
 		return fmt.Errorf("report on %s: %w", endpoint, err)
 	}
 	return s.report(ctx, tx, p, event.Assignment{Name: event.AssignmentFailedType,

@@ -524,7 +524,7 @@ func TestUnserved_SaysWhyUntilItIsServed(t *testing.T) {
 	unserved := func(gen int64, why string) {
 		t.Helper()
 		w.do(func(tx *store.Tx) error {
-			return w.release.Unserved(t.Context(), tx, project, endpoint, gen, why)
+			return w.release.Unserved(t.Context(), tx, project, endpoint, gen, gen, why)
 		})
 	}
 	wantFailure := func(want string, events int) {
@@ -535,8 +535,10 @@ func TestUnserved_SaysWhyUntilItIsServed(t *testing.T) {
 				n++
 			}
 		}
-		if got := w.assignment().Failure; got != want || n != events {
-			t.Errorf("failure %q after %d events, want %q after %d", got, n, want, events)
+		a := w.assignment()
+		if a.Failure != want || (a.FailedVersion != 0) != (want != "") || n != events {
+			t.Errorf("failure %q of version %d after %d events, want %q after %d",
+				a.Failure, a.FailedVersion, n, want, events)
 		}
 	}
 	unserved(1, "of an older generation")

@@ -78,7 +78,7 @@ func (e *endpoint) notLive() error {
 // Failing says what keeps the endpoint from serving all of its assignment at present,
 // also one that was served before a restart; nil for nothing that is known.
 func (s *Service) Failing(p fairlead.Project, endpoint string) error {
-	return s.routes.Load().progress[routeKey{p.K, endpoint}].failed
+	return s.routes.Load().progress[routeKey{p.K, endpoint}].failed.err
 }
 
 // Endpoints lists the full names of the project's endpoints that can answer.

@@ -1,7 +1,6 @@
 package serving
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -169,7 +168,7 @@ func wanted(all []desired) []packageKey {
 type findings struct {
 	refused map[int64]error // versions that cannot be waited for, and why
 	failing error           // why the live version is not loaded so far
-	absent  error           // what this machine lacks for a version that is to score requests
+	absent  lack            // the first version that is to score requests and cannot here
 	loading bool            // a version may still load
 	standby bool            // a standby among them
 	target  bool            // a standby is loaded
@@ -202,8 +201,10 @@ func (s *Service) serve(ctx context.Context, d desired, old *routes) (*endpoint,
 	}
 	pr.settled, pr.failed = !f.loading, f.absent
 	if e.live == nil {
-		pr.failed = cmp.Or(pr.failed, cause)
-		e.down = down(d.Endpoint, cause, f)
+		if cause != nil {
+			pr.failed = lack{live, cause}
+		}
+		e.down = down(d, cause, f)
 	}
 	switch {
 	case e.live == nil && before != nil && before.live != nil, e.same(before):
@@ -217,19 +218,19 @@ func (s *Service) serve(ctx context.Context, d desired, old *routes) (*endpoint,
 }
 
 // down says why the endpoint has no live version; nil while that is being loaded.
-func down(endpoint string, cause error, f findings) error {
+func down(d desired, cause error, f findings) error {
 	switch {
 	case cause != nil && f.standby:
 		return nil
 	case cause != nil:
 		return fairlead.Errorf(fairlead.Unavailable,
-			"%s is down: %s", endpoint, fairlead.MessageOf(cause)).Because(cause)
-	case f.absent != nil:
+			"%s is down: %s", d.Endpoint, fairlead.MessageOf(cause)).Because(cause)
+	case f.absent.err != nil && f.absent.version == d.Version(release.RoleLive):
 		return fairlead.Errorf(fairlead.Unavailable,
-			"%s is down: %s", endpoint, fairlead.MessageOf(f.absent)).Because(f.absent)
+			"%s is down: %s", d.Endpoint, fairlead.MessageOf(f.absent.err)).Because(f.absent.err)
 	case f.failing != nil:
 		return fairlead.Errorf(fairlead.Unavailable, "%s is being loaded; the newest try failed: %s",
-			endpoint, fairlead.MessageOf(f.failing)).Because(f.failing)
+			d.Endpoint, fairlead.MessageOf(f.failing)).Because(f.failing)
 	}
 	return nil
 }
@@ -264,8 +265,8 @@ func (f *findings) add(v release.Variant, st state) {
 	case st.loaded != nil:
 		f.target = f.target || spare
 	case lacks(st.err):
-		if !spare {
-			f.absent = refusal(v.Version, "cannot be loaded here", st.err)
+		if !spare && f.absent.err == nil { // the live one is the first
+			f.absent = lack{v.Version, refusal(v.Version, "cannot be loaded here", st.err)}
 		}
 	default:
 		f.loading, f.standby = true, f.standby || spare
@@ -338,15 +339,15 @@ func (s *Service) decide(ctx context.Context, d desired, fn func(ctx context.Con
 }
 
 // report tells package release that d is served, or why it cannot be.
-func (s *Service) report(ctx context.Context, d desired, failed error) error {
-	if failed != nil && d.Failure == fairlead.MessageOf(failed) {
+func (s *Service) report(ctx context.Context, d desired, failed lack) error {
+	if failed.err != nil && d.Failure == fairlead.MessageOf(failed.err) && d.FailedVersion == failed.version {
 		return nil
 	}
 	ctx = fairlead.WithActor(ctx, fairlead.System("serving"))
 	return s.DB.Write(ctx, store.Control, func(tx *store.Tx) error {
-		if failed != nil {
-			return s.Release.Unserved(ctx, tx, d.project, d.Endpoint, d.Generation,
-				fairlead.MessageOf(failed))
+		if failed.err != nil {
+			return s.Release.Unserved(ctx, tx, d.project, d.Endpoint, d.Generation, failed.version,
+				fairlead.MessageOf(failed.err))
 		}
 		return s.Release.Observe(ctx, tx, d.project, d.Endpoint, d.Generation)
 	})

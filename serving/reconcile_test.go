@@ -359,7 +359,8 @@ func TestReconcile_WhatThisMachineLacksIsNoVerdict(t *testing.T) {
 			tries(w, next, 3)
 			w.Settle()
 			a := w.Assignment()
-			if a.Version(release.RoleCanary) != next || a.ObservedGeneration == a.Generation || a.Failure != c.want {
+			if a.Version(release.RoleCanary) != next || a.ObservedGeneration == a.Generation ||
+				a.Failure != c.want || a.FailedVersion != next {
 				t.Errorf("assigned %+v, observed %d of %d: %s", a.Variants, a.ObservedGeneration, a.Generation, a.Failure)
 			}
 			w.Engines.Set(func(e *servingtest.Engines) { delete(e.Broken, next) })

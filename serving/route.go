@@ -24,9 +24,15 @@ type routeKey struct {
 // progress is how far a generation of an endpoint is.
 type progress struct {
 	generation int64
-	tried      bool  // every package was tried to load once
-	settled    bool  // nothing is left to do
-	failed     error // why it cannot be made true for now; what is loaded answers, if anything
+	tried      bool // every package was tried to load once
+	settled    bool // nothing is left to do
+	failed     lack // why it cannot be made true for now; what is loaded answers, if anything
+}
+
+// lack is a version that cannot be served, and why; the zero value is none.
+type lack struct {
+	version int64
+	err     error
 }
 
 // endpoint is what one endpoint serves in one generation. Its users are the table

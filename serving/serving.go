@@ -164,7 +164,7 @@ func (s *Service) Idle(ctx context.Context, p fairlead.Project) (idle bool, err 
 		known := s.routes.Load().progress
 		for _, a := range assignments {
 			pr := known[routeKey{p.K, a.Endpoint}]
-			told := a.ObservedGeneration == a.Generation || pr.failed != nil && a.Failure != ""
+			told := a.ObservedGeneration == a.Generation || pr.failed.err != nil && a.Failure != ""
 			if !pr.settled || pr.generation != a.Generation || !told {
 				return nil
 			}
