@@ -274,7 +274,8 @@ func TestCase_DoesNotWaitForAnEventThatWasSkipped(t *testing.T) {
 			for changed := w.db.Changed(); !w.waitsIn(first.ID, c.at); changed = w.db.Changed() {
 				<-changed
 			}
-			w.skip(c.lost)
+			w.skip("sink", c.lost) // of which the case knows nothing
+			w.skip("loop", c.lost)
 			for changed := w.db.Changed(); w.get(first.ID).State != loop.Closed; changed = w.db.Changed() {
 				<-changed
 			}
@@ -308,8 +309,8 @@ func (w *world) waitsIn(id string, at loop.State) bool {
 	return c.State == at && (at != loop.Releasing || strings.Contains(c.Reason, "is promoted"))
 }
 
-// skip tells of an event that the loop gave up.
-func (w *world) skip(lost event.Payload) {
+// skip tells of an event that a subscriber gave up.
+func (w *world) skip(by string, lost event.Payload) {
 	w.t.Helper()
 	tell := func(e event.Payload) {
 		w.do(func(ctx context.Context, tx *store.Tx) error {
@@ -321,7 +322,7 @@ func (w *world) skip(lost event.Payload) {
 	found, err := w.led.List(w.t.Context(), ledger.Filter{Types: []string{lost.Type()}, Newest: true,
 		Limit: 1})
 	w.must(err)
-	tell(event.DeliverySkipped{Subscriber: "loop", Seq: found[0].Seq, Event: lost.Type(),
+	tell(event.DeliverySkipped{Subscriber: by, Seq: found[0].Seq, Event: lost.Type(),
 		Code: string(fairlead.Internal), Reason: "broken"})
 }
 

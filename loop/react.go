@@ -10,6 +10,7 @@ import (
 	"github.com/fairlead-ml/fairlead/event"
 	"github.com/fairlead-ml/fairlead/gate"
 	"github.com/fairlead-ml/fairlead/ledger"
+	"github.com/fairlead-ml/fairlead/monitor"
 	"github.com/fairlead-ml/fairlead/pipeline"
 	"github.com/fairlead-ml/fairlead/registry"
 	"github.com/fairlead-ml/fairlead/release"
@@ -397,13 +398,17 @@ func (s *Service) promoted(ctx context.Context, tx *store.Tx, p fairlead.Project
 	return nil
 }
 
-// skipped closes the case that waits for an event which nobody will handle any more:
-// else it would stay as it is for ever, and let no other begin.
+// skipped closes the case that waits for an event which the loop, or the monitor that
+// builds references, will not handle any more: else it would stay as it is for ever, and
+// let no other begin. What others skip stops no case.
 func (s *Service) skipped(ctx context.Context, tx *store.Tx, p fairlead.Project,
 	r *ledger.Record) error {
 	var d event.DeliverySkipped
 	if err := r.Decode(&d); err != nil {
 		return err
+	}
+	if d.Subscriber != subscriber && d.Subscriber != monitor.Subscriber {
+		return nil
 	}
 	lost, err := s.Ledger.Event(tx, d.Seq)
 	if err != nil {

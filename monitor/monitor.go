@@ -62,11 +62,14 @@ const (
 // retries of a job whose failure time may mend; with their waits some minutes.
 const retries = 8
 
+// Subscriber is the monitor's name in the ledger.
+const Subscriber = "monitor"
+
 // New wires the monitor to the events and timers it follows.
 func New(d Deps) *Service {
 	s := &Service{d}
 	d.Ledger.Subscribe(ledger.Subscription{
-		Name: "monitor",
+		Name: Subscriber,
 		Types: []string{event.ProjectAppliedType, event.ModelVersionConditionType,
 			event.GateDecidedType, event.RolloutStartedType, event.RolloutFinishedType,
 			event.AssignmentChangedType},
