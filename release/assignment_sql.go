@@ -55,7 +55,8 @@ func putEnvironment(tx *store.Tx, p fairlead.Project, e *environment, now time.T
 }
 
 const assignmentColumns = `select e.endpoint, e.name, e.model, e.settings, a.gen, a.observed_gen,
-	a.failure, a.failed_n, a.variants, a.reason from assignment a join environment e on e.k = a.environment_k `
+	a.failure, a.failed_n, a.variants, a.reason
+	from assignment a join environment e on e.k = a.environment_k `
 
 type scanner interface{ Scan(dest ...any) error }
 

@@ -285,7 +285,9 @@ func TestInfer_AVersionWithoutAPlaceForTheCallHasNoScore(t *testing.T) {
 	w.Deploy(replaceDurable)
 	w.Deploy(canaryDurable)
 	w.Engines.Set(func(e *servingtest.Engines) {
-		e.Hooks[2] = func(context.Context) error { return fairlead.Errorf(fairlead.Exhausted, "128 wait already") }
+		e.Hooks[2] = func(context.Context) error {
+			return fairlead.Errorf(fairlead.Exhausted, "128 wait already")
+		}
 	})
 	for i := range 20 { // some of them are the canary's to answer
 		w.MustInfer(fmt.Sprintf("%02d", i), servingtest.March, servingtest.Hours(1))
@@ -310,7 +312,8 @@ func TestInfer_AScoreThatIsStoredAlreadyDoesNotHoldUpTheLog(t *testing.T) {
 	w.MustInfer("a", servingtest.March, servingtest.Hours(1))
 	w.Until("the request is stored", func() bool { return len(w.Logged()) == 1 })
 	w.Do(func(tx *store.Tx) error { // as by a write whose answer was lost
-		_, err := tx.Exec("insert into prediction (request_k, model_n, role, value) select k, 2, 'shadow', 2001 from request")
+		_, err := tx.Exec(`insert into prediction (request_k, model_n, role, value)
+			select k, 2, 'shadow', 2001 from request`)
 		return err
 	})
 	close(hang)
@@ -671,7 +674,8 @@ func TestInfer_TheLogsRoomIsAlsoOneOfBytes(t *testing.T) {
 	infer := func(id string) error {
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 		defer cancel()
-		large := engine.NewFrame(engine.Floats64("hr", 1), engine.Strings("text", strings.Repeat("x", 21<<20)))
+		text := strings.Repeat("x", 21<<20)
+		large := engine.NewFrame(engine.Floats64("hr", 1), engine.Strings("text", text))
 		_, err := w.Serving.Infer(ctx, servingtest.Project, servingtest.Endpoint,
 			serving.Request{ID: id, Frame: large})
 		return err

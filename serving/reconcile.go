@@ -293,7 +293,8 @@ func (s *Service) giveUp(ctx context.Context, d desired, cause error) error {
 // rollout back when its version is one; it promotes it when the live version is, and no
 // standby is to come: there is nothing to compare with. Of a live version that answers it
 // takes the standbys, so that no rollback leads from it to one of them.
-func (s *Service) mend(ctx context.Context, d desired, e *endpoint, f findings) (changed bool, err error) {
+func (s *Service) mend(ctx context.Context, d desired, e *endpoint, f findings) (
+	changed bool, err error) {
 	if len(f.refused) == 0 {
 		return false, nil
 	}
@@ -340,7 +341,8 @@ func (s *Service) decide(ctx context.Context, d desired, fn func(ctx context.Con
 
 // report tells package release that d is served, or why it cannot be.
 func (s *Service) report(ctx context.Context, d desired, failed lack) error {
-	if failed.err != nil && d.Failure == fairlead.MessageOf(failed.err) && d.FailedVersion == failed.version {
+	if failed.err != nil && d.FailedVersion == failed.version &&
+		d.Failure == fairlead.MessageOf(failed.err) {
 		return nil
 	}
 	ctx = fairlead.WithActor(ctx, fairlead.System("serving"))

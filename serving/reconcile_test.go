@@ -238,7 +238,8 @@ func TestReconcile_ARolloutRescuesAnEndpointThatIsDown(t *testing.T) {
 			w.Engines.Set(func(e *servingtest.Engines) { e.Broken[1] = faulty })
 			w.Start()
 			w.Settle()
-			if _, err := w.Infer("", time.Time{}, servingtest.Hours(1)); !fairlead.Is(err, fairlead.Unavailable) {
+			_, err := w.Infer("", time.Time{}, servingtest.Hours(1))
+			if !fairlead.Is(err, fairlead.Unavailable) {
 				t.Fatalf("the endpoint is down: %v", err)
 			}
 			id := w.Begin(w.Version(), servingtest.Env(how, spec.Buffered))
@@ -248,7 +249,8 @@ func TestReconcile_ARolloutRescuesAnEndpointThatIsDown(t *testing.T) {
 			}
 			w.Do(func(tx *store.Tx) error {
 				r, err := w.Release.Rollout(tx, servingtest.Project, id)
-				if err == nil && (r.Outcome != release.Promoted || !strings.Contains(r.Reason, "version 1 does not load: the graph is damaged")) {
+				const want = "version 1 does not load: the graph is damaged"
+				if err == nil && (r.Outcome != release.Promoted || !strings.Contains(r.Reason, want)) {
 					t.Errorf("%s: %s", r.Outcome, r.Reason)
 				}
 				return err
@@ -285,9 +287,11 @@ func TestReconcile_ARollbackIsRefusedWhereTheOnlyStandbyDoesNotLoad(t *testing.T
 	w.Start()
 	w.Until("the standby is none any more", func() bool { return len(w.Assignment().Variants) == 1 })
 	err := w.DB.Write(t.Context(), store.Control, func(tx *store.Tx) error {
-		return w.Release.RollbackEndpoint(t.Context(), tx, servingtest.Project, servingtest.Endpoint, "test")
+		return w.Release.RollbackEndpoint(t.Context(), tx, servingtest.Project,
+			servingtest.Endpoint, "test")
 	})
-	if !fairlead.Is(err, fairlead.Precondition) || !strings.Contains(err.Error(), "version 1 does not load: the graph is damaged") {
+	const want = "version 1 does not load: the graph is damaged"
+	if !fairlead.Is(err, fairlead.Precondition) || !strings.Contains(err.Error(), want) {
 		t.Errorf("the rollback: %v", err)
 	}
 	w.Settle()
@@ -361,7 +365,7 @@ func TestReconcile_WhatThisMachineLacksIsNoVerdict(t *testing.T) {
 			a := w.Assignment()
 			if a.Version(release.RoleCanary) != next || a.ObservedGeneration == a.Generation ||
 				a.Failure != c.want || a.FailedVersion != next {
-				t.Errorf("assigned %+v, observed %d of %d: %s", a.Variants, a.ObservedGeneration, a.Generation, a.Failure)
+				t.Errorf("assigned %+v", a)
 			}
 			w.Engines.Set(func(e *servingtest.Engines) { delete(e.Broken, next) })
 			w.Until("the canary is there", func() bool { return w.Roles() == "1:live 2:canary" })
