@@ -256,7 +256,7 @@ func onDatasets(datasets []DatasetFilter) (string, []any) {
 	return " and (" + strings.Join(each, " or ") + ")", args
 }
 
-// orderModels adds one term; a metric counts with its newest value.
+// orderModels adds one term; a metric counts with its newest value by time, as in MLflow.
 func (q *query) orderModels(i int, o ModelOrder) error {
 	key, metric := strings.CutPrefix(o.Field, "metrics.")
 	if !metric {
@@ -278,7 +278,7 @@ func (q *query) orderModels(i int, o ModelOrder) error {
 		on, args = cond, append(args, more...)
 	}
 	q.joins = append(q.joins, fmt.Sprintf(`left join (select x.model_k, x.value, row_number() over
-		(partition by x.model_k order by x.step desc, x.ts desc, x.value desc) as place
+		(partition by x.model_k order by x.ts desc, x.step desc, x.run_k, x.value) as place
 		from logged_model_metric x where x.is_nan = 0 and x.key_k = %s%s) %s
 		on %s.model_k = m.k and %s.place = 1`, keyOf, on, alias, alias, alias))
 	q.joined = append(q.joined, args...)

@@ -189,6 +189,34 @@ func TestSearchExperiments_FiltersAndOrders(t *testing.T) {
 	}
 }
 
+func TestSearchLoggedModels_OrdersByTheNewestValue(t *testing.T) {
+	b := open(t)
+	r := b.run(tracking.NewRun{})
+	log := func(name string, points ...tracking.Metric) {
+		m, err := b.svc.AddLoggedModel(t.Context(), project, tracking.NewLoggedModel{Name: name})
+		b.must(err)
+		for _, x := range points {
+			x.Key, x.ModelID = "auc", m.ID
+			b.log(r.ID, tracking.Batch{Metrics: []tracking.Metric{x}})
+		}
+	}
+	log("late", tracking.Metric{Value: 0.9, Step: 5, TimestampMS: 10},
+		tracking.Metric{Value: 0.1, Step: 1, TimestampMS: 20})
+	log("same", tracking.Metric{Value: 0.9, Step: 1, TimestampMS: 20},
+		tracking.Metric{Value: 0.3, Step: 2, TimestampMS: 20})
+	log("only", tracking.Metric{Value: 0.2, Step: 0, TimestampMS: 5})
+	page, err := b.svc.SearchLoggedModels(t.Context(), project,
+		tracking.Search{Experiments: []string{"0"}}, nil, []tracking.ModelOrder{{Field: "metrics.auc"}})
+	b.must(err)
+	var names []string
+	for _, m := range page.Items {
+		names = append(names, m.Name)
+	}
+	if got := strings.Join(names, " "); got != "late only same" {
+		t.Errorf("order %q", got)
+	}
+}
+
 func TestSearchLoggedModels_FiltersByMetricOnDataset(t *testing.T) {
 	b := open(t)
 	r := b.run(tracking.NewRun{})
