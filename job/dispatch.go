@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -177,10 +178,7 @@ func (s *Service) look(ctx context.Context) (wait time.Duration, err error) {
 		if cancelled, err = toCancel(tx, s.owner); err != nil {
 			return err
 		}
-		if claimed, err = s.claim(tx); err != nil {
-			return err
-		}
-		next, err = s.nextWork(tx)
+		claimed, next, err = s.claim(tx)
 		return err
 	})
 	if err != nil {
@@ -239,21 +237,28 @@ func (s *Service) runsHere(j *Job) bool {
 	return r != nil && r.Fence == j.Fence
 }
 
-// claim takes as many jobs as there are free workers. Cancelled ones, which only end
-// their steps, go first, also beyond the limit of their kind; then those that have
-// begun, whose steps may live and wait for somebody who knows them; each oldest first.
-func (s *Service) claim(tx *store.Tx) ([]*Job, error) {
+// claim takes as many jobs as there are free workers, and says when a job or a schedule
+// comes up that could run then. Cancelled jobs, which only end their steps, go first, also
+// beyond the limit of their kind; then those that have begun, whose steps may live and
+// wait for somebody who knows them; each oldest first.
+func (s *Service) claim(tx *store.Tx) (jobs []*Job, next time.Time, err error) {
 	now := s.clock.Now()
 	free, byKind := s.freeWorkers()
-	jobs, err := ending(tx, now, free)
-	if err != nil {
-		return nil, err
+	if jobs, err = ending(tx, now, free); err != nil {
+		return nil, next, err
 	}
 	jobs = slices.DeleteFunc(jobs, func(j *Job) bool { return !s.handles(j.Kind) })
-	for name, n := range byKind {
-		found, err := due(tx, name, now, min(n, free))
+	first, err := nextDue(tx, slices.Collect(maps.Keys(byKind)))
+	if err != nil {
+		return nil, next, err
+	}
+	for name, at := range first {
+		if at.After(now) {
+			continue
+		}
+		found, err := due(tx, name, now, min(byKind[name], free))
 		if err != nil {
-			return nil, err
+			return nil, next, err
 		}
 		jobs = append(jobs, found...)
 	}
@@ -267,10 +272,21 @@ func (s *Service) claim(tx *store.Tx) ([]*Job, error) {
 		j.Fence++
 		j.Attempt++
 		if err := update(tx, j); err != nil {
-			return nil, err
+			return nil, next, err
 		}
 	}
-	return jobs, nil
+	if len(jobs) > 0 {
+		if first, err = nextDue(tx, slices.Collect(maps.Keys(byKind))); err != nil {
+			return nil, next, err
+		}
+	}
+	next, err = nextTick(tx)
+	for _, at := range first {
+		if next.IsZero() || at.Before(next) {
+			next = at
+		}
+	}
+	return jobs, next, err
 }
 
 // rank orders jobs of which not all can be claimed.
@@ -311,24 +327,6 @@ func (s *Service) freeWorkers() (free int, byKind map[string]int) {
 		}
 	}
 	return free, byKind
-}
-
-// nextWork returns when a job or a schedule comes up that could run then.
-func (s *Service) nextWork(tx *store.Tx) (next time.Time, err error) {
-	if next, err = nextTick(tx); err != nil {
-		return next, err
-	}
-	_, byKind := s.freeWorkers()
-	for name := range byKind {
-		at, err := nextDue(tx, name)
-		if err != nil {
-			return next, err
-		}
-		if !at.IsZero() && (next.IsZero() || at.Before(next)) {
-			next = at
-		}
-	}
-	return next, nil
 }
 
 // start runs a claimed job in a goroutine of its own.

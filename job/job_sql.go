@@ -3,6 +3,8 @@ package job
 import (
 	"database/sql"
 	"errors"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/fairlead-ml/fairlead"
@@ -125,12 +127,35 @@ func ending(tx *store.Tx, now time.Time, limit int) ([]*Job, error) {
 		and cancel_ms > 0 and run_at_ms <= ? order by run_at_ms, k limit ?`, now.UnixMilli(), limit))
 }
 
-// nextDue returns when the next job of the kind comes up, the zero time for never.
-func nextDue(tx *store.Tx, kind string) (time.Time, error) {
-	var ms int64
-	err := tx.QueryRow(`select coalesce(min(run_at_ms), 0) from job
-		where state = 'queued' and kind = ?`, kind).Scan(&ms)
-	return fairlead.FromMS(ms), err
+// nextDue returns when the next job of each kind comes up; a kind without any is left
+// out. It is one statement, since every commit of a job makes the writer ask.
+func nextDue(tx *store.Tx, kinds []string) (map[string]time.Time, error) {
+	if len(kinds) == 0 {
+		return nil, nil
+	}
+	slices.Sort(kinds)
+	const one = `select ?, (select min(run_at_ms) from job where state = 'queued' and kind = ?)`
+	args := make([]any, 0, 2*len(kinds))
+	for _, k := range kinds {
+		args = append(args, k, k)
+	}
+	rows, err := tx.Query(one+strings.Repeat(" union all "+one, len(kinds)-1), args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	out := map[string]time.Time{}
+	for rows.Next() {
+		var kind string
+		var ms sql.NullInt64
+		if err := rows.Scan(&kind, &ms); err != nil {
+			return nil, err
+		}
+		if ms.Valid {
+			out[kind] = fairlead.FromMS(ms.Int64)
+		}
+	}
+	return out, rows.Err()
 }
 
 // expired returns the running jobs whose lease ended before now.
