@@ -207,17 +207,8 @@ func (a *App) keepPort(ctx context.Context) error {
 	return a.dir.replace(portFile, []byte(port))
 }
 
-// replace writes a file at once: no reader sees a part of it.
 func (d *dataDir) replace(name string, content []byte) error {
-	tmp := filepath.Join(d.path, "."+name)
-	err := os.WriteFile(tmp, content, 0o600)
-	if err == nil {
-		err = os.Rename(tmp, filepath.Join(d.path, name))
-	}
-	if err != nil {
-		os.Remove(tmp)
-	}
-	return err
+	return fairlead.WriteFile(filepath.Join(d.path, name), content)
 }
 
 // lastPort returns the port of the server that ran here before, so that a

@@ -43,7 +43,7 @@ func NewTokens(db *store.DB, clock fairlead.Clock, dir string) (*Tokens, error) 
 	owner, err := ReadOwner(dir)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && (!whole(owner) || exposed(dir)) {
 		owner = newToken(ownerPrefix)
-		err = writeOwner(dir, owner)
+		err = fairlead.WriteFile(filepath.Join(dir, OwnerFile), []byte(owner+"\n"))
 	}
 	if err != nil {
 		return nil, fmt.Errorf("owner's token: %w", err)
@@ -81,23 +81,6 @@ func whole(token string) bool {
 func exposed(dir string) bool {
 	info, err := os.Lstat(filepath.Join(dir, OwnerFile))
 	return err != nil || info.Mode().Perm()&0o077 != 0 || !info.Mode().IsRegular()
-}
-
-// writeOwner puts the token into its file at once: no reader sees a part of it.
-func writeOwner(dir, token string) error {
-	f, err := os.CreateTemp(dir, "."+OwnerFile) // mode 0600
-	if err != nil {
-		return err
-	}
-	_, err = f.WriteString(token + "\n")
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), filepath.Join(dir, OwnerFile))
-	}
-	if err != nil {
-		os.Remove(f.Name())
-	}
-	return err
 }
 
 const (

@@ -55,30 +55,15 @@ func OpenSigner(dir string) (*Signer, error) {
 	return s, nil
 }
 
-// makeKey makes a key and puts it into its file at once, synced: a checkpoint may not
-// outlive the key that signed it.
+// makeKey makes a key and writes its file: a checkpoint may not outlive the key that
+// signed it.
 func makeKey(dir string) ([]byte, error) {
 	secret, public, err := note.GenerateKey(rand.Reader, origin)
 	if err != nil {
 		return nil, err
 	}
 	b := []byte(secret + "\n" + public + "\n")
-	f, err := os.CreateTemp(dir, "."+keyFile) // mode 0600
-	if err != nil {
-		return nil, err
-	}
-	_, err = f.Write(b)
-	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
-		err = os.Rename(f.Name(), filepath.Join(dir, keyFile))
-	}
-	if err != nil {
-		return nil, errors.Join(err, os.Remove(f.Name()))
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return nil, err
-	}
-	return b, errors.Join(d.Sync(), d.Close())
+	return b, fairlead.WriteFile(filepath.Join(dir, keyFile), b)
 }
 
 // PublicKey verifies the ledger's checkpoints (golang.org/x/mod/sumdb/note).

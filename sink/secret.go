@@ -44,28 +44,13 @@ func openVault(dir string) (*vault, error) {
 	return &vault{aead}, err
 }
 
-// makeKey makes a key and puts it into its file at once, synced: no secret may
-// outlive the key that it is encrypted with.
+// makeKey makes a key and writes its file: no secret may outlive the key that it is
+// encrypted with.
 func makeKey(dir string) ([]byte, error) {
 	var key [32]byte
 	rand.Read(key[:])
 	b := []byte(base64.StdEncoding.EncodeToString(key[:]) + "\n")
-	f, err := os.CreateTemp(dir, "."+keyFile) // mode 0600
-	if err != nil {
-		return nil, err
-	}
-	_, err = f.Write(b)
-	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
-		err = os.Rename(f.Name(), filepath.Join(dir, keyFile))
-	}
-	if err != nil {
-		return nil, errors.Join(err, os.Remove(f.Name()))
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return nil, err
-	}
-	return b, errors.Join(d.Sync(), d.Close())
+	return b, fairlead.WriteFile(filepath.Join(dir, keyFile), b)
 }
 
 // seal encrypts the secret of a webhook; an empty one stays empty.
