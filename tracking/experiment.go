@@ -23,13 +23,14 @@ type Experiment struct {
 	UpdatedMS int64  `json:"updated_ms"`
 	Tags      []Tag  `json:"tags"`
 
-	k int64
+	k         int64
+	deletedMS int64
 }
 
 // ArtifactURI is the root of what the experiment's runs and models store.
 func (e *Experiment) ArtifactURI() string { return artifactScheme + e.ID }
 
-// CreateExperiment adds an experiment; Conflict when the name is taken.
+// CreateExperiment adds an experiment; Conflict when an active one has the name.
 func (s *Service) CreateExperiment(ctx context.Context, p fairlead.Project, name string,
 	tags []Tag) (e *Experiment, err error) {
 	if err := validateExperiment(name, tags); err != nil {
@@ -49,7 +50,7 @@ func (s *Service) addExperiment(ctx context.Context, tx *store.Tx, p fairlead.Pr
 	name string, tags []Tag) (*Experiment, error) {
 	e, err := insertExperiment(tx, p, name, s.nowMS())
 	if store.IsUnique(err) {
-		return nil, s.taken(tx, p, name)
+		return nil, taken(name)
 	}
 	if err != nil {
 		return nil, err
@@ -63,14 +64,7 @@ func (s *Service) addExperiment(ctx context.Context, tx *store.Tx, p fairlead.Pr
 	return e, s.emitExperiment(ctx, tx, p, e, event.ExperimentCreatedType)
 }
 
-func (s *Service) taken(tx *store.Tx, p fairlead.Project, name string) error {
-	e, err := experimentByName(tx, p, name)
-	if err == nil && e.State == Deleted {
-		return exists("Experiment(name=%s) already exists in deleted state; "+
-			"restore it, or choose another name", name)
-	}
-	return exists("Experiment(name=%s) already exists", name)
-}
+func taken(name string) error { return exists("Experiment(name=%s) already exists", name) }
 
 func (s *Service) emitExperiment(ctx context.Context, tx *store.Tx, p fairlead.Project,
 	e *Experiment, name string) error {
@@ -87,8 +81,8 @@ func (s *Service) ensureDefault(ctx context.Context, tx *store.Tx, p fairlead.Pr
 	return err
 }
 
-// EnsureExperiment returns the experiment of that name, and creates it when there
-// is none. A deleted one is Precondition.
+// EnsureExperiment returns the active experiment of that name, and creates it when
+// there is none.
 func (s *Service) EnsureExperiment(ctx context.Context, tx *store.Tx, p fairlead.Project,
 	name string) (*Experiment, error) {
 	if err := validateExperiment(name, nil); err != nil {
@@ -98,12 +92,8 @@ func (s *Service) EnsureExperiment(ctx context.Context, tx *store.Tx, p fairlead
 		return nil, err
 	}
 	e, err := experimentByName(tx, p, name)
-	if errors.Is(err, store.ErrNoRows) {
+	if errors.Is(err, store.ErrNoRows) || err == nil && e.State != Active {
 		return s.addExperiment(ctx, tx, p, name, nil)
-	}
-	if err == nil && e.State != Active {
-		return nil, fairlead.Errorf(fairlead.Precondition,
-			"the experiment %q is deleted; restore it, or use another name", name)
 	}
 	return e, err
 }
@@ -116,7 +106,8 @@ func (s *Service) Experiment(ctx context.Context, p fairlead.Project, id string)
 	})
 }
 
-// ExperimentByName returns the experiment of that name, also a deleted one.
+// ExperimentByName returns the active experiment of that name, else the one that was
+// deleted last.
 func (s *Service) ExperimentByName(ctx context.Context, p fairlead.Project, name string) (
 	*Experiment, error) {
 	return s.readExperiment(ctx, p, func(tx *store.Tx) (*Experiment, error) {
@@ -235,7 +226,7 @@ func (s *Service) RenameExperiment(ctx context.Context, p fairlead.Project,
 		e.Name = name
 		err = updateExperiment(tx, e, s.nowMS())
 		if store.IsUnique(err) {
-			return s.taken(tx, p, name)
+			return taken(name)
 		}
 		if err != nil {
 			return err
@@ -244,7 +235,8 @@ func (s *Service) RenameExperiment(ctx context.Context, p fairlead.Project,
 	})
 }
 
-// DeleteExperiment moves the experiment with its active runs to the trash.
+// DeleteExperiment moves the experiment with its active runs to the trash. Its name can
+// be taken again at once.
 func (s *Service) DeleteExperiment(ctx context.Context, p fairlead.Project, id string) error {
 	return s.db.Write(ctx, store.Client, func(tx *store.Tx) error {
 		e, err := s.activeExperiment(ctx, tx, p, id)
@@ -255,7 +247,7 @@ func (s *Service) DeleteExperiment(ctx context.Context, p fairlead.Project, id s
 		if err := trashRuns(tx, e.k, now); err != nil {
 			return err
 		}
-		e.State = Deleted
+		e.State, e.deletedMS = Deleted, now
 		if err := updateExperiment(tx, e, now); err != nil {
 			return err
 		}
@@ -263,7 +255,8 @@ func (s *Service) DeleteExperiment(ctx context.Context, p fairlead.Project, id s
 	})
 }
 
-// RestoreExperiment undoes DeleteExperiment, for the runs that it deleted.
+// RestoreExperiment undoes DeleteExperiment, for the runs that it deleted; Conflict when
+// another experiment has taken the name.
 func (s *Service) RestoreExperiment(ctx context.Context, p fairlead.Project, id string) error {
 	return s.db.Write(ctx, store.Client, func(tx *store.Tx) error {
 		e, err := s.experimentByID(tx, p, id)
@@ -274,11 +267,15 @@ func (s *Service) RestoreExperiment(ctx context.Context, p fairlead.Project, id 
 			return fairlead.Errorf(fairlead.Invalid,
 				"The experiment %s must be in the 'deleted' state. Current state is active.", id)
 		}
-		if err := restoreRuns(tx, e.k, e.UpdatedMS); err != nil {
+		if err := restoreRuns(tx, e.k, e.deletedMS); err != nil {
 			return err
 		}
-		e.State = Active
-		if err := updateExperiment(tx, e, s.nowMS()); err != nil {
+		e.State, e.deletedMS = Active, 0
+		err = updateExperiment(tx, e, s.nowMS())
+		if store.IsUnique(err) {
+			return exists("Experiment(name=%s) already exists; rename that one, and restore then", e.Name)
+		}
+		if err != nil {
 			return err
 		}
 		return s.emitExperiment(ctx, tx, p, e, event.ExperimentRestoredType)

@@ -8,14 +8,15 @@ import (
 	"github.com/fairlead-ml/fairlead/store"
 )
 
-const experimentColumns = "e.k, e.n, e.name, e.state, e.created_ms, e.updated_ms"
+const experimentColumns = `e.k, e.n, e.name, e.state, e.created_ms, e.updated_ms,
+	coalesce(e.deleted_ms, 0)`
 
 type scanner interface{ Scan(dest ...any) error }
 
 func scanExperiment(row scanner) (*Experiment, error) {
 	var e Experiment
 	var n int64
-	err := row.Scan(&e.k, &n, &e.Name, &e.State, &e.CreatedMS, &e.UpdatedMS)
+	err := row.Scan(&e.k, &n, &e.Name, &e.State, &e.CreatedMS, &e.UpdatedMS, &e.deletedMS)
 	if err != nil {
 		return nil, err
 	}
@@ -23,31 +24,40 @@ func scanExperiment(row scanner) (*Experiment, error) {
 	return &e, nil
 }
 
-// insertExperiment gives the next number of the project, from 0.
+// insertExperiment gives the next number of the project, from 0, and none twice.
 func insertExperiment(tx *store.Tx, p fairlead.Project, name string, nowMS int64) (*Experiment,
 	error) {
 	e := &Experiment{Name: name, State: Active, CreatedMS: nowMS, UpdatedMS: nowMS}
 	var n int64
-	err := tx.QueryRow(`insert into experiment (project_k, n, name, state, created_ms, updated_ms)
-		select ?, coalesce(max(n) + 1, 0), ?, 'active', ?, ? from experiment where project_k = ?
-		returning k, n`, p.K, name, nowMS, nowMS, p.K).Scan(&e.k, &n)
+	err := tx.QueryRow(`insert into experiment_number (project_k, last_n) values (?, 0)
+		on conflict (project_k) do update set last_n = experiment_number.last_n + 1
+		returning last_n`, p.K).Scan(&n)
+	if err != nil {
+		return nil, err
+	}
+	err = tx.QueryRow(`insert into experiment (project_k, n, name, state, created_ms, updated_ms)
+		values (?, ?, ?, 'active', ?, ?) returning k`, p.K, n, name, nowMS, nowMS).Scan(&e.k)
 	e.ID = strconv.FormatInt(n, 10)
 	return e, err
 }
 
 func experimentByN(tx *store.Tx, p fairlead.Project, n int64) (*Experiment, error) {
 	return scanExperiment(tx.QueryRow("select "+experimentColumns+
-		" from experiment e where e.project_k = ? and e.n = ?", p.K, n))
+		" from experiment e where e.project_k = ? and e.n = ? and e.state <> 'purging'", p.K, n))
 }
 
+// experimentByName returns the active experiment of that name, else the one that was
+// deleted last.
 func experimentByName(tx *store.Tx, p fairlead.Project, name string) (*Experiment, error) {
-	return scanExperiment(tx.QueryRow("select "+experimentColumns+
-		" from experiment e where e.project_k = ? and e.name = ?", p.K, name))
+	return scanExperiment(tx.QueryRow("select "+experimentColumns+` from experiment e
+		where e.project_k = ? and e.name = ? and e.state <> 'purging'
+		order by case e.state when 'active' then 0 else 1 end, e.deleted_ms desc, e.n desc
+		limit 1`, p.K, name))
 }
 
 func updateExperiment(tx *store.Tx, e *Experiment, nowMS int64) error {
-	_, err := tx.Exec("update experiment set name = ?, state = ?, updated_ms = ? where k = ?",
-		e.Name, e.State, nowMS, e.k)
+	_, err := tx.Exec(`update experiment set name = ?, state = ?, updated_ms = ?, deleted_ms = ?
+		where k = ?`, e.Name, e.State, nowMS, nullZero(e.deletedMS), e.k)
 	return err
 }
 

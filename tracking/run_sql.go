@@ -25,7 +25,7 @@ func scanRun(row scanner) (*Run, error) {
 
 func runByID(tx *store.Tx, p fairlead.Project, id string) (*Run, error) {
 	r, err := scanRun(tx.QueryRow("select "+runColumns+` from run r
-		join experiment e on e.k = r.exp_k where r.id = ? and r.project_k = ?`, id, p.K))
+		join experiment e on e.k = r.exp_k where r.id = ? and r.project_k = ? and r.state <> 'purging'`, id, p.K))
 	return r, found(err, "Run with id=%s not found", id)
 }
 

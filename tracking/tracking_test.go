@@ -337,8 +337,6 @@ func TestExperiment_LifeAndNames(t *testing.T) {
 	if got := b.get(r.ID); got.State != tracking.Deleted {
 		t.Errorf("run of a deleted experiment is %s", got.State)
 	}
-	_, err = b.svc.CreateExperiment(ctx, project, "bikes", nil)
-	b.refused(err, fairlead.Conflict, "in deleted state")
 	b.must(b.svc.RestoreExperiment(ctx, project, e.ID))
 	if got := b.get(r.ID); got.State != tracking.Active {
 		t.Errorf("run of a restored experiment is %s", got.State)
