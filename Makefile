@@ -47,10 +47,10 @@ $(STAMP)/islp-$(ISLP_VERSION): $(STAMP)/uv-$(UV_VERSION)
 	@rm -rf $(TOOLS)/islp && $(UV) pip install --quiet --python $(PYTHON) --no-deps --target $(TOOLS)/islp ISLP==$(ISLP_VERSION)
 	@touch $@
 
-$(STAMP)/test-venv: examples/bikes/requirements.txt $(STAMP)/uv-$(UV_VERSION)
+$(STAMP)/test-venv-$(XGBOOST_VERSION): examples/bikes/requirements.txt $(STAMP)/uv-$(UV_VERSION)
 	@echo "setup: a Python environment with mlflow for the tests"
 	@rm -rf $(TOOLS)/test-venv && $(UV) venv --quiet --python $(PYTHON) $(TOOLS)/test-venv
-	@$(UV) pip install --quiet --compile-bytecode --python $(TOOLS)/test-venv/bin/python -r examples/bikes/requirements.txt
+	@$(UV) pip install --quiet --compile-bytecode --python $(TOOLS)/test-venv/bin/python -r examples/bikes/requirements.txt xgboost-cpu==$(XGBOOST_VERSION)
 	@touch $@
 
 .PHONY: build
@@ -66,13 +66,30 @@ demo: setup build ## Set everything up and watch the loop close on real data
 	@bin/fairlead demo $(ARGS)
 
 .PHONY: test
-test: setup $(STAMP)/test-venv build ## Run all tests
+test: setup $(STAMP)/test-venv-$(XGBOOST_VERSION) build ## Run all tests
 	@./needs.sh tests
 	@./test.sh
 
 .PHONY: test-chaos
-test-chaos: setup $(STAMP)/test-venv build ## Long rounds: 100 random kills, also of the whole demo
+test-chaos: setup $(STAMP)/test-venv-$(XGBOOST_VERSION) build ## Long rounds: 100 random kills, also of the whole demo
 	@FAIRLEAD_LONG=1 FAIRLEAD_CHAOS_ROUNDS=100 $(GO) test -count=1 -timeout 90m -run 'Chaos|Kill|WholeYear' -v ./e2e/... ./job/...
+
+$(STAMP)/test-tensorflow-$(TENSORFLOW_VERSION): $(STAMP)/uv-$(UV_VERSION)
+	@echo "setup: a Python environment with TensorFlow for the tests"
+	@rm -rf $(TOOLS)/test-tensorflow && $(UV) venv --quiet --python $(PYTHON) $(TOOLS)/test-tensorflow
+	@$(UV) pip install --quiet --python $(TOOLS)/test-tensorflow/bin/python mlflow==$(MLFLOW_VERSION) tensorflow-cpu==$(TENSORFLOW_VERSION) tensorboard==$(TENSORFLOW_VERSION)
+	@touch $@
+
+$(STAMP)/test-pytorch-$(TORCH_VERSION): $(STAMP)/uv-$(UV_VERSION)
+	@echo "setup: a Python environment with PyTorch for the tests (some 3 GB)"
+	@rm -rf $(TOOLS)/test-pytorch && $(UV) venv --quiet --python $(PYTHON) $(TOOLS)/test-pytorch
+	@$(UV) pip install --quiet --python $(TOOLS)/test-pytorch/bin/python mlflow==$(MLFLOW_VERSION) torch==$(TORCH_VERSION) lightning==$(LIGHTNING_VERSION)
+	@touch $@
+
+.PHONY: test-frameworks
+test-frameworks: setup $(STAMP)/test-tensorflow-$(TENSORFLOW_VERSION) $(STAMP)/test-pytorch-$(TORCH_VERSION) ## MLflow's client with TensorFlow and PyTorch, which are large
+	@FAIRLEAD_TEST_TENSORFLOW=$(TOOLS)/test-tensorflow/bin/python FAIRLEAD_TEST_PYTORCH=$(TOOLS)/test-pytorch/bin/python \
+		$(GO) test -count=1 -timeout 30m -run Frameworks -v ./api/mlflow
 
 .PHONY: bench
 bench: setup build ## Measure against peers in the same run, and print ratios
