@@ -593,6 +593,10 @@ func TestSearch_FiltersOrdersAndHidesPrompts(t *testing.T) {
 		{"tags.`mlflow.prompt.is_prompt` != 'true'", "", "Alps alpha beta"},
 		{"tags.`mlflow.prompt.is_prompt` = 'true'", "", "greeting"},
 		{"name = 'x'", "", ""},
+		{"name = 'beta' OR name LIKE 'Al%'", "", "Alps beta"},
+		{"NOT (name = 'beta' OR name LIKE 'Al%')", "", "alpha"},
+		{"name = 'beta' OR tags.`mlflow.prompt.is_prompt` = 'true'", "", "beta greeting"},
+		{"creation_timestamp > 0 AND tags.absent IS NULL", "name DESC", "beta alpha Alps"},
 	} {
 		in := registry.Search{Filter: c.filter}
 		if c.order != "" {
@@ -609,11 +613,13 @@ func TestSearch_FiltersOrdersAndHidesPrompts(t *testing.T) {
 		}
 	}
 	for filter, want := range map[string]string{
-		"name = 'Alps'":         "Alps3 Alps2 Alps1",
-		"version_number > 1":    "Alps3 Alps2 alpha2",
-		"tags.k = 'v'":          "Alps2",
-		"name IN ('beta', 'x')": "beta1",
-		"source_path LIKE 'models:/m-%' and name = 'beta'": "beta1",
+		"name = 'Alps'":      "Alps3 Alps2 Alps1",
+		"version_number > 1": "Alps3 Alps2 alpha2",
+		"tags.k = 'v'":       "Alps2",
+		"tags.k IS NOT NULL OR version_number BETWEEN 3 AND 9": "Alps3 Alps2",
+		"NOT tags.k = 'v' AND name = 'Alps'":                   "Alps3 Alps1",
+		"name IN ('beta', 'x')":                                "beta1",
+		"source_path LIKE 'models:/m-%' and name = 'beta'":     "beta1",
 	} {
 		in := registry.Search{Filter: filter, Limit: 2}
 		var names []string

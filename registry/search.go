@@ -31,17 +31,14 @@ type Search struct {
 var modelLanguage = &filter.Language{
 	Kinds:   []filter.Kind{filter.Tag, filter.Attribute},
 	Texts:   []string{"name"},
-	Orders:  []string{"creation_timestamp", "last_updated_timestamp"},
-	Lists:   []string{"name"},
+	Numbers: []string{"creation_timestamp", "last_updated_timestamp"},
 	Aliases: map[string]string{"timestamp": "last_updated_timestamp"},
 }
 
 var versionLanguage = &filter.Language{
 	Kinds:   []filter.Kind{filter.Tag, filter.Attribute},
 	Texts:   []string{"name", "run_id", "source_path"},
-	Numbers: []string{"version_number"},
-	Orders:  []string{"creation_timestamp", "last_updated_timestamp"},
-	Lists:   []string{"name", "run_id"},
+	Numbers: []string{"version_number", "creation_timestamp", "last_updated_timestamp"},
 }
 
 // page reads offset and limit, and returns what binds page tokens to the search.
@@ -128,23 +125,27 @@ type query struct {
 	order []string
 }
 
+// and adds a condition; an empty one is none.
+func (q *query) and(cond string, args []any) {
+	if cond != "" {
+		q.where = append(q.where, "("+cond+")")
+		q.args = append(q.args, args...)
+	}
+}
+
 func compile(in Search, l *filter.Language, t target) (*query, error) {
-	comparisons, err := filter.Parse(in.Filter, l)
+	where, err := filter.Parse(in.Filter, l)
 	if err != nil {
 		return nil, err
 	}
+	q := &query{}
+	q.and(filter.SQL(where, t.condition))
 	isPromptFilter := func(c filter.Comparison) bool {
 		return c.Kind == filter.Tag && c.Key == promptTag
 	}
-	if !slices.ContainsFunc(comparisons, isPromptFilter) {
-		comparisons = append(comparisons, filter.Comparison{Kind: filter.Tag, Key: promptTag,
-			Op: filter.NotEqual, Value: "true"})
-	}
-	q := &query{}
-	for _, c := range comparisons {
-		cond, args := t.condition(c)
-		q.where = append(q.where, cond)
-		q.args = append(q.args, args...)
+	if !slices.ContainsFunc(filter.Comparisons(where), isPromptFilter) {
+		q.and(t.condition(filter.Comparison{Kind: filter.Tag, Key: promptTag, Op: filter.NotEqual,
+			Value: "true"}))
 	}
 	orders, err := filter.ParseOrders(in.OrderBy, l)
 	if err != nil {
@@ -169,8 +170,14 @@ func (t target) condition(c filter.Comparison) (string, []any) {
 	if c.Kind != filter.Tag {
 		return c.Match(t.columns[c.Key])
 	}
-	cond, args := c.Match("x.value")
 	has := "exists (select 1 from " + t.tags + " and x.key = ?"
+	switch c.Op {
+	case filter.IsNull:
+		return "not " + has + ")", []any{c.Key}
+	case filter.IsNotNull:
+		return has + ")", []any{c.Key}
+	}
+	cond, args := c.Match("x.value")
 	out, args := has+" and "+cond+")", append([]any{c.Key}, args...)
 	text, _ := c.Value.(string)
 	if c.Key == promptTag && (c.Op == filter.NotEqual && strings.EqualFold(text, "true") ||

@@ -31,30 +31,24 @@ var runLanguage = &filter.Language{
 		filter.Dataset},
 	Texts:   []string{"artifact_uri", "run_id", "run_name", "status", "user_id"},
 	Numbers: []string{"end_time", "start_time"},
-	Lists:   []string{"run_id", "run_name", "status", "user_id"},
 	Aliases: map[string]string{"created": "start_time", "Created": "start_time",
 		"run name": "run_name", "Run name": "run_name", "Run Name": "run_name"},
-	Null: true,
 }
 
 var experimentLanguage = &filter.Language{
 	Kinds:   []filter.Kind{filter.Tag, filter.Attribute},
 	Texts:   []string{"name", "experiment_id"},
 	Numbers: []string{"creation_time", "last_update_time"},
-	Lists:   []string{"name", "experiment_id"},
-	Null:    true,
 }
 
 var loggedModelLanguage = &filter.Language{
 	Kinds:   []filter.Kind{filter.Metric, filter.Param, filter.Tag, filter.Attribute},
 	Texts:   []string{"name", "model_id", "model_type", "status", "source_run_id"},
 	Numbers: []string{"creation_timestamp_ms", "last_updated_timestamp_ms"},
-	Lists:   []string{"name", "model_id", "model_type", "status", "source_run_id"},
 	Aliases: map[string]string{"creation_time": "creation_timestamp_ms",
 		"creation_timestamp":     "creation_timestamp_ms",
 		"last_updated_time":      "last_updated_timestamp_ms",
 		"last_updated_timestamp": "last_updated_timestamp_ms"},
-	KeyedLists: true,
 }
 
 // query is a search on its way to SQL.
@@ -69,6 +63,13 @@ type query struct {
 func (q *query) and(cond string, args ...any) {
 	q.where = append(q.where, cond)
 	q.args = append(q.args, args...)
+}
+
+// filter adds a filter; one writes each of its comparisons.
+func (q *query) filter(e filter.Expr, one func(filter.Comparison) (string, []any)) {
+	if cond, args := filter.SQL(e, one); cond != "" {
+		q.and("("+cond+")", args...)
+	}
 }
 
 // maxExperiments bounds the experiments that one search looks into.
@@ -134,16 +135,13 @@ func (s *Service) SearchRuns(ctx context.Context, p fairlead.Project, in Search)
 }
 
 func compileRuns(in Search) (*query, error) {
-	comparisons, err := filter.Parse(in.Filter, runLanguage)
+	where, err := filter.Parse(in.Filter, runLanguage)
 	if err != nil {
 		return nil, err
 	}
 	q := &query{}
 	q.and(in.View.condition("r.state"))
-	for _, c := range comparisons {
-		cond, args := runCondition(c)
-		q.and(cond, args...)
-	}
+	q.filter(where, runCondition)
 	orders, err := filter.ParseOrders(in.OrderBy, runLanguage)
 	if err != nil {
 		return nil, err
@@ -196,17 +194,14 @@ func (s *Service) SearchExperiments(ctx context.Context, p fairlead.Project, in 
 }
 
 func compileExperiments(p fairlead.Project, in Search) (*query, error) {
-	comparisons, err := filter.Parse(in.Filter, experimentLanguage)
+	where, err := filter.Parse(in.Filter, experimentLanguage)
 	if err != nil {
 		return nil, err
 	}
 	q := &query{}
 	q.and("e.project_k = ?", p.K)
 	q.and(in.View.condition("e.state"))
-	for _, c := range comparisons {
-		cond, args := experimentCondition(c)
-		q.and(cond, args...)
-	}
+	q.filter(where, experimentCondition)
 	orders, err := filter.ParseOrders(in.OrderBy, experimentLanguage)
 	if err != nil {
 		return nil, err
@@ -281,7 +276,7 @@ func (s *Service) SearchLoggedModels(ctx context.Context, p fairlead.Project, in
 }
 
 func compileModels(in Search, datasets []DatasetFilter, orders []ModelOrder) (*query, error) {
-	comparisons, err := filter.Parse(in.Filter, loggedModelLanguage)
+	where, err := filter.Parse(in.Filter, loggedModelLanguage)
 	if err != nil {
 		return nil, err
 	}
@@ -291,13 +286,9 @@ func compileModels(in Search, datasets []DatasetFilter, orders []ModelOrder) (*q
 	}
 	q := &query{}
 	q.and("m.state = 'active'")
-	onMetric := false
-	for _, c := range comparisons {
-		cond, args := modelCondition(c, datasets)
-		q.and(cond, args...)
-		onMetric = onMetric || c.Kind == filter.Metric
-	}
-	if len(datasets) > 0 && !onMetric {
+	q.filter(where, func(c filter.Comparison) (string, []any) { return modelCondition(c, datasets) })
+	onMetric := func(c filter.Comparison) bool { return c.Kind == filter.Metric }
+	if len(datasets) > 0 && !slices.ContainsFunc(filter.Comparisons(where), onMetric) {
 		on, args := onDatasets(datasets)
 		q.and("exists (select 1 from logged_model_metric x where x.model_k = m.k"+on+")", args...)
 	}

@@ -26,44 +26,44 @@ func runCondition(c filter.Comparison) (string, []any) {
 	case filter.Attribute:
 		return c.Match(runColumn[c.Key])
 	case filter.Metric:
-		return metricCondition(c)
+		return has(c, "latest x where x.run_k = r.k and x.key_k = "+keyOf, metricMatch, c.Key)
 	case filter.Dataset:
-		return datasetCondition(c)
+		column := "d." + c.Key
+		if c.Key == "context" {
+			column = "i.context"
+		}
+		return has(c, "run_input i join run_dataset d on d.k = i.dataset_k where i.run_k = r.k",
+			func(c filter.Comparison) (string, []any) { return c.Match(column) })
 	}
 	table := map[filter.Kind]string{filter.Param: "param", filter.Tag: "tag"}[c.Kind]
-	has := "exists (select 1 from " + table + " x where x.run_k = r.k and x.key_k = " + keyOf
+	return has(c, table+" x where x.run_k = r.k and x.key_k = "+keyOf, valueMatch, c.Key)
+}
+
+// has writes that among the rows there is one that the comparison is true of; IS NULL
+// is that there are no rows, and IS NOT NULL that there are.
+func has(c filter.Comparison, rows string, match func(filter.Comparison) (string, []any),
+	args ...any) (string, []any) {
+	exists := "exists (select 1 from " + rows
 	switch c.Op {
 	case filter.IsNull:
-		return "not " + has + ")", []any{c.Key}
+		return "not " + exists + ")", args
 	case filter.IsNotNull:
-		return has + ")", []any{c.Key}
+		return exists + ")", args
 	}
-	cond, args := c.Match("x.value")
-	return has + " and " + cond + ")", append([]any{c.Key}, args...)
+	cond, more := match(c)
+	return exists + " and " + cond + ")", append(args, more...)
 }
 
-// metricCondition compares a latest value. NaN differs from every number and is
-// neither less nor greater.
-func metricCondition(c filter.Comparison) (string, []any) {
-	cond, args := c.Match("x.value")
-	if c.Op == filter.NotEqual {
-		cond = "(x.is_nan = 1 or " + cond + ")"
-	} else {
-		cond = "x.is_nan = 0 and " + cond
-	}
-	return "exists (select 1 from latest x where x.run_k = r.k and x.key_k = " + keyOf + " and " +
-		cond + ")", append([]any{c.Key}, args...)
-}
+func valueMatch(c filter.Comparison) (string, []any) { return c.Match("x.value") }
 
-func datasetCondition(c filter.Comparison) (string, []any) {
-	const from = "exists (select 1 from run_input i join run_dataset d on d.k = i.dataset_k " +
-		"where i.run_k = r.k and "
-	if c.Key != "context" {
-		cond, args := c.Match("d." + c.Key)
-		return from + cond + ")", args
+// metricMatch compares a stored value. NaN differs from every number, is none of a
+// list, and is neither less nor greater.
+func metricMatch(c filter.Comparison) (string, []any) {
+	cond, args := valueMatch(c)
+	if c.Op == filter.NotEqual || c.Op == filter.NotIn {
+		return "(x.is_nan = 1 or " + cond + ")", args
 	}
-	cond, args := c.Match("i.context")
-	return from + cond + ")", args
+	return "x.is_nan = 0 and " + cond, args
 }
 
 // orderRuns adds one term: runs without the value come last, NaN before them.
@@ -194,25 +194,12 @@ var experimentColumn = map[string]string{
 
 func experimentCondition(c filter.Comparison) (string, []any) {
 	if c.Kind == filter.Tag {
-		return keyedCondition(c, "experiment_tag", "x.exp_k = e.k")
+		return has(c, "experiment_tag x where x.exp_k = e.k and x.key = ?", valueMatch, c.Key)
 	}
 	if c.Key == "experiment_id" {
 		return c.Match("cast(e.n as text)")
 	}
 	return c.Match(experimentColumn[c.Key])
-}
-
-// keyedCondition compares the value of a key in a table (key, value).
-func keyedCondition(c filter.Comparison, table, link string) (string, []any) {
-	has := "exists (select 1 from " + table + " x where " + link + " and x.key = ?"
-	switch c.Op {
-	case filter.IsNull:
-		return "not " + has + ")", []any{c.Key}
-	case filter.IsNotNull:
-		return has + ")", []any{c.Key}
-	}
-	cond, args := c.Match("x.value")
-	return has + " and " + cond + ")", append([]any{c.Key}, args...)
 }
 
 var modelColumn = map[string]string{
@@ -226,15 +213,16 @@ func modelCondition(c filter.Comparison, datasets []DatasetFilter) (string, []an
 	case filter.Attribute:
 		return c.Match(modelColumn[c.Key])
 	case filter.Param:
-		return keyedCondition(c, "logged_model_param", "x.model_k = m.k")
+		return has(c, "logged_model_param x where x.model_k = m.k and x.key = ?", valueMatch, c.Key)
 	case filter.Tag:
-		return keyedCondition(c, "logged_model_tag", "x.model_k = m.k")
+		return has(c, "logged_model_tag x where x.model_k = m.k and x.key = ?", valueMatch, c.Key)
 	}
-	on, onArgs := onDatasets(datasets)
-	cond, args := c.Match("x.value")
-	return "exists (select 1 from logged_model_metric x where x.model_k = m.k and x.key_k = " +
-			keyOf + " and x.is_nan = 0" + on + " and " + cond + ")",
-		append(append([]any{c.Key}, onArgs...), args...)
+	on, args := onDatasets(datasets)
+	return has(c, "logged_model_metric x where x.model_k = m.k and x.key_k = "+keyOf+on,
+		func(c filter.Comparison) (string, []any) {
+			cond, args := valueMatch(c)
+			return "x.is_nan = 0 and " + cond, args
+		}, append([]any{c.Key}, args...)...)
 }
 
 // onDatasets limits metrics x to those measured on one of the datasets.

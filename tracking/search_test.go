@@ -72,6 +72,25 @@ func TestSearchRuns_FiltersAndOrders(t *testing.T) {
 		{"metrics.odd != 2", "", "r4 r3 r1"},
 		{"metrics.odd < 100", "", "r3 r2 r1"},
 		{"params.kind = 'x'' or 1=1 --'", "", ""},
+		{"metrics.acc > 0.3 OR params.kind = 'Tree' AND metrics.acc < 0.1", "", "r4 r0"},
+		{"(metrics.acc > 0.3 OR params.kind = 'Tree') AND metrics.acc < 0.3", "", "r2 r0"},
+		{"NOT (run_name = 'r1' OR run_name IN ('r2', 'r3'))", "", "r4 r0"},
+		{"metrics.acc BETWEEN 0.1 AND 0.3", "", "r3 r2 r1"},
+		{"metrics.acc NOT BETWEEN 0.1 AND 0.3", "", "r4 r0"},
+		{"metrics.acc IN (0, 0.4)", "", "r4 r0"},
+		// What a run does not have, it is not compared with: that is false, and its NOT true.
+		{"metrics.odd > 1", "", "r3 r2"},
+		{"NOT metrics.odd > 1", "", "r4 r1 r0"},
+		{"metrics.odd <= 1", "", "r1"},
+		{"metrics.odd NOT IN (2, 3)", "", "r4 r1"},
+		{"metrics.odd NOT BETWEEN 2 AND 3", "", "r1"},
+		{"NOT metrics.odd BETWEEN 2 AND 3", "", "r4 r1 r0"},
+		{"metrics.odd IS NULL", "", "r0"},
+		{"NOT metrics.odd IS NULL", "", "r4 r3 r2 r1"},
+		{"NOT tags.absent = 'x' AND NOT params.absent != 'x'", "", "r4 r3 r2 r1 r0"},
+		{"NOT end_time > 5 AND end_time IS NULL AND start_time IS NOT NULL", "", "r4 r3 r2 r1 r0"},
+		{"NOT NOT end_time > 5", "", ""},
+		{"NOT dataset.name = 'd1' AND dataset.context IS NOT NULL", "", "r4 r2 r0"},
 	} {
 		in := tracking.Search{Filter: c.filter}
 		if c.order != "" {
@@ -172,6 +191,9 @@ func TestSearchExperiments_FiltersAndOrders(t *testing.T) {
 		{"tags.i = '1'", "", "beta"},
 		{"experiment_id IN ('1', '3')", "experiment_id", "alpha Alps"},
 		{"creation_time < 1772323202000", "", "alpha Default"},
+		{"tags.i = '1' OR NOT name ILIKE 'al%'", "", "beta Default"},
+		{"tags.i IN ('0', '2') AND NOT (name = 'alpha')", "", "Alps"},
+		{"tags.i IS NULL", "", "Default"},
 	} {
 		in := tracking.Search{Filter: c.filter}
 		if c.order != "" {
@@ -250,6 +272,9 @@ func TestSearchLoggedModels_FiltersByMetricOnDataset(t *testing.T) {
 		{"creation_timestamp_ms > 1772323201000", nil, []tracking.ModelOrder{{Field: "creation_time"}}, "m1 m2"},
 		{"attributes.last_updated_timestamp_ms <= 1772323202000", nil, nil, "m1 m0"},
 		{"creation_time > 1772323201000 and last_updated_timestamp < 1772323203000", nil, nil, "m1"},
+		{"tags.t = '0' OR metrics.auc > 1", nil, nil, "m2 m0"},
+		{"NOT (tags.t = '0' OR metrics.auc > 1) AND params.absent IS NULL", nil, nil, "m1"},
+		{"metrics.auc BETWEEN 1 AND 5", []tracking.DatasetFilter{{Name: "a"}}, nil, "m2"},
 		{"status = 'PENDING'", nil, []tracking.ModelOrder{{Field: "name", Desc: true}}, "m2 m1 m0"},
 	} {
 		page, err := b.svc.SearchLoggedModels(t.Context(), project,

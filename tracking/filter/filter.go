@@ -45,21 +45,74 @@ const (
 	NotIn        Op = "NOT IN"
 	IsNull       Op = "IS NULL"
 	IsNotNull    Op = "IS NOT NULL"
+
+	between    Op = "BETWEEN" // read as two comparisons, both ends included
+	notBetween Op = "NOT BETWEEN"
 )
 
 var (
-	numberOps = []Op{Equal, NotEqual, Less, LessEqual, Greater, GreaterEqual}
-	textOps   = []Op{Equal, NotEqual, Like, ILike}
+	numberOps = []Op{Equal, NotEqual, Less, LessEqual, Greater, GreaterEqual, between, notBetween, In,
+		NotIn, IsNull, IsNotNull}
+	textOps = []Op{Equal, NotEqual, Like, ILike, In, NotIn, IsNull, IsNotNull}
 )
 
-// Comparison is one condition. Value is a string or a float64; IN and NOT IN have
-// a List instead, IS NULL and IS NOT NULL neither.
+// Expr is a filter as a tree: a Comparison, All, Any or Not. Each is true or false of
+// an item, and nothing else: a comparison with a value that the item does not have is
+// false, but for IS NULL, and so its NOT is true. The empty filter is nil.
+//
+// String writes it in the language: it parses to the same tree again.
+type Expr interface {
+	String() string
+	each(fn func(Comparison))
+}
+
+// Comparison is one condition. Value is a string or a float64; IN and NOT IN have a
+// List of either instead, IS NULL and IS NOT NULL neither.
 type Comparison struct {
 	Kind  Kind
 	Key   string
 	Op    Op
 	Value any
-	List  []string
+	List  []any
+}
+
+// All is true where all of its two or more parts are.
+type All []Expr
+
+// Any is true where one of its two or more parts is.
+type Any []Expr
+
+// Not is true where X is false.
+type Not struct{ X Expr }
+
+// Comparisons returns all the comparisons of a filter in the order of the text.
+func Comparisons(e Expr) (out []Comparison) {
+	if e != nil {
+		e.each(func(c Comparison) { out = append(out, c) })
+	}
+	return out
+}
+
+// Conjuncts returns the parts that must all be true.
+func Conjuncts(e Expr) []Expr {
+	switch x := e.(type) {
+	case nil:
+		return nil
+	case All:
+		return x
+	}
+	return []Expr{e}
+}
+
+func (c Comparison) each(fn func(Comparison)) { fn(c) }
+func (a All) each(fn func(Comparison))        { eachOf(a, fn) }
+func (a Any) each(fn func(Comparison))        { eachOf(a, fn) }
+func (n Not) each(fn func(Comparison))        { n.X.each(fn) }
+
+func eachOf(parts []Expr, fn func(Comparison)) {
+	for _, x := range parts {
+		x.each(fn)
+	}
 }
 
 // Order is one term of an order_by.
@@ -71,14 +124,10 @@ type Order struct {
 
 // Language says what one kind of list is searched and ordered by.
 type Language struct {
-	Kinds      []Kind            // allowed prefixes, attributes included
-	Texts      []string          // attributes with text values
-	Numbers    []string          // attributes with numbers (times are Unix milliseconds)
-	Orders     []string          // further attributes that can only be ordered by
-	Lists      []string          // text attributes that IN and NOT IN accept
-	Aliases    map[string]string // other names of attributes
-	Null       bool              // tags and params know IS NULL and IS NOT NULL
-	KeyedLists bool              // tags and params know IN and NOT IN
+	Kinds   []Kind            // allowed prefixes, attributes included
+	Texts   []string          // attributes with text values
+	Numbers []string          // attributes with numbers (times are Unix milliseconds)
+	Aliases map[string]string // other names of attributes
 }
 
 // identify turns prefix and key as written into kind and key.
@@ -94,9 +143,6 @@ func (l *Language) identify(prefix, key string, ordering bool) (Kind, string, er
 			key = a
 		}
 		valid := slices.Concat(l.Texts, l.Numbers)
-		if ordering {
-			valid = append(valid, l.Orders...)
-		}
 		if !slices.Contains(valid, key) {
 			return "", "", fairlead.Errorf(fairlead.Invalid,
 				"Invalid attribute key '%s' specified. Valid keys are %s", key, list(valid))
@@ -122,15 +168,7 @@ func (l *Language) comparators(kind Kind, key string) []Op {
 	if l.numeric(kind, key) {
 		return numberOps
 	}
-	ops, keyed := slices.Clone(textOps), kind == Tag || kind == Param
-	if kind == Dataset || kind == Attribute && slices.Contains(l.Lists, key) ||
-		keyed && l.KeyedLists {
-		ops = append(ops, In, NotIn)
-	}
-	if keyed && l.Null {
-		ops = append(ops, IsNull, IsNotNull)
-	}
-	return ops
+	return textOps
 }
 
 // list writes names the way MLflow's messages do.

@@ -2,6 +2,7 @@ package filter
 
 import (
 	"strings"
+	"unicode/utf8"
 
 	"github.com/fairlead-ml/fairlead"
 )
@@ -22,6 +23,7 @@ type token struct {
 	value  string // a text's content, a word's key part
 	prefix string // a word's part before its first dot
 	plain  bool   // a word without dots and quotes: it may be a keyword
+	at     int    // the first character's place in the filter, from 1
 }
 
 // keyword returns the token in upper case when it may be a keyword.
@@ -65,14 +67,17 @@ func lex(s string) ([]token, error) {
 		}
 		if n == 0 {
 			return nil, fairlead.Errorf(fairlead.Invalid,
-				"Invalid clause(s) in filter string: '%s'", clip(s[i:]))
+				"Invalid clause(s) in filter string: '%s', at character %d", clip(s[i:]), place(s, i))
 		}
-		t.raw = s[i : i+n]
+		t.raw, t.at = s[i:i+n], place(s, i)
 		out = append(out, t)
 		i += n
 	}
-	return append(out, token{raw: "the end"}), nil
+	return append(out, token{raw: "the end", at: place(s, len(s))}), nil
 }
+
+// place counts characters up to the byte i of s, from 1.
+func place(s string, i int) int { return utf8.RuneCountInString(s[:i]) + 1 }
 
 // quoted returns the content of a quoted text and its length with the quotes, 0
 // when it does not end. A doubled quote stands for one.

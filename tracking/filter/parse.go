@@ -13,12 +13,13 @@ import (
 const (
 	maxComparisons = 200
 	maxOrders      = 20
+	maxDepth       = 50   // of parentheses and NOTs
 	maxPattern     = 1000 // bytes; the time of a match is this times the text's length
 )
 
-// Parse reads a filter. All of the returned comparisons must hold. The empty
-// filter has none. Errors are Invalid, worded as MLflow words them.
-func Parse(s string, l *Language) ([]Comparison, error) {
+// Parse reads a filter; the empty one is nil. NOT binds closer than AND, and AND
+// closer than OR. Errors are Invalid, worded as MLflow words them, and say where.
+func Parse(s string, l *Language) (Expr, error) {
 	tokens, err := lex(s)
 	if err != nil {
 		return nil, err
@@ -27,7 +28,15 @@ func Parse(s string, l *Language) ([]Comparison, error) {
 	if p.peek().kind == end {
 		return nil, nil
 	}
-	return p.conjunction()
+	e, err := p.disjunction()
+	if err != nil {
+		return nil, err
+	}
+	if t := p.peek(); t.kind != end {
+		return nil, t.refused("Invalid clause(s) in filter string: '%s'; join comparisons with AND or OR",
+			clip(t.raw))
+	}
+	return e, nil
 }
 
 // ParseOrder reads one term of an order_by: a key, then ASC (the default) or DESC.
@@ -84,6 +93,13 @@ type parser struct {
 	tokens []token
 	at     int
 	lang   *Language
+	depth  int
+	read   int // comparisons
+}
+
+// refused is an error about the token, which says where it is.
+func (t token) refused(format string, args ...any) error {
+	return fairlead.Errorf(fairlead.Invalid, format+", at character %d", append(args, t.at)...)
 }
 
 func (p *parser) peek() token { return p.tokens[p.at] }
@@ -96,51 +112,136 @@ func (p *parser) next() token {
 	return t
 }
 
-func (p *parser) conjunction() (out []Comparison, err error) {
+// takeKeyword consumes the keyword if it is next.
+func (p *parser) takeKeyword(keyword string) bool {
+	if p.peek().keyword() != keyword {
+		return false
+	}
+	p.at++
+	return true
+}
+
+// deeper reads what is one level deeper; levels are bounded.
+func (p *parser) deeper(then func() (Expr, error)) (Expr, error) {
+	if p.depth++; p.depth > maxDepth {
+		return nil, p.peek().refused("the filter is nested more than %d deep", maxDepth)
+	}
+	defer func() { p.depth-- }()
+	return then()
+}
+
+func (p *parser) disjunction() (Expr, error) {
+	parts, err := p.chain("OR", p.conjunction)
+	if len(parts) == 1 {
+		return parts[0], err
+	}
+	return Any(parts), err
+}
+
+func (p *parser) conjunction() (Expr, error) {
+	parts, err := p.chain("AND", p.negation)
+	if len(parts) == 1 {
+		return parts[0], err
+	}
+	return All(parts), err
+}
+
+// chain reads one part, and more while the keyword follows.
+func (p *parser) chain(keyword string, part func() (Expr, error)) (out []Expr, err error) {
 	for {
-		c, err := p.comparison()
+		e, err := part()
 		if err != nil {
 			return nil, err
 		}
-		if out = append(out, c); len(out) > maxComparisons {
-			return nil, fairlead.Errorf(fairlead.Invalid,
-				"the filter has more than %d comparisons", maxComparisons)
-		}
-		t := p.next()
-		if t.kind == end {
+		if out = append(out, e); !p.takeKeyword(keyword) {
 			return out, nil
-		}
-		if t.keyword() != "AND" {
-			return nil, fairlead.Errorf(fairlead.Invalid,
-				"Invalid clause(s) in filter string: '%s'; join comparisons with AND", clip(t.raw))
 		}
 	}
 }
 
-func (p *parser) comparison() (c Comparison, err error) {
+func (p *parser) negation() (Expr, error) {
+	if p.takeKeyword("NOT") {
+		e, err := p.deeper(p.negation)
+		return Not{e}, err
+	}
+	if p.peek().raw == "(" {
+		p.next()
+		e, err := p.deeper(p.disjunction)
+		if t := p.next(); err == nil && t.raw != ")" {
+			err = t.refused("Invalid clause(s) in filter string: expected ')', found '%s'", clip(t.raw))
+		}
+		return e, err
+	}
+	return p.comparison()
+}
+
+func (p *parser) comparison() (Expr, error) {
+	var c Comparison
 	t := p.next()
 	if t.kind != word {
-		return c, fairlead.Errorf(fairlead.Invalid,
-			"Invalid comparison clause. Expected an identifier, found '%s'", clip(t.raw))
+		return nil, t.refused("Invalid comparison clause. Expected an identifier, found '%s'", clip(t.raw))
 	}
+	var err error
 	if c.Kind, c.Key, err = p.lang.identify(t.prefix, t.value, false); err != nil {
-		return c, err
+		return nil, t.refused("%w", err)
 	}
+	operator := p.peek()
 	if c.Op, err = p.operator(); err != nil {
-		return c, err
+		return nil, err
 	}
 	if ops := p.lang.comparators(c.Kind, c.Key); !slices.Contains(ops, c.Op) {
-		return c, fairlead.Errorf(fairlead.Invalid, "Invalid comparator '%s' for %s '%s'. "+
+		return nil, operator.refused("Invalid comparator '%s' for %s '%s'. "+
 			"Valid comparators are %s", c.Op, c.Kind, c.Key, list(ops))
+	}
+	if err := p.count(t, c.Op); err != nil {
+		return nil, err
 	}
 	switch c.Op {
 	case IsNull, IsNotNull:
-		return c, nil
 	case In, NotIn:
-		c.List, err = p.list()
-		return c, err
+		c.List, err = p.list(&c)
+	case between, notBetween:
+		return p.deeper(func() (Expr, error) { return p.between(c) })
+	default:
+		c.Value, err = p.value(&c)
 	}
-	return c, p.value(&c)
+	return c, err
+}
+
+// count bounds the comparisons.
+func (p *parser) count(t token, op Op) error {
+	if p.read++; op == between || op == notBetween {
+		p.read++
+	}
+	if p.read > maxComparisons {
+		return t.refused("the filter has more than %d comparisons", maxComparisons)
+	}
+	return nil
+}
+
+// between reads the two bounds, which are both included, as two comparisons.
+func (p *parser) between(c Comparison) (Expr, error) {
+	low, high := c, c
+	low.Op, high.Op = GreaterEqual, LessEqual
+	if c.Op == notBetween {
+		low.Op, high.Op = Less, Greater
+	}
+	var err error
+	if low.Value, err = p.value(&low); err != nil {
+		return nil, err
+	}
+	if !p.takeKeyword("AND") {
+		t := p.peek()
+		return nil, t.refused("Invalid comparison clause. Expected AND and the upper bound, found '%s'",
+			clip(t.raw))
+	}
+	if high.Value, err = p.value(&high); err != nil {
+		return nil, err
+	}
+	if c.Op == notBetween {
+		return Any{low, high}, nil
+	}
+	return All{low, high}, nil
 }
 
 func (p *parser) operator() (Op, error) {
@@ -152,49 +253,47 @@ func (p *parser) operator() (Op, error) {
 		return Op(t.raw), nil
 	}
 	switch k := t.keyword(); k {
-	case "LIKE", "ILIKE", "IN":
+	case "LIKE", "ILIKE", "IN", "BETWEEN":
 		return Op(k), nil
 	case "NOT":
-		if p.next().keyword() == "IN" {
+		if p.takeKeyword("IN") {
 			return NotIn, nil
 		}
-	case "IS":
-		n := p.next()
-		if n.keyword() == "NULL" {
-			return IsNull, nil
+		if p.takeKeyword("BETWEEN") {
+			return notBetween, nil
 		}
-		if n.keyword() == "NOT" && p.next().keyword() == "NULL" {
-			return IsNotNull, nil
+	case "IS":
+		op := IsNull
+		if p.takeKeyword("NOT") {
+			op = IsNotNull
+		}
+		if p.takeKeyword("NULL") {
+			return op, nil
 		}
 	}
-	return "", fairlead.Errorf(fairlead.Invalid,
-		"Invalid comparison clause. Expected a comparator, found '%s'", clip(t.raw))
+	return "", t.refused("Invalid comparison clause. Expected a comparator, found '%s'", clip(t.raw))
 }
 
-// value reads the one value of a comparison.
-func (p *parser) value(c *Comparison) error {
+// value reads one value that the key can be compared with.
+func (p *parser) value(c *Comparison) (any, error) {
 	t := p.next()
 	if p.lang.numeric(c.Kind, c.Key) {
 		v, err := strconv.ParseFloat(t.raw, 64)
 		if t.kind != number || err != nil {
-			return fairlead.Errorf(fairlead.Invalid,
-				"Expected numeric value type for %s '%s'. Found %s", c.Kind, c.Key, clip(t.raw))
+			return nil, t.refused("Expected numeric value type for %s '%s'. Found %s", c.Kind, c.Key,
+				clip(t.raw))
 		}
-		c.Value = v
-		return nil
+		return v, nil
 	}
 	v, ok := textValue(t)
 	if !ok {
-		return fairlead.Errorf(fairlead.Invalid,
-			"Expected a quoted string value for %s (e.g. 'my-value'). Got value %s",
-			c.Kind, clip(t.raw))
+		return nil, t.refused(
+			"Expected a quoted string value for %s (e.g. 'my-value'). Got value %s", c.Kind, clip(t.raw))
 	}
 	if (c.Op == Like || c.Op == ILike) && len(v) > maxPattern {
-		return fairlead.Errorf(fairlead.Invalid,
-			"the pattern for %s '%s' has more than %d bytes", c.Kind, c.Key, maxPattern)
+		return nil, t.refused("the pattern for %s '%s' has more than %d bytes", c.Kind, c.Key, maxPattern)
 	}
-	c.Value = v
-	return nil
+	return v, nil
 }
 
 // textValue accepts single quotes, and double quotes as MLflow does.
@@ -209,16 +308,16 @@ func textValue(t token) (string, bool) {
 	return "", false
 }
 
-func (p *parser) list() (out []string, err error) {
-	bad := fairlead.Errorf(fairlead.Invalid,
-		"While parsing a list in the query, expected a non-empty list of string values, "+
-			"but got ill-formed list near '%s'", clip(p.peek().raw))
+// list reads the values of IN.
+func (p *parser) list(c *Comparison) (out []any, err error) {
+	bad := p.peek().refused("While parsing a list in the query, expected a non-empty list of %s "+
+		"values, but got ill-formed list near '%s'", p.lang.valueType(c), clip(p.peek().raw))
 	if p.next().raw != "(" {
 		return nil, bad
 	}
 	for {
-		v, ok := textValue(p.next())
-		if !ok {
+		v, err := p.value(c)
+		if err != nil {
 			return nil, bad
 		}
 		out = append(out, v)
@@ -230,4 +329,12 @@ func (p *parser) list() (out []string, err error) {
 			return nil, bad
 		}
 	}
+}
+
+// valueType names what the key is compared with.
+func (l *Language) valueType(c *Comparison) string {
+	if l.numeric(c.Kind, c.Key) {
+		return "number"
+	}
+	return "string"
 }
