@@ -176,7 +176,7 @@ func (a *App) wire() (err error) {
 	if a.Data, err = data.New(a.DB, a.Ledger, a.Blobs, dir, clock); err != nil {
 		return err
 	}
-	a.Tracking = tracking.New(a.DB, a.Ledger, a.Blobs, clock)
+	a.Tracking = tracking.New(a.DB, a.Ledger, a.Blobs, clock, log)
 	a.Registry = registry.New(a.DB, a.Ledger, a.Blobs, a.Tracking, clock)
 	a.Sink, err = sink.New(sink.Deps{
 		DB: a.DB, Ledger: a.Ledger, Clock: clock, Log: log, Source: mlflow.WebhookSource(a.Registry), Dir: dir,

@@ -89,7 +89,7 @@ func (a *App) Start(ctx context.Context) (err error) {
 		return err
 	}
 	for _, start := range []func(context.Context) error{
-		a.Ledger.Start, a.Pipeline.Sweep, a.scheduleCollection, a.Jobs.Start, a.Serving.Start, a.Stream.Start,
+		a.Ledger.Start, a.Tracking.Start, a.Pipeline.Sweep, a.scheduleCollection, a.Jobs.Start, a.Serving.Start, a.Stream.Start,
 		a.Sink.Start,
 	} {
 		if err := start(ctx); err != nil {
@@ -129,6 +129,7 @@ func (a *App) stop(ctx context.Context) error {
 		a.Stream.Stop()
 		a.Sink.Stop()
 		errs = append(errs, a.Jobs.Stop(ctx))
+		a.Tracking.Stop()
 		a.Ledger.Stop()
 		errs = append(errs, a.Serving.Stop(ctx))
 	}

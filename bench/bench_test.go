@@ -114,7 +114,7 @@ func TestLimit_WritesTheProgramsTables(t *testing.T) {
 		t.Fatal(err)
 	}
 	log, project := slog.New(slog.DiscardHandler), fairlead.Project{K: 1, Name: "default"}
-	svc := tracking.New(db, ledger.New(db, fairlead.WallClock{}, log), nil, fairlead.WallClock{})
+	svc := tracking.New(db, ledger.New(db, fairlead.WallClock{}, log), nil, fairlead.WallClock{}, log)
 	err = db.Write(ctx, store.Bulk, func(tx *store.Tx) error {
 		for range busy {
 			run, err := svc.CreateRun(ctx, tx, project, tracking.NewRun{})

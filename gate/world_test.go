@@ -91,7 +91,7 @@ func newWorld(t *testing.T) *world {
 	w.data, err = data.New(w.db, w.led, w.blobs, dir, clock)
 	w.must(err)
 	t.Cleanup(func() { w.data.Close() })
-	w.tracking = tracking.New(w.db, w.led, w.blobs, clock)
+	w.tracking = tracking.New(w.db, w.led, w.blobs, clock, slog.New(slog.DiscardHandler))
 	w.models = registry.New(w.db, w.led, w.blobs, w.tracking, clock)
 	w.gates, err = gate.New(gate.Deps{DB: w.db, Ledger: w.led, Jobs: w.jobs, Stream: streams,
 		Projects: w.projects, Data: w.data, Registry: w.models, Evaluate: w.evaluate,

@@ -213,7 +213,7 @@ func (w *world) open() {
 	w.source = scm.New(w.db, w.blobs, clock)
 	w.data, err = data.New(w.db, w.led, w.blobs, w.dir, clock)
 	w.must(err)
-	w.tracking = tracking.New(w.db, w.led, w.blobs, clock)
+	w.tracking = tracking.New(w.db, w.led, w.blobs, clock, slog.New(slog.DiscardHandler))
 	w.models = registry.New(w.db, w.led, w.blobs, w.tracking, clock)
 	w.gates, err = gate.New(gate.Deps{DB: w.db, Ledger: w.led, Jobs: w.jobs, Stream: w.streams,
 		Projects: w.projects, Data: w.data, Registry: w.models, Evaluate: w.evaluate, Clock: clock,

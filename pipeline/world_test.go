@@ -105,7 +105,7 @@ func (w *world) start(t testing.TB) {
 	check(t, err)
 	w.projects = spec.NewProjects(w.db, w.led, clock)
 	w.source = scm.New(w.db, w.blobs, clock)
-	w.tracking = tracking.New(w.db, w.led, w.blobs, clock)
+	w.tracking = tracking.New(w.db, w.led, w.blobs, clock, slog.New(slog.DiscardHandler))
 	w.registry = registry.New(w.db, w.led, w.blobs, w.tracking, clock)
 	w.jobs = job.New(w.db, w.led, clock, log,
 		job.Options{Exclusive: true, StepsDir: filepath.Join(w.dir, "steps")})

@@ -54,7 +54,7 @@ func newWorkshop(t *testing.T) *workshop {
 	b.led = ledger.New(db, clock, log)
 	blobs, err := blob.New(db, dir)
 	b.must(err)
-	b.tr = tracking.New(db, b.led, blobs, clock)
+	b.tr = tracking.New(db, b.led, blobs, clock, slog.New(slog.DiscardHandler))
 	b.reg = registry.New(db, b.led, blobs, b.tr, clock)
 	tool := filepath.Join(dir, "uv")
 	b.must(os.WriteFile(tool, []byte(uv), 0o755))

@@ -46,7 +46,7 @@ func open(t *testing.T) *bench {
 	b.led = ledger.New(db, clock, slog.New(slog.DiscardHandler))
 	blobs, err := blob.New(db, dir)
 	b.must(err)
-	b.tr = tracking.New(db, b.led, blobs, clock)
+	b.tr = tracking.New(db, b.led, blobs, clock, slog.New(slog.DiscardHandler))
 	b.reg = registry.New(db, b.led, blobs, b.tr, clock)
 	return b
 }

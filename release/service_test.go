@@ -92,7 +92,7 @@ func (w *world) open() {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	w.tracking = tracking.New(w.db, w.led, blobs, clock)
+	w.tracking = tracking.New(w.db, w.led, blobs, clock, slog.New(slog.DiscardHandler))
 	w.models = registry.New(w.db, w.led, blobs, w.tracking, clock)
 	w.release = release.New(release.Deps{DB: w.db, Ledger: w.led, Stream: w.streams,
 		Projects: w.projects, Registry: w.models, Gate: w.gates, Clock: clock, Log: log})

@@ -23,7 +23,7 @@ func BenchmarkSearchRuns(b *testing.B) {
 	}
 	defer db.Close()
 	led := ledger.New(db, fairlead.WallClock{}, slog.New(slog.DiscardHandler))
-	svc := tracking.New(db, led, nil, fairlead.WallClock{})
+	svc := tracking.New(db, led, nil, fairlead.WallClock{}, slog.New(slog.DiscardHandler))
 	for chunk := range 100 {
 		err := db.Write(b.Context(), store.Bulk, func(tx *store.Tx) error {
 			for i := range 200 {
@@ -46,6 +46,9 @@ func BenchmarkSearchRuns(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
+	}
+	if err := svc.Index(b.Context()); err != nil {
+		b.Fatal(err)
 	}
 	for b.Loop() {
 		page, err := svc.SearchRuns(b.Context(), project, tracking.Search{Experiments: []string{"0"},

@@ -13,5 +13,5 @@
 //
 // Start reading in tracking.go, then run.go and metric.go; the speed of the
 // writes is in metric_sql.go; search is in search.go over the language of package
-// filter.
+// filter; the index that it goes along, and how that follows the writes, in index.go.
 package tracking

@@ -37,7 +37,7 @@ func insertRunModel(tx *store.Tx, runK int64, direction string, m ModelOutput) e
 func loadInputs(tx *store.Tx, runs []*Run) error {
 	return eachRun(tx, runs, `select i.run_k, d.name, d.digest, d.source_type, d.source, d.schema,
 		d.profile, i.tags from run_input i join run_dataset d on d.k = i.dataset_k
-		where i.run_k in (%s) order by i.run_k, i.dataset_k`,
+		where i.run_k in (%s) order by i.run_k, i.dataset_k`, nil,
 		func(byK map[int64]*Run, row scanner) error {
 			var k int64
 			var in DatasetInput
@@ -58,7 +58,7 @@ func loadInputs(tx *store.Tx, runs []*Run) error {
 
 func loadModels(tx *store.Tx, runs []*Run) error {
 	return eachRun(tx, runs, `select run_k, direction, model_id, step from run_model
-		where run_k in (%s) order by run_k, direction, step, model_id`,
+		where run_k in (%s) order by run_k, direction, step, model_id`, nil,
 		func(byK map[int64]*Run, row scanner) error {
 			var k int64
 			var direction string

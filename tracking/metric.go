@@ -61,18 +61,21 @@ func (s *Service) LogBatch(ctx context.Context, p fairlead.Project, runID string
 		lane = store.Bulk
 	}
 	var learned map[string]int64
-	err = s.db.Write(ctx, lane, func(tx *store.Tx) error {
+	var committed func()
+	err = s.db.Write(ctx, lane, func(tx *store.Tx) (err error) {
 		ring := keyring{tx: tx, cache: &s.keys}
-		if err := s.logBatch(&ring, p, runID, &b); err != nil {
-			return err
-		}
+		committed, err = s.logBatch(&ring, p, runID, &b)
 		learned = ring.learned
-		return nil
+		return err
 	})
-	if err == nil {
-		s.keys.add(learned)
+	if err != nil {
+		return err
 	}
-	return err
+	s.keys.add(learned)
+	if committed != nil {
+		committed()
+	}
+	return nil
 }
 
 // LogBatchTx is LogBatch inside the caller's transaction.
@@ -81,21 +84,29 @@ func (s *Service) LogBatchTx(tx *store.Tx, p fairlead.Project, runID string, b B
 	if err != nil {
 		return err
 	}
-	return s.logBatch(&keyring{tx: tx, cache: &s.keys}, p, runID, &b)
+	_, err = s.logBatch(&keyring{tx: tx, cache: &s.keys}, p, runID, &b)
+	return err
 }
 
-func (s *Service) logBatch(ring *keyring, p fairlead.Project, runID string, b *Batch) error {
+// logBatch returns what is to be called once the transaction is committed, or nil.
+func (s *Service) logBatch(ring *keyring, p fairlead.Project, runID string, b *Batch) (
+	committed func(), err error) {
 	r, err := activeRun(ring.tx, p, runID)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if err := writeMetrics(ring, p, r.k, b.Metrics); err != nil {
-		return err
+	if len(b.Metrics) > 0 {
+		if committed, err = s.index.behind(ring.tx, r.k); err != nil {
+			return nil, err
+		}
+		if err := writeMetrics(ring, p, r.k, b.Metrics); err != nil {
+			return nil, err
+		}
 	}
 	if err := writeParams(ring, r, b.Params); err != nil {
-		return err
+		return nil, err
 	}
-	return s.writeTags(ring, r, b.Tags)
+	return committed, s.writeTags(ring, r, b.Tags)
 }
 
 // point is a metric as it is stored.
@@ -162,9 +173,6 @@ func (n *newest) widen(v float64) {
 }
 
 func writeMetrics(ring *keyring, p fairlead.Project, runK int64, metrics []Metric) error {
-	if len(metrics) == 0 {
-		return nil
-	}
 	points := make([]point, len(metrics))
 	modelled := false
 	for i := range metrics {

@@ -113,11 +113,11 @@ func unflag(v float64, nan int64) float64 {
 	return v
 }
 
-// loadMetrics fills the latest metrics of the runs, by key.
-func loadMetrics(tx *store.Tx, runs []*Run) error {
+// loadMetrics fills the latest metrics of the runs, by key; with names, only those.
+func loadMetrics(tx *store.Tx, runs []*Run, names ...any) error {
 	return eachRun(tx, runs, `select l.run_k, n.name, l.value, l.is_nan, l.ts, l.step
-		from latest l join key_name n on n.k = l.key_k where l.run_k in (%s)
-		order by l.run_k, n.name`, func(byK map[int64]*Run, row scanner) error {
+		from latest l join key_name n on n.k = l.key_k where l.run_k in (%s)`+named(names)+`
+		order by l.run_k, n.name`, names, func(byK map[int64]*Run, row scanner) error {
 		var k, nan int64
 		var m Metric
 		if err := row.Scan(&k, &m.Key, &m.Value, &nan, &m.TimestampMS, &m.Step); err != nil {
@@ -129,9 +129,17 @@ func loadMetrics(tx *store.Tx, runs []*Run) error {
 	})
 }
 
-// eachRun runs the query, whose %s is an `in` list of run keys, over chunks of
-// the runs.
-func eachRun(tx *store.Tx, runs []*Run, query string,
+// named is the condition that a key n is one of the names, if there are any.
+func named(names []any) string {
+	if len(names) == 0 {
+		return ""
+	}
+	return " and n.name in (" + store.Placeholders(len(names)) + ")"
+}
+
+// eachRun runs the query, whose %s is an `in` list of run keys and which has more
+// arguments after them, over chunks of the runs.
+func eachRun(tx *store.Tx, runs []*Run, query string, more []any,
 	scan func(byK map[int64]*Run, row scanner) error) error {
 	const chunk = 500
 	for len(runs) > 0 {
@@ -142,7 +150,8 @@ func eachRun(tx *store.Tx, runs []*Run, query string,
 		for i, r := range part {
 			byK[r.k], args[i] = r, r.k
 		}
-		rows, err := tx.Query(strings.Replace(query, "%s", store.Placeholders(len(args)), 1), args...)
+		rows, err := tx.Query(strings.Replace(query, "%s", store.Placeholders(len(part)), 1),
+			append(args, more...)...)
 		if err != nil {
 			return err
 		}

@@ -78,10 +78,10 @@ func (s *Service) Params(tx *store.Tx, p fairlead.Project, runID string) (map[st
 	return out, nil
 }
 
-func loadParams(tx *store.Tx, runs []*Run) error {
+func loadParams(tx *store.Tx, runs []*Run, names ...any) error {
 	return eachRun(tx, runs, `select q.run_k, n.name, q.value from param q
-		join key_name n on n.k = q.key_k where q.run_k in (%s) order by q.run_k, n.name`,
-		func(byK map[int64]*Run, row scanner) error {
+		join key_name n on n.k = q.key_k where q.run_k in (%s)`+named(names)+` order by q.run_k, n.name`,
+		names, func(byK map[int64]*Run, row scanner) error {
 			var k int64
 			var q Param
 			if err := row.Scan(&k, &q.Key, &q.Value); err != nil {
@@ -92,10 +92,10 @@ func loadParams(tx *store.Tx, runs []*Run) error {
 		})
 }
 
-func loadTags(tx *store.Tx, runs []*Run) error {
+func loadTags(tx *store.Tx, runs []*Run, names ...any) error {
 	return eachRun(tx, runs, `select t.run_k, n.name, t.value from tag t
-		join key_name n on n.k = t.key_k where t.run_k in (%s) order by t.run_k, n.name`,
-		func(byK map[int64]*Run, row scanner) error {
+		join key_name n on n.k = t.key_k where t.run_k in (%s)`+named(names)+` order by t.run_k, n.name`,
+		names, func(byK map[int64]*Run, row scanner) error {
 			var k int64
 			var t Tag
 			if err := row.Scan(&k, &t.Key, &t.Value); err != nil {

@@ -147,13 +147,15 @@ func (s *Service) Run(ctx context.Context, p fairlead.Project, id string) (r *Ru
 
 // loadRuns fills everything that belongs to the runs.
 func loadRuns(tx *store.Tx, runs []*Run) error {
-	for _, load := range []func(*store.Tx, []*Run) error{loadMetrics, loadParams, loadTags,
-		loadInputs, loadModels} {
+	for _, load := range []func(*store.Tx, []*Run, ...any) error{loadMetrics, loadParams, loadTags} {
 		if err := load(tx, runs); err != nil {
 			return err
 		}
 	}
-	return nil
+	if err := loadInputs(tx, runs); err != nil {
+		return err
+	}
+	return loadModels(tx, runs)
 }
 
 // activeRun is runByID for writers; Invalid for a deleted run.

@@ -18,11 +18,16 @@ const maxSearch = 50_000
 // package filter, and how many results, continued by a page's token.
 type Search struct {
 	Experiments []string // ids; runs and logged models of these alone
+	Everywhere  bool     // runs of all experiments of the project; Experiments is not read
 	Filter      string
 	OrderBy     []string
 	View        View
 	Limit       int
 	PageToken   string
+
+	// Select names the metrics, params and tags that the runs come with, such as
+	// `metrics.auc`; empty means all of these, and inputs and outputs.
+	Select []string
 }
 
 // runLanguage is what runs are searched by.
@@ -57,7 +62,13 @@ type query struct {
 	args   []any
 	joins  []string
 	joined []any
-	order  []string
+	order  []term
+}
+
+// term is one expression that a list is ordered by.
+type term struct {
+	expr string
+	desc bool
 }
 
 func (q *query) and(cond string, args ...any) {
@@ -89,7 +100,7 @@ func (s *Search) page(highest int) (bound string, offset, limit int, err error) 
 		return "", 0, 0, fairlead.Errorf(fairlead.Invalid,
 			"a search looks into at most %d experiments, not %d", maxExperiments, len(s.Experiments))
 	}
-	b, err := json.Marshal([]any{s.Experiments, s.Filter, s.OrderBy, s.View})
+	b, err := json.Marshal([]any{s.Experiments, s.Everywhere, s.Filter, s.OrderBy, s.View})
 	if err != nil {
 		return "", 0, 0, err
 	}
@@ -119,41 +130,110 @@ func (s *Service) SearchRuns(ctx context.Context, p fairlead.Project, in Search)
 	if err != nil {
 		return page, err
 	}
+	selected, err := filter.ParseKeys(in.Select, runLanguage)
+	if err != nil {
+		return page, err
+	}
 	err = s.db.Read(ctx, func(tx *store.Tx) error {
-		keys, err := experimentKeys(tx, p, in.Experiments)
-		if err != nil || len(keys) == 0 {
+		where, err := scopeOf(tx, p, in)
+		if err != nil || where == nil {
 			return err
 		}
-		runs, err := queryRuns(tx, q, keys, limit+1, offset)
+		runs, err := q.runs(tx, where, limit+1, offset)
 		if err != nil {
 			return err
 		}
 		page = pageOf(runs, bound, offset, limit)
+		if len(in.Select) > 0 {
+			return loadSelected(tx, page.Items, selected)
+		}
 		return loadRuns(tx, page.Items)
 	})
 	return page, err
 }
 
-func compileRuns(in Search) (*query, error) {
+// CountRuns returns how many runs a search finds on all its pages.
+func (s *Service) CountRuns(ctx context.Context, p fairlead.Project, in Search) (n int64, err error) {
+	if _, _, _, err := in.page(maxSearch); err != nil {
+		return 0, err
+	}
+	q, err := compileRuns(in)
+	if err != nil {
+		return 0, err
+	}
+	err = s.db.Read(ctx, func(tx *store.Tx) error {
+		where, err := scopeOf(tx, p, in)
+		if err != nil || where == nil {
+			return err
+		}
+		n, err = q.countRuns(tx, where)
+		return err
+	})
+	return n, err
+}
+
+// runQuery is a search for runs.
+type runQuery struct {
+	query
+	walk *walk // nil when the order does not begin with a metric
+}
+
+// walk is how a search goes along the index of a metric by value. It finds the runs
+// whose newest value is a number; others follow them in any order.
+type walk struct {
+	query
+	key  string
+	desc bool
+	all  bool // the filter is false of runs without such a value
+}
+
+func compileRuns(in Search) (*runQuery, error) {
 	where, err := filter.Parse(in.Filter, runLanguage)
 	if err != nil {
 		return nil, err
 	}
-	q := &query{}
-	q.and(in.View.condition("r.state"))
-	q.filter(where, runCondition)
 	orders, err := filter.ParseOrders(in.OrderBy, runLanguage)
 	if err != nil {
 		return nil, err
 	}
+	q := &runQuery{}
+	q.and(in.View.condition("r.state"))
+	q.filter(where, runCondition)
 	for i, o := range orders {
 		q.orderRuns(i, o)
 	}
 	if !ordersBy(orders, "start_time") {
-		q.order = append(q.order, "r.start_ms desc")
+		q.order = append(q.order, term{"r.start_ms", true})
 	}
-	q.order = append(q.order, "r.id")
+	q.order = append(q.order, term{"r.id", false})
+	if len(orders) > 0 && orders[0].Kind == filter.Metric {
+		q.walk = compileWalk(in, where, orders)
+		q.walk.order = append([]term{{"0", false}, {"i.value", orders[0].Desc}}, q.order[2:]...)
+	}
 	return q, nil
+}
+
+// compileWalk turns the comparisons with the metric of the first order into ranges of
+// the index; all else is as in the query.
+func compileWalk(in Search, where filter.Expr, orders []filter.Order) *walk {
+	w := &walk{key: orders[0].Key, desc: orders[0].Desc}
+	w.and(in.View.condition("r.state"))
+	for _, part := range filter.Conjuncts(where) {
+		if c, ok := part.(filter.Comparison); ok && c.Kind == filter.Metric && c.Key == w.key {
+			switch c.Op {
+			case filter.Equal, filter.Less, filter.LessEqual, filter.Greater, filter.GreaterEqual, filter.In:
+				cond, args := c.Match("i.value")
+				w.and(cond, args...)
+				w.all = true
+				continue
+			}
+		}
+		w.filter(part, runCondition)
+	}
+	for i, o := range orders[1:] {
+		w.orderRuns(i+1, o)
+	}
+	return w
 }
 
 func ordersBy(orders []filter.Order, attribute string) bool {
@@ -170,7 +250,7 @@ func (s *Service) SearchExperiments(ctx context.Context, p fairlead.Project, in 
 	if err != nil {
 		return page, err
 	}
-	q, err := compileExperiments(p, in)
+	q, err := compileExperiments(in)
 	if err != nil {
 		return page, err
 	}
@@ -178,7 +258,7 @@ func (s *Service) SearchExperiments(ctx context.Context, p fairlead.Project, in 
 		return page, err
 	}
 	err = s.db.Read(ctx, func(tx *store.Tx) error {
-		found, err := queryExperiments(tx, q, limit+1, offset)
+		found, err := queryExperiments(tx, p, q, limit+1, offset)
 		if err != nil {
 			return err
 		}
@@ -193,13 +273,12 @@ func (s *Service) SearchExperiments(ctx context.Context, p fairlead.Project, in 
 	return page, err
 }
 
-func compileExperiments(p fairlead.Project, in Search) (*query, error) {
+func compileExperiments(in Search) (*query, error) {
 	where, err := filter.Parse(in.Filter, experimentLanguage)
 	if err != nil {
 		return nil, err
 	}
 	q := &query{}
-	q.and("e.project_k = ?", p.K)
 	q.and(in.View.condition("e.state"))
 	q.filter(where, experimentCondition)
 	orders, err := filter.ParseOrders(in.OrderBy, experimentLanguage)
@@ -210,13 +289,13 @@ func compileExperiments(p fairlead.Project, in Search) (*query, error) {
 		if o.Kind != filter.Attribute {
 			return nil, fairlead.Errorf(fairlead.Invalid, "Invalid order_by entity: %s", o.Kind)
 		}
-		q.order = append(q.order, experimentColumn[o.Key]+direction(o.Desc))
+		q.order = append(q.order, term{experimentColumn[o.Key], o.Desc})
 	}
 	if len(orders) == 0 {
-		q.order = append(q.order, "e.created_ms desc")
+		q.order = append(q.order, term{"e.created_ms", true})
 	}
 	if !ordersBy(orders, "experiment_id") {
-		q.order = append(q.order, "e.n desc")
+		q.order = append(q.order, term{"e.n", true})
 	}
 	return q, nil
 }
@@ -297,6 +376,6 @@ func compileModels(in Search, datasets []DatasetFilter, orders []ModelOrder) (*q
 			return nil, err
 		}
 	}
-	q.order = append(q.order, "m.created_ms desc", "m.id")
+	q.order = append(q.order, term{"m.created_ms", true}, term{"m.id", false})
 	return q, nil
 }

@@ -93,14 +93,23 @@ func (q *query) orderBy(column, nan string, desc bool) {
 	if nan != "" {
 		rank += "when " + nan + " = 1 then 1 "
 	}
-	q.order = append(q.order, rank+"else 0 end", column+direction(desc))
+	q.order = append(q.order, term{rank + "else 0 end", false}, term{column, desc})
 }
 
-func direction(desc bool) string {
-	if desc {
-		return " desc"
+func (t term) sql() string {
+	if t.desc {
+		return t.expr + " desc"
 	}
-	return ""
+	return t.expr
+}
+
+// orderSQL writes terms after `order by`.
+func orderSQL(terms []term) string {
+	out := make([]string, len(terms))
+	for i, t := range terms {
+		out[i] = t.sql()
+	}
+	return strings.Join(out, ", ")
 }
 
 // experimentKeys returns the keys of the experiments that exist in the project.
@@ -137,35 +146,27 @@ func experimentKeys(tx *store.Tx, p fairlead.Project, ids []string) ([]any, erro
 	return keys, nil
 }
 
-// sql writes the query over a table with its joins; keys are the experiments.
-func (q *query) sql(columns, from, expColumn string, keys []any, limit, offset int) (string,
-	[]any) {
-	where := append([]string{}, q.where...)
-	args := append([]any{}, q.joined...)
-	if expColumn != "" {
-		where = append([]string{expColumn + " in (" + store.Placeholders(len(keys)) + ")"}, where...)
-		args = append(args, keys...)
-	}
-	text := "select " + columns + " from " + from + " " + strings.Join(q.joins, " ") +
-		" where " + strings.Join(where, " and ") + " order by " + strings.Join(q.order, ", ") +
+// sql completes a select with its source and joins, a condition before the others, and
+// the page.
+func (q *query) sql(head, from, cond string, condArgs []any, limit, offset int) (string, []any) {
+	where := append([]string{cond}, q.where...)
+	text := head + " from " + from + " " + strings.Join(q.joins, " ") +
+		" where " + strings.Join(where, " and ") + " order by " + orderSQL(q.order) +
 		" limit ? offset ?"
-	return text, append(append(args, q.args...), limit, offset)
+	args := append([]any{}, q.joined...)
+	args = append(append(args, condArgs...), q.args...)
+	return text, append(args, limit, offset)
 }
 
-func queryRuns(tx *store.Tx, q *query, keys []any, limit, offset int) ([]*Run, error) {
-	text, args := q.sql(runColumns, "run r join experiment e on e.k = r.exp_k", "r.exp_k", keys,
+func queryExperiments(tx *store.Tx, p fairlead.Project, q *query, limit, offset int) ([]*Experiment, error) {
+	text, args := q.sql("select "+experimentColumns, "experiment e", "e.project_k = ?", []any{p.K},
 		limit, offset)
-	return scanAll(tx, text, args, scanRun)
-}
-
-func queryExperiments(tx *store.Tx, q *query, limit, offset int) ([]*Experiment, error) {
-	text, args := q.sql(experimentColumns, "experiment e", "", nil, limit, offset)
 	return scanAll(tx, text, args, scanExperiment)
 }
 
 func queryModels(tx *store.Tx, q *query, keys []any, limit, offset int) ([]*LoggedModel, error) {
-	text, args := q.sql(loggedModelColumns, "logged_model m join experiment e on e.k = m.exp_k",
-		"m.exp_k", keys, limit, offset)
+	text, args := q.sql("select "+loggedModelColumns, "logged_model m join experiment e on e.k = m.exp_k",
+		"m.exp_k in ("+store.Placeholders(len(keys))+")", keys, limit, offset)
 	return scanAll(tx, text, args, scanLoggedModel)
 }
 

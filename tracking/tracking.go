@@ -4,6 +4,7 @@ import (
 	"context"
 	"embed"
 	"errors"
+	"log/slog"
 	"time"
 
 	"github.com/fairlead-ml/fairlead"
@@ -25,12 +26,15 @@ type Service struct {
 	led   *ledger.Ledger
 	blobs *blob.Store
 	clock fairlead.Clock
+	log   *slog.Logger
 	keys  keyCache
+	index *indexer
 }
 
 // New returns the stage on db, whose schema must include Schema().
-func New(db *store.DB, led *ledger.Ledger, blobs *blob.Store, clock fairlead.Clock) *Service {
-	return &Service{db: db, led: led, blobs: blobs, clock: clock}
+func New(db *store.DB, led *ledger.Ledger, blobs *blob.Store, clock fairlead.Clock,
+	log *slog.Logger) *Service {
+	return &Service{db: db, led: led, blobs: blobs, clock: clock, log: log, index: newIndexer()}
 }
 
 // Tag is a key with a text that may change.

@@ -45,7 +45,7 @@ func open(t *testing.T) *bench {
 	b.led = ledger.New(db, b.clock, slog.New(slog.DiscardHandler))
 	blobs, err := blob.New(db, dir)
 	b.must(err)
-	b.svc = tracking.New(db, b.led, blobs, b.clock)
+	b.svc = tracking.New(db, b.led, blobs, b.clock, slog.New(slog.DiscardHandler))
 	return b
 }
 

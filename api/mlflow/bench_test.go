@@ -33,6 +33,20 @@ func BenchmarkLogMetric(b *testing.B) {
 	}
 }
 
+// BenchmarkLogMetrics sends single points from 16 clients.
+func BenchmarkLogMetrics(b *testing.B) {
+	s := serve(b)
+	s.Client().Transport.(*http.Transport).MaxIdleConnsPerHost = 16
+	b.SetParallelism(8)
+	b.RunParallel(func(pb *testing.PB) {
+		run := s.newRun(b)
+		for i := 0; pb.Next(); i++ {
+			s.post(b, "runs/log-metric",
+				fmt.Sprintf(`{"run_id":%q,"key":"loss","value":0.5,"timestamp":%d,"step":%d}`, run, i, i))
+		}
+	})
+}
+
 // thousand is a batch of 1000 metrics with 10 keys.
 func thousand(run string, client int64, step int) string {
 	var body strings.Builder

@@ -52,7 +52,11 @@ func serve(t testing.TB) *server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.tracking = tracking.New(db, s.led, blobs, fairlead.WallClock{})
+	s.tracking = tracking.New(db, s.led, blobs, fairlead.WallClock{}, slog.New(slog.DiscardHandler))
+	if err := s.tracking.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.tracking.Stop)
 	s.registry = registry.New(db, s.led, blobs, s.tracking, fairlead.WallClock{})
 	tokens, err := auth.NewTokens(db, fairlead.WallClock{}, dir)
 	if err != nil {

@@ -232,7 +232,7 @@ func (w *World) Start() {
 	must(err)
 	w.Blobs, err = blob.New(w.DB, w.Dir)
 	must(err)
-	w.tracking = tracking.New(w.DB, w.Ledger, w.Blobs, w.Clock)
+	w.tracking = tracking.New(w.DB, w.Ledger, w.Blobs, w.Clock, slog.New(slog.DiscardHandler))
 	w.Models = registry.New(w.DB, w.Ledger, w.Blobs, w.tracking, w.Clock)
 	w.Release = release.New(release.Deps{DB: w.DB, Ledger: w.Ledger, Stream: w.Streams,
 		Projects: projects, Registry: w.Models, Gate: gates, Clock: w.Clock, Log: log})

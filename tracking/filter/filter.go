@@ -93,15 +93,16 @@ func Comparisons(e Expr) (out []Comparison) {
 	return out
 }
 
-// Conjuncts returns the parts that must all be true.
-func Conjuncts(e Expr) []Expr {
-	switch x := e.(type) {
-	case nil:
-		return nil
-	case All:
-		return x
+// Conjuncts returns the parts that must all be true, and are no All themselves.
+func Conjuncts(e Expr) (out []Expr) {
+	all, ok := e.(All)
+	if !ok && e != nil {
+		return []Expr{e}
 	}
-	return []Expr{e}
+	for _, x := range all {
+		out = append(out, Conjuncts(x)...)
+	}
+	return out
 }
 
 func (c Comparison) each(fn func(Comparison)) { fn(c) }
@@ -120,6 +121,12 @@ type Order struct {
 	Kind Kind
 	Key  string
 	Desc bool
+}
+
+// Key names something that an item may have a value of.
+type Key struct {
+	Kind Kind
+	Key  string
 }
 
 // Language says what one kind of list is searched and ordered by.

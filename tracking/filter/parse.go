@@ -89,6 +89,26 @@ func ParseOrders(terms []string, l *Language) (out []Order, err error) {
 	return out, nil
 }
 
+// ParseKeys reads names such as metrics.auc, as they stand in a filter.
+func ParseKeys(names []string, l *Language) (out []Key, err error) {
+	for _, s := range names {
+		tokens, err := lex(s)
+		if err != nil {
+			return nil, err
+		}
+		if len(tokens) != 2 || tokens[0].kind != word {
+			return nil, fairlead.Errorf(fairlead.Invalid,
+				"Expected a name such as `metrics.auc`, got '%s'", clip(s))
+		}
+		kind, key, err := l.identify(tokens[0].prefix, tokens[0].value, true)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, Key{kind, key})
+	}
+	return out, nil
+}
+
 type parser struct {
 	tokens []token
 	at     int

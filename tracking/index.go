@@ -1,0 +1,148 @@
+package tracking
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/fairlead-ml/fairlead/store"
+)
+
+// indexEvery is how long a run's newest values may be missing from the index by value,
+// in wall time. A change of many metrics within it costs the index one.
+const indexEvery = time.Second
+
+// indexer keeps the index of metrics by value. A write only says, durably and once,
+// that its run is behind; later the run is taken over as a whole. Searches are exact
+// at any time: they read the runs that are behind apart.
+type indexer struct {
+	wake chan struct{} // holds one when a run has fallen behind
+	quit context.CancelFunc
+	wait sync.WaitGroup
+
+	mu      sync.Mutex
+	round   int64          // grows with each run that is taken over
+	pending map[int64]bool // runs that are committed as pending; not all of them
+}
+
+func newIndexer() *indexer {
+	return &indexer{wake: make(chan struct{}, 1), pending: map[int64]bool{}}
+}
+
+// behind writes down that the run is behind, unless that is known. The returned func is
+// called once the transaction is committed.
+func (x *indexer) behind(tx *store.Tx, runK int64) (committed func(), err error) {
+	x.mu.Lock()
+	known, round := x.pending[runK], x.round
+	x.mu.Unlock()
+	if known {
+		return nil, nil
+	}
+	tx.AfterCommit("tracking.index", x.signal)
+	return func() { x.learn(runK, round) }, insertPending(tx, runK)
+}
+
+// signal wakes who fills the index.
+func (x *indexer) signal() {
+	select {
+	case x.wake <- struct{}{}:
+	default:
+	}
+}
+
+// learn remembers a run as pending if none was taken over since.
+func (x *indexer) learn(runK, round int64) {
+	x.mu.Lock()
+	if x.round == round {
+		x.pending[runK] = true
+	}
+	x.mu.Unlock()
+}
+
+// forget makes the next write of the run say again that it is behind. It is called in
+// the transaction that takes the run over, before that is committed: if it never is,
+// something is written twice, and nothing lost.
+func (x *indexer) forget(runK int64) {
+	x.mu.Lock()
+	delete(x.pending, runK)
+	x.round++
+	x.mu.Unlock()
+}
+
+// Start begins to keep the index of metrics up.
+func (s *Service) Start(ctx context.Context) error {
+	run, quit := context.WithCancel(context.WithoutCancel(ctx))
+	s.index.quit = quit
+	s.index.wait.Go(func() {
+		for run.Err() == nil {
+			if err := s.Index(run); err != nil && run.Err() == nil {
+				s.log.Error("metrics cannot be indexed; searches are slower meanwhile", "err", err)
+			}
+			select {
+			case <-run.Done():
+				return
+			case <-s.index.wake:
+			}
+			select {
+			case <-run.Done():
+			case <-time.After(indexEvery):
+			}
+		}
+	})
+	return nil
+}
+
+// Stop ends what Start has begun. It is safe before Start and to call twice.
+func (s *Service) Stop() {
+	if s.index.quit != nil {
+		s.index.quit()
+	}
+	s.index.wait.Wait()
+}
+
+// Index brings the index of metrics up to what is committed, in many small writes.
+func (s *Service) Index(ctx context.Context) error {
+	for more := true; more; {
+		var err error
+		if more, err = s.anyPending(ctx); err != nil || !more {
+			return err
+		}
+		err = s.db.Write(ctx, store.Bulk, func(tx *store.Tx) (err error) {
+			more, err = s.indexSome(tx)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// The runs and the changed metrics that one write takes over: few, as others wait.
+const (
+	indexRuns = 50
+	indexKeys = 1000
+)
+
+// indexSome takes over some of what is pending, and reports whether there may be more.
+func (s *Service) indexSome(tx *store.Tx) (more bool, err error) {
+	runs, err := pendingRuns(tx, indexRuns)
+	if err != nil {
+		return false, err
+	}
+	room := int64(indexKeys)
+	for _, r := range runs {
+		changed, err := indexRun(tx, r, room)
+		if err != nil {
+			return false, err
+		}
+		if room -= changed; room <= 0 {
+			return true, nil // this run may have more, and stays pending
+		}
+		if err := deletePending(tx, r.k); err != nil {
+			return false, err
+		}
+		s.index.forget(r.k)
+	}
+	return len(runs) == indexRuns, nil
+}
