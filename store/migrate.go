@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"embed"
 	"errors"
 	"fmt"
@@ -114,7 +115,7 @@ func (db *DB) snapshot(ctx context.Context) error {
 	for n := 2; slices.Contains(old, to); n++ {
 		to = fmt.Sprintf("%s-%d", stamp, n)
 	}
-	if err := db.copyTo(ctx, to); err != nil {
+	if err := copyTo(ctx, db.write, db.opt.Path+".copy", to); err != nil {
 		return fmt.Errorf("snapshot before the migration to %s: %w", to, translate(err))
 	}
 	db.opt.Log.Info("database copied before a migration", "path", to)
@@ -138,9 +139,9 @@ func startingWith(base string) (paths []string, err error) {
 	return paths, err
 }
 
-// copyTo writes a copy of the database, readable by the owner alone.
-func (db *DB) copyTo(ctx context.Context, to string) error {
-	temp := db.opt.Path + ".copy"
+// copyTo writes a copy of the database, readable by the owner alone, by way of a
+// temporary file beside it.
+func copyTo(ctx context.Context, from *sql.DB, temp, to string) error {
 	if err := os.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err // what a kill has left
 	}
@@ -149,7 +150,7 @@ func (db *DB) copyTo(ctx context.Context, to string) error {
 		return err
 	}
 	defer f.Close()
-	_, err = db.write.ExecContext(ctx, "vacuum into ?", temp)
+	_, err = from.ExecContext(ctx, "vacuum into ?", temp)
 	if err == nil {
 		err = f.Sync()
 	}
