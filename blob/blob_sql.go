@@ -171,3 +171,21 @@ func stored(tx *store.Tx, digest string) (bool, error) {
 	err := tx.QueryRow("select count(*) from blob where digest = ?", digest).Scan(&n)
 	return n > 0, err
 }
+
+// objectsAfter returns up to limit stored objects by digest, those after last.
+func objectsAfter(tx *store.Tx, last string, limit int) (all []Object, err error) {
+	rows, err := tx.Query("select digest, bytes from blob where digest > ? order by digest limit ?",
+		last, limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var o Object
+		if err := rows.Scan(&o.Digest, &o.Bytes); err != nil {
+			return nil, err
+		}
+		all = append(all, o)
+	}
+	return all, rows.Err()
+}

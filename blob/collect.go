@@ -18,8 +18,10 @@ const collectChunk = 200
 // Collect deletes what nothing refers to and no Put has touched for olderThan
 // (wall time), and returns the bytes it freed. The grace period is the time that a
 // caller has between Put and Link; it must not be shorter than the longest of
-// these. Collect is safe beside any other method.
+// these. Collect is safe beside any other method; it waits for the end of a Keep.
 func (s *Store) Collect(ctx context.Context, olderThan time.Duration) (freed int64, err error) {
+	s.kept.Lock()
+	defer s.kept.Unlock()
 	cutoff := s.clock.Now().Add(-olderThan)
 	for {
 		n, bytes, err := s.collectRows(ctx, cutoff)

@@ -45,6 +45,9 @@ type Store struct {
 	// and alone while rows and files are deleted, so that collection never
 	// takes a file that a concurrent Put has found in place.
 	placing sync.RWMutex
+
+	// kept is held shared by who needs all files to stay (Keep), and alone by Collect.
+	kept sync.RWMutex
 }
 
 // Option changes how a Store works.

@@ -1,0 +1,191 @@
+package blob
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/fairlead-ml/fairlead"
+	"github.com/fairlead-ml/fairlead/store"
+)
+
+// Copied counts what Copy found and did.
+type Copied struct {
+	Files    int64 `json:"files"`
+	Bytes    int64 `json:"bytes"`
+	NewFiles int64 `json:"new_files"` // of them, those that were not there before
+	NewBytes int64 `json:"new_bytes"`
+}
+
+// Keep holds back Collect until release is called, so that what is stored stays.
+func (s *Store) Keep() (release func()) {
+	s.kept.RLock()
+	return s.kept.RUnlock
+}
+
+// CopyTo copies every stored file into dir as Copy does. Who reads the database
+// before it, and both within one Keep, has all files that it refers to.
+func (s *Store) CopyTo(ctx context.Context, dir string) (Copied, error) {
+	return Copy(ctx, s.db, s.dir, dir)
+}
+
+// Copy copies every file that db's rows name from one directory of blobs to another,
+// which is created when absent, and syncs it. A file that is there with its size is
+// left; each other one is compared with its digest on the way, and Conflict when it is
+// missing or differs.
+func Copy(ctx context.Context, db *store.DB, from, to string) (c Copied, err error) {
+	if err := os.MkdirAll(to, 0o700); err != nil {
+		return c, err
+	}
+	src, err := openBlobs(from)
+	if err != nil {
+		return c, err
+	}
+	defer src.Close()
+	dst, err := os.OpenRoot(to)
+	if err != nil {
+		return c, err
+	}
+	defer dst.Close()
+	if err := dst.RemoveAll(tmp); err != nil { // what a kill has left
+		return c, err
+	}
+	if err := dst.Mkdir(tmp, 0o700); err != nil {
+		return c, err
+	}
+	d := &copying{src: src, dst: &Store{root: dst}}
+	err = eachChunk(ctx, db, func(all []Object) error {
+		fresh, err := d.copyAll(ctx, all)
+		for _, o := range all {
+			c.Files, c.Bytes = c.Files+1, c.Bytes+o.Bytes
+		}
+		for _, st := range fresh {
+			c.NewFiles, c.NewBytes = c.NewFiles+1, c.NewBytes+st.Bytes
+		}
+		return err
+	})
+	return c, err
+}
+
+// copying is one Copy. The destination is written as a store's own directory is; no
+// rows are.
+type copying struct {
+	src *os.Root
+	dst *Store
+}
+
+// copyAll copies what is not there yet, and returns it.
+func (d *copying) copyAll(ctx context.Context, all []Object) (fresh []staging, err error) {
+	for _, o := range all {
+		if st := (staging{o, tmp + "/" + o.Digest}); !d.dst.has(st) {
+			fresh = append(fresh, st)
+		}
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(parallel)
+	for _, st := range fresh {
+		group.Go(func() error { return d.stage(ctx, st) })
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	if err := d.dst.syncAll(fresh); err != nil {
+		return nil, err
+	}
+	dirs := map[string]bool{}
+	for _, st := range fresh {
+		dirs[st.Digest[:2]] = true
+		if err := d.dst.rename(st, dirs); err != nil {
+			return nil, err
+		}
+	}
+	for dir := range dirs {
+		if err := d.dst.sync(dir); err != nil {
+			return nil, err
+		}
+	}
+	return fresh, nil
+}
+
+func (d *copying) stage(ctx context.Context, st staging) error {
+	f, err := d.dst.root.OpenFile(st.name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o444)
+	if err != nil {
+		return err
+	}
+	return errors.Join(compare(ctx, d.src, st.Object, f), f.Chmod(0o444), f.Close())
+}
+
+// Check reads every file that db's rows name in a directory of blobs, and returns
+// Conflict with the first one that is missing or not what its name says.
+func Check(ctx context.Context, db *store.DB, dir string) (c Copied, err error) {
+	root, err := openBlobs(dir)
+	if err != nil {
+		return c, err
+	}
+	defer root.Close()
+	err = eachChunk(ctx, db, func(all []Object) error {
+		group, ctx := errgroup.WithContext(ctx)
+		group.SetLimit(parallel)
+		for _, o := range all {
+			c.Files, c.Bytes = c.Files+1, c.Bytes+o.Bytes
+			group.Go(func() error { return compare(ctx, root, o, io.Discard) })
+		}
+		return group.Wait()
+	})
+	return c, err
+}
+
+func openBlobs(dir string) (*os.Root, error) {
+	root, err := os.OpenRoot(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fairlead.Errorf(fairlead.Conflict, "there is no directory %s", dir)
+	}
+	return root, err
+}
+
+// compare reads a blob's file, writes it to w, and says whether it is what it should be.
+func compare(ctx context.Context, root *os.Root, o Object, w io.Writer) error {
+	f, err := root.Open(place(o.Digest))
+	if errors.Is(err, fs.ErrNotExist) {
+		return fairlead.Errorf(fairlead.Conflict, "the file with the content %s is missing", o.Digest)
+	}
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	sum := sha256.New()
+	n, err := io.Copy(io.MultiWriter(w, sum), &reader{ctx, f})
+	if err != nil {
+		return fmt.Errorf("copy blob %s: %w", o.Digest, err)
+	}
+	if got := hex.EncodeToString(sum.Sum(nil)); n != o.Bytes || got != o.Digest {
+		return fairlead.Errorf(fairlead.Conflict,
+			"the file with the content %s is damaged: it has %d bytes with SHA-256 %s", o.Digest, n, got)
+	}
+	return nil
+}
+
+// eachChunk calls fn with all rows, in parts, so that no read is long.
+func eachChunk(ctx context.Context, db *store.DB, fn func(all []Object) error) error {
+	for last := ""; ; {
+		var all []Object
+		err := db.Read(ctx, func(tx *store.Tx) (err error) {
+			all, err = objectsAfter(tx, last, recordChunk)
+			return err
+		})
+		if err != nil || len(all) == 0 {
+			return err
+		}
+		if err := fn(all); err != nil {
+			return err
+		}
+		last = all[len(all)-1].Digest
+	}
+}
