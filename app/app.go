@@ -11,6 +11,7 @@ import (
 	"github.com/fairlead-ml/fairlead/api/mlflow"
 	"github.com/fairlead-ml/fairlead/api/rest"
 	"github.com/fairlead-ml/fairlead/auth"
+	"github.com/fairlead-ml/fairlead/backup"
 	"github.com/fairlead-ml/fairlead/blob"
 	"github.com/fairlead-ml/fairlead/data"
 	"github.com/fairlead-ml/fairlead/engine/pyenv"
@@ -80,6 +81,7 @@ type App struct {
 	Tokens   *auth.Tokens
 	Projects *spec.Projects
 	Blobs    *blob.Store
+	Backup   *backup.Service
 	Jobs     *job.Service
 	SCM      *scm.Service
 	Sink     *sink.Service
@@ -131,10 +133,16 @@ func (a *App) build(ctx context.Context) (err error) {
 func (a *App) open(ctx context.Context) (err error) {
 	path := filepath.Join(a.dir.path, dbFile)
 	a.DB, err = store.Open(ctx, store.Options{Path: path, Clock: a.opt.Clock, Log: a.opt.Log},
-		ledger.Schema(), spec.Tables(), auth.Schema(), blob.Schema(), job.Schema(), stream.Schema(),
-		scm.Schema(), data.Schema(), tracking.Schema(), registry.Schema(), pipeline.Schema(), gate.Schema(),
-		release.Schema(), serving.Schema(), label.Schema(), monitor.Schema(), loop.Schema(), rest.Schema(), sink.Schema())
+		Schemas()...)
 	return err
+}
+
+// Schemas are the tables of the program, in the order in which they are made.
+func Schemas() []store.Schema {
+	return []store.Schema{ledger.Schema(), spec.Tables(), auth.Schema(), blob.Schema(), job.Schema(),
+		stream.Schema(), scm.Schema(), data.Schema(), tracking.Schema(), registry.Schema(),
+		pipeline.Schema(), gate.Schema(), release.Schema(), serving.Schema(), label.Schema(),
+		monitor.Schema(), loop.Schema(), rest.Schema(), sink.Schema()}
 }
 
 // URL is where the server answers.
@@ -164,6 +172,7 @@ func (a *App) wire() (err error) {
 	if a.Blobs, err = blob.New(a.DB, dir, blob.WithClock(clock)); err != nil {
 		return err
 	}
+	a.Backup = backup.New(a.DB, a.Blobs, clock, dir, a.opt.Version)
 	a.Jobs = job.New(a.DB, a.Ledger, clock, log,
 		job.Options{StepsDir: filepath.Join(dir, "steps"), Exclusive: true})
 	a.Jobs.Handle(collectJob, a.collect, job.Limits{Concurrency: 1})

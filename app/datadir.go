@@ -18,6 +18,7 @@ import (
 	"github.com/fairlead-ml/fairlead"
 	"github.com/fairlead-ml/fairlead/api/ops"
 	"github.com/fairlead-ml/fairlead/auth"
+	"github.com/fairlead-ml/fairlead/backup"
 )
 
 // The files of a data directory that others may look at.
@@ -25,7 +26,7 @@ const (
 	lockFile   = "lock"
 	serverFile = "server.json"
 	portFile   = "port"
-	dbFile     = "fairlead.db"
+	dbFile     = backup.DatabaseFile
 )
 
 // dataDir is a data directory that this process alone uses.

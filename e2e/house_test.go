@@ -39,7 +39,7 @@ const (
 // The rooms of the house. A stage imports the platform and the stages before it.
 var (
 	platform = []string{"", "event", "store", "ledger", "stream", "spec", "blob", "auth", "job",
-		"scm", "sink", "stat", "engine", "python"}
+		"scm", "sink", "backup", "stat", "engine", "python"}
 	stages = []string{"data", "tracking", "registry", "pipeline", "gate", "release", "serving",
 		"label", "monitor", "loop"}
 	apis = []string{"api/inference", "api/mlflow", "api/ops", "api/rest"}

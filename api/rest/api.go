@@ -15,6 +15,7 @@ import (
 
 	"github.com/fairlead-ml/fairlead"
 	"github.com/fairlead-ml/fairlead/auth"
+	"github.com/fairlead-ml/fairlead/backup"
 	"github.com/fairlead-ml/fairlead/data"
 	"github.com/fairlead-ml/fairlead/gate"
 	"github.com/fairlead-ml/fairlead/job"
@@ -66,6 +67,7 @@ type Services struct {
 	Monitor  *monitor.Service
 	Loop     *loop.Service
 	Sink     *sink.Service
+	Backup   *backup.Service
 }
 
 // API is the native API.
@@ -101,7 +103,7 @@ func New(s Services, version string) *API {
 	for _, operations := range []func(){
 		a.projectOperations, a.dataOperations, a.modelOperations, a.runOperations, a.jobOperations,
 		a.caseOperations, a.endpointOperations, a.rolloutOperations, a.monitorOperations,
-		a.ledgerOperations, a.webhookOperations,
+		a.ledgerOperations, a.webhookOperations, a.backupOperations,
 	} {
 		operations()
 	}
