@@ -1,7 +1,7 @@
 package tracking
 
 import (
-	"errors"
+	"database/sql"
 	"math"
 	"strings"
 
@@ -77,32 +77,12 @@ func ifNewer(column string) string {
 
 func readHistory(tx *store.Tx, runK int64, key string, after historyCursor, limit int) ([]Metric,
 	error) {
-	keyK, err := lookUpKey(tx, key)
-	if errors.Is(err, store.ErrNoRows) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	rows, err := tx.Query(`select step, ts, value, is_nan from metric
-		where run_k = ? and key_k = ? and (step, ts, value, is_nan) > (?, ?, ?, ?)
-		order by step, ts, value, is_nan limit ?`,
-		runK, keyK, after.Step, after.TS, after.Value, after.NaN, limit)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var out []Metric
-	for rows.Next() {
-		m := Metric{Key: key}
-		var nan int64
-		if err := rows.Scan(&m.Step, &m.TimestampMS, &m.Value, &nan); err != nil {
-			return nil, err
-		}
-		m.Value = unflag(m.Value, nan)
-		out = append(out, m)
-	}
-	return out, rows.Err()
+	return ofKey(tx, key, func(keyK int64) (*sql.Rows, error) {
+		return tx.Query(`select step, ts, value, is_nan from metric
+			where run_k = ? and key_k = ? and (step, ts, value, is_nan) > (?, ?, ?, ?)
+			order by step, ts, value, is_nan limit ?`,
+			runK, keyK, after.Step, after.TS, after.Value, after.NaN, limit)
+	})
 }
 
 // unflag gives a stored value back its NaN.
