@@ -17,6 +17,9 @@ const collectJob = "blob.collect"
 const collectGrace = 24 * time.Hour
 
 func (a *App) collect(ctx context.Context, _ *job.Run) error {
+	if err := a.Tracking.ExpireUploads(ctx, collectGrace); err != nil {
+		return err
+	}
 	freed, err := a.Blobs.Collect(ctx, collectGrace)
 	a.opt.Log.Info("unreferenced files removed", "bytes", freed)
 	return err
