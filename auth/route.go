@@ -48,6 +48,17 @@ type Route struct {
 // Unlimited is the BodyLimit of streamed uploads.
 const Unlimited = int64(-1)
 
+// AnyMethod is the Method of a route that answers all methods alike: it refuses.
+const AnyMethod = "*"
+
+// Pattern returns the route as a pattern of http.ServeMux.
+func (r Route) Pattern() string {
+	if r.Method == AnyMethod {
+		return r.Path
+	}
+	return r.Method + " " + r.Path
+}
+
 // String returns the route as the route table prints it.
 func (r Route) String() string {
 	limit := strconv.FormatInt(r.BodyLimit, 10)
@@ -58,7 +69,7 @@ func (r Route) String() string {
 }
 
 // withBody are the methods whose requests carry something.
-var withBody = []string{http.MethodPost, http.MethodPut, http.MethodPatch}
+var withBody = []string{http.MethodPost, http.MethodPut, http.MethodPatch, AnyMethod}
 
 // check refuses a route that leaves something unsaid.
 func (r Route) check() error {
