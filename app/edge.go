@@ -33,7 +33,7 @@ func newEdge(tokens *auth.Tokens, projects *spec.Projects, fallback string, log 
 	e := &edge{mux: http.NewServeMux(), projects: projects, fallback: fallback, log: log,
 		metrics: newRequestMetrics(reg)}
 	for _, r := range routes {
-		pattern := r.Method + " " + r.Path
+		pattern := r.Pattern()
 		fail := r.Fail
 		r.Fail = func(w http.ResponseWriter, req *http.Request, err error) {
 			if fairlead.Is(err, fairlead.Internal) {
@@ -61,7 +61,8 @@ const (
 	workspace     = "X-MLFLOW-WORKSPACE"
 )
 
-// ServeHTTP resolves the project and calls the route.
+// ServeHTTP resolves the project, which the path says or, where that says none, the
+// header of MLflow's workspaces, and calls the route.
 func (e *edge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	protect(w.Header())
 	if reason := unclean(r); reason != "" {
@@ -74,7 +75,8 @@ func (e *edge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		name, rest, _ = strings.Cut(rest[len(projectPrefix):], "/")
 		rest = "/" + rest
 	}
-	if native, ok := strings.CutPrefix(rest, nativePrefix); ok {
+	native, isNative := strings.CutPrefix(rest, nativePrefix)
+	if isNative {
 		inner, _, _ := strings.Cut(native, "/")
 		if under && inner != name {
 			e.refuse(w, r, fairlead.Errorf(fairlead.Invalid,
@@ -83,7 +85,11 @@ func (e *edge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		name, under = inner, false // the native API says itself what does not exist
 	}
-	if ws := r.Header.Get(workspace); ws != "" && ws != name {
+	switch ws := r.Header.Get(workspace); {
+	case ws == "" || ws == name:
+	case !under && !isNative:
+		name = ws
+	default:
 		e.refuse(w, r, fairlead.Errorf(fairlead.Invalid,
 			"the path says project %q and the header %s says %q; leave one out", name, workspace, ws))
 		return

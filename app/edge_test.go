@@ -97,7 +97,9 @@ func TestEdge_SettlesTheProjectOnce(t *testing.T) {
 		{"encoded prefix", "/p/fl%69ghts/artifacts/x", "", 200, "flights GET /artifacts/{path...} x"},
 		{"workspace agrees", "/p/flights/", "flights", 200, "flights "},
 		{"workspace disagrees", "/p/flights/", "other", 400, "leave one out"},
-		{"workspace without prefix", "/", "flights", 400, "leave one out"},
+		{"workspace without prefix", "/", "flights", 200, "flights GET /{$} "},
+		{"workspace of nobody", "/", "nobody", 200, "nobody "},
+		{"workspace disagrees with the native path", "/api/v1/projects/flights/things", "other", 400, "leave one out"},
 		{"workspace is the default", "/", "default", 200, "default "},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -90,6 +90,23 @@ func (s *Projects) Ensure(ctx context.Context, sp *Spec) (p fairlead.Project, er
 	return p, err
 }
 
+// Create adds a project that has no file yet; Conflict when the name is taken.
+func (s *Projects) Create(ctx context.Context, name string) (p fairlead.Project, err error) {
+	err = s.db.Write(ctx, store.Control, func(tx *store.Tx) error {
+		_, err := projectByName(tx, name)
+		if err == nil {
+			return fairlead.Errorf(fairlead.Conflict, "the project %q exists already", name).
+				With("exists", true)
+		}
+		if !fairlead.Is(err, fairlead.NotFound) {
+			return err
+		}
+		p, err = s.ensure(tx, &Spec{Project: name, Risk: Minimal})
+		return err
+	})
+	return p, err
+}
+
 // Apply makes body, read from commit, the project's current file; the project is
 // created with its first revision. The same file from the same commit again
 // changes nothing and returns the revision that stands.
