@@ -58,7 +58,8 @@ func (a *App) routes(reg *prometheus.Registry) []auth.Route {
 		Metrics: reg, Ready: a.ready, Overview: a.overview, Prove: a.Tokens.Prove}).Routes()
 	routes = append(routes, native.Routes()...)
 	routes = append(routes, inference.New(a.Serving, a.Tokens, a.opt.Version).Routes()...)
-	return append(routes, mlflow.New(a.Tracking, a.Registry, a.Tokens, a.Sink).Routes()...)
+	return append(routes, mlflow.New(a.Tracking, a.Registry, a.Tokens, a.Sink,
+		a.Projects).Routes()...)
 }
 
 // Routes lists every route of the server.

@@ -19,10 +19,10 @@ import (
 func (w *world) listen(t *testing.T) {
 	t.Helper()
 	mux := http.NewServeMux()
-	for _, route := range mlflow.New(w.tracking, w.registry, w.tokens, nil).Routes() {
+	for _, route := range mlflow.New(w.tracking, w.registry, w.tokens, nil, nil).Routes() {
 		h, err := w.tokens.Guard(route)
 		check(t, err)
-		mux.Handle(route.Method+" "+route.Path, h)
+		mux.Handle(route.Pattern(), h)
 	}
 	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		http.StripPrefix("/p/"+w.p.Name, mux).ServeHTTP(rw,

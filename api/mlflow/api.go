@@ -4,6 +4,7 @@ import (
 	"github.com/fairlead-ml/fairlead/auth"
 	"github.com/fairlead-ml/fairlead/registry"
 	"github.com/fairlead-ml/fairlead/sink"
+	"github.com/fairlead-ml/fairlead/spec"
 	"github.com/fairlead-ml/fairlead/tracking"
 )
 
@@ -17,11 +18,13 @@ type API struct {
 	registry *registry.Service
 	tokens   *auth.Tokens
 	webhooks *sink.Service
+	projects *spec.Projects
 }
 
-// New returns the API over the two stages and the webhooks; tokens tell who may make a
-// candidate.
+// New returns the API over the two stages, the webhooks and the projects; tokens tell who
+// may make a candidate.
 func New(tr *tracking.Service, reg *registry.Service, tokens *auth.Tokens,
-	webhooks *sink.Service) *API {
-	return &API{tracking: tr, registry: reg, tokens: tokens, webhooks: webhooks}
+	webhooks *sink.Service, projects *spec.Projects) *API {
+	return &API{tracking: tr, registry: reg, tokens: tokens, webhooks: webhooks,
+		projects: projects}
 }

@@ -256,6 +256,15 @@ func (a *args) strs(name string) []string {
 	return v
 }
 
+// needStrs returns a list of texts that must be there.
+func (a *args) needStrs(name string) []string {
+	if !a.has(name) {
+		a.need(name)
+		return nil
+	}
+	return a.strs(name)
+}
+
 // each calls fn with each object of an optional list.
 func (a *args) each(name string, fn func(item *args)) {
 	raw, ok := a.raw(name)

@@ -1,6 +1,7 @@
 package mlflow
 
 import (
+	"bytes"
 	"fmt"
 	"mime"
 	"net/http"
@@ -9,6 +10,8 @@ import (
 
 	"github.com/fairlead-ml/fairlead"
 	"github.com/fairlead-ml/fairlead/blob"
+	"github.com/fairlead-ml/fairlead/registry"
+	"github.com/fairlead-ml/fairlead/store"
 	"github.com/fairlead-ml/fairlead/tracking"
 )
 
@@ -102,13 +105,61 @@ func (c *call) place() (tracking.Place, error) {
 	return at, err
 }
 
-// getArtifact streams a file. Browsers must neither run nor guess it: artifacts
-// are what users uploaded.
 func (a *API) getArtifact(c *call) error {
 	at, err := c.place()
 	if err != nil {
 		return err
 	}
+	return a.sendFile(c, at)
+}
+
+// getRunArtifact streams a file of a run.
+func (a *API) getRunArtifact(c *call) error {
+	id, file := c.runID(), c.need("path")
+	if c.err != nil {
+		return c.err
+	}
+	return a.sendFile(c, tracking.Place{Owner: tracking.RunOwner(id), Path: file})
+}
+
+// getLoggedModelArtifact streams a file of a logged model.
+func (a *API) getLoggedModelArtifact(c *call) error {
+	file := c.need("artifact_file_path")
+	if c.err != nil {
+		return c.err
+	}
+	return a.sendFile(c, tracking.Place{Owner: tracking.LoggedModelOwner(c.modelID()), Path: file})
+}
+
+// getVersionArtifact streams a file of a model version.
+func (a *API) getVersionArtifact(c *call) error {
+	name, n, file := c.need("name"), c.version(), c.need("path")
+	if c.err != nil {
+		return c.err
+	}
+	var v *registry.Version
+	err := a.registry.Read(c.ctx(), func(tx *store.Tx) (err error) {
+		v, err = a.registry.Version(tx, c.p, name, n)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	at, ok := tracking.ParseURI(v.Storage)
+	if !ok {
+		return fairlead.Errorf(fairlead.Invalid,
+			"the files of version %d of %s are at %q, which this server does not read", n, name, v.Source)
+	}
+	if file, err = blob.CleanPath(file); err != nil {
+		return err
+	}
+	at.Path = path.Join(at.Path, file)
+	return a.sendFile(c, at)
+}
+
+// sendFile streams a file. Browsers must neither run nor guess it: artifacts are what
+// users uploaded.
+func (a *API) sendFile(c *call, at tracking.Place) error {
 	f, obj, err := a.tracking.OpenArtifact(c.ctx(), c.p, at)
 	if err != nil {
 		return err
@@ -139,6 +190,31 @@ func (a *API) putArtifact(c *call) error {
 		return err
 	}
 	return a.tracking.PutArtifact(c.ctx(), c.p, at, c.r.Body)
+}
+
+// maxNote is the most bytes that uploadArtifact takes.
+const maxNote = 10 << 20
+
+// uploadArtifact stores a small file of a run: how MLflow's pages do it.
+func (a *API) uploadArtifact(c *call) error {
+	q := args{query: c.r.URL.Query()}
+	id, file := q.str("run_uuid"), q.str("path")
+	for name, value := range map[string]string{"run_uuid": id, "path": file} {
+		if value == "" {
+			return fairlead.Errorf(fairlead.Invalid, "Request must specify %s.", name)
+		}
+	}
+	b, err := c.body()
+	switch {
+	case err != nil:
+		return err
+	case len(b) > maxNote:
+		return fairlead.Errorf(fairlead.Invalid, "Artifact size is too large. Max size is 10MB.")
+	case len(b) == 0:
+		return fairlead.Errorf(fairlead.Invalid, "Request must specify data.")
+	}
+	return a.tracking.PutArtifact(c.ctx(), c.p,
+		tracking.Place{Owner: tracking.RunOwner(id), Path: file}, bytes.NewReader(b))
 }
 
 func (a *API) deleteArtifact(c *call) error {

@@ -2,6 +2,7 @@ package mlflow
 
 import (
 	"net/http"
+	"slices"
 
 	"github.com/fairlead-ml/fairlead"
 	"github.com/fairlead-ml/fairlead/auth"
@@ -13,6 +14,8 @@ const (
 	small = 1 << 20  // one entity; a tag has at most 100,000 characters
 	batch = 16 << 20 // log-batch
 	large = 32 << 20 // datasets with schema and profile
+	note  = 11 << 20 // upload-artifact
+	part  = 1 << 30  // one part of a file
 )
 
 // handler answers one call; an error is written by Fail.
@@ -29,7 +32,11 @@ type entry struct {
 // unread reports whether the handler reads the body itself: streams and the hot
 // paths do.
 func (e *entry) unread() bool {
-	return e.limit == auth.Unlimited || e.limit == batch || e.limit == point
+	switch e.limit {
+	case auth.Unlimited, part, note, batch, point:
+		return true
+	}
+	return false
 }
 
 // entries is the route table.
@@ -45,6 +52,7 @@ func (a *API) entries() []entry {
 		file   = proxy + "/{path...}"
 		hooks  = "/2.0/mlflow/webhooks"
 		hook   = hooks + "/{webhook_id}"
+		mpu    = "/2.0/mlflow-artifacts/mpu/"
 	)
 	return []entry{
 		{"GET", "/3.0/mlflow/server-info", auth.Public, 0, a.serverInfo},
@@ -59,6 +67,9 @@ func (a *API) entries() []entry {
 		{"POST", exp + "restore", auth.Track, small, a.restoreExperiment},
 		{"POST", exp + "set-experiment-tag", auth.Track, small, a.setExperimentTag},
 		{"POST", exp + "delete-experiment-tag", auth.Track, small, a.deleteExperimentTag},
+		{"POST", exp + "search-datasets", auth.Read, small, a.searchDatasets},
+		// The path that MLflow's protocol has lacks a slash.
+		{"POST", "/2.0mlflow/experiments/search-datasets", auth.Read, small, a.searchDatasets},
 
 		{"POST", run + "create", auth.Track, small, a.createRun},
 		{"GET", run + "get", auth.Read, 0, a.getRun},
@@ -70,16 +81,25 @@ func (a *API) entries() []entry {
 		{"POST", run + "log-parameter", auth.Track, small, a.logParameter},
 		{"POST", run + "log-batch", auth.Track, batch, a.logBatch},
 		{"POST", run + "log-inputs", auth.Track, large, a.logInputs},
+		{"POST", run + "log-model", auth.Track, small, a.logModel},
 		{"POST", run + "outputs", auth.Track, small, a.logOutputs},
 		{"POST", run + "set-tag", auth.Track, small, a.setTag},
 		{"POST", run + "delete-tag", auth.Track, small, a.deleteTag},
 		{"GET", "/2.0/mlflow/metrics/get-history", auth.Read, 0, a.getHistory},
+		{"GET", "/2.0/mlflow/metrics/get-history-bulk", auth.Read, 0, a.getHistoryBulk},
+		{"GET", "/2.0/mlflow/metrics/get-history-bulk-interval", auth.Read, 0,
+			a.getHistoryBulkInterval},
 
 		{"GET", "/2.0/mlflow/artifacts/list", auth.Read, 0, a.listRunArtifacts},
 		{"GET", proxy, auth.Read, 0, a.listArtifacts},
 		{"GET", file, auth.Read, 0, a.getArtifact},
 		{"PUT", file, auth.Track, auth.Unlimited, a.putArtifact},
 		{"DELETE", file, auth.Track, small, a.deleteArtifact},
+		{"POST", mpu + "create/{path...}", auth.Track, small, a.createUpload},
+		{"PUT", uploadPart + "{upload_id}/{part}", auth.Public, part, a.putPart},
+		{"POST", mpu + "complete/{path...}", auth.Track, large, a.completeUpload},
+		{"POST", mpu + "abort/{path...}", auth.Track, small, a.abortUpload},
+		{"POST", "/2.0/mlflow/upload-artifact", auth.Track, note, a.uploadArtifact},
 
 		{"POST", logged, auth.Track, small, a.createLoggedModel},
 		{"POST", logged + "/search", auth.Read, small, a.searchLoggedModels},
@@ -90,6 +110,7 @@ func (a *API) entries() []entry {
 		{"DELETE", one + "/tags/{tag_key}", auth.Track, small, a.deleteLoggedModelTag},
 		{"POST", one + "/params", auth.Track, small, a.logLoggedModelParams},
 		{"GET", one + "/artifacts/directories", auth.Read, 0, a.listLoggedModelArtifacts},
+		{"GET", one + "/artifacts/files", auth.Read, 0, a.getLoggedModelArtifact},
 
 		{"POST", model + "create", auth.Track, small, a.createModel},
 		{"GET", model + "get", auth.Read, 0, a.getModel},
@@ -131,25 +152,27 @@ func (a *API) Routes() []auth.Route {
 		{Method: "GET", Path: "/health", Permission: auth.Public, Handle: health, Fail: fail},
 		{Method: "GET", Path: "/version", Permission: auth.Public, Handle: version, Fail: fail},
 	}
-	for _, e := range a.entries() {
-		for _, prefix := range []string{"/api", "/ajax-api"} {
-			routes = append(routes, auth.Route{Method: e.method, Path: prefix + e.path,
-				Permission: e.permission, BodyLimit: e.limit, Handle: a.serve(e), Fail: fail})
-		}
+	add := func(prefix string, e entry) {
+		routes = append(routes, auth.Route{Method: e.method, Path: prefix + e.path,
+			Permission: e.permission, BodyLimit: e.limit, Handle: a.serve(e), Fail: fail})
 	}
-	return routes
+	for _, e := range a.entries() {
+		add("/api", e)
+		add("/ajax-api", e)
+	}
+	add("", entry{"GET", "/get-artifact", auth.Read, 0, a.getRunArtifact})
+	add("", entry{"GET", "/model-versions/get-artifact", auth.Read, 0, a.getVersionArtifact})
+	return slices.Concat(routes, a.workspaceRoutes(), leftOutRoutes())
 }
 
 // serve turns an entry into the route's function.
 func (a *API) serve(e entry) func(http.ResponseWriter, *http.Request) error {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		c := &call{w: w, r: r}
-		if e.permission != auth.Public {
-			c.p = fairlead.ProjectFrom(r.Context())
-			if c.p.K == 0 {
-				return fairlead.Errorf(fairlead.NotFound, "there is no project %q; "+
-					"apply its fairlead.yaml, or leave /p/%s out of the address", c.p.Name, c.p.Name)
-			}
+		c.p, _ = fairlead.ProjectIn(r.Context())
+		if e.permission != auth.Public && c.p.K == 0 {
+			return fairlead.Errorf(fairlead.NotFound, "there is no project %q; apply its fairlead.yaml, "+
+				"or name another in the address (/p/…) or as workspace", c.p.Name)
 		}
 		if !e.unread() {
 			if err := c.parse(); err != nil {
@@ -170,12 +193,12 @@ func version(w http.ResponseWriter, _ *http.Request) error {
 	return err
 }
 
-// serverInfo tells the client what it may use: no multipart transfers, because
-// streaming through this server is one request, and no workspaces.
+// serverInfo tells the client what it may use: uploads in parts, and workspaces, which
+// are projects; downloads are streamed in one request, which takes ranges.
 func (a *API) serverInfo(c *call) error {
 	return c.reply(map[string]any{
-		"store_type": "SqlStore", "workspaces_enabled": false, "trace_archival_enabled": false,
-		"multipart_uploads_enabled": false, "multipart_downloads_enabled": false,
+		"store_type": "SqlStore", "workspaces_enabled": true, "trace_archival_enabled": false,
+		"multipart_uploads_enabled": true, "multipart_downloads_enabled": false,
 		"presigned_upload_run_id_supported": false, "presigned_upload_model_id_supported": false,
 		"features_enabled": map[string]bool{"gateway": false},
 	})

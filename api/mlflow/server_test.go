@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/fairlead-ml/fairlead"
@@ -16,6 +17,7 @@ import (
 	"github.com/fairlead-ml/fairlead/ledger"
 	"github.com/fairlead-ml/fairlead/registry"
 	"github.com/fairlead-ml/fairlead/sink"
+	"github.com/fairlead-ml/fairlead/spec"
 	"github.com/fairlead-ml/fairlead/store"
 	"github.com/fairlead-ml/fairlead/tracking"
 )
@@ -26,23 +28,27 @@ type server struct {
 	tracking *tracking.Service
 	registry *registry.Service
 	sink     *sink.Service
+	projects *spec.Projects
 	db       *store.DB
 	led      *ledger.Ledger
 	mux      *http.ServeMux
 	owner    string // token
+	log      callLog
 }
 
 var projects = map[string]fairlead.Project{
-	"":      {K: 1, Name: "default"},
-	"other": {K: 2, Name: "other"},
-	"none":  {Name: "none"},
+	"":        {K: 1, Name: "default"},
+	"default": {K: 1, Name: "default"},
+	"other":   {K: 2, Name: "other"},
+	"none":    {Name: "none"},
 }
 
 func serve(t testing.TB) *server {
 	t.Helper()
 	dir := t.TempDir()
 	db, err := store.Open(t.Context(), store.Options{Path: filepath.Join(dir, "f.db")},
-		ledger.Schema(), auth.Schema(), blob.Schema(), tracking.Schema(), registry.Schema(), sink.Schema())
+		ledger.Schema(), auth.Schema(), blob.Schema(), tracking.Schema(), registry.Schema(), sink.Schema(),
+		spec.Tables())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,6 +64,7 @@ func serve(t testing.TB) *server {
 	}
 	t.Cleanup(s.tracking.Stop)
 	s.registry = registry.New(db, s.led, blobs, s.tracking, fairlead.WallClock{})
+	s.projects = spec.NewProjects(db, s.led, fairlead.WallClock{})
 	tokens, err := auth.NewTokens(db, fairlead.WallClock{}, dir)
 	if err != nil {
 		t.Fatal(err)
@@ -74,16 +81,50 @@ func serve(t testing.TB) *server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, r := range mlflow.New(s.tracking, s.registry, tokens, s.sink).Routes() {
+	for _, r := range mlflow.New(s.tracking, s.registry, tokens, s.sink, s.projects).Routes() {
 		h, err := tokens.Guard(r)
 		if err != nil {
 			t.Fatal(err)
 		}
-		s.mux.Handle(r.Method+" "+r.Path, h)
+		s.mux.Handle(r.Pattern(), h)
 	}
 	s.Server = httptest.NewServer(http.HandlerFunc(s.edge))
 	t.Cleanup(func() { s.Close(); db.Close() })
 	return s
+}
+
+// callLog counts the requests by method and path.
+type callLog struct {
+	mu  sync.Mutex
+	all []string
+}
+
+func (l *callLog) add(r *http.Request) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.all = append(l.all, r.Method+" "+r.URL.Path)
+}
+
+// calls returns how many requests began so.
+func (s *server) calls(prefix string) (n int) {
+	s.log.mu.Lock()
+	defer s.log.mu.Unlock()
+	for _, call := range s.log.all {
+		if strings.HasPrefix(call, prefix) {
+			n++
+		}
+	}
+	return n
+}
+
+// count runs a query that counts.
+func (s *server) count(t testing.TB, query string) (n int) {
+	t.Helper()
+	err := s.db.Read(t.Context(), func(tx *store.Tx) error { return tx.QueryRow(query).Scan(&n) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
 }
 
 // edge resolves the project.
@@ -100,6 +141,7 @@ func (s *server) edge(w http.ResponseWriter, r *http.Request) {
 		http.NotFound(w, r)
 		return
 	}
+	s.log.add(r)
 	s.mux.ServeHTTP(w, r.WithContext(fairlead.WithProject(r.Context(), p)))
 }
 

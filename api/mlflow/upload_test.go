@@ -1,0 +1,251 @@
+package mlflow_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/fairlead-ml/fairlead"
+	"github.com/fairlead-ml/fairlead/store"
+	"github.com/fairlead-ml/fairlead/tracking"
+)
+
+const mpu = "/api/2.0/mlflow-artifacts/mpu/"
+
+// begun is an upload whose parts can be put.
+type begun struct {
+	s     *server
+	dir   string // of the artifact
+	ID    string `json:"upload_id"`
+	Parts []struct {
+		URL string `json:"url"`
+		N   int    `json:"part_number"`
+	} `json:"credentials"`
+}
+
+func (s *server) begin(t *testing.T, run string, parts int) *begun {
+	t.Helper()
+	b := &begun{s: s, dir: "0/" + run + "/artifacts/dir"}
+	s.ok(t, "POST", mpu+"create/"+b.dir, fmt.Sprintf(`{"path":"/home/ann/big.bin","num_parts":%d}`,
+		parts), b)
+	if len(b.Parts) != parts {
+		t.Fatalf("%d parts: %+v", parts, b)
+	}
+	return b
+}
+
+// put sends a part as the client does, with nothing but its address.
+func (b *begun) put(t *testing.T, n int, body io.Reader) (int, string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), "PUT", b.Parts[n-1].URL, body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return 0, err.Error()
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return resp.StatusCode, readAll(t, resp)
+	}
+	return resp.StatusCode, resp.Header.Get("ETag")
+}
+
+func (b *begun) mustPut(t *testing.T, n int, text string) string {
+	t.Helper()
+	status, etag := b.put(t, n, strings.NewReader(text))
+	if status != http.StatusOK {
+		t.Fatalf("part %d: %d %s", n, status, etag)
+	}
+	return etag
+}
+
+// finish completes or aborts the upload.
+func (b *begun) finish(t *testing.T, how string, etags ...string) (int, string) {
+	t.Helper()
+	type part struct {
+		N    int    `json:"part_number"`
+		ETag string `json:"etag"`
+	}
+	parts := []part{}
+	for i, etag := range etags {
+		parts = append(parts, part{i + 1, etag})
+	}
+	body, err := json.Marshal(map[string]any{"path": "/home/ann/big.bin", "upload_id": b.ID,
+		"parts": parts})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b.s.send(t, "POST", mpu+how+"/"+b.dir, string(body))
+}
+
+func (b *begun) read(t *testing.T) (int, string) {
+	t.Helper()
+	return b.s.send(t, "GET", "/api/2.0/mlflow-artifacts/artifacts/"+b.dir+"/big.bin", "")
+}
+
+func TestUpload_JoinsPartsThatComeInAnyOrder(t *testing.T) {
+	s := serve(t)
+	b := s.begin(t, s.newRun(t), 3)
+	third := b.mustPut(t, 3, "three")
+	first := b.mustPut(t, 1, "one,")
+	b.mustPut(t, 2, "mistaken")
+	second := b.mustPut(t, 2, "two,") // again
+	if status, _ := b.read(t); status != 404 {
+		t.Errorf("an upload shows before it is complete: %d", status)
+	}
+	if status, answer := b.finish(t, "complete", first, second, third); status != 200 {
+		t.Fatalf("%d %s", status, answer)
+	}
+	if _, got := b.read(t); got != "one,two,three" {
+		t.Errorf("joined %q", got)
+	}
+	if status, _ := b.finish(t, "complete", first, second, third); status != 404 {
+		t.Errorf("a completed upload is completed again: %d", status)
+	}
+	if n := s.parts(t); n != 0 {
+		t.Errorf("%d parts are left", n)
+	}
+}
+
+func TestUpload_RefusesWhatDoesNotFit(t *testing.T) {
+	s := serve(t)
+	run := s.newRun(t)
+	b := s.begin(t, run, 2)
+	one := b.mustPut(t, 1, "one")
+	for _, etags := range [][]string{{}, {one, one}, {`"0000"`}} {
+		if status, answer := b.finish(t, "complete", etags...); status != 400 {
+			t.Errorf("parts %v: %d %s", etags, status, answer)
+		}
+	}
+	create := mpu + "create/0/" + run + "/artifacts"
+	for _, c := range []struct{ path, body, want string }{
+		{create, `{"path":"x","num_parts":0}`, "num_parts"},
+		{create, `{"path":"x","num_parts":10001}`, "num_parts"},
+		{create, `{"num_parts":1}`, "'path'"},
+		{create, `{"path":"..","num_parts":1}`, ""},
+		{create + "/a%00", `{"path":"x","num_parts":1}`, ""},
+	} {
+		if status, answer := s.send(t, "POST", c.path, c.body); status != 400 ||
+			!strings.Contains(answer, c.want) {
+			t.Errorf("%s %s: %d %s", c.path, c.body, status, answer)
+		}
+	}
+	if status, _ := s.send(t, "POST", mpu+"create/0/none/artifacts", `{"path":"x","num_parts":1}`); status != 404 {
+		t.Errorf("an upload to no run: %d", status)
+	}
+	other := s.begin(t, run, 1)
+	other.ID = strings.Repeat("0", 32)
+	if status, _ := other.finish(t, "complete", one); status != 404 {
+		t.Errorf("an unknown upload: %d", status)
+	}
+	b.dir += "/elsewhere"
+	if status, _ := b.finish(t, "complete", one); status != 400 {
+		t.Errorf("an upload that is completed at another path: %d", status)
+	}
+	for _, path := range []string{"none/1", b.ID + "/0", b.ID + "/10001", b.ID + "/x"} {
+		if status, _ := s.send(t, "PUT", mpu+"part/"+path, "x"); status != 404 && status != 400 {
+			t.Errorf("part %s: %d", path, status)
+		}
+	}
+	if status, _ := s.send(t, "PUT", "/p/other"+mpu+"part/"+b.ID+"/1", "x"); status != 404 {
+		t.Errorf("a part through another project: %d", status)
+	}
+}
+
+// parts counts the stored parts of all uploads.
+func (s *server) parts(t *testing.T) (n int) {
+	t.Helper()
+	return s.count(t, "select count(*) from blob_ref where owner_kind = 'upload'")
+}
+
+func TestUpload_LeavesNothingWhenItBreaks(t *testing.T) {
+	s := serve(t)
+	run := s.newRun(t)
+	aborted := s.begin(t, run, 2)
+	aborted.mustPut(t, 1, "one")
+	if status, answer := aborted.finish(t, "abort"); status != 200 {
+		t.Errorf("%d %s", status, answer)
+	}
+	if status, _ := aborted.put(t, 2, strings.NewReader("two")); status != 404 {
+		t.Errorf("an aborted upload takes a part: %d", status)
+	}
+	broken := s.begin(t, run, 2)
+	broken.mustPut(t, 1, "one")
+	broken.put(t, 2, io.MultiReader(strings.NewReader("tw"), failing{}))
+	if n := s.parts(t); n != 1 {
+		t.Errorf("%d parts are there, where one came whole", n)
+	}
+	if err := s.tracking.ExpireUploads(t.Context(), 0); err != nil {
+		t.Fatal(err)
+	}
+	if n := s.parts(t); n != 0 {
+		t.Errorf("%d parts are left", n)
+	}
+	if status, _ := broken.finish(t, "complete", "x"); status != 404 {
+		t.Errorf("an expired upload: %d", status)
+	}
+}
+
+type failing struct{}
+
+func (failing) Read([]byte) (int, error) { return 0, errors.New("broken off") }
+
+func TestUpload_KeepsSealedFiles(t *testing.T) {
+	s := serve(t)
+	run := s.newRun(t)
+	b := s.begin(t, run, 1)
+	etag := b.mustPut(t, 1, "new")
+	at := tracking.Place{Owner: tracking.RunOwner(run), Path: "dir"}
+	err := s.db.Write(t.Context(), store.Client, func(tx *store.Tx) error {
+		return s.tracking.Seal(tx, fairlead.Project{K: 1}, at, "m/1")
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if status, _ := b.finish(t, "complete", etag); status != 412 {
+		t.Errorf("a part of a version was replaced: %d", status)
+	}
+}
+
+// The real client sends large files in parts once the server says that it takes them.
+func TestClient_SendsALargeFileInParts(t *testing.T) {
+	python := python(t)
+	s := serve(t)
+	home := t.TempDir()
+	want := bytes.Repeat([]byte("0123456789abcdef"), 1<<16) // 1 MiB
+	want = append(want, "the end"...)
+	file := filepath.Join(home, "big.bin")
+	if err := os.WriteFile(file, want, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	const script = `
+import sys, mlflow
+mlflow.set_tracking_uri(sys.argv[1])
+with mlflow.start_run() as run:
+    mlflow.log_artifact(sys.argv[2], "dir")
+got = mlflow.artifacts.download_artifacts(run_id=run.info.run_id, artifact_path="dir/big.bin")
+assert open(got, "rb").read() == open(sys.argv[2], "rb").read()
+`
+	for _, base := range []string{s.URL, s.URL + "/p/other"} {
+		cmd := exec.CommandContext(t.Context(), python, "-W", "ignore", "-c", script, base, file)
+		cmd.Dir = home
+		cmd.Env = append(clientEnv(home), "MLFLOW_MULTIPART_UPLOAD_MINIMUM_FILE_SIZE=1000",
+			"MLFLOW_MULTIPART_UPLOAD_CHUNK_SIZE=300000")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+	}
+	if n := s.calls("PUT " + mpu + "part/"); n != 8 {
+		t.Errorf("the client sent %d parts; want 4 for each project", n)
+	}
+}
