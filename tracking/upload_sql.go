@@ -34,9 +34,9 @@ type idleUpload struct {
 	id      string
 }
 
-func idleUploads(tx *store.Tx, beforeMS int64) ([]idleUpload, error) {
-	rows, err := tx.Query(`select project_k, id from upload where touched_ms < ?
-		order by touched_ms, id`, beforeMS)
+func idleUploads(tx *store.Tx, untilMS int64) ([]idleUpload, error) {
+	rows, err := tx.Query(`select project_k, id from upload where touched_ms <= ?
+		order by touched_ms, id`, untilMS)
 	if err != nil {
 		return nil, err
 	}
