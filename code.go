@@ -20,6 +20,7 @@ var codes = map[Code]codeRow{
 	Precondition:    {http.StatusPreconditionFailed, "INVALID_STATE", 1},
 	Gone:            {http.StatusGone, "RESOURCE_DOES_NOT_EXIST", 5},
 	Exhausted:       {http.StatusInsufficientStorage, "RESOURCE_EXHAUSTED", 1},
+	Throttled:       {http.StatusTooManyRequests, "REQUEST_LIMIT_EXCEEDED", 1},
 	Unavailable:     {http.StatusServiceUnavailable, "TEMPORARILY_UNAVAILABLE", 1},
 	Unimplemented:   {http.StatusNotImplemented, "NOT_IMPLEMENTED", 1},
 	Internal:        {http.StatusInternalServerError, "INTERNAL_ERROR", 1},

@@ -19,6 +19,7 @@ const (
 	Precondition    Code = "precondition"    // valid, but not in this state
 	Gone            Code = "gone"            // existed, and was retired or deleted
 	Exhausted       Code = "exhausted"       // a limit, a budget or a disk is full
+	Throttled       Code = "throttled"       // asked too often: wait
 	Unavailable     Code = "unavailable"     // try again later
 	Unimplemented   Code = "unimplemented"   // not offered
 	Internal        Code = "internal"        // a defect of ours

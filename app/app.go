@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"path/filepath"
 
 	"github.com/fairlead-ml/fairlead"
@@ -79,6 +80,7 @@ type App struct {
 	Ledger   *ledger.Ledger
 	Stream   *stream.Service
 	Tokens   *auth.Tokens
+	Accounts *auth.Accounts
 	Projects *spec.Projects
 	Blobs    *blob.Store
 	Backup   *backup.Service
@@ -103,28 +105,32 @@ type App struct {
 // cannot use is an error that says what to do; nothing runs before Start.
 func New(ctx context.Context, opt Options) (*App, error) {
 	opt = opt.withDefaults()
-	if err := checkListen(opt.Listen); err != nil {
+	local, err := localListen(opt.Listen)
+	if err != nil {
 		return nil, err
 	}
 	a := &App{opt: opt, life: newLifecycle()}
-	if err := a.build(ctx); err != nil {
+	if err := a.build(ctx, local); err != nil {
 		a.abandon()
 		return nil, err
 	}
 	return a, nil
 }
 
-func (a *App) build(ctx context.Context) (err error) {
+func (a *App) build(ctx context.Context, local bool) (err error) {
 	if a.dir, err = openDataDir(a.opt.Dir); err != nil {
-		return err
-	}
-	if a.listener, err = a.listen(); err != nil {
 		return err
 	}
 	if err := a.open(ctx); err != nil {
 		return err
 	}
-	if err := a.wire(); err != nil {
+	if err := a.wire(ctx); err != nil {
+		return err
+	}
+	if !local && !a.Accounts.Exist() {
+		return exposed(a.opt.Listen)
+	}
+	if a.listener, err = a.listen(); err != nil {
 		return err
 	}
 	return a.route()
@@ -145,8 +151,14 @@ func Schemas() []store.Schema {
 		monitor.Schema(), loop.Schema(), rest.Schema(), sink.Schema()}
 }
 
-// URL is where the server answers.
-func (a *App) URL() string { return "http://" + a.listener.Addr().String() }
+// URL is where the server answers on this machine.
+func (a *App) URL() string {
+	addr := a.listener.Addr().(*net.TCPAddr).AddrPort()
+	if addr.Addr().IsUnspecified() { // it listens everywhere
+		addr = netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), addr.Port())
+	}
+	return "http://" + addr.String()
+}
 
 // Dir is the data directory.
 func (a *App) Dir() string { return a.dir.path }
@@ -155,7 +167,7 @@ func (a *App) Dir() string { return a.dir.path }
 func (a *App) Handler() http.Handler { return a.server.Handler }
 
 // wire makes the services from left to right, each with what it stands on.
-func (a *App) wire() (err error) {
+func (a *App) wire(ctx context.Context) (err error) {
 	dir, clock, log := a.dir.path, a.opt.Clock, a.opt.Log
 	a.Ledger = ledger.New(a.DB, clock, log)
 	signer, err := ledger.OpenSigner(dir)
@@ -169,6 +181,10 @@ func (a *App) wire() (err error) {
 	if a.Tokens, err = auth.NewTokens(a.DB, clock, dir); err != nil {
 		return err
 	}
+	if a.Accounts, err = auth.NewAccounts(ctx, a.DB, a.Ledger, clock); err != nil {
+		return err
+	}
+	a.Tokens.Admit(a.Accounts)
 	if a.Blobs, err = blob.New(a.DB, dir, blob.WithClock(clock)); err != nil {
 		return err
 	}

@@ -307,7 +307,8 @@ func TestNew_SnapshotsBeforeAMigration(t *testing.T) {
 	dir := t.TempDir()
 	stop(t, open(t, dir))
 	file := filepath.Join(dir, "fairlead.db")
-	change(t, file, "drop table token", "delete from migration where component = 'auth'")
+	change(t, file, "drop table token", "drop table account", "drop table role_grant",
+		"drop table credential", "delete from migration where component = 'auth'")
 	stop(t, open(t, dir))
 	found, err := filepath.Glob(file + ".before-*")
 	if err != nil || len(found) != 1 {

@@ -52,7 +52,7 @@ func (a *App) routes(reg *prometheus.Registry) []auth.Route {
 		DB: a.DB, Clock: a.opt.Clock, Log: a.opt.Log, Stopping: a.life.stopping, Ledger: a.Ledger, Stream: a.Stream,
 		Jobs: a.Jobs, Projects: a.Projects, SCM: a.SCM, Data: a.Data, Registry: a.Registry, Pipeline: a.Pipeline,
 		Gate: a.Gate, Release: a.Release, Serving: a.Serving, Label: a.Label, Monitor: a.Monitor, Loop: a.Loop,
-		Sink: a.Sink, Backup: a.Backup,
+		Sink: a.Sink, Backup: a.Backup, Accounts: a.Accounts,
 	}, a.opt.Version)
 	routes := ops.New(ops.Deps{
 		Metrics: reg, Ready: a.ready, Overview: a.overview, Prove: a.Tokens.Prove}).Routes()
@@ -92,6 +92,9 @@ func (a *App) overview(ctx context.Context) (ops.Overview, error) {
 	err = a.DB.Read(ctx, func(tx *store.Tx) error {
 		o.Projects = nil
 		for _, p := range projects {
+			if !auth.CallerFrom(ctx).May(p, auth.Read) {
+				continue
+			}
 			assigned, err := a.Release.Assignments(tx, p)
 			if err != nil {
 				return err

@@ -34,21 +34,24 @@ func newLifecycle() *lifecycle {
 	return l
 }
 
-// checkListen refuses every address that is not this machine alone.
-func checkListen(listen string) error {
+// localListen reports whether an address is this machine's alone.
+func localListen(listen string) (bool, error) {
 	host, port, err := net.SplitHostPort(listen)
 	if err == nil {
 		_, err = strconv.ParseUint(port, 10, 16)
 	}
 	if err != nil {
-		return fairlead.Errorf(fairlead.Invalid, "--listen is %q; write it as 127.0.0.1:4747", listen)
+		return false, fairlead.Errorf(fairlead.Invalid, "--listen is %q; write it as 127.0.0.1:4747",
+			listen)
 	}
-	if !auth.LoopbackHost(host) {
-		return fairlead.Errorf(fairlead.Denied,
-			"--listen %s would let other machines in, and there are no accounts yet; "+
-				"listen on 127.0.0.1, and put a proxy in front that authenticates and sends the token", listen)
-	}
-	return nil
+	return auth.LoopbackHost(host), nil
+}
+
+// exposed refuses an address that lets other machines in before anybody can sign in.
+func exposed(listen string) error {
+	return fairlead.Errorf(fairlead.Denied,
+		"--listen %s would let other machines in, and there are no accounts yet; make the first one with "+
+			"`fairlead user add NAME --role admin`, or listen on 127.0.0.1", listen)
 }
 
 // listen takes the address. Port 0 tries the port of the server before, so that

@@ -1,8 +1,13 @@
 package auth
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"net/http"
+	"net/netip"
 	"strings"
+	"time"
 
 	"github.com/fairlead-ml/fairlead"
 )
@@ -18,7 +23,7 @@ func (t *Tokens) Guard(route Route) (http.Handler, error) {
 		return nil, err
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		actor, err := t.allow(r, route.Permission, route.Server)
+		caller, err := t.allow(r, route.Permission, route.Server)
 		if err != nil {
 			challenge(w, err)
 			route.Fail(w, r, err)
@@ -27,7 +32,8 @@ func (t *Tokens) Guard(route Route) (http.Handler, error) {
 		if route.BodyLimit != Unlimited {
 			r.Body = http.MaxBytesReader(w, r.Body, route.BodyLimit)
 		}
-		r = r.WithContext(fairlead.WithActor(r.Context(), actor))
+		ctx := context.WithValue(r.Context(), callerKey{}, caller)
+		r = r.WithContext(fairlead.WithActor(ctx, caller.Actor))
 		if err := route.Handle(w, r); err != nil {
 			route.Fail(w, r, err)
 		}
@@ -41,68 +47,154 @@ func (t *Tokens) Require(r *http.Request, need Permission) error {
 	return err
 }
 
-// challenge names the scheme that would be accepted (RFC 9110, 11.6.1). It is
-// Bearer alone, so that no browser asks its user for a password.
+// challenge names the scheme that would be accepted (RFC 9110, 11.6.1), or how long
+// to wait. The scheme is Bearer alone, so that no browser asks its user for a password.
 func challenge(w http.ResponseWriter, err error) {
-	if fairlead.Is(err, fairlead.Unauthenticated) {
+	var e *fairlead.Error
+	switch {
+	case fairlead.Is(err, fairlead.Unauthenticated):
 		w.Header().Set("WWW-Authenticate", `Bearer realm="fairlead"`)
+	case fairlead.Is(err, fairlead.Throttled) && errors.As(err, &e):
+		w.Header().Set("Retry-After", fmt.Sprint(e.Detail[retryAfter]))
 	}
 }
 
 // allow returns who asks, or why they may not.
-func (t *Tokens) allow(r *http.Request, need Permission, server bool) (fairlead.Actor, error) {
+func (t *Tokens) allow(r *http.Request, need Permission, server bool) (*Caller, error) {
 	if err := checkSite(r); err != nil {
-		return fairlead.Actor{}, err
+		return nil, err
 	}
-	token := secret(r)
-	if token == "" {
-		return anonymous(r, need)
+	c, err := t.caller(r)
+	if err != nil {
+		return nil, err
 	}
-	id, err := t.identify(r.Context(), token)
-	if err != nil || id.owner || need == Public {
-		return id.actor, err
+	p, _ := fairlead.ProjectIn(r.Context())
+	where := p
+	if server {
+		where = fairlead.Project{}
 	}
-	p, ok := fairlead.ProjectIn(r.Context())
 	switch {
-	case server || !ok || p.K != id.projectK:
-		return id.actor, fairlead.Errorf(fairlead.Denied,
-			"this token is a step's and works in the step's own project only; leave the project out of "+
-				"the address, or use the owner's token")
-	case !stepMay[need]:
-		return id.actor, fairlead.Errorf(fairlead.Denied,
-			"a step may not do this (it needs the permission %q); do it outside of the pipeline, "+
-				"with the owner's token", need)
+	case c.May(where, need):
+		return c, nil
+	case c.Kind == ByNothing || c.Kind == ByPlace:
+		return nil, t.refuseAnonymous(r)
 	}
-	return id.actor, nil
+	return nil, c.refuse(p, need, server)
 }
 
-// anonymous decides about a request without a token: on this machine it may do
-// what is open, from elsewhere only what is public.
-func anonymous(r *http.Request, need Permission) (fairlead.Actor, error) {
-	foreign := notLocal(r)
+// caller returns who asks. One without credentials is trusted on this machine alone,
+// and only while there are no accounts.
+func (t *Tokens) caller(r *http.Request) (*Caller, error) {
+	name, secret := credentials(r)
 	switch {
-	case foreign == "" && open[need]:
-		return fairlead.Actor{Kind: "user", Name: "local"}, nil
-	case need == Public:
-		return fairlead.Actor{Kind: "user", Name: "anonymous"}, nil
-	case foreign != "":
-		return fairlead.Actor{}, fairlead.Errorf(fairlead.Unauthenticated,
+	case secret == "":
+		if c := t.inSession(r); c != nil {
+			return c, nil
+		}
+		return t.anonymous(r), nil
+	case t.isOwner(secret):
+		return callerOwner, nil
+	case strings.HasPrefix(secret, stepPrefix):
+		return t.step(r.Context(), secret)
+	case !t.hasAccounts():
+		return nil, errUnknown
+	case strings.HasPrefix(secret, tokenPrefix) || name == "":
+		return t.accounts.withSecret(r.Context(), ByToken, secret)
+	}
+	return t.accounts.withPassword(r.Context(), name, secret, RemoteAddr(r))
+}
+
+// inSession returns who has signed in with the browser that asks; nil when nobody has,
+// or the session has ended.
+func (t *Tokens) inSession(r *http.Request) *Caller {
+	secret := SessionOf(r)
+	if secret == "" || !t.hasAccounts() {
+		return nil
+	}
+	c, err := t.accounts.withSecret(r.Context(), BySession, secret)
+	if err != nil {
+		return nil
+	}
+	return c
+}
+
+func (t *Tokens) hasAccounts() bool { return t.accounts != nil && t.accounts.Exist() }
+
+func (t *Tokens) anonymous(r *http.Request) *Caller {
+	if !t.hasAccounts() && notLocal(r) == "" {
+		return callerLocal
+	}
+	return callerNobody
+}
+
+// The callers that have no account.
+var (
+	callerOwner  = &Caller{Actor: fairlead.Actor{Kind: "user", Name: "owner"}, Kind: ByOwner}
+	callerLocal  = &Caller{Actor: fairlead.Actor{Kind: "user", Name: "local"}, Kind: ByPlace}
+	callerNobody = &Caller{Actor: fairlead.Actor{Kind: "user", Name: "anonymous"}, Kind: ByNothing}
+)
+
+// refuseAnonymous says how to show who one is.
+func (t *Tokens) refuseAnonymous(r *http.Request) error {
+	if t.hasAccounts() {
+		return errSignIn
+	}
+	if foreign := notLocal(r); foreign != "" {
+		return fairlead.Errorf(fairlead.Unauthenticated,
 			"%s, so it needs the token in the data directory's file %q, as `Authorization: Bearer …`",
 			foreign, OwnerFile)
 	}
-	return fairlead.Actor{}, fairlead.Errorf(fairlead.Unauthenticated,
+	return fairlead.Errorf(fairlead.Unauthenticated,
 		"this needs the token in the data directory's file %q, as `Authorization: Bearer …`; "+
 			"the fairlead command sends it by itself", OwnerFile)
 }
 
-// secret returns the request's token: `Authorization: Bearer`, or the password of
-// Basic, which MLflow's client prefers when both are set. Schemes that are not
-// ours, such as the signature of AWS clients, are as if they were not there.
-func secret(r *http.Request) string {
+var errSignIn = fairlead.Errorf(fairlead.Unauthenticated,
+	"this server has accounts, so it asks who you are: "+
+		"send a token (`Authorization: Bearer …`, MLFLOW_TRACKING_TOKEN), or a user and password "+
+		"(Basic, MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD)")
+
+// credentials returns the request's user and secret: `Authorization: Bearer`, without
+// a user, or Basic, which MLflow's client prefers when both are set. A token may be
+// the password of any user. Schemes that are not ours, such as the signature of AWS
+// clients, are as if they were not there.
+func credentials(r *http.Request) (user, secret string) {
 	scheme, rest, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	if strings.EqualFold(scheme, "Bearer") {
-		return strings.TrimSpace(rest)
+		return "", strings.TrimSpace(rest)
 	}
-	_, password, _ := r.BasicAuth()
-	return password
+	user, password, _ := r.BasicAuth()
+	return user, password
+}
+
+// sessionCookie holds the secret of a browser's session.
+const sessionCookie = "fairlead_session"
+
+// SessionOf returns the secret of the session that a browser sends; empty for none.
+func SessionOf(r *http.Request) string {
+	c, err := r.Cookie(sessionCookie)
+	if err != nil {
+		return ""
+	}
+	return c.Value
+}
+
+// SessionCookie carries a session's secret to a browser, which sends it with requests
+// of this site's own pages alone and shows it to no script. It ends the session in the
+// browser when the secret is empty.
+func SessionCookie(r *http.Request, secret string, expires time.Time) *http.Cookie {
+	c := &http.Cookie{Name: sessionCookie, Value: secret, Path: "/", Expires: expires, HttpOnly: true,
+		SameSite: http.SameSiteStrictMode, Secure: r.TLS != nil ||
+			r.Header.Get("X-Forwarded-Proto") == "https"}
+	if secret == "" {
+		c.MaxAge = -1
+	}
+	return c
+}
+
+// RemoteAddr is where a request comes from, for the pace of guesses; the zero address
+// when that is unknown.
+func RemoteAddr(r *http.Request) netip.Addr {
+	a, _ := netip.ParseAddrPort(r.RemoteAddr)
+	return a.Addr()
 }

@@ -182,12 +182,15 @@ func TestGuard_PermissionTable(t *testing.T) {
 		local, forwarded, own, others int // without token twice, then two steps' tokens
 	}{
 		{auth.Public, 200, 200, 200, 200},
+		{auth.Self, 200, 401, 403, 403},
 		{auth.Read, 200, 401, 200, 403},
 		{auth.Track, 200, 401, 200, 403},
 		{auth.Predict, 200, 401, 200, 403},
 		{auth.Label, 200, 401, 403, 403},
 		{auth.EventTime, 401, 401, 403, 403},
+		{auth.Run, 401, 401, 403, 403},
 		{auth.Operate, 401, 401, 403, 403},
+		{auth.Administer, 401, 401, 403, 403},
 	} {
 		for _, c := range []struct {
 			who  string

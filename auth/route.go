@@ -13,21 +13,25 @@ type Permission string
 
 // The permissions, from the least.
 const (
-	Public    Permission = "public"    // health and version: says nothing about anyone's data
-	Read      Permission = "read"      // see a project
-	Track     Permission = "track"     // log runs and register models
-	Predict   Permission = "predict"   // call an endpoint (data plane)
-	Label     Permission = "label"     // send ground truth (data plane)
-	EventTime Permission = "eventtime" // set the clock of a stream
-	Operate   Permission = "operate"   // run code, deploy, export, administer
+	Public     Permission = "public"    // health and version: says nothing about anyone's data
+	Self       Permission = "self"      // see who one is, and what one may see
+	Read       Permission = "read"      // see a project
+	Track      Permission = "track"     // log runs and register models
+	Predict    Permission = "predict"   // call an endpoint (data plane)
+	Label      Permission = "label"     // send ground truth (data plane)
+	EventTime  Permission = "eventtime" // set the clock of a stream
+	Run        Permission = "run"       // run code: apply files, start pipelines, make candidates
+	Operate    Permission = "operate"   // release, roll back, pause the loop
+	Administer Permission = "admin"     // accounts, roles, webhooks
 )
 
-// open is what a local caller may do without a token.
-var open = map[Permission]bool{Public: true, Read: true, Track: true, Predict: true, Label: true}
+// open is what a local caller may do without a token, where there are no accounts.
+var open = map[Permission]bool{Public: true, Self: true, Read: true, Track: true, Predict: true,
+	Label: true}
 
-// known are all permissions; a route with another word would be open to nobody.
-var known = map[Permission]bool{Public: true, Read: true, Track: true, Predict: true, Label: true,
-	EventTime: true, Operate: true}
+// known reports whether it is a permission; a route with another word would be open
+// to nobody.
+func known(p Permission) bool { return p == Public || p == Self || slices.Contains(Permissions, p) }
 
 // Route is one way in. Path is a http.ServeMux pattern without the method, below
 // the project's prefix. BodyLimit is in bytes; 0 accepts no body, Unlimited is
@@ -76,7 +80,7 @@ func (r Route) check() error {
 	switch {
 	case r.Method == "" || !strings.HasPrefix(r.Path, "/"):
 		return fmt.Errorf("route %q %q has no method or path", r.Method, r.Path)
-	case !known[r.Permission]:
+	case !known(r.Permission):
 		return fmt.Errorf("route %s %s states no known permission (%q)", r.Method, r.Path, r.Permission)
 	case r.BodyLimit < Unlimited:
 		return fmt.Errorf("route %s %s has the body limit %d", r.Method, r.Path, r.BodyLimit)

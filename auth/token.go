@@ -23,17 +23,18 @@ import (
 //go:embed migrations/*.sql
 var files embed.FS
 
-// Schema returns the table of tokens.
+// Schema returns the tables of tokens, accounts and roles.
 func Schema() store.Schema { return store.Embedded("auth", files) }
 
 // OwnerFile is the file in the data directory that holds the owner's token.
 const OwnerFile = "token"
 
-// Tokens keeps the owner's token and those of running steps.
+// Tokens keeps the owner's token and those of running steps, and guards the routes.
 type Tokens struct {
-	db    *store.DB
-	clock fairlead.Clock
-	owner [sha256.Size]byte // digest of the owner's token, which costs no look-up
+	db       *store.DB
+	clock    fairlead.Clock
+	owner    [sha256.Size]byte // digest of the owner's token, which costs no look-up
+	accounts *Accounts         // nil: nobody signs in
 }
 
 // NewTokens reads the owner's token in the data directory, or makes it, readable
@@ -50,6 +51,9 @@ func NewTokens(db *store.DB, clock fairlead.Clock, dir string) (*Tokens, error) 
 	}
 	return &Tokens{db: db, clock: clock, owner: sha256.Sum256([]byte(owner))}, nil
 }
+
+// Admit lets people sign in with their accounts. It is called before the first request.
+func (t *Tokens) Admit(a *Accounts) { t.accounts = a }
 
 // ReadOwner returns the owner's token of a data directory.
 func ReadOwner(dir string) (string, error) {
@@ -84,9 +88,13 @@ func exposed(dir string) bool {
 }
 
 const (
-	ownerPrefix = "fl_owner_"
-	stepPrefix  = "fl_step_"
-	tokenBytes  = 24 // of randomness
+	tokenPrefix   = "fl_" // of every token
+	ownerPrefix   = tokenPrefix + "owner_"
+	stepPrefix    = tokenPrefix + "step_"
+	userPrefix    = tokenPrefix + "user_"
+	sessionPrefix = tokenPrefix + "session_"
+	firstPrefix   = tokenPrefix + "first_"
+	tokenBytes    = 24 // of randomness
 )
 
 func newToken(prefix string) string {
@@ -121,39 +129,31 @@ func (t *Tokens) RevokeBelow(tx *store.Tx, subject string, fence int64) error {
 	return err
 }
 
-// identity is who a token stands for.
-type identity struct {
-	actor    fairlead.Actor
-	projectK int64 // of a step
-	owner    bool  // of the data directory, who works in every project
+func (t *Tokens) isOwner(token string) bool {
+	sum := sha256.Sum256([]byte(token))
+	return subtle.ConstantTimeCompare(sum[:], t.owner[:]) == 1
 }
 
-// identify returns whose token it is; the zero identity with an error.
-func (t *Tokens) identify(ctx context.Context, token string) (id identity, err error) {
-	sum := sha256.Sum256([]byte(token))
-	if subtle.ConstantTimeCompare(sum[:], t.owner[:]) == 1 {
-		return identity{actor: fairlead.Actor{Kind: "user", Name: "owner"}, owner: true}, nil
-	}
-	if !strings.HasPrefix(token, stepPrefix) {
-		return id, errUnknown
-	}
-	err = t.db.Read(ctx, func(tx *store.Tx) error {
-		var subject string
+// step returns the step whose token it is.
+func (t *Tokens) step(ctx context.Context, token string) (*Caller, error) {
+	c := &Caller{Actor: fairlead.Actor{Kind: "step"}, Kind: ByStep}
+	err := t.db.Read(ctx, func(tx *store.Tx) error {
 		var expires int64
 		err := tx.QueryRow("select subject, project_k, expires_ms from token where hash = ?",
-			hex.EncodeToString(sum[:])).Scan(&subject, &id.projectK, &expires)
+			hash(token)).Scan(
+			&c.Actor.Name, &c.projectK, &expires)
 		if errors.Is(err, store.ErrNoRows) || err == nil && expires <= t.clock.Now().UnixMilli() {
 			return errUnknown
 		}
-		id.actor = fairlead.Actor{Kind: "step", Name: subject}
+		c.Expires = fairlead.FromMS(expires)
 		return err
 	})
 	if err != nil {
-		return identity{}, err
+		return nil, err
 	}
-	return id, nil
+	return c, nil
 }
 
 var errUnknown = fairlead.Errorf(fairlead.Unauthenticated,
-	"the token is not known, or its step has ended; use the one in the data directory's file %q",
-	OwnerFile)
+	"the token is not known, or it has expired or was revoked, or its step has ended; use "+
+		"another, or the one in the data directory's file %q", OwnerFile)

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/fairlead-ml/fairlead"
+	"github.com/fairlead-ml/fairlead/auth"
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
@@ -403,10 +404,36 @@ func TestHouse_DocumentedCodesAreRight(t *testing.T) {
 	text := readTree(t, "docs/api.md")
 	for _, c := range []fairlead.Code{fairlead.Invalid, fairlead.Unauthenticated, fairlead.Denied,
 		fairlead.NotFound, fairlead.Conflict, fairlead.Precondition, fairlead.Gone, fairlead.Exhausted,
-		fairlead.Unavailable, fairlead.Unimplemented, fairlead.Internal} {
+		fairlead.Throttled, fairlead.Unavailable, fairlead.Unimplemented, fairlead.Internal} {
 		row := fmt.Sprintf("| `%s` | %d | `%s` | %d |", c, c.HTTPStatus(), c.MLflowCode(), c.ExitStatus())
 		if !strings.Contains(text, row) {
 			t.Errorf("docs/api.md lacks the row %s", row)
+		}
+	}
+}
+
+// The table of roles in docs/operations.md is the one in the program.
+func TestHouse_DocumentedRolesAreRight(t *testing.T) {
+	text := readTree(t, "docs/operations.md")
+	head := "| role |"
+	for _, p := range auth.Permissions {
+		head += fmt.Sprintf(" `%s` |", p)
+	}
+	rows := []string{head}
+	for _, r := range auth.Roles {
+		row := fmt.Sprintf("| `%s` |", r)
+		for _, p := range auth.Permissions {
+			cell := " |"
+			if r.May(p) {
+				cell = " x |"
+			}
+			row += cell
+		}
+		rows = append(rows, row)
+	}
+	for _, row := range rows {
+		if !strings.Contains(text, row+"\n") {
+			t.Errorf("docs/operations.md lacks the row %s", row)
 		}
 	}
 }

@@ -50,6 +50,7 @@ const (
 	WebhookUpdatedType        = "webhook.updated"
 	WebhookDeletedType        = "webhook.deleted"
 	WebhookDisabledType       = "webhook.disabled"
+	AccessChangedType         = "access.changed"
 )
 
 // ProjectApplied: a revision of a project's fairlead.yaml became the current one.
@@ -338,6 +339,18 @@ type Webhook struct {
 	Reason  string   `json:"reason,omitempty"` // why it was disabled, where it was not by hand
 }
 
+// AccessChanged: somebody may do more, or less, than before.
+type AccessChanged struct {
+	v1
+	// Change is user.added, user.removed, password.changed, role.granted, role.revoked,
+	// token.created or token.revoked.
+	Change     string `json:"change"`
+	User       string `json:"user"`
+	Role       string `json:"role,omitempty"`
+	Token      string `json:"token,omitempty"`      // its id
+	Everywhere bool   `json:"everywhere,omitempty"` // it is about all projects, and not this one alone
+}
+
 // Type implements Payload.
 func (ProjectApplied) Type() string        { return ProjectAppliedType }
 func (DatasetVersionCreated) Type() string { return DatasetVersionCreatedType }
@@ -366,3 +379,4 @@ func (LoopPaused) Type() string            { return LoopPausedType }
 func (JobLost) Type() string               { return JobLostType }
 func (DeliverySkipped) Type() string       { return DeliverySkippedType }
 func (w Webhook) Type() string             { return w.Name }
+func (AccessChanged) Type() string         { return AccessChangedType }

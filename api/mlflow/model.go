@@ -183,7 +183,7 @@ func (a *API) setAlias(c *call) error {
 // mayRunCode is Denied for who may not make a candidate: it is packaged, evaluated
 // and released, which runs the model's code with the server's rights.
 func (a *API) mayRunCode(c *call) error {
-	err := a.tokens.Require(c.r, auth.Operate)
+	err := a.tokens.Require(c.r, auth.Run)
 	if !fairlead.Is(err, fairlead.Unauthenticated) {
 		return err
 	}

@@ -136,12 +136,12 @@ func (a *API) entries() []entry {
 		{"GET", vers + "get-download-uri", auth.Read, 0, a.getDownloadURI},
 		{"POST", vers + "transition-stage", auth.Track, small, a.transitionStage},
 
-		{"POST", hooks, auth.Operate, small, a.createWebhook},
-		{"GET", hooks, auth.Operate, 0, a.listWebhooks},
-		{"GET", hook, auth.Operate, 0, a.getWebhook},
-		{"PATCH", hook, auth.Operate, small, a.updateWebhook},
-		{"DELETE", hook, auth.Operate, small, a.deleteWebhook},
-		{"POST", hook + "/test", auth.Operate, small, a.testWebhook},
+		{"POST", hooks, auth.Administer, small, a.createWebhook},
+		{"GET", hooks, auth.Administer, 0, a.listWebhooks},
+		{"GET", hook, auth.Administer, 0, a.getWebhook},
+		{"PATCH", hook, auth.Administer, small, a.updateWebhook},
+		{"DELETE", hook, auth.Administer, small, a.deleteWebhook},
+		{"POST", hook + "/test", auth.Administer, small, a.testWebhook},
 	}
 }
 

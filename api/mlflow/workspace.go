@@ -19,10 +19,10 @@ func (a *API) workspaceRoutes() (routes []auth.Route) {
 	const path = "/3.0/mlflow/workspaces"
 	for _, prefix := range []string{"/api", "/ajax-api"} {
 		for _, r := range []auth.Route{
-			{Method: "GET", Path: path, Permission: auth.Read, Handle: a.listWorkspaces},
-			{Method: "POST", Path: path, Permission: auth.Operate, BodyLimit: small,
+			{Method: "GET", Path: path, Permission: auth.Self, Handle: a.listWorkspaces},
+			{Method: "POST", Path: path, Permission: auth.Run, BodyLimit: small,
 				Handle: a.createWorkspace},
-			{Method: "GET", Path: path + "/{workspace_name}", Permission: auth.Read,
+			{Method: "GET", Path: path + "/{workspace_name}", Permission: auth.Self,
 				Handle: a.getWorkspace},
 		} {
 			r.Path, r.Server, r.Fail = prefix+r.Path, true, fail
@@ -37,9 +37,11 @@ func (a *API) listWorkspaces(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	out := make([]wireWorkspace, len(projects))
-	for i, p := range projects {
-		out[i].Name = p.Name
+	out := []wireWorkspace{}
+	for _, p := range projects {
+		if auth.CallerFrom(r.Context()).May(p, auth.Read) {
+			out = append(out, wireWorkspace{p.Name})
+		}
 	}
 	return (&call{w: w, r: r}).reply(map[string]any{"workspaces": out})
 }
@@ -47,7 +49,8 @@ func (a *API) listWorkspaces(w http.ResponseWriter, r *http.Request) error {
 func (a *API) getWorkspace(w http.ResponseWriter, r *http.Request) error {
 	name := r.PathValue("workspace_name")
 	p, err := a.projects.Get(r.Context(), name)
-	if fairlead.Is(err, fairlead.NotFound) {
+	hidden := err == nil && !auth.CallerFrom(r.Context()).May(p, auth.Read)
+	if fairlead.Is(err, fairlead.NotFound) || hidden {
 		return fairlead.Errorf(fairlead.NotFound, "Workspace '%s' not found", name)
 	}
 	if err != nil {

@@ -38,7 +38,7 @@ func (a *API) Routes() []auth.Route {
 		{Path: "/livez", Permission: auth.Public, Handle: a.live},
 		{Path: "/readyz", Permission: auth.Public, Handle: a.readyz},
 		{Path: "/metrics", Permission: auth.Read, Handle: a.serveMetrics},
-		{Path: "/{$}", Permission: auth.Read, Handle: a.index},
+		{Path: "/{$}", Permission: auth.Self, Handle: a.index},
 	}
 	for i := range routes {
 		routes[i].Method, routes[i].Server, routes[i].Fail = http.MethodGet, true, fail

@@ -68,6 +68,7 @@ type Services struct {
 	Loop     *loop.Service
 	Sink     *sink.Service
 	Backup   *backup.Service
+	Accounts *auth.Accounts
 }
 
 // API is the native API.
@@ -103,7 +104,7 @@ func New(s Services, version string) *API {
 	for _, operations := range []func(){
 		a.projectOperations, a.dataOperations, a.modelOperations, a.runOperations, a.jobOperations,
 		a.caseOperations, a.endpointOperations, a.rolloutOperations, a.monitorOperations,
-		a.ledgerOperations, a.webhookOperations, a.backupOperations,
+		a.ledgerOperations, a.webhookOperations, a.backupOperations, a.accessOperations,
 	} {
 		operations()
 	}

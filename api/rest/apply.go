@@ -42,7 +42,7 @@ const (
 
 // applyRoute is outside the operations because it streams a multipart body.
 func (a *API) applyRoute() auth.Route {
-	return auth.Route{Method: http.MethodPost, Path: project + "/revisions", Permission: auth.Operate,
+	return auth.Route{Method: http.MethodPost, Path: project + "/revisions", Permission: auth.Run,
 		BodyLimit: maxTree, Handle: a.takeApply, Fail: Fail}
 }
 
@@ -62,7 +62,7 @@ func (a *API) takeApply(w http.ResponseWriter, r *http.Request) error {
 
 // documentApply describes the route in the document.
 func (a *API) documentApply() {
-	o := op{method: http.MethodPost, may: auth.Operate}
+	o := op{method: http.MethodPost, may: auth.Run}
 	schemas := a.huma.OpenAPI().Components.Schemas
 	text := &huma.Schema{Type: "string"}
 	responses := map[string]*huma.Response{"200": {Description: "OK",

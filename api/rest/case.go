@@ -12,7 +12,7 @@ import (
 
 func (a *API) caseOperations() {
 	register(a, op{id: "open-case", method: "POST", path: "/cases", status: 202,
-		summary: "Run the project: data, pipeline, package, gate, release", may: auth.Operate},
+		summary: "Run the project: data, pipeline, package, gate, release", may: auth.Run},
 		func(ctx context.Context, p fairlead.Project, in *struct {
 			InProject
 			Once
@@ -20,7 +20,7 @@ func (a *API) caseOperations() {
 			return inTurn(ctx, a, p, in.Key, "open-case", nil, func() (*loop.Case, error) { return a.Loop.Run(ctx, p) })
 		})
 	register(a, op{id: "make-candidate", method: "PUT", path: "/models/{model}/candidate", status: 202,
-		summary: "Make a version the candidate: package, gate and release it", may: auth.Operate}, a.makeCandidate)
+		summary: "Make a version the candidate: package, gate and release it", may: auth.Run}, a.makeCandidate)
 	register(a, op{id: "list-cases", method: "GET", path: "/cases", summary: "List cases, the newest first", may: auth.Read},
 		func(ctx context.Context, p fairlead.Project, in *struct {
 			ListInput

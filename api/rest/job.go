@@ -82,7 +82,7 @@ func (a *API) jobOperations() {
 			return out, err
 		})
 	register(a, op{id: "cancel-job", method: "POST", path: "/jobs/{job}/cancel",
-		summary: "Cancel a job; one that is finished is left alone", may: auth.Operate, status: 202},
+		summary: "Cancel a job; one that is finished is left alone", may: auth.Run, status: 202},
 		func(ctx context.Context, p fairlead.Project, in *JobInput) (*Job, error) {
 			err := a.DB.Write(ctx, store.Control, func(tx *store.Tx) error {
 				return a.Jobs.Cancel(ctx, tx, p.K, in.Job)

@@ -16,15 +16,17 @@ type ProjectItem struct {
 
 func (a *API) projectOperations() {
 	registerServer(a, op{id: "list-projects", method: "GET", path: "/projects",
-		summary: "List the projects by name", may: auth.Read},
+		summary: "List the projects that one may read, by name", may: auth.Self},
 		func(ctx context.Context, in *Paging) (out fairlead.Page[ProjectItem], err error) {
 			all, err := a.Projects.List(ctx)
 			if err != nil {
 				return out, err
 			}
-			items := make([]ProjectItem, len(all))
-			for i, p := range all {
-				items[i] = ProjectItem{p.Name}
+			var items []ProjectItem
+			for _, p := range all {
+				if auth.CallerFrom(ctx).May(p, auth.Read) {
+					items = append(items, ProjectItem{p.Name})
+				}
 			}
 			return cut(items, *in, "projects", func(p ProjectItem) string { return p.Name })
 		})

@@ -68,7 +68,8 @@ func add[I, O any](a *API, o op, server bool, fn func(ctx context.Context, in *I
 		BodyReadTimeout: uploadTime(o.limit), DefaultStatus: o.status, Errors: failures(o),
 		Extensions: map[string]any{"x-permission": string(o.may)},
 	}
-	if o.may == auth.Operate || o.may == auth.EventTime {
+	switch o.may {
+	case auth.EventTime, auth.Run, auth.Operate, auth.Administer:
 		doc.Security = []map[string][]string{{ownerScheme: {}}}
 	}
 	huma.Register(a.huma, doc, func(ctx context.Context, in *I) (*body[O], error) {

@@ -48,7 +48,7 @@ func (a *API) runOperations() {
 			return r, err
 		})
 	register(a, op{id: "cancel-pipeline-run", method: "POST", path: "/pipeline-runs/{run}/cancel",
-		summary: "Cancel a pipeline run", may: auth.Operate},
+		summary: "Cancel a pipeline run", may: auth.Run},
 		func(ctx context.Context, p fairlead.Project, in *RunInput) (struct{}, error) {
 			return struct{}{}, a.Pipeline.Cancel(ctx, p, in.Run)
 		})

@@ -37,31 +37,31 @@ type RedeliverInput struct {
 // webhookOperations show what became of webhooks; MLflow's API makes and changes them.
 func (a *API) webhookOperations() {
 	register(a, op{id: "list-webhooks", method: "GET", path: "/webhooks",
-		summary: "List the webhooks, the newest first", may: auth.Operate},
+		summary: "List the webhooks, the newest first", may: auth.Administer},
 		func(ctx context.Context, p fairlead.Project, in *ListInput) (
 			fairlead.Page[*sink.Webhook], error) {
 			return filled(a.Sink.List(ctx, p, in.Page, in.Limit))
 		})
 	register(a, op{id: "get-webhook", method: "GET", path: "/webhooks/{webhook}",
-		summary: "A webhook, and why it was disabled", may: auth.Operate},
+		summary: "A webhook, and why it was disabled", may: auth.Administer},
 		func(ctx context.Context, p fairlead.Project, in *WebhookInput) (*sink.Webhook, error) {
 			return a.Sink.Get(ctx, p, in.Webhook)
 		})
 	register(a, op{id: "list-deliveries", method: "GET", path: "/webhooks/{webhook}/deliveries",
-		summary: "List a webhook's deliveries, the newest first", may: auth.Operate},
+		summary: "List a webhook's deliveries, the newest first", may: auth.Administer},
 		func(ctx context.Context, p fairlead.Project, in *DeliveriesInput) (
 			fairlead.Page[*sink.Delivery], error) {
 			return filled(a.Sink.Deliveries(ctx, p, in.Webhook, in.State, in.Page, in.Limit))
 		})
 	register(a, op{id: "get-delivery", method: "GET",
 		path:    "/webhooks/{webhook}/deliveries/{delivery}",
-		summary: "A delivery, what is sent, and each attempt", may: auth.Operate},
+		summary: "A delivery, what is sent, and each attempt", may: auth.Administer},
 		func(ctx context.Context, p fairlead.Project, in *DeliveryInput) (*sink.DeliveryLog, error) {
 			return a.Sink.Delivery(ctx, p, in.Webhook, in.Delivery)
 		})
 	register(a, op{id: "redeliver", method: "POST",
 		path:    "/webhooks/{webhook}/deliveries/{delivery}/redeliver",
-		summary: "Send a delivery again, under the same id", may: auth.Operate},
+		summary: "Send a delivery again, under the same id", may: auth.Administer},
 		func(ctx context.Context, p fairlead.Project, in *RedeliverInput) (*sink.Delivery, error) {
 			return atomically(ctx, a, p, in.Key, "redeliver", in,
 				func(tx *store.Tx) (*sink.Delivery, error) {

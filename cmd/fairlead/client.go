@@ -343,7 +343,7 @@ func refusal(status int, body []byte) error {
 func codeOf(status int) fairlead.Code {
 	for _, c := range []fairlead.Code{fairlead.Invalid, fairlead.Unauthenticated, fairlead.Denied,
 		fairlead.NotFound, fairlead.Conflict, fairlead.Gone, fairlead.Precondition, fairlead.Exhausted,
-		fairlead.Unavailable} {
+		fairlead.Throttled, fairlead.Unavailable} {
 		if c.HTTPStatus() == status {
 			return c
 		}

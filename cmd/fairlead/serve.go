@@ -71,7 +71,7 @@ func (c *cli) serveCommand() *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.StringVar(&listen, "listen", envOr("FAIRLEAD_LISTEN", "127.0.0.1:4747"),
-		"address (FAIRLEAD_LISTEN); other than loopback is refused until there are accounts")
+		"address (FAIRLEAD_LISTEN); other than loopback needs accounts")
 	f.StringVar(&s.environments, "environments", s.environments,
 		"directory of Python environments (FAIRLEAD_ENVIRONMENTS); default: in the data directory")
 	f.StringVar(&s.uv, "uv", "", "path of uv (FAIRLEAD_UV)")

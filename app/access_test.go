@@ -1,0 +1,214 @@
+package app_test
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/fairlead-ml/fairlead"
+	"github.com/fairlead-ml/fairlead/app"
+	"github.com/fairlead-ml/fairlead/auth"
+)
+
+// rightsByRole is what each role may do, as docs/operations.md says it: a column for
+// each permission, in the order of auth.Permissions.
+const rightsByRole = `
+                read track predict label eventtime run operate admin
+viewer          x    .     .       .     .         .   .       .
+data-scientist  x    x     x       x     .         x   .       .
+data-engineer   x    .     x       x     x         x   .       .
+operator        x    .     x       .     x         x   x       .
+business-owner  x    .     x       .     .         .   .       .
+compliance      x    .     .       .     .         .   .       .
+admin           x    x     x       x     x         x   x       x
+`
+
+// mayByRole reads the table.
+func mayByRole(t *testing.T) map[auth.Role]map[auth.Permission]bool {
+	t.Helper()
+	out := map[auth.Role]map[auth.Permission]bool{}
+	lines := strings.Split(strings.TrimSpace(rightsByRole), "\n")
+	columns := strings.Fields(lines[0])
+	if len(columns) != len(auth.Permissions) || len(lines)-1 != len(auth.Roles) {
+		t.Fatalf("the table has %d permissions and %d roles, want %d and %d", len(columns), len(lines)-1,
+			len(auth.Permissions), len(auth.Roles))
+	}
+	for _, line := range lines[1:] {
+		cells := strings.Fields(line)
+		row := map[auth.Permission]bool{auth.Public: true, auth.Self: true}
+		for i, cell := range cells[1:] {
+			row[auth.Permission(columns[i])] = cell == "x"
+		}
+		out[auth.Role(cells[0])] = row
+	}
+	return out
+}
+
+var pathVariable = regexp.MustCompile(`\{[^}]*\}`)
+
+// pathOf is a path that a route takes, of the project.
+func pathOf(r auth.Route, project string) string {
+	path := strings.ReplaceAll(strings.TrimSuffix(r.Path, "{$}"), "{project}", project)
+	if !strings.HasPrefix(path, "/api/v1") && !r.Server {
+		path = "/p/" + project + path
+	}
+	return pathVariable.ReplaceAllString(path, "x")
+}
+
+// ask asks the program, without a body, with credentials.
+func ask(a *app.App, method, path string, sign func(*http.Request)) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(method, "http://127.0.0.1:4747"+path, strings.NewReader(""))
+	r.RemoteAddr = "127.0.0.1:1"
+	if sign != nil {
+		sign(r)
+	}
+	w := httptest.NewRecorder()
+	a.Handler().ServeHTTP(w, r)
+	return w
+}
+
+func token(secret string) func(*http.Request) {
+	return func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+secret) }
+}
+
+// household has two projects, and an account for each role in project alpha, which
+// signs in with the token that is returned.
+func household(t *testing.T) (a *app.App, tokens map[auth.Role]string) {
+	t.Helper()
+	a = open(t, t.TempDir())
+	ctx := t.Context()
+	var alpha fairlead.Project
+	for _, name := range []string{"alpha", "beta"} {
+		rev, err := a.Projects.Apply(ctx, []byte("project: "+name+"\n"), "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if name == "alpha" {
+			alpha = rev.Project
+		}
+	}
+	if _, err := a.Accounts.Add(ctx, auth.NewAccount{Name: "root", Role: auth.Admin}); err != nil {
+		t.Fatal(err)
+	}
+	tokens = map[auth.Role]string{}
+	for _, role := range auth.Roles {
+		name := "a-" + string(role)
+		if _, err := a.Accounts.Add(ctx, auth.NewAccount{Name: name}); err != nil {
+			t.Fatal(err)
+		}
+		if err := a.Accounts.Grant(ctx, alpha, name, role); err != nil {
+			t.Fatal(err)
+		}
+		var err error
+		if _, tokens[role], err = a.Accounts.IssueToken(ctx, auth.NewToken{User: name,
+			Name: "test"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return a, tokens
+}
+
+// Each role asks each route for its project, for another, and for the server: what the
+// table has no cross for is 403, and nothing else is.
+func TestRoles_EachCellOverEachRoute(t *testing.T) {
+	a, tokens := household(t)
+	table, asked := mayByRole(t), map[string]bool{}
+	for _, r := range a.Routes() {
+		if r.Method == auth.AnyMethod {
+			r.Method = "POST"
+		}
+		if w := ask(a, r.Method, pathOf(r, "alpha"),
+			nil); (w.Code == 401) != (r.Permission != auth.Public) {
+			t.Errorf("%s %s (%s) without credentials: %d", r.Method, r.Path, r.Permission, w.Code)
+		}
+		for _, role := range auth.Roles {
+			may := table[role][r.Permission]
+			if r.Server {
+				may = r.Permission == auth.Public || r.Permission == auth.Self
+			}
+			asked[string(role)+" "+string(r.Permission)] = true
+			w := ask(a, r.Method, pathOf(r, "alpha"), token(tokens[role]))
+			if w.Code == 401 || refused(w) == may {
+				t.Errorf("%s: %s %s (%s): %d %s", role, r.Method, r.Path, r.Permission, w.Code, w.Body)
+			}
+			if r.Server || r.Permission == auth.Public {
+				continue
+			}
+			if w := ask(a, r.Method, pathOf(r, "beta"), token(tokens[role])); !refused(w) {
+				t.Errorf("%s of alpha: %s %s in beta: %d", role, r.Method, r.Path, w.Code)
+			}
+		}
+	}
+	for _, role := range auth.Roles {
+		for _, p := range auth.Permissions {
+			if !asked[string(role)+" "+string(p)] {
+				t.Errorf("no route asks %s for %s", role, p)
+			}
+		}
+	}
+}
+
+// refused reports whether the guard said no, and not a handler: it names the permission.
+func refused(w *httptest.ResponseRecorder) bool {
+	return w.Code == 403 && strings.Contains(w.Body.String(), "it needs the permission")
+}
+
+func TestRoles_ForAllProjectsReachTheServer(t *testing.T) {
+	a, tokens := household(t)
+	for path, want := range map[string]int{"/metrics": 403, "/": 200, "/api/v1/projects": 200,
+		"/api/v1/me": 200} {
+		if w := ask(a, "GET", path, token(tokens[auth.Viewer])); w.Code != want ||
+			strings.Contains(w.Body.String(), "beta") {
+			t.Errorf("a viewer of alpha: %s: %d %s", path, w.Code, w.Body)
+		}
+	}
+	if err := a.Accounts.Grant(t.Context(), fairlead.Project{}, "a-viewer", auth.Viewer); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{"/metrics", "/", "/api/v1/projects", "/api/v1/projects/beta"} {
+		if w := ask(a, "GET", path, token(tokens[auth.Viewer])); w.Code != 200 {
+			t.Errorf("a viewer of all projects: %s: %d %s", path, w.Code, w.Body)
+		}
+	}
+}
+
+func TestListen_ElsewhereNeedsAnAccount(t *testing.T) {
+	dir := t.TempDir()
+	everywhere := app.Options{Dir: dir, Listen: "0.0.0.0:0", Version: "test"}
+	if _, err := app.New(t.Context(), everywhere); !fairlead.Is(err, fairlead.Denied) ||
+		!strings.Contains(err.Error(), "fairlead user add") {
+		t.Fatalf("without accounts: %v", err)
+	}
+	a := open(t, dir)
+	if _, err := a.Accounts.Add(t.Context(), auth.NewAccount{Name: "root",
+		Role: auth.Admin}); err != nil {
+		t.Fatal(err)
+	}
+	stop(t, a)
+	a, err := app.New(t.Context(), everywhere)
+	if err != nil {
+		t.Fatal(err)
+	}
+	start(t, a)
+	defer stop(t, a)
+	if !strings.HasPrefix(a.URL(), "http://127.0.0.1:") {
+		t.Errorf("this machine's own programs are sent to %s", a.URL())
+	}
+	if s, err := app.FindServer(t.Context(), dir); err != nil || s.URL != a.URL() {
+		t.Errorf("found %+v, %v", s, err)
+	}
+	for path, want := range map[string]int{"/health": 200, "/api/v1/me": 401} {
+		res, err := http.Get(a.URL() + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		io.Copy(io.Discard, res.Body)
+		res.Body.Close()
+		if res.StatusCode != want {
+			t.Errorf("%s: %d, want %d", path, res.StatusCode, want)
+		}
+	}
+}
