@@ -81,8 +81,8 @@ retraining. Without a command it starts the server with its defaults.`,
 		c.endpointCommand(), c.rolloutCommand(), c.rollbackCommand(), c.incidentCommand(),
 		c.shadowCommand(), c.replayCommand(), c.whyCommand(), c.logCommand(),
 		c.jobCommand(), c.dataCommand(), c.modelCommand(), c.gateCommand(), c.loopCommand(),
-		c.auditCommand(), c.webhookCommand(), c.backupCommand(), c.restoreCommand(), c.demoCommand(),
-		c.versionCommand())
+		c.auditCommand(), c.webhookCommand(), c.userCommand(), c.roleCommand(), c.tokenCommand(),
+		c.backupCommand(), c.restoreCommand(), c.demoCommand(), c.versionCommand())
 	root.SetOut(out)
 	root.SetErr(err)
 	root.SetVersionTemplate("fairlead {{.Version}}\n")
