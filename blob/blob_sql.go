@@ -166,6 +166,21 @@ func deleteGarbage(tx *store.Tx, cutoffMS int64, limit int) (out []Object, err e
 	return out, rows.Err()
 }
 
+func usage(tx *store.Tx) (u Usage, err error) {
+	err = tx.QueryRow(`select coalesce(sum(b.bytes), 0), coalesce(sum(case when not exists (
+		select 1 from blob_ref r where r.digest = b.digest) then b.bytes end), 0)
+		from blob b`).Scan(&u.Bytes, &u.Unused)
+	return u, err
+}
+
+func weigh(tx *store.Tx, p fairlead.Project, o Owner) (files, bytes int64, err error) {
+	err = tx.QueryRow(`select count(*), coalesce(sum(b.bytes), 0)
+		from blob_ref r join blob b on b.digest = r.digest
+		where r.project_k = ? and r.owner_kind = ? and r.owner_id = ?`,
+		p.K, o.Kind, o.ID).Scan(&files, &bytes)
+	return files, bytes, err
+}
+
 func stored(tx *store.Tx, digest string) (bool, error) {
 	var n int
 	err := tx.QueryRow("select count(*) from blob where digest = ?", digest).Scan(&n)

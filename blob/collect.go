@@ -15,6 +15,25 @@ import (
 // collectChunk bounds the blobs deleted at once, so that writers wait briefly.
 const collectChunk = 200
 
+// Grace is how long content that nothing refers to stays, in wall time: longer than from
+// storing what a step or an upload has brought to referring to it.
+const Grace = 24 * time.Hour
+
+// Usage is what the store holds, in bytes.
+type Usage struct {
+	Bytes  int64 // all of it
+	Unused int64 // of them, what nothing refers to: a collection takes it once it is old enough
+}
+
+// Usage returns what the store holds.
+func (s *Store) Usage(ctx context.Context) (u Usage, err error) {
+	err = s.db.Read(ctx, func(tx *store.Tx) error {
+		u, err = usage(tx)
+		return err
+	})
+	return u, err
+}
+
 // Collect deletes what nothing refers to and no Put has touched for olderThan
 // (wall time), and returns the bytes it freed. The grace period is the time that a
 // caller has between Put and Link; it must not be shorter than the longest of

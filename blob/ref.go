@@ -151,6 +151,14 @@ func (s *Store) UnlinkAll(tx *store.Tx, p fairlead.Project, o Owner) error {
 	return nil
 }
 
+// Weigh returns how many files the owner has, and their bytes.
+func (s *Store) Weigh(tx *store.Tx, p fairlead.Project, o Owner) (files, bytes int64, err error) {
+	if files, bytes, err = weigh(tx, p, o); err != nil {
+		return 0, 0, fmt.Errorf("weigh blobs: %w", err)
+	}
+	return files, bytes, nil
+}
+
 // List returns what lies directly below prefix, files and directories, by path.
 // The empty prefix is the owner's root. A prefix that names a file, or nothing,
 // lists nothing.

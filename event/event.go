@@ -51,6 +51,7 @@ const (
 	WebhookDeletedType        = "webhook.deleted"
 	WebhookDisabledType       = "webhook.disabled"
 	AccessChangedType         = "access.changed"
+	DataPurgedType            = "data.purged"
 )
 
 // ProjectApplied: a revision of a project's fairlead.yaml became the current one.
@@ -351,6 +352,18 @@ type AccessChanged struct {
 	Everywhere bool   `json:"everywhere,omitempty"` // it is about all projects, and not this one alone
 }
 
+// DataPurged: what was in the trash is gone for good, with the rows that belonged to it;
+// files that nothing else refers to follow.
+type DataPurged struct {
+	v1
+	Kind      string `json:"kind"` // run | logged_model | experiment
+	ID        string `json:"id"`
+	Name      string `json:"name"`
+	DeletedMS int64  `json:"deleted_ms"` // when it came into the trash, wall time; 0 where its experiment did
+	Files     int64  `json:"files"`
+	Bytes     int64  `json:"bytes"` // of these files, each counted as often as it was referred to
+}
+
 // Type implements Payload.
 func (ProjectApplied) Type() string        { return ProjectAppliedType }
 func (DatasetVersionCreated) Type() string { return DatasetVersionCreatedType }
@@ -380,3 +393,4 @@ func (JobLost) Type() string               { return JobLostType }
 func (DeliverySkipped) Type() string       { return DeliverySkippedType }
 func (w Webhook) Type() string             { return w.Name }
 func (AccessChanged) Type() string         { return AccessChangedType }
+func (DataPurged) Type() string            { return DataPurgedType }

@@ -147,6 +147,16 @@ func (db *DB) Write(ctx context.Context, lane Lane, fn func(tx *Tx) error) error
 	return db.writer.submit(ctx, lane, fn)
 }
 
+// Size returns the bytes of the database file, and how many of them hold something: the
+// rest is used again by later writes.
+func (db *DB) Size(ctx context.Context) (file, used int64, err error) {
+	err = db.Read(ctx, func(tx *Tx) error {
+		return tx.QueryRow(`select page_count * page_size, (page_count - freelist_count) * page_size
+			from pragma_page_count(), pragma_freelist_count(), pragma_page_size()`).Scan(&file, &used)
+	})
+	return file, used, err
+}
+
 // Room reports whether there is room for more than control writes: Exhausted from when
 // the disk was full until the reserve is there again. Who is about to write much
 // beside the database asks it first.

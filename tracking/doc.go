@@ -8,6 +8,11 @@
 // infinities as ±math.MaxFloat64. Public ids are text, internal keys integers;
 // the tables of points are reached through their run and carry no project.
 //
+// What is deleted goes to the trash with its date, and a purge removes it for good,
+// by and by: `purging` is the state of what is no longer found and not yet gone.
+// Whoever depends on a run or a logged model holds it (hold.go), and a purge leaves
+// it.
+//
 // It never unpickles, reads or judges an artifact, and appends no events for
 // points, params and tags.
 //

@@ -22,7 +22,7 @@ func scanLoggedModel(row scanner) (*LoggedModel, error) {
 func loggedModelByID(tx *store.Tx, p fairlead.Project, id string) (*LoggedModel, error) {
 	m, err := scanLoggedModel(tx.QueryRow("select "+loggedModelColumns+` from logged_model m
 		join experiment e on e.k = m.exp_k
-		where m.id = ? and m.project_k = ? and m.state = 'active'`, id, p.K))
+		where m.id = ? and m.project_k = ? and m.state = 'active' and e.state <> 'purging'`, id, p.K))
 	if err != nil {
 		return nil, found(err, "Logged model with ID '%s' not found.", id)
 	}
@@ -38,8 +38,9 @@ func insertLoggedModel(tx *store.Tx, p fairlead.Project, expK int64, m *LoggedMo
 
 func updateLoggedModel(tx *store.Tx, m *LoggedModel, nowMS int64) error {
 	m.UpdatedMS = nowMS
-	_, err := tx.Exec("update logged_model set status = ?, state = ?, updated_ms = ? where k = ?",
-		m.Status, m.State, m.UpdatedMS, m.k)
+	_, err := tx.Exec(`update logged_model set status = ?, state = ?, updated_ms = ?,
+		deleted_ms = case ? when 'deleted' then ? end where k = ?`,
+		m.Status, m.State, m.UpdatedMS, m.State, m.UpdatedMS, m.k)
 	return err
 }
 

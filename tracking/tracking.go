@@ -53,6 +53,7 @@ type Param struct {
 const (
 	Active  = "active"
 	Deleted = "deleted"
+	purging = "purging" // a purge has begun: it is no longer found, and goes for good
 )
 
 // View says which lifecycle states a search returns.

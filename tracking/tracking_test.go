@@ -35,18 +35,31 @@ type bench struct {
 
 func open(t *testing.T) *bench {
 	t.Helper()
-	dir := t.TempDir()
-	b := &bench{T: t, clock: fairlead.NewFakeClock(begin)}
-	db, err := store.Open(t.Context(), store.Options{Path: filepath.Join(dir, "f.db"), Clock: b.clock},
-		ledger.Schema(), blob.Schema(), tracking.Schema())
+	return openIn(t, t.TempDir(), begin)
+}
+
+// openIn opens what is in the directory, at the given time.
+func openIn(t *testing.T, dir string, now time.Time) *bench {
+	t.Helper()
+	b := &bench{T: t, clock: fairlead.NewFakeClock(now)}
+	var err error
+	b.db, b.svc, err = openService(t.Context(), dir, b.clock)
 	b.must(err)
-	t.Cleanup(func() { db.Close() })
-	b.db = db
-	b.led = ledger.New(db, b.clock, slog.New(slog.DiscardHandler))
-	blobs, err := blob.New(db, dir)
-	b.must(err)
-	b.svc = tracking.New(db, b.led, blobs, b.clock, slog.New(slog.DiscardHandler))
+	t.Cleanup(func() { b.db.Close() })
+	b.led = ledger.New(b.db, b.clock, slog.New(slog.DiscardHandler))
 	return b
+}
+
+func openService(ctx context.Context, dir string, clock fairlead.Clock) (*store.DB,
+	*tracking.Service, error) {
+	db, err := store.Open(ctx, store.Options{Path: filepath.Join(dir, "f.db"), Clock: clock},
+		ledger.Schema(), blob.Schema(), tracking.Schema())
+	if err != nil {
+		return nil, nil, err
+	}
+	blobs, err := blob.New(db, dir, blob.WithClock(clock))
+	led := ledger.New(db, clock, slog.New(slog.DiscardHandler))
+	return db, tracking.New(db, led, blobs, clock, slog.New(slog.DiscardHandler)), err
 }
 
 func (b *bench) must(err error) {
