@@ -92,9 +92,17 @@ func (s *Service) closeTries(ctx context.Context, tx *store.Tx, p fairlead.Proje
 		if err := s.closeTry(ctx, tx, p, r, &tries[i]); err != nil {
 			return err
 		}
+		err := s.Tracking.Unhold(tx, p, tracking.RunOwner(tries[i].Run), holder(r))
+		if err != nil {
+			return err
+		}
 	}
 	return nil
 }
+
+// holder names a pipeline run where it keeps the runs in tracking from being purged that
+// it works in.
+func holder(r *Run) string { return "pipelinerun/" + r.ID }
 
 func (s *Service) closeTry(ctx context.Context, tx *store.Tx, p fairlead.Project, r *Run,
 	t *Try) error {

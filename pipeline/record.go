@@ -46,6 +46,11 @@ func (d *driver) open(ctx context.Context, n int) error {
 			return err
 		}
 		t.Run = r.ID
+		err = d.Tracking.Hold(tx, d.p, tracking.RunOwner(t.Run), holder(d.run),
+			"the pipeline run "+d.run.ID+" works in it")
+		if err != nil {
+			return err
+		}
 		if err := d.logBatch(tx, t.Run, tracking.Batch{Params: trackingParams(t.Params)}); err != nil {
 			return err
 		}

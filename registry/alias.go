@@ -88,7 +88,26 @@ func (s *Service) moveAlias(ctx context.Context, tx *store.Tx, p fairlead.Projec
 	if err := insertAliasMove(tx, m.k, move); err != nil {
 		return err
 	}
+	if alias == LiveAlias {
+		for _, n := range []int64{from, to} {
+			if err := s.protectNumber(tx, p, m.Name, n); err != nil {
+				return err
+			}
+		}
+	}
 	return touchModel(tx, m.k, now)
+}
+
+// protectNumber is protect for a version by its number, 0 for none.
+func (s *Service) protectNumber(tx *store.Tx, p fairlead.Project, model string, n int64) error {
+	if n == 0 {
+		return nil
+	}
+	v, err := versionOf(tx, p, model, n)
+	if err != nil {
+		return err
+	}
+	return s.protect(tx, p, v)
 }
 
 // dropAliases removes the aliases of a version that is deleted.

@@ -9,9 +9,10 @@
 //
 // A condition is a fact that another stage found out about a version (packaged,
 // scanned, reference, …); releases wait for conditions. A hold is a dependency
-// that its holder writes in its own transaction. Setting the alias `candidate`
-// appends alias.moved, to which the loop reacts; the registry itself starts
-// nothing.
+// that its holder writes in its own transaction. A version itself holds the run
+// and the logged model that it is made of, in tracking, so that they are not
+// purged. Setting the alias `candidate` appends alias.moved, to which the loop
+// reacts; the registry itself starts nothing.
 //
 // Start reading in registry.go, then version.go and alias.go.
 package registry

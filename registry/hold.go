@@ -29,7 +29,10 @@ func (s *Service) Hold(tx *store.Tx, p fairlead.Project, model string, n int64, 
 	if err != nil {
 		return err
 	}
-	return insertHold(tx, v, h, s.nowMS())
+	if err := insertHold(tx, v, h, s.nowMS()); err != nil {
+		return err
+	}
+	return s.protect(tx, p, v)
 }
 
 // Unhold lets go of a version; a hold that is not there is fine.
@@ -39,7 +42,10 @@ func (s *Service) Unhold(tx *store.Tx, p fairlead.Project, model string, n int64
 	if err != nil {
 		return err
 	}
-	return deleteHold(tx, v, kind, id)
+	if err := deleteHold(tx, v, kind, id); err != nil {
+		return err
+	}
+	return s.protect(tx, p, v)
 }
 
 // Holds returns who holds the version, by kind and id.

@@ -167,8 +167,25 @@ func (s *Service) RenameModel(ctx context.Context, tx *store.Tx, p fairlead.Proj
 		return fairlead.Errorf(fairlead.Precondition, "another model was named %q, and a version's "+
 			"number is never given twice; choose another name", to)
 	}
+	if err := s.protectAll(tx, p, m); err != nil {
+		return err
+	}
 	return s.emitModel(ctx, tx, p,
 		event.Model{Name: event.ModelUpdatedType, Model: to, Renamed: name})
+}
+
+// protectAll says the model's new name where its versions hold what they are made of.
+func (s *Service) protectAll(tx *store.Tx, p fairlead.Project, m *Model) error {
+	versions, err := versionsOf(tx, m.k)
+	if err != nil {
+		return err
+	}
+	for _, v := range versions {
+		if err := s.protect(tx, p, v); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // DeleteModel removes the model with all versions; Precondition when one of them
@@ -191,6 +208,9 @@ func (s *Service) DeleteModel(ctx context.Context, tx *store.Tx, p fairlead.Proj
 	}
 	for _, v := range versions {
 		if err := s.blobs.UnlinkAll(tx, p, PackageOwner(name, v.N)); err != nil {
+			return err
+		}
+		if err := s.unprotect(tx, p, v); err != nil {
 			return err
 		}
 		if err := s.unseal(tx, p, v.Storage); err != nil {

@@ -101,6 +101,9 @@ func (s *Service) CreateVersion(ctx context.Context, tx *store.Tx, p fairlead.Pr
 			return nil, err
 		}
 	}
+	if err := s.protect(tx, p, v); err != nil {
+		return nil, err
+	}
 	if at, ok := tracking.ParseURI(storage); ok {
 		err := s.tracking.Seal(tx, p, at, fmt.Sprintf("version %d of %q", v.N, v.Model))
 		if err != nil {
@@ -282,6 +285,9 @@ func (s *Service) DeleteVersion(ctx context.Context, tx *store.Tx, p fairlead.Pr
 		return err
 	}
 	if err := deleteVersion(tx, v, s.nowMS()); err != nil {
+		return err
+	}
+	if err := s.unprotect(tx, p, v); err != nil {
 		return err
 	}
 	if err := s.unseal(tx, p, v.Storage); err != nil {
