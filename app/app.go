@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/netip"
 	"path/filepath"
+	"time"
 
 	"github.com/fairlead-ml/fairlead"
 	"github.com/fairlead-ml/fairlead/api/mlflow"
@@ -36,14 +37,15 @@ import (
 
 // Options configure the program. Zero values are defaults.
 type Options struct {
-	Dir          string       // the data directory
-	Listen       string       // default 127.0.0.1:4747; port 0 takes the last one again, or any
-	Project      string       // the project of calls without a prefix; default "default"
-	Environments string       // directory of Python environments; default in Dir
-	UV           string       // path of uv; default: searched
-	ONNXRuntime  string       // path of the library; default: searched
-	Steps        int          // of pipelines, that run at once; default one for each core, at least 4
-	WebhookAllow sink.Allowed // addresses that webhooks reach though they are not public
+	Dir          string        // the data directory
+	Listen       string        // default 127.0.0.1:4747; port 0 takes the last one again, or any
+	Project      string        // the project of calls without a prefix; default "default"
+	Environments string        // directory of Python environments; default in Dir
+	UV           string        // path of uv; default: searched
+	ONNXRuntime  string        // path of the library; default: searched
+	Steps        int           // of pipelines, that run at once; default one for each core, at least 4
+	WebhookAllow sink.Allowed  // addresses that webhooks reach though they are not public
+	KeepDeleted  time.Duration // what is in the trash, before a daily purge; default 30 days, negative for ever
 	Version      string
 	Clock        fairlead.Clock
 	Log          *slog.Logger
@@ -58,6 +60,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Environments == "" {
 		o.Environments = filepath.Join(o.Dir, "environments")
+	}
+	if o.KeepDeleted == 0 {
+		o.KeepDeleted = 30 * 24 * time.Hour
 	}
 	if o.Clock == nil {
 		o.Clock = fairlead.WallClock{}

@@ -4,25 +4,45 @@ import (
 	"context"
 	"time"
 
+	"github.com/fairlead-ml/fairlead/blob"
 	"github.com/fairlead-ml/fairlead/job"
 	"github.com/fairlead-ml/fairlead/spec"
 	"github.com/fairlead-ml/fairlead/store"
 )
 
-// collectJob is the job that gives back the room of files that nothing refers to.
+// collectJob is the job that empties the trash of what has been there for long, and gives
+// back the room of files that nothing refers to.
 const collectJob = "blob.collect"
 
-// collectGrace is how long such files stay, in wall time: longer than from storing
-// what a step or an upload has brought to referring to it.
-const collectGrace = 24 * time.Hour
-
 func (a *App) collect(ctx context.Context, _ *job.Run) error {
-	if err := a.Tracking.ExpireUploads(ctx, collectGrace); err != nil {
+	if a.opt.KeepDeleted > 0 {
+		if err := a.purge(ctx, a.opt.Clock.Now().Add(-a.opt.KeepDeleted)); err != nil {
+			return err
+		}
+	}
+	if err := a.Tracking.ExpireUploads(ctx, blob.Grace); err != nil {
 		return err
 	}
-	freed, err := a.Blobs.Collect(ctx, collectGrace)
+	freed, err := a.Blobs.Collect(ctx, blob.Grace)
 	a.opt.Log.Info("unreferenced files removed", "bytes", freed)
 	return err
+}
+
+// purge purges the trash of all projects.
+func (a *App) purge(ctx context.Context, before time.Time) error {
+	projects, err := a.Projects.List(ctx)
+	if err != nil {
+		return err
+	}
+	for _, p := range projects {
+		got, err := a.Tracking.Purge(ctx, p, before)
+		if err != nil {
+			return err
+		}
+		a.opt.Log.Info("trash purged", "project", p.Name, "experiments", got.Experiments,
+			"runs", got.Runs, "logged_models", got.LoggedModels, "kept", len(got.Kept))
+	}
+	return nil
 }
 
 // scheduleCollection sets the daily collection, which keeps its time over restarts.

@@ -15,6 +15,7 @@ import (
 	"github.com/fairlead-ml/fairlead/job"
 	"github.com/fairlead-ml/fairlead/spec"
 	"github.com/fairlead-ml/fairlead/store"
+	"github.com/fairlead-ml/fairlead/tracking"
 )
 
 func TestApp_RemovesUnreferencedFilesEachDay(t *testing.T) {
@@ -72,5 +73,69 @@ func wake(t *testing.T, a *app.App) {
 	}
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+func TestApp_PurgesTheTrashOfAllProjectsEachDay(t *testing.T) {
+	for name, tt := range map[string]struct {
+		keep time.Duration
+		want string
+	}{"as set": {48 * time.Hour, "gone"}, "by default after 30 days": {0, "there"}, "never": {-1, "there"}} {
+		t.Run(name, func(t *testing.T) {
+			clock := fairlead.NewFakeClock(time.Now())
+			a, err := app.New(t.Context(), app.Options{Dir: t.TempDir(), Listen: "127.0.0.1:0", Clock: clock,
+				KeepDeleted: tt.keep})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { a.Stop(context.Background()) })
+			start(t, a)
+			rev, err := a.Projects.Apply(t.Context(), []byte("project: p\n"), "c")
+			if err != nil {
+				t.Fatal(err)
+			}
+			runs := map[fairlead.Project]string{}
+			for _, p := range []fairlead.Project{spec.Default, rev.Project} {
+				r, err := a.Tracking.StartRun(t.Context(), p, tracking.NewRun{})
+				if err == nil {
+					err = a.Tracking.DeleteRun(t.Context(), p, r.ID)
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				runs[p] = r.ID
+			}
+			clock.Advance(72 * time.Hour)
+			wake(t, a)
+			waitForJob(t, a, "blob.collect")
+			for p, id := range runs {
+				_, err := a.Tracking.Run(t.Context(), p, id)
+				if gone := fairlead.Is(err, fairlead.NotFound); gone != (tt.want == "gone") {
+					t.Errorf("the run of project %s: %v, want it %s", p.Name, err, tt.want)
+				}
+			}
+		})
+	}
+}
+
+// waitForJob waits until a job of that kind is done.
+func waitForJob(t *testing.T, a *app.App, kind string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	for {
+		changed := a.DB.Changed()
+		page, err := a.Jobs.List(ctx, spec.Default.K, job.Filter{Kind: kind, State: job.Done}, "", 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(page.Items) > 0 {
+			return
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			t.Fatalf("no job %s is done", kind)
+		}
 	}
 }

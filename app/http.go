@@ -50,7 +50,8 @@ func (a *App) route() error {
 func (a *App) routes(reg *prometheus.Registry) []auth.Route {
 	native := rest.New(rest.Services{
 		DB: a.DB, Clock: a.opt.Clock, Log: a.opt.Log, Stopping: a.life.stopping, Ledger: a.Ledger, Stream: a.Stream,
-		Jobs: a.Jobs, Projects: a.Projects, SCM: a.SCM, Data: a.Data, Registry: a.Registry, Pipeline: a.Pipeline,
+		Jobs: a.Jobs, Projects: a.Projects, SCM: a.SCM, Data: a.Data, Tracking: a.Tracking,
+		Registry: a.Registry, Pipeline: a.Pipeline,
 		Gate: a.Gate, Release: a.Release, Serving: a.Serving, Label: a.Label, Monitor: a.Monitor, Loop: a.Loop,
 		Sink: a.Sink, Backup: a.Backup, Accounts: a.Accounts,
 	}, a.opt.Version)

@@ -32,6 +32,7 @@ import (
 	"github.com/fairlead-ml/fairlead/spec"
 	"github.com/fairlead-ml/fairlead/store"
 	"github.com/fairlead-ml/fairlead/stream"
+	"github.com/fairlead-ml/fairlead/tracking"
 )
 
 //go:embed migrations/*.sql
@@ -58,6 +59,7 @@ type Services struct {
 	Projects *spec.Projects
 	SCM      *scm.Service
 	Data     *data.Service
+	Tracking *tracking.Service
 	Registry *registry.Service
 	Pipeline *pipeline.Service
 	Gate     *gate.Service
@@ -105,6 +107,7 @@ func New(s Services, version string) *API {
 		a.projectOperations, a.dataOperations, a.modelOperations, a.runOperations, a.jobOperations,
 		a.caseOperations, a.endpointOperations, a.rolloutOperations, a.monitorOperations,
 		a.ledgerOperations, a.webhookOperations, a.backupOperations, a.accessOperations,
+		a.trashOperations,
 	} {
 		operations()
 	}

@@ -15,16 +15,20 @@ import (
 
 	"github.com/fairlead-ml/fairlead/app"
 	"github.com/fairlead-ml/fairlead/sink"
+	"github.com/fairlead-ml/fairlead/spec"
 )
 
 // serverSettings are what the environment, or a flag of serve, says about a server.
-type serverSettings struct{ environments, uv, onnxRuntime, steps, webhookAllow string }
+type serverSettings struct {
+	environments, uv, onnxRuntime, steps, webhookAllow, keepDeleted string
+}
 
 // newServerSettings returns those of the environment; package pyenv and onnx read the
 // variables of uv and of ONNX Runtime themselves.
 func newServerSettings() serverSettings {
 	return serverSettings{environments: os.Getenv("FAIRLEAD_ENVIRONMENTS"),
-		steps: envOr("FAIRLEAD_STEPS", "0"), webhookAllow: os.Getenv("FAIRLEAD_WEBHOOK_ALLOW")}
+		steps: envOr("FAIRLEAD_STEPS", "0"), webhookAllow: os.Getenv("FAIRLEAD_WEBHOOK_ALLOW"),
+		keepDeleted: envOr("FAIRLEAD_KEEP_DELETED", "30d")}
 }
 
 // newServer opens the data directory for a server in this process, that of `serve` or of
@@ -40,12 +44,29 @@ func (c *cli) newServer(ctx context.Context, s serverSettings, listen string, lo
 	if err != nil {
 		return nil, usage("--webhook-allow (FAIRLEAD_WEBHOOK_ALLOW): %s", err)
 	}
+	keep, err := parseKeep(s.keepDeleted)
+	if err != nil {
+		return nil, usage("--keep-deleted (FAIRLEAD_KEEP_DELETED) is %q; it is a length of time such as 30d, "+
+			"or forever", s.keepDeleted)
+	}
 	// Also of steps: what they write is the owner's alone. A command itself writes
 	// nothing but temporary files.
 	syscall.Umask(0o077)
 	return app.New(ctx, app.Options{Dir: c.data, Listen: listen, Project: c.project,
 		Environments: s.environments, UV: s.uv, ONNXRuntime: s.onnxRuntime, Steps: steps,
-		Version: version, WebhookAllow: allowed, Log: log})
+		Version: version, WebhookAllow: allowed, KeepDeleted: keep, Log: log})
+}
+
+// parseKeep reads how long what is deleted is kept; negative is for ever.
+func parseKeep(text string) (time.Duration, error) {
+	if text == "forever" {
+		return -1, nil
+	}
+	d, err := spec.ParseDuration(text)
+	if err == nil && d.Duration <= 0 {
+		err = errors.New("it must be longer")
+	}
+	return d.Duration, err
 }
 
 func (c *cli) serveCommand() *cobra.Command {
@@ -82,6 +103,9 @@ func (c *cli) serveCommand() *cobra.Command {
 	f.StringVar(&s.webhookAllow, "webhook-allow", s.webhookAllow,
 		"addresses that webhooks may reach though they are not public (FAIRLEAD_WEBHOOK_ALLOW), "+
 			"such as 127.0.0.1,10.1.0.0/16")
+	f.StringVar(&s.keepDeleted, "keep-deleted", s.keepDeleted,
+		"how long deleted experiments, runs and logged models can be restored before they are purged "+
+			"(FAIRLEAD_KEEP_DELETED), such as 30d, or forever")
 	f.StringVar(&logFormat, "log-format", "text", "text or json")
 	f.StringVar(&logLevel, "log-level", "info", "debug, info, warn or error")
 	return cmd
