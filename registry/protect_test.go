@@ -40,8 +40,9 @@ func TestVersion_KeepsItsRunFromThePurgeAndSaysWhatFor(t *testing.T) {
 		want   string
 	}{
 		{nil, made("1") + "; " + made("2")},
-		{func(ctx context.Context, tx *store.Tx) error { return b.reg.SetLive(ctx, tx, project, "bikes", 1) },
-			made("1") + ", is live; " + made("2")},
+		{func(ctx context.Context, tx *store.Tx) error {
+			return b.reg.SetLive(ctx, tx, project, "bikes", 1)
+		}, made("1") + ", is live; " + made("2")},
 		{func(ctx context.Context, tx *store.Tx) error {
 			if err := b.reg.Hold(tx, project, "bikes", 1, registry.Holder{Kind: "endpoint",
 				ID: "bikes@production", Reason: "standby"}); err != nil {
@@ -61,8 +62,9 @@ func TestVersion_KeepsItsRunFromThePurgeAndSaysWhatFor(t *testing.T) {
 			}
 			return b.reg.RenameModel(ctx, tx, project, "bikes", "rides")
 		}, `version 2 of "rides" is made from it`},
-		{func(ctx context.Context, tx *store.Tx) error { return b.reg.DeleteModel(ctx, tx, project, "rides") },
-			""},
+		{func(ctx context.Context, tx *store.Tx) error {
+			return b.reg.DeleteModel(ctx, tx, project, "rides")
+		}, ""},
 	} {
 		if step.change != nil {
 			b.must(b.write(step.change))

@@ -17,7 +17,7 @@ type CollectInput struct {
 
 // CollectRequest is the body of CollectInput.
 type CollectRequest struct {
-	OlderThan string `json:"older_than" doc:"how long it has been in the trash, wall time, such as 30d or 0s"`
+	OlderThan string `json:"older_than" doc:"in the trash, by wall time, such as 30d or 0s"`
 	DryRun    bool   `json:"dry_run,omitempty" doc:"only say what would be done"`
 }
 
