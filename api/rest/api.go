@@ -104,7 +104,7 @@ func New(s Services, version string) *API {
 	}
 	a.huma = humago.New(collector{a}, cfg)
 	for _, operations := range []func(){
-		a.projectOperations, a.dataOperations, a.modelOperations, a.runOperations, a.jobOperations,
+		a.projectOperations, a.dataOperations, a.trackingOperations, a.modelOperations, a.runOperations, a.jobOperations,
 		a.caseOperations, a.endpointOperations, a.rolloutOperations, a.monitorOperations,
 		a.ledgerOperations, a.webhookOperations, a.backupOperations, a.accessOperations,
 		a.trashOperations,

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -23,6 +24,7 @@ import (
 	"github.com/fairlead-ml/fairlead/app"
 	"github.com/fairlead-ml/fairlead/engine/onnx"
 	"github.com/fairlead-ml/fairlead/job/shim"
+	"github.com/fairlead-ml/fairlead/tracking"
 )
 
 func TestMain(m *testing.M) {
@@ -200,7 +202,7 @@ func TestJSON_IsOneDocument(t *testing.T) {
 	data := elsewhere(t)
 	write(t, "fairlead.yaml", "project: x\n")
 	commands := []string{"version", "check", "case", "endpoint", "job", "data", "model", "rollout",
-		"incident", "audit verify", "audit prove 1"}
+		"incident", "audit verify", "audit prove 1", "runs", "runs --count"}
 	try := func(t *testing.T) {
 		for _, args := range commands {
 			got := command(t, append(strings.Fields(args), "-o", "json")...)
@@ -731,5 +733,44 @@ func TestApply_UploadsWhatTheServerLacks(t *testing.T) {
 		if got.status != 0 || uploads != tt.uploads {
 			t.Errorf("%s: %d uploads, want %d: %+v", tt.name, uploads, tt.uploads, got)
 		}
+	}
+}
+
+func TestRuns_AreSearchedSelectedAndCounted(t *testing.T) {
+	data := elsewhere(t)
+	write(t, "fairlead.yaml", "project: x\n")
+	a := serveHere(t, data)
+	projects, err := a.Projects.List(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range projects {
+		for i, v := range []float64{0.25, 0.75, math.NaN()} {
+			r, err := a.Tracking.StartRun(t.Context(), p, tracking.NewRun{Name: fmt.Sprint(p.Name, i),
+				Params: []tracking.Param{{Key: "l r", Value: fmt.Sprint(i)}}})
+			if err == nil {
+				err = a.Tracking.LogMetric(t.Context(), p, r.ID, tracking.Metric{Key: "auc", Value: v})
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	got := command(t, "runs", "--order", "metrics.auc DESC", "--select", "run_name",
+		"--select", "metrics.auc", "--select", "params.`l r`")
+	lines := regexp.MustCompile(`(?m)^[0-9a-f]{32} +(.*)$`).FindAllStringSubmatch(got.out, -1)
+	var rows []string
+	for _, l := range lines {
+		rows = append(rows, strings.Join(strings.Fields(l[1]), " "))
+	}
+	if want := "x1 0.75 1|x0 0.25 0|x2 NaN 2"; strings.Join(rows, "|") != want {
+		t.Errorf("%+v", got)
+	}
+	if got := command(t, "runs", "--filter", "NOT metrics.auc > 0.5", "--count"); got.out != "2\n" {
+		t.Errorf("%+v", got)
+	}
+	if got := command(t, "runs", "--filter", "auc >"); got.status != 1 ||
+		!strings.Contains(got.stderr, "at character 1") {
+		t.Errorf("%+v", got)
 	}
 }
