@@ -112,7 +112,7 @@ func (a *Accounts) add(ctx context.Context, n NewAccount, only bool) (*Account, 
 			return errFirstTaken
 		case !any && n.Role != Admin:
 			return fairlead.Errorf(fairlead.Precondition,
-				"the first account is an administrator's; give it the role %s", Admin)
+				"the first account is an administrator's; give it the role: --role %s", Admin)
 		}
 		if out.k, err = insertAccount(tx, out, hash); err != nil {
 			return err
