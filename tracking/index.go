@@ -59,12 +59,14 @@ func (x *indexer) learn(runK, round int64) {
 	x.mu.Unlock()
 }
 
-// forget makes the next write of the run say again that it is behind. It is called in
-// the transaction that takes the run over, before that is committed: if it never is,
+// forget makes the next write of the runs say again that they are behind. It is called in
+// the transaction that takes them over, before that is committed: if it never is,
 // something is written twice, and nothing lost.
-func (x *indexer) forget(runK int64) {
+func (x *indexer) forget(runs ...int64) {
 	x.mu.Lock()
-	delete(x.pending, runK)
+	for _, k := range runs {
+		delete(x.pending, k)
+	}
 	x.round++
 	x.mu.Unlock()
 }
@@ -100,23 +102,27 @@ func (s *Service) Stop() {
 	s.index.wait.Wait()
 }
 
-// Index brings the index of metrics up to what is committed, in many small writes.
+// Index brings the index of metrics up to what was committed when it began, in many
+// small writes.
 func (s *Service) Index(ctx context.Context) error {
-	for more := true; more; {
-		var err error
-		if more, err = s.anyPending(ctx); err != nil || !more {
-			return err
-		}
-		err = s.db.Write(ctx, store.Bulk, func(tx *store.Tx) (err error) {
-			more, err = s.indexSome(tx)
-			return err
-		})
+	var at sweep
+	for more, err := s.anyPending(ctx); more || err != nil; {
 		if err != nil {
 			return err
 		}
+		err = s.db.Write(ctx, store.Bulk, func(tx *store.Tx) error {
+			next, err := s.indexSome(tx, at)
+			more = next != at
+			at = next
+			return err
+		})
 	}
 	return nil
 }
+
+// sweep is how far one pass over the pending runs has come. Passes end, whatever is
+// written meanwhile.
+type sweep struct{ run, key int64 }
 
 // The runs and the changed metrics that one write takes over: few, as others wait.
 const (
@@ -124,25 +130,19 @@ const (
 	indexKeys = 1000
 )
 
-// indexSome takes over some of what is pending, and reports whether there may be more.
-func (s *Service) indexSome(tx *store.Tx) (more bool, err error) {
-	runs, err := pendingRuns(tx, indexRuns)
+// indexSome takes over some of what is pending after at, and returns how far it came.
+func (s *Service) indexSome(tx *store.Tx, at sweep) (sweep, error) {
+	runs, err := pendingRuns(tx, at)
+	if err != nil || len(runs) == 0 {
+		return at, err
+	}
+	next, err := indexBehind(tx, at)
 	if err != nil {
-		return false, err
+		return at, err
 	}
-	room := int64(indexKeys)
-	for _, r := range runs {
-		changed, err := indexRun(tx, r, room)
-		if err != nil {
-			return false, err
-		}
-		if room -= changed; room <= 0 {
-			return true, nil // this run may have more, and stays pending
-		}
-		if err := deletePending(tx, r.k); err != nil {
-			return false, err
-		}
-		s.index.forget(r.k)
+	if next == at { // nothing of these runs is behind
+		next = sweep{run: runs[len(runs)-1] + 1}
 	}
-	return len(runs) == indexRuns, nil
+	s.index.forget(runs...)
+	return next, deleteSettled(tx, runs)
 }

@@ -53,8 +53,8 @@ func scopeOf(tx *store.Tx, p fairlead.Project, in Search) (*scope, error) {
 const (
 	fromRuns = "run r join experiment e on e.k = r.exp_k"
 	// fromPending begins with the few runs that the index is behind of.
-	fromPending = "metric_pending p cross join run r on r.k = p.run_k join experiment e on e.k = r.exp_k"
-	fromIndex   = "metric_index i cross join run r on r.k = i.run_k join experiment e on e.k = r.exp_k"
+	fromPending = "metric_pending p cross join run r join experiment e on e.k = r.exp_k"
+	fromIndex   = "metric_index i cross join run r join experiment e on e.k = r.exp_k"
 )
 
 // runs returns the runs without their data. Along the index it finds the first ones
@@ -97,14 +97,14 @@ func (q *runQuery) walked(tx *store.Tx, in *scope, limit, offset int) ([]*Run, e
 		return out
 	}
 	first := limit + offset
-	text, args := q.sql("select "+cols(q.order), fromPending, in.cond+" and o0.is_nan = 0",
-		in.args, first, 0)
+	text, args := q.sql("select "+cols(q.order), fromPending,
+		"r.k = p.run_k and "+in.cond+" and o0.is_nan = 0", in.args, first, 0)
 	parts := []string{"select * from (" + text + ")"}
 	indexed := *w
 	indexed.order = w.order[1:] // a constant orders nothing
 	for _, exp := range in.keys {
-		text, more := indexed.sql("select "+cols(w.order), fromIndex,
-			"i.exp_k = ? and i.key_k = ? and not exists (select 1 from metric_pending x where x.run_k = i.run_k)",
+		text, more := indexed.sql("select "+cols(w.order), fromIndex, `r.k = i.run_k and i.exp_k = ?
+			and i.key_k = ? and not exists (select 1 from metric_pending x where x.run_k = i.run_k)`,
 			[]any{exp, key}, first, 0)
 		parts, args = append(parts, "select * from ("+text+")"), append(args, more...)
 	}

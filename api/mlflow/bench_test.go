@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/fairlead-ml/fairlead/tracking"
 )
 
 // post sends one request over a kept connection.
@@ -131,5 +133,39 @@ func BenchmarkGetHistory(b *testing.B) {
 	}
 	for b.Loop() {
 		s.ok(b, "GET", api+"metrics/get-history?metric_key=loss&run_id="+run, "", nil)
+	}
+}
+
+// BenchmarkSearchRuns finds the best runs of 20,000 by a metric and a param; each has
+// 20 metrics.
+func BenchmarkSearchRuns(b *testing.B) {
+	s := serve(b)
+	for n := range 20_000 {
+		r, err := s.tracking.StartRun(b.Context(), projects[""], tracking.NewRun{})
+		if err != nil {
+			b.Fatal(err)
+		}
+		var batch tracking.Batch
+		for k := range 5 {
+			batch.Params = append(batch.Params, tracking.Param{Key: fmt.Sprint("p", k), Value: fmt.Sprint(n % 4)})
+		}
+		for k := range 20 {
+			batch.Metrics = append(batch.Metrics, tracking.Metric{Key: fmt.Sprint("m", k),
+				Value: float64(n*7919%20_000) / 20_000})
+		}
+		if err := s.tracking.LogBatch(b.Context(), projects[""], r.ID, batch); err != nil {
+			b.Fatal(err)
+		}
+	}
+	if err := s.tracking.Index(b.Context()); err != nil {
+		b.Fatal(err)
+	}
+	for _, limit := range []int{100, 1000} {
+		b.Run(fmt.Sprint(limit), func(b *testing.B) {
+			for b.Loop() {
+				s.post(b, "runs/search", fmt.Sprintf(`{"experiment_ids":["0"],"max_results":%d,
+					"filter":"metrics.m1 > 0.5 and params.p1 = '1'","order_by":["metrics.m1 DESC"]}`, limit))
+			}
+		})
 	}
 }
