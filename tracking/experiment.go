@@ -181,6 +181,12 @@ func (s *Service) activeExperiment(ctx context.Context, tx *store.Tx, p fairlead
 	return e, err
 }
 
+// noExperiment is NotFound for an experiment that is not there, or not in the state that
+// is asked for.
+func noExperiment(id string) error {
+	return found(store.ErrNoRows, "No Experiment with id=%s exists", id)
+}
+
 // SetExperimentTag sets one tag.
 func (s *Service) SetExperimentTag(ctx context.Context, p fairlead.Project, id string,
 	t Tag) error {
@@ -239,9 +245,12 @@ func (s *Service) RenameExperiment(ctx context.Context, p fairlead.Project,
 // be taken again at once.
 func (s *Service) DeleteExperiment(ctx context.Context, p fairlead.Project, id string) error {
 	return s.db.Write(ctx, store.Client, func(tx *store.Tx) error {
-		e, err := s.activeExperiment(ctx, tx, p, id)
+		e, err := s.experimentByID(tx, p, id)
 		if err != nil {
 			return err
+		}
+		if e.State == Deleted {
+			return noExperiment(id)
 		}
 		now := s.nowMS()
 		if err := trashRuns(tx, e.k, now); err != nil {
@@ -255,8 +264,8 @@ func (s *Service) DeleteExperiment(ctx context.Context, p fairlead.Project, id s
 	})
 }
 
-// RestoreExperiment undoes DeleteExperiment, for the runs that it deleted; Conflict when
-// another experiment has taken the name.
+// RestoreExperiment undoes DeleteExperiment, for the runs that it deleted; NotFound for an
+// active one, and Conflict when another experiment has taken the name.
 func (s *Service) RestoreExperiment(ctx context.Context, p fairlead.Project, id string) error {
 	return s.db.Write(ctx, store.Client, func(tx *store.Tx) error {
 		e, err := s.experimentByID(tx, p, id)
@@ -264,8 +273,7 @@ func (s *Service) RestoreExperiment(ctx context.Context, p fairlead.Project, id 
 			return err
 		}
 		if e.State == Active {
-			return fairlead.Errorf(fairlead.Invalid,
-				"The experiment %s must be in the 'deleted' state. Current state is active.", id)
+			return noExperiment(id)
 		}
 		if err := restoreRuns(tx, e.k, e.deletedMS); err != nil {
 			return err

@@ -23,7 +23,7 @@ type Dataset struct {
 // what.
 type DatasetInput struct {
 	Dataset Dataset `json:"dataset"`
-	Tags    []Tag   `json:"tags"`
+	Tags    []Tag   `json:"tags,omitempty"`
 }
 
 // contextTag says what a run used a dataset for, such as "training".

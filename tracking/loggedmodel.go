@@ -208,7 +208,7 @@ func (s *Service) DeleteLoggedModelTag(ctx context.Context, p fairlead.Project,
 	_, err := s.changeLoggedModel(ctx, p, id, func(tx *store.Tx, m *LoggedModel) error {
 		ok, err := deleteModelTag(tx, m.k, key)
 		if err == nil && !ok {
-			return found(store.ErrNoRows, "No tag with key '%s' found for logged model '%s'.", key, id)
+			return found(store.ErrNoRows, "No tag with key '%s' found for model with ID '%s'.", key, id)
 		}
 		return err
 	})

@@ -252,7 +252,7 @@ func (s *Service) DeleteRun(ctx context.Context, p fairlead.Project, id string) 
 	})
 }
 
-// RestoreRun undoes DeleteRun; Invalid for a run that is not deleted.
+// RestoreRun undoes DeleteRun; an active run stays as it is.
 func (s *Service) RestoreRun(ctx context.Context, p fairlead.Project, id string) error {
 	return s.db.Write(ctx, store.Client, func(tx *store.Tx) error {
 		r, err := runByID(tx, p, id)
@@ -260,8 +260,7 @@ func (s *Service) RestoreRun(ctx context.Context, p fairlead.Project, id string)
 			return err
 		}
 		if r.State == Active {
-			return fairlead.Errorf(fairlead.Invalid,
-				"The run %s must be in the 'deleted' state. Current state is active.", id)
+			return nil
 		}
 		r.State, r.deletedMS = Active, 0
 		if err := updateRun(tx, r); err != nil {

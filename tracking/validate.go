@@ -6,6 +6,7 @@ import (
 	"math"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -107,6 +108,14 @@ func ValidateKey(param, what, key string) error {
 	return validateLength(what+" key", maxKey, key)
 }
 
+// validateTagKey is ValidateKey for tags, whose length MLflow names otherwise.
+func validateTagKey(param, key string) error {
+	if err := ValidateName(param, key); err != nil {
+		return err
+	}
+	return validateLength(param, maxKey, key)
+}
+
 // truncate cuts a value that is too long, as MLflow does with params and tags: a
 // training must not fail on a long description.
 func truncate(value string, limit int) string {
@@ -132,10 +141,10 @@ func validateExperiment(name string, tags []Tag) error {
 }
 
 func validateExperimentTag(t Tag) error {
-	if err := ValidateKey("key", "Tag", t.Key); err != nil {
+	if err := validateTagKey("key", t.Key); err != nil {
 		return err
 	}
-	return validateLength("Tag value", maxExperimentTagValue, t.Value)
+	return validateLength("value", maxExperimentTagValue, t.Value)
 }
 
 // check checks the whole batch before anything is written, and returns it with
@@ -153,7 +162,7 @@ func (b Batch) check() (Batch, error) {
 	}
 	for i := range b.Tags {
 		t := &b.Tags[i]
-		if err := ValidateKey(b.place("tags", i)+"key", "Tag", t.Key); err != nil {
+		if err := validateTagKey(b.place("tags", i)+"key", t.Key); err != nil {
 			return b, err
 		}
 		t.Value = truncate(t.Value, maxTagValue)
@@ -203,6 +212,15 @@ func checkParams(params []Param, place func(i int) string) error {
 	return nil
 }
 
+// pythonFloat writes a number as Python does: 1 is 1.0.
+func pythonFloat(v float64) string {
+	s := strconv.FormatFloat(v, 'g', -1, 64)
+	if strings.ContainsAny(s, ".eNI") {
+		return s
+	}
+	return s + ".0"
+}
+
 // check checks one point and brings infinities into the range of finite floats.
 func (m *Metric) check(at string) error {
 	if err := ValidateName(at+"name", m.Key); err != nil {
@@ -212,8 +230,8 @@ func (m *Metric) check(at string) error {
 		return err
 	}
 	if m.TimestampMS < 0 {
-		return ErrValue(at+"timestamp", m.TimestampMS, fmt.Sprintf("metric '%s' (value=%v). "+
-			"Timestamp must be a nonnegative long (64-bit integer)", m.Key, m.Value))
+		return ErrValue(at+"timestamp", m.TimestampMS, fmt.Sprintf("metric '%s' (value=%s). "+
+			"Timestamp must be a nonnegative long (64-bit integer) ", m.Key, pythonFloat(m.Value)))
 	}
 	m.Value = max(-math.MaxFloat64, min(math.MaxFloat64, m.Value))
 	return nil

@@ -187,7 +187,7 @@ func (a *args) needInt(name string) int64 {
 // float returns a number that must be there; NaN and infinities come as text.
 func (a *args) float(name string) float64 {
 	raw, ok := a.raw(name)
-	if !ok {
+	if !ok || text(raw) == "" {
 		a.need(name)
 		return 0
 	}

@@ -124,9 +124,10 @@ func (a *API) getRunArtifact(c *call) error {
 
 // getLoggedModelArtifact streams a file of a logged model.
 func (a *API) getLoggedModelArtifact(c *call) error {
-	file := c.need("artifact_file_path")
-	if c.err != nil {
-		return c.err
+	file := c.str("artifact_file_path")
+	if file == "" {
+		return fairlead.Errorf(fairlead.Invalid,
+			`Request must include the "artifact_file_path" query parameter.`)
 	}
 	return a.sendFile(c, tracking.Place{Owner: tracking.LoggedModelOwner(c.modelID()), Path: file})
 }
@@ -199,9 +200,9 @@ const maxNote = 10 << 20
 func (a *API) uploadArtifact(c *call) error {
 	q := args{query: c.r.URL.Query()}
 	id, file := q.str("run_uuid"), q.str("path")
-	for name, value := range map[string]string{"run_uuid": id, "path": file} {
-		if value == "" {
-			return fairlead.Errorf(fairlead.Invalid, "Request must specify %s.", name)
+	for _, p := range []struct{ name, value string }{{"run_uuid", id}, {"path", file}} {
+		if p.value == "" {
+			return fairlead.Errorf(fairlead.Invalid, "Request must specify %s.", p.name)
 		}
 	}
 	b, err := c.body()

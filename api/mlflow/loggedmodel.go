@@ -34,6 +34,9 @@ func (a *API) finalizeLoggedModel(c *call) error {
 		names[i] = s.wire
 	}
 	wire := c.enum("status", names...)
+	if !c.has("status") {
+		c.need("status")
+	}
 	if c.err != nil {
 		return c.err
 	}
@@ -94,6 +97,9 @@ func (a *API) searchLoggedModels(c *call) error {
 		}
 		orders = append(orders, order)
 	})
+	if len(in.Experiments) == 0 {
+		c.need("experiment_ids")
+	}
 	if c.err != nil {
 		return c.err
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"strconv"
 
+	"github.com/fairlead-ml/fairlead"
 	"github.com/fairlead-ml/fairlead/tracking"
 )
 
@@ -75,12 +76,19 @@ func (a *args) batch() tracking.Batch {
 func (a *API) getHistory(c *call) error {
 	id, key, limit := c.runID(), c.need("metric_key"), c.int("max_results")
 	token := c.str("page_token")
+	if c.has("max_results") && limit <= 0 {
+		c.fail(fairlead.Errorf(fairlead.Invalid, "Invalid value %d for parameter 'max_results' "+
+			"supplied. It must be a positive integer.", limit))
+	}
 	if c.err != nil {
 		return c.err
 	}
 	page, err := a.tracking.MetricHistory(c.ctx(), c.p, id, key, int(limit), token)
 	if err != nil {
 		return err
+	}
+	if len(page.Items) == 0 {
+		return c.done(nil)
 	}
 	name, err := json.Marshal(key)
 	if err != nil {

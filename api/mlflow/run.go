@@ -128,6 +128,9 @@ func (a *API) logInputs(c *call) error {
 
 func (a *API) logOutputs(c *call) error {
 	id := c.runID()
+	if !c.has("models") {
+		c.need("models")
+	}
 	var models []tracking.ModelOutput
 	c.each("models", func(item *args) {
 		models = append(models, tracking.ModelOutput{ModelID: item.need("model_id"),
