@@ -165,6 +165,15 @@ func (a *App) URL() string {
 	return "http://" + addr.String()
 }
 
+// FirstAccount is the link with which the first administrator makes their account in a
+// browser, once and within an hour; empty when there is an account.
+func (a *App) FirstAccount() string {
+	if key := a.Accounts.FirstKey(); key != "" {
+		return a.URL() + "/first?key=" + key
+	}
+	return ""
+}
+
 // Dir is the data directory.
 func (a *App) Dir() string { return a.dir.path }
 

@@ -56,7 +56,8 @@ func (a *App) routes(reg *prometheus.Registry) []auth.Route {
 		Sink: a.Sink, Backup: a.Backup, Accounts: a.Accounts,
 	}, a.opt.Version)
 	routes := ops.New(ops.Deps{
-		Metrics: reg, Ready: a.ready, Overview: a.overview, Prove: a.Tokens.Prove}).Routes()
+		Metrics: reg, Ready: a.ready, Overview: a.overview, Prove: a.Tokens.Prove,
+		Accounts: a.Accounts}).Routes()
 	routes = append(routes, native.Routes()...)
 	routes = append(routes, inference.New(a.Serving, a.Tokens, a.opt.Version).Routes()...)
 	return append(routes, mlflow.New(a.Tracking, a.Registry, a.Tokens, a.Sink,

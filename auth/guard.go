@@ -180,16 +180,16 @@ func SessionOf(r *http.Request) string {
 }
 
 // SessionCookie carries a session's secret to a browser, which sends it with requests
-// of this site's own pages alone and shows it to no script. It ends the session in the
-// browser when the secret is empty.
+// of this site's own pages alone and shows it to no script.
 func SessionCookie(r *http.Request, secret string, expires time.Time) *http.Cookie {
-	c := &http.Cookie{Name: sessionCookie, Value: secret, Path: "/", Expires: expires, HttpOnly: true,
+	return &http.Cookie{Name: sessionCookie, Value: secret, Path: "/", Expires: expires, HttpOnly: true,
 		SameSite: http.SameSiteStrictMode, Secure: r.TLS != nil ||
 			r.Header.Get("X-Forwarded-Proto") == "https"}
-	if secret == "" {
-		c.MaxAge = -1
-	}
-	return c
+}
+
+// EndedCookie makes a browser forget its session.
+func EndedCookie() *http.Cookie {
+	return &http.Cookie{Name: sessionCookie, Path: "/", MaxAge: -1, HttpOnly: true}
 }
 
 // RemoteAddr is where a request comes from, for the pace of guesses; the zero address

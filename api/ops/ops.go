@@ -24,6 +24,7 @@ type Deps struct {
 	Metrics  *prometheus.Registry
 	Ready    func(context.Context) error             // why the server should get no traffic
 	Overview func(context.Context) (Overview, error) // what it does
+	Accounts *auth.Accounts                          // who may sign in with a browser
 	Prove    func(claim string) string               // proves a claim with the owner's token
 }
 
@@ -41,7 +42,15 @@ func (a *API) Routes() []auth.Route {
 		{Path: "/{$}", Permission: auth.Self, Handle: a.index},
 	}
 	for i := range routes {
-		routes[i].Method, routes[i].Server, routes[i].Fail = http.MethodGet, true, fail
+		routes[i].Method, routes[i].Fail = http.MethodGet, fail
+	}
+	routes[len(routes)-1].Fail = a.failPage
+	for _, r := range a.signInRoutes() {
+		r.Permission, r.Fail = auth.Public, fail
+		routes = append(routes, r)
+	}
+	for i := range routes {
+		routes[i].Server = true
 	}
 	return routes
 }

@@ -1,9 +1,10 @@
 package ops
 
 import (
-	"bytes"
 	"html/template"
 	"net/http"
+
+	"github.com/fairlead-ml/fairlead/auth"
 )
 
 // Overview is what the page at / shows.
@@ -27,29 +28,30 @@ type Endpoint struct {
 	Failure string   // why it cannot be
 }
 
-// policy lets the page have its own style, and nothing else.
-const policy = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
+// policy lets a page have its own style and send its form here, and nothing else.
+const policy = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; " +
+	"form-action 'self'; base-uri 'none'"
 
 func (a *API) index(w http.ResponseWriter, r *http.Request) error {
 	o, err := a.Overview(r.Context())
 	if err != nil {
 		return err
 	}
-	var b bytes.Buffer
-	if err := page.Execute(&b, o); err != nil {
-		return err
+	user := ""
+	if c := auth.CallerFrom(r.Context()); c.Kind == auth.BySession {
+		user = c.Actor.Name
 	}
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.Header().Set("Content-Security-Policy", policy)
-	w.Header().Set("Cache-Control", "no-store")
-	w.Write(b.Bytes())
-	return nil
+	return show(w, http.StatusOK, page, struct {
+		Overview
+		User string // who has signed in with the browser
+	}{o, user})
 }
 
-// page follows the reader's light or dark setting, and needs no script.
-var page = template.Must(template.New("index").Parse(`<!doctype html>
+// head begins every page, with its title. It follows the reader's light or dark
+// setting, and needs no script.
+var head = template.Must(template.New("head").Parse(`<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Fairlead</title><style>
+<title>{{.}}</title><style>
 :root{color-scheme:light dark;--bg:#fff;--ink:#1c2127;--dim:#57606a;--line:#d8dde3;--soft:#f4f6f8;--link:#0b5cad}
 @media(prefers-color-scheme:dark){:root{--bg:#14181c;--ink:#e6eaee;--dim:#9aa4ae;--line:#333a42;--soft:#1c2127;--link:#7cb8f2}}
 *{box-sizing:border-box}
@@ -62,10 +64,14 @@ table{border-collapse:collapse;width:100%}td,th{text-align:left;padding:.5rem .7
 th{font-weight:600;color:var(--dim);font-size:.875rem}td:first-child{width:36%}
 code,pre{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}code{font-size:.875rem}
 .e+.e{margin-top:.5rem}dl{display:grid;grid-template-columns:max-content 1fr;gap:.35rem 1.25rem;margin:.5rem 0}dt code{white-space:nowrap}dd{margin:0;color:var(--dim)}
+input{font:inherit;width:100%;max-width:24rem;padding:.4rem .5rem}button{font:inherit;padding:.4rem 1rem}
 nav{margin-top:2.5rem;display:flex;gap:1.25rem;flex-wrap:wrap}
 @media(max-width:30rem){body{margin:1.25rem auto}thead{display:none}td,td:first-child{display:block;width:auto;padding-right:0}td:first-child{border:0;padding-bottom:0;font-weight:600}td+td{padding-top:.25rem}dl{grid-template-columns:1fr;gap:0}dd{margin-bottom:.6rem}}
-</style></head><body>
-<header><h1>Fairlead</h1><p class="dim">The whole life of a model in one program. Version {{.Version}}.</p></header>
+</style></head><body>`))
+
+var page = template.Must(template.Must(head.Clone()).New("index").Parse(`{{template "head" "Fairlead"}}
+<header><h1>Fairlead</h1><p class="dim">The whole life of a model in one program. Version {{.Version}}.</p>
+{{with .User}}<form method="post" action="/signout"><p class="dim">{{.}} <button>Sign out</button></p></form>{{end}}</header>
 <main>
 <h2 id="runs">What runs</h2>
 {{if .Projects}}<table aria-labelledby="runs"><thead><tr><th scope="col">Project</th><th scope="col">Endpoints</th></tr></thead><tbody>

@@ -142,9 +142,17 @@ func (c *cli) serve(ctx context.Context, a *app.App) error {
 		return err
 	}
 	ready := map[string]string{"url": a.URL(), "data": a.Dir(), "version": version}
+	first := a.FirstAccount()
+	if first != "" {
+		ready["first_account"] = first
+	}
 	err := c.print(ready, func(w io.Writer) {
 		fmt.Fprintf(w, "Fairlead %s is ready at %s (data in %s)\n\n  export MLFLOW_TRACKING_URI=%s\n\n",
 			version, a.URL(), a.Dir(), a.URL())
+		if first != "" {
+			fmt.Fprintf(w, "Others may use it too once there are accounts; the first, within an hour: %s\n\n",
+				first)
+		}
 	})
 	if err != nil {
 		c.err.Write([]byte("nobody reads what the server says; it runs on\n"))
