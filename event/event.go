@@ -155,6 +155,8 @@ type ModelVersionCreated struct {
 	Version int64  `json:"version"`
 	Run     string `json:"run,omitempty"`
 	Source  string `json:"source,omitempty"`
+	// Tags are those that it was made with.
+	Tags map[string]string `json:"tags,omitempty"`
 }
 
 // ModelVersionCondition: a condition of a version (packaged, reference, …) became

@@ -164,12 +164,13 @@ type AliasMove struct {
 	AtMS  int64  `json:"at_ms"`
 }
 
-// AliasMoves returns the history of an alias, by revision.
+// AliasMoves returns the history of an alias, by revision: of the model of that name, or
+// of the one that had it last.
 func (s *Service) AliasMoves(tx *store.Tx, p fairlead.Project, model, alias string) ([]AliasMove,
 	error) {
-	m, err := modelByName(tx, p, model)
+	k, err := lastModel(tx, p, model)
 	if err != nil {
 		return nil, err
 	}
-	return aliasMoves(tx, m.k, alias)
+	return aliasMoves(tx, k, alias)
 }

@@ -159,6 +159,12 @@ func (s *Service) RenameModel(ctx context.Context, tx *store.Tx, p fairlead.Proj
 	if err != nil {
 		return err
 	}
+	if err := endName(tx, m.k, m.UpdatedMS); err != nil {
+		return err
+	}
+	if err := beginName(tx, p, m, m.UpdatedMS); err != nil {
+		return err
+	}
 	free, err := takeNumbers(tx, p, m, name)
 	if err != nil {
 		return err
@@ -203,7 +209,16 @@ func (s *Service) DeleteModel(ctx context.Context, tx *store.Tx, p fairlead.Proj
 	if err != nil {
 		return err
 	}
+	now := s.nowMS()
+	for _, v := range versions {
+		if err := keepVersion(tx, v, now); err != nil {
+			return err
+		}
+	}
 	if err := deleteModel(tx, m.k); err != nil {
+		return err
+	}
+	if err := endName(tx, m.k, now); err != nil {
 		return err
 	}
 	for _, v := range versions {

@@ -27,11 +27,16 @@ func modelByName(tx *store.Tx, p fairlead.Project, name string) (*Model, error) 
 	return m, nil
 }
 
+// insertModel gives a key that no model has had.
 func insertModel(tx *store.Tx, p fairlead.Project, m *Model) error {
 	m.Aliases = map[string]int64{}
-	return tx.QueryRow(`insert into model (project_k, name, description, created_ms, updated_ms)
-		values (?, ?, ?, ?, ?) returning k`,
+	err := tx.QueryRow(`insert into model (k, project_k, name, description, created_ms, updated_ms)
+		select coalesce(max(model_k), 0) + 1, ?, ?, ?, ?, ? from model_name returning k`,
 		p.K, m.Name, m.Description, m.CreatedMS, m.UpdatedMS).Scan(&m.k)
+	if err != nil {
+		return err
+	}
+	return beginName(tx, p, m, m.CreatedMS)
 }
 
 func updateModel(tx *store.Tx, m *Model, nowMS int64) error {
@@ -46,15 +51,16 @@ func touchModel(tx *store.Tx, k, nowMS int64) error {
 	return err
 }
 
-// deleteModel removes every row of the model; its numbers stay taken.
+// deleteModel removes every row of the model but those of its past; its numbers stay
+// taken.
 func deleteModel(tx *store.Tx, k int64) error {
-	for _, table := range []string{"version_hold", "condition", "alias_move", "alias",
+	for _, table := range []string{"version_hold", "condition", "alias",
 		"version_tag", "version", "model_tag"} {
 		if _, err := tx.Exec("delete from "+table+" where model_k = ?", k); err != nil {
 			return err
 		}
 	}
-	// Its key may be given again, and its numbers must not.
+	// Its numbers are not given again.
 	if _, err := tx.Exec("update model_number set model_k = 0 where model_k = ?", k); err != nil {
 		return err
 	}

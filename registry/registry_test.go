@@ -28,10 +28,11 @@ var (
 
 type bench struct {
 	*testing.T
-	db  *store.DB
-	led *ledger.Ledger
-	tr  *tracking.Service
-	reg *registry.Service
+	db    *store.DB
+	led   *ledger.Ledger
+	tr    *tracking.Service
+	reg   *registry.Service
+	clock *fairlead.FakeClock
 }
 
 func open(t *testing.T) *bench {
@@ -40,7 +41,7 @@ func open(t *testing.T) *bench {
 	clock := fairlead.NewFakeClock(time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC))
 	db, err := store.Open(t.Context(), store.Options{Path: filepath.Join(dir, "f.db")},
 		ledger.Schema(), blob.Schema(), tracking.Schema(), registry.Schema())
-	b := &bench{T: t, db: db}
+	b := &bench{T: t, db: db, clock: clock}
 	b.must(err)
 	t.Cleanup(func() { db.Close() })
 	b.led = ledger.New(db, clock, slog.New(slog.DiscardHandler))

@@ -96,11 +96,6 @@ func (s *Service) CreateVersion(ctx context.Context, tx *store.Tx, p fairlead.Pr
 	if err := insertVersion(tx, v); err != nil {
 		return nil, err
 	}
-	for _, t := range n.Tags {
-		if err := upsertVersionTag(tx, v, t); err != nil {
-			return nil, err
-		}
-	}
 	if err := s.protect(tx, p, v); err != nil {
 		return nil, err
 	}
@@ -110,9 +105,33 @@ func (s *Service) CreateVersion(ctx context.Context, tx *store.Tx, p fairlead.Pr
 			return nil, err
 		}
 	}
-	_, err = s.emit(ctx, tx, p, Subject(v.Model, v.N), event.ModelVersionCreated{
-		Model: v.Model, Version: v.N, Run: v.RunID, Source: v.Source})
-	return v, err
+	created := event.ModelVersionCreated{Model: v.Model, Version: v.N, Run: v.RunID, Source: v.Source}
+	for _, t := range n.Tags {
+		if created.Tags == nil {
+			created.Tags = map[string]string{}
+		}
+		created.Tags[t.Key] = t.Value
+	}
+	id, err := s.emit(ctx, tx, p, Subject(v.Model, v.N), created)
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range n.Tags {
+		if err := upsertVersionTag(tx, v, t); err != nil {
+			return nil, err
+		}
+		if err := s.noteTag(ctx, tx, v, t.Key, &t.Value, id); err != nil {
+			return nil, err
+		}
+	}
+	return v, nil
+}
+
+// noteTag adds a change of a tag to its history; a nil value removed it.
+func (s *Service) noteTag(ctx context.Context, tx *store.Tx, v *Version, key string,
+	value *string, eventID string) error {
+	return insertTagMove(tx, v, key, value, AliasMove{Event: eventID,
+		Actor: fairlead.ActorFrom(ctx).String(), AtMS: s.nowMS()})
 }
 
 // Version returns a version with tags and aliases, also a retired one.
@@ -211,7 +230,7 @@ func (s *Service) saveVersion(ctx context.Context, tx *store.Tx, p fairlead.Proj
 	return err
 }
 
-// SetVersionTag sets a tag; the history of a tag is in the ledger.
+// SetVersionTag sets a tag. What it was before stays known; see VersionAsOf.
 func (s *Service) SetVersionTag(ctx context.Context, tx *store.Tx, p fairlead.Project,
 	model string, n int64, t Tag) error {
 	if err := validateTags([]Tag{t}); err != nil {
@@ -242,9 +261,12 @@ func (s *Service) DeleteVersionTag(ctx context.Context, tx *store.Tx, p fairlead
 
 func (s *Service) emitTag(ctx context.Context, tx *store.Tx, p fairlead.Project, v *Version,
 	key string, value *string) error {
-	_, err := s.emit(ctx, tx, p, Subject(v.Model, v.N),
+	id, err := s.emit(ctx, tx, p, Subject(v.Model, v.N),
 		event.ModelVersionTagged{Model: v.Model, Version: v.N, Key: key, Value: value})
-	return err
+	if err != nil {
+		return err
+	}
+	return s.noteTag(ctx, tx, v, key, value, id)
 }
 
 // Retire ends a version's use: it keeps its record and can no longer be called.
@@ -284,7 +306,11 @@ func (s *Service) DeleteVersion(ctx context.Context, tx *store.Tx, p fairlead.Pr
 	if err := s.blobs.UnlinkAll(tx, p, PackageOwner(model, n)); err != nil {
 		return err
 	}
-	if err := deleteVersion(tx, v, s.nowMS()); err != nil {
+	now := s.nowMS()
+	if err := keepVersion(tx, v, now); err != nil {
+		return err
+	}
+	if err := deleteVersion(tx, v, now); err != nil {
 		return err
 	}
 	if err := s.unprotect(tx, p, v); err != nil {

@@ -106,8 +106,9 @@ func takeNumbers(tx *store.Tx, p fairlead.Project, m *Model, old string) (free b
 func updateVersion(tx *store.Tx, v *Version, nowMS int64) error {
 	v.UpdatedMS = nowMS
 	_, err := tx.Exec(`update version set description = ?, stage = ?, state = ?, reason = ?,
-		updated_ms = ? where model_k = ? and n = ?`,
-		v.Description, v.Stage, v.State, v.Reason, v.UpdatedMS, v.modelK, v.N)
+		updated_ms = ?, retired_ms = case when ? = 'retired' then coalesce(retired_ms, ?) end
+		where model_k = ? and n = ?`, v.Description, v.Stage, v.State, v.Reason, v.UpdatedMS,
+		v.State, v.UpdatedMS, v.modelK, v.N)
 	return err
 }
 
