@@ -2,6 +2,7 @@ package rest
 
 import (
 	"context"
+	"time"
 
 	"github.com/fairlead-ml/fairlead"
 	"github.com/fairlead-ml/fairlead/auth"
@@ -21,6 +22,25 @@ type VersionInput struct {
 	Version int64 `path:"version" minimum:"1"`
 }
 
+// Past asks for what there was at a point of wall time.
+type Past struct {
+	AsOf string `query:"as_of" doc:"RFC 3339, or a day, which begins at midnight UTC; absent for now"`
+}
+
+// at returns the time, and whether there is one.
+func (in Past) at() (t time.Time, ok bool, err error) {
+	if in.AsOf == "" {
+		return t, false, nil
+	}
+	for _, layout := range []string{time.RFC3339, time.DateOnly} {
+		if t, err = time.Parse(layout, in.AsOf); err == nil {
+			return t, true, nil
+		}
+	}
+	return t, false, fairlead.Errorf(fairlead.Invalid,
+		"as_of is %q; write it as 2026-03-01 or 2026-03-01T12:00:00Z", in.AsOf)
+}
+
 // ModelVersion is a version with what other stages found out about it.
 type ModelVersion struct {
 	*registry.Version
@@ -37,29 +57,13 @@ func (a *API) modelOperations() {
 				registry.Search{Limit: in.Limit, PageToken: in.Page}))
 		})
 	register(a, op{id: "get-model", method: "GET", path: "/models/{model}",
-		summary: "A model with its aliases", may: auth.Read},
-		func(ctx context.Context, p fairlead.Project, in *ModelInput) (*registry.Model, error) {
-			return read(ctx, a, func(tx *store.Tx) (*registry.Model, error) {
-				return a.Registry.Model(tx, p, in.Model)
-			})
-		})
+		summary: "A model with its aliases, now or as of a time", may: auth.Read}, a.model)
 	register(a, op{id: "list-model-versions", method: "GET", path: "/models/{model}/versions",
-		summary: "List a model's versions by number", may: auth.Read},
-		func(ctx context.Context, p fairlead.Project, in *struct {
-			ModelInput
-			Paging
-		}) (out fairlead.Page[*registry.Version], err error) {
-			all, err := read(ctx, a, func(tx *store.Tx) ([]*registry.Version, error) {
-				return a.Registry.Versions(tx, p, in.Model)
-			})
-			if err != nil {
-				return out, err
-			}
-			return cut(all, in.Paging, list(p, "versions", in.Model),
-				func(v *registry.Version) string { return number(v.N) })
-		})
+		summary: "List a model's versions by number, now or as of a time", may: auth.Read},
+		a.modelVersions)
 	register(a, op{id: "get-model-version", method: "GET", path: "/models/{model}/versions/{version}",
-		summary: "A version with its lineage, conditions and holds", may: auth.Read}, a.modelVersion)
+		summary: "A version with its lineage, conditions and holds; as of a time without the latter two",
+		may:     auth.Read}, a.modelVersion)
 	register(a, op{id: "list-alias-moves", method: "GET",
 		path:    "/models/{model}/aliases/{alias}/moves",
 		summary: "What an alias has named, and since which event", may: auth.Read},
@@ -79,10 +83,58 @@ func (a *API) modelOperations() {
 		})
 }
 
-func (a *API) modelVersion(ctx context.Context, p fairlead.Project,
-	in *VersionInput) (*ModelVersion, error) {
+func (a *API) model(ctx context.Context, p fairlead.Project, in *struct {
+	ModelInput
+	Past
+}) (*registry.Model, error) {
+	at, past, err := in.at()
+	if err != nil {
+		return nil, err
+	}
+	return read(ctx, a, func(tx *store.Tx) (*registry.Model, error) {
+		if past {
+			return a.Registry.ModelAsOf(tx, p, in.Model, at)
+		}
+		return a.Registry.Model(tx, p, in.Model)
+	})
+}
+
+func (a *API) modelVersions(ctx context.Context, p fairlead.Project, in *struct {
+	ModelInput
+	Paging
+	Past
+}) (out fairlead.Page[*registry.Version], err error) {
+	at, past, err := in.at()
+	if err != nil {
+		return out, err
+	}
+	all, err := read(ctx, a, func(tx *store.Tx) ([]*registry.Version, error) {
+		if past {
+			return a.Registry.VersionsAsOf(tx, p, in.Model, at)
+		}
+		return a.Registry.Versions(tx, p, in.Model)
+	})
+	if err != nil {
+		return out, err
+	}
+	return cut(all, in.Paging, list(p, "versions", in.Model, in.AsOf),
+		func(v *registry.Version) string { return number(v.N) })
+}
+
+func (a *API) modelVersion(ctx context.Context, p fairlead.Project, in *struct {
+	VersionInput
+	Past
+}) (*ModelVersion, error) {
+	at, past, err := in.at()
+	if err != nil {
+		return nil, err
+	}
 	return read(ctx, a, func(tx *store.Tx) (v *ModelVersion, err error) {
-		v = &ModelVersion{}
+		v = &ModelVersion{Conditions: []registry.Condition{}, Holds: []registry.Holder{}}
+		if past {
+			v.Version, err = a.Registry.VersionAsOf(tx, p, in.Model, in.Version, at)
+			return v, err
+		}
 		if v.Version, err = a.Registry.Version(tx, p, in.Model, in.Version); err != nil {
 			return nil, err
 		}

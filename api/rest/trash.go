@@ -23,7 +23,7 @@ type CollectRequest struct {
 
 func (a *API) trashOperations() {
 	register(a, op{id: "collect-garbage", method: "POST", path: "/gc",
-		summary: "Remove for good what was deleted, and files that nothing refers to", may: auth.Operate},
+		summary: "Remove for good what was deleted, and files that nothing refers to", may: auth.Administer},
 		func(ctx context.Context, p fairlead.Project, in *CollectInput) (*tracking.Collection, error) {
 			age, err := spec.ParseDuration(in.Body.OlderThan)
 			if err != nil {

@@ -150,7 +150,7 @@ func printDataset(w io.Writer, v *data.Version) {
 }
 
 func (c *cli) modelCommand() *cobra.Command {
-	return &cobra.Command{
+	cmd := &cobra.Command{
 		Use:   "model [NAME [VERSION]]",
 		Short: "Show the models, the versions of one, or one version with all that is known",
 		Example: `  fairlead model
@@ -163,17 +163,14 @@ func (c *cli) modelCommand() *cobra.Command {
 				case 0:
 					return c.listModels(cmd, cl)
 				case 1:
-					return c.listVersions(cmd, cl, args[0])
+					return c.listVersions(cmd, cl, args[0], url.Values{})
 				}
-				var v rest.ModelVersion
-				path := "/models/" + url.PathEscape(args[0]) + "/versions/" + url.PathEscape(args[1])
-				if err := cl.do(cmd.Context(), http.MethodGet, path, nil, &v); err != nil {
-					return err
-				}
-				return c.print(v, func(w io.Writer) { printVersion(w, &v) })
+				return c.showVersion(cmd, cl, args[0], args[1], url.Values{})
 			})
 		},
 	}
+	cmd.AddCommand(c.modelShowCommand(), c.modelHistoryCommand())
+	return cmd
 }
 
 func (c *cli) listModels(cmd *cobra.Command, cl *client) error {
@@ -195,9 +192,9 @@ func (c *cli) listModels(cmd *cobra.Command, cl *client) error {
 	})
 }
 
-func (c *cli) listVersions(cmd *cobra.Command, cl *client, model string) error {
+func (c *cli) listVersions(cmd *cobra.Command, cl *client, model string, q url.Values) error {
 	all, err := every[*registry.Version](cmd.Context(), cl,
-		"/models/"+url.PathEscape(model)+"/versions", url.Values{})
+		"/models/"+url.PathEscape(model)+"/versions", q)
 	if err != nil {
 		return err
 	}
@@ -227,6 +224,9 @@ func printVersion(w io.Writer, v *rest.ModelVersion) {
 		if line.text != "" {
 			fmt.Fprintf(w, "  %-13s %s\n", line.name, line.text)
 		}
+	}
+	for _, t := range v.Tags {
+		fmt.Fprintf(w, "  %-13s %s=%s\n", "tag", t.Key, t.Value)
 	}
 	for _, k := range v.Conditions {
 		fmt.Fprintf(w, "  %-13s %s  %s\n", k.Type, k.Status, k.Reason)

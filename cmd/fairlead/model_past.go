@@ -1,0 +1,119 @@
+package main
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fairlead-ml/fairlead"
+	"github.com/fairlead-ml/fairlead/api/rest"
+	"github.com/fairlead-ml/fairlead/registry"
+)
+
+func (c *cli) modelHistoryCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "history MODEL@ALIAS",
+		Short:   "Say who moved an alias, when, and from which version to which",
+		Example: "  fairlead model history flight-delays@live",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			model, alias, ok := strings.Cut(args[0], "@")
+			if !ok {
+				return usage("name the alias too: fairlead model history %s@%s", model, registry.LiveAlias)
+			}
+			return c.with(cmd.Context(), func(cl *client) error {
+				all, err := every[registry.AliasMove](cmd.Context(), cl, "/models/"+url.PathEscape(model)+
+					"/aliases/"+url.PathEscape(alias)+"/moves", url.Values{})
+				if err != nil {
+					return err
+				}
+				return c.print(fairlead.Page[registry.AliasMove]{Items: all}, func(w io.Writer) {
+					tw := table(w, "AT", "FROM", "TO", "BY", "EVENT")
+					for _, m := range all {
+						tw.row(fairlead.FromMS(m.AtMS), numberOrNone(m.From), numberOrNone(m.To), m.Actor, m.Event)
+					}
+					tw.flush()
+				})
+			})
+		},
+	}
+}
+
+// numberOrNone prints a version's number, nothing for none.
+func numberOrNone(n int64) string {
+	if n == 0 {
+		return ""
+	}
+	return strconv.FormatInt(n, 10)
+}
+
+func (c *cli) modelShowCommand() *cobra.Command {
+	var asOf string
+	cmd := &cobra.Command{
+		Use:   "show MODEL [VERSION] | MODEL@ALIAS",
+		Short: "Show the versions of a model, or one of them, now or as of a time",
+		Example: `  fairlead model show flight-delays --as-of 2026-03-01
+  fairlead model show flight-delays@live --as-of 2026-03-01T12:00:00Z`,
+		Args: cobra.RangeArgs(1, 2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			model, alias, _ := strings.Cut(args[0], "@")
+			if alias != "" && len(args) == 2 {
+				return usage("name an alias or a version, and not both")
+			}
+			q := url.Values{}
+			if asOf != "" {
+				q.Set("as_of", asOf)
+			}
+			return c.with(cmd.Context(), func(cl *client) error {
+				version := ""
+				if len(args) == 2 {
+					version = args[1]
+				}
+				if alias != "" {
+					n, err := cl.aliased(cmd.Context(), model, alias, q)
+					if err != nil {
+						return err
+					}
+					version = strconv.FormatInt(n, 10)
+				}
+				if version == "" {
+					return c.listVersions(cmd, cl, model, q)
+				}
+				return c.showVersion(cmd, cl, model, version, q)
+			})
+		},
+	}
+	cmd.Flags().StringVar(&asOf, "as-of", "",
+		"a time (RFC 3339) or day (midnight UTC) of the wall clock; default: now")
+	return cmd
+}
+
+// aliased returns the version that an alias named.
+func (cl *client) aliased(ctx context.Context, model, alias string, q url.Values) (int64, error) {
+	var m registry.Model
+	err := cl.do(ctx, http.MethodGet, "/models/"+url.PathEscape(model)+"?"+q.Encode(), nil, &m)
+	if err != nil {
+		return 0, err
+	}
+	n, ok := m.Aliases[alias]
+	if !ok {
+		return 0, fairlead.Errorf(fairlead.NotFound, "no version of %q had the alias %q; see "+
+			"`fairlead model history %s@%s`", model, alias, model, alias)
+	}
+	return n, nil
+}
+
+func (c *cli) showVersion(cmd *cobra.Command, cl *client, model, version string,
+	q url.Values) error {
+	var v rest.ModelVersion
+	path := "/models/" + url.PathEscape(model) + "/versions/" + url.PathEscape(version)
+	if err := cl.do(cmd.Context(), http.MethodGet, path+"?"+q.Encode(), nil, &v); err != nil {
+		return err
+	}
+	return c.print(v, func(w io.Writer) { printVersion(w, &v) })
+}
