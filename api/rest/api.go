@@ -96,7 +96,7 @@ func New(s Services, version string) *API {
 	cfg.Components.Schemas = huma.NewMapRegistry("#/components/schemas/", schemaName)
 	cfg.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
 		ownerScheme: {Type: "http", Scheme: "bearer",
-			Description: "the token in the data directory's file `token`"},
+			Description: "a token of an account with a role for it, or the one in the data directory's file `token`"},
 	}
 	for _, t := range []any{spec.Spec{}, spec.Environment{}} {
 		// fairlead.schema.json describes these; their tags mean the file, not JSON.

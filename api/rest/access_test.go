@@ -1,0 +1,127 @@
+package rest_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/fairlead-ml/fairlead/auth"
+	"github.com/fairlead-ml/fairlead/event"
+)
+
+const phrase = "a quiet harbour at dawn"
+
+// people gives the world an administrator, and bob, who is a viewer of alpha.
+func people(t *testing.T, w *world) {
+	t.Helper()
+	for _, n := range []auth.NewAccount{{Name: "ada", Role: auth.Admin}, {Name: "bob"}} {
+		n.Password = phrase
+		if _, err := w.app.Accounts.Add(t.Context(), n); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.app.Accounts.Grant(t.Context(), w.alpha, "bob", auth.Viewer); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// as sends a request with credentials; path is below /api/v1.
+func (w *world) as(sign func(*http.Request), method, path, body string) (int, string) {
+	r := httptest.NewRequest(method, "http://127.0.0.1:4747/api/v1"+path, strings.NewReader(body))
+	r.RemoteAddr = "127.0.0.1:1"
+	r.Header.Set("Content-Type", "application/json")
+	if sign != nil {
+		sign(r)
+	}
+	rec := httptest.NewRecorder()
+	w.app.Handler().ServeHTTP(rec, r)
+	return rec.Code, rec.Body.String()
+}
+
+func password(name, password string) func(*http.Request) {
+	return func(r *http.Request) { r.SetBasicAuth(name, password) }
+}
+
+func TestAccess_WhoMayDoWhatToWhom(t *testing.T) {
+	w := newWorld(t)
+	people(t, w)
+	ada, bob := password("ada", phrase), password("bob", phrase)
+	_, made := w.as(bob, "POST", "/tokens", `{"name":"laptop"}`)
+	var token struct{ ID, Token string }
+	if err := json.Unmarshal([]byte(made), &token); err != nil || token.Token == "" {
+		t.Fatalf("%s: %v", made, err)
+	}
+	byToken := func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+token.Token) }
+	for _, tt := range []struct {
+		who          string
+		sign         func(*http.Request)
+		method, path string
+		body         string
+		status       int
+		says         string
+	}{
+		{"bob", bob, "GET", "/me", "", 200, `"roles":[{"user":"bob","role":"viewer","project":"alpha"}]`},
+		{"bob's token", byToken, "GET", "/me", "", 200, `"kind":"token"`},
+		{"owner", w.owner, "GET", "/me", "", 200, `"kind":"owner"`},
+		{"bob", bob, "GET", "/projects", "", 200, `{"items":[{"name":"alpha"}]}`},
+		{"bob", bob, "GET", "/projects/alpha/models", "", 200, "alpha"},
+		{"bob", bob, "GET", "/projects/beta/models", "", 403, "role grant"},
+		{"bob", bob, "GET", "/users", "", 403, `permission \"admin\"`},
+		{"bob", bob, "PUT", "/projects/alpha/roles/admin/users/bob", "", 403, "admin"},
+		{"bob", bob, "PUT", "/roles/admin/users/bob", "", 403, "admin"},
+		{"bob", bob, "GET", "/tokens", "", 200, "laptop"},
+		{"bob", bob, "GET", "/tokens?all=true", "", 403, "administrators"},
+		{"ada", ada, "GET", "/tokens", "", 200, `{"items":[]}`},
+		{"ada", ada, "GET", "/tokens?all=true", "", 200, "laptop"},
+		{"bob", bob, "POST", "/tokens", `{"name":"x","user":"ada"}`, 403, "administrator"},
+		{"bob's token", byToken, "POST", "/tokens", `{"name":"x"}`, 403, "cannot make"},
+		{"bob's token", byToken, "DELETE", "/tokens/" + token.ID, "", 403, "cannot make or end"},
+		{"bob's token", byToken, "PUT", "/me/password", `{"password":"another long phrase"}`, 403, "Basic"},
+		{"owner", w.owner, "PUT", "/me/password", `{"password":"another long phrase"}`, 403, "Basic"},
+		{"owner", w.owner, "POST", "/tokens", `{"name":"x"}`, 400, "whose"},
+		{"ada", ada, "POST", "/tokens", `{"name":"x","user":"bob","lasts":"soon"}`, 400, "24h"},
+		{"ada", ada, "POST", "/tokens", `{"name":"x","user":"bob","project":"gamma"}`, 404, "gamma"},
+		{"ada", ada, "POST", "/users", `{"name":"eve","role":"emperor"}`, 400, "no role"},
+		{"ada", ada, "POST", "/users", `{"name":"eve"}`, 200, `"password":false`},
+		{"ada", ada, "PUT", "/projects/beta/roles/operator/users/eve", "", 200, "true"},
+		{"ada", ada, "GET", "/projects/beta/roles", "", 200, "operator"},
+		{"ada", ada, "GET", "/roles", "", 200, `{"items":[{"user":"ada","role":"admin"}]}`},
+		{"ada", ada, "GET", "/users?limit=1", "", 200, `"next"`},
+		{"ada", ada, "DELETE", "/projects/beta/roles/operator/users/eve", "", 200, "true"},
+		{"ada", ada, "DELETE", "/users/eve", "", 200, "true"},
+		{"bob", bob, "PUT", "/me/password", `{"password":"short"}`, 400, "12 to 256"},
+		{"bob", bob, "PUT", "/me/password", `{"password":"another long phrase"}`, 200, "true"},
+		{"bob, as before", bob, "GET", "/me", "", 401, "wrong"},
+		{"ada", ada, "PUT", "/users/bob/password", `{"password":"a third long phrase"}`, 200, "true"},
+		{"bob anew", password("bob", "a third long phrase"), "DELETE", "/tokens/" + token.ID, "", 200, "true"},
+		{"bob's token, ended", byToken, "GET", "/me", "", 401, "revoked"},
+		{"nobody", nil, "GET", "/me", "", 401, "asks who you are"},
+	} {
+		status, body := w.as(tt.sign, tt.method, tt.path, tt.body)
+		if status != tt.status || !strings.Contains(body, tt.says) {
+			t.Errorf("%s: %s %s: %d %s, want %d and %q", tt.who, tt.method, tt.path, status, body, tt.status,
+				tt.says)
+		}
+	}
+	_, events := w.as(ada, "GET", "/projects/beta/events?type="+event.AccessChangedType, "")
+	for _, part := range []string{`"role.granted"`, `"role.revoked"`, `"actor":"user:ada"`} {
+		if !strings.Contains(events, part) {
+			t.Errorf("the events of beta lack %s: %s", part, events)
+		}
+	}
+}
+
+func TestMe_WithoutAccounts(t *testing.T) {
+	w := newWorld(t)
+	if status, body := w.as(nil, "GET", "/me", ""); status != 200 || !strings.Contains(body, `"kind":"local"`) {
+		t.Errorf("%d %s", status, body)
+	}
+	if status, body := w.as(nil, "POST", "/tokens", `{"name":"x"}`); status != 403 {
+		t.Errorf("a token of nobody: %d %s", status, body)
+	}
+}
+
+// owner signs as the owner of the data directory.
+func (w *world) owner(r *http.Request) { r.Header.Set("Authorization", "Bearer "+w.token) }
