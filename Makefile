@@ -53,6 +53,21 @@ $(STAMP)/test-venv-$(XGBOOST_VERSION): examples/bikes/requirements.txt $(STAMP)/
 	@$(UV) pip install --quiet --compile-bytecode --python $(TOOLS)/test-venv/bin/python -r examples/bikes/requirements.txt xgboost-cpu==$(XGBOOST_VERSION)
 	@touch $@
 
+$(STAMP)/test-mlflow2-$(MLFLOW2_VERSION): $(STAMP)/uv-$(UV_VERSION)
+	@echo "setup: a Python environment with MLflow's older client for the tests"
+	@rm -rf $(TOOLS)/test-mlflow2 && $(UV) venv --quiet --python $(PYTHON) $(TOOLS)/test-mlflow2
+	@$(UV) pip install --quiet --compile-bytecode --python $(TOOLS)/test-mlflow2/bin/python mlflow==$(MLFLOW2_VERSION)
+	@touch $@
+
+$(STAMP)/test-skinny-$(MLFLOW_VERSION): $(STAMP)/uv-$(UV_VERSION)
+	@echo "setup: a Python environment with MLflow's small client for the tests"
+	@rm -rf $(TOOLS)/test-skinny && $(UV) venv --quiet --python $(PYTHON) $(TOOLS)/test-skinny
+	@$(UV) pip install --quiet --compile-bytecode --python $(TOOLS)/test-skinny/bin/python mlflow-skinny==$(MLFLOW_VERSION)
+	@touch $@
+
+# What the tests need besides the program's own tools.
+TEST_ENVIRONMENTS := $(STAMP)/test-venv-$(XGBOOST_VERSION) $(STAMP)/test-mlflow2-$(MLFLOW2_VERSION) $(STAMP)/test-skinny-$(MLFLOW_VERSION)
+
 .PHONY: build
 build: ## Build bin/fairlead
 	@$(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION) -extldflags "-Wl,--no-export-dynamic"' -o bin/fairlead ./cmd/fairlead
@@ -66,7 +81,7 @@ demo: setup build ## Set everything up and watch the loop close on real data
 	@bin/fairlead demo $(ARGS)
 
 .PHONY: test
-test: setup $(STAMP)/test-venv-$(XGBOOST_VERSION) build ## Run all tests
+test: setup $(TEST_ENVIRONMENTS) build ## Run all tests
 	@./needs.sh tests
 	@./test.sh
 

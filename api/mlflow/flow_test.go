@@ -18,12 +18,22 @@ var record = flag.Bool("record", false, "record MLflow's own server anew")
 // python returns an interpreter that has mlflow, or skips the test.
 func python(t testing.TB) string {
 	t.Helper()
-	path := os.Getenv("FAIRLEAD_TEST_PYTHON")
-	if path == "" {
-		path = filepath.Join("..", "..", ".tools", "test-venv", "bin", "python")
+	if path := os.Getenv("FAIRLEAD_TEST_PYTHON"); path != "" {
+		return interpreter(t, path)
 	}
+	return interpreter(t, tool("test-venv"))
+}
+
+// tool is the interpreter of an environment that `make test` sets up.
+func tool(name string) string {
+	return filepath.Join("..", "..", ".tools", name, "bin", "python")
+}
+
+// interpreter returns the path of an interpreter, or skips the test.
+func interpreter(t testing.TB, path string) string {
+	t.Helper()
 	if _, err := os.Stat(path); err != nil {
-		t.Skip("left out: no Python with mlflow; set FAIRLEAD_TEST_PYTHON or run `make setup`")
+		t.Skipf("left out: no Python with mlflow at %s; run `make test`, which sets it up", path)
 	}
 	path, err := filepath.Abs(path)
 	if err != nil {
@@ -81,6 +91,33 @@ func clientEnv(home string) []string {
 		"MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR=false", "MLFLOW_REQUIREMENTS_INFERENCE_TIMEOUT=1",
 		"GIT_PYTHON_REFRESH=quiet")
 }
+
+// client runs a script of testdata against a server of its own.
+func client(t *testing.T, python, script string, args ...string) {
+	t.Helper()
+	s := serve(t)
+	path, err := filepath.Abs(filepath.Join("testdata", script))
+	if err != nil {
+		t.Fatal(err)
+	}
+	home := t.TempDir()
+	cmd := exec.CommandContext(t.Context(), python,
+		append([]string{"-W", "ignore", path, s.URL}, args...)...)
+	cmd.Dir, cmd.Env = home, append(clientEnv(home), "MLFLOW_TRACKING_TOKEN="+s.owner)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("the client failed: %v\n%s", err, out)
+	}
+}
+
+func TestClient_OfMLflow2Works(t *testing.T) {
+	client(t, interpreter(t, tool("test-mlflow2")), "clients.py", "model")
+}
+
+func TestClient_SkinnyWorks(t *testing.T) {
+	client(t, interpreter(t, tool("test-skinny")), "clients.py")
+}
+
+func TestClient_KeepsPrompts(t *testing.T) { client(t, python(t), "prompts.py") }
 
 // flow runs the script of a real client with the token and arguments, from a directory
 // of its own: what the client finds out about its place is the same on each machine.
