@@ -79,6 +79,8 @@ func (e stepEnv) mlflow(vars map[string]string) {
 	}
 	vars["MLFLOW_TRACKING_URI"] = t.url + "/p/" + t.project
 	vars["MLFLOW_TRACKING_TOKEN"] = t.token
+	// A user and password win over a token, also those of ~/.mlflow/credentials.
+	vars["MLFLOW_TRACKING_USERNAME"], vars["MLFLOW_TRACKING_PASSWORD"] = "step", t.token
 	vars["MLFLOW_RUN_ID"] = t.run
 	vars["MLFLOW_EXPERIMENT_NAME"] = t.experiment
 	vars["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = "9"

@@ -264,7 +264,8 @@ pipeline: {steps: {s: {run: "env | sort; pwd; ls -a", env: {MINE: 5}}}}
 	check(t, err)
 	log := string(part.Data)
 	for _, want := range []string{"MINE=5\n", "FAIRLEAD_PARAMS={}\n", "a.txt\n",
-		"MLFLOW_TRACKING_URI=http://127.0.0.1:1/p/p\n", "MLFLOW_RUN_ID=" + r.Tries[1].Run + "\n"} {
+		"MLFLOW_TRACKING_URI=http://127.0.0.1:1/p/p\n", "MLFLOW_RUN_ID=" + r.Tries[1].Run + "\n",
+		"MLFLOW_TRACKING_USERNAME=step\n", "MLFLOW_TRACKING_PASSWORD=fl_step_"} {
 		if !strings.Contains(log, want) {
 			t.Errorf("no %q in\n%s", want, log)
 		}
