@@ -65,10 +65,10 @@ func insertTagMove(tx *store.Tx, v *Version, key string, value *string, m AliasM
 
 func aliasesAt(tx *store.Tx, modelK, ms int64) (map[string]int64, error) {
 	out := map[string]int64{}
-	rows, err := tx.Query(`select name, to_n from alias_move a where model_k = ? and rev = (
-			select max(b.rev) from alias_move b
-			where b.model_k = a.model_k and b.name = a.name and b.at_ms <= ?)
-		order by name`, modelK, ms)
+	rows, err := tx.Query(`select a.name, a.to_n from alias_move a
+		join (select name, max(rev) as rev from alias_move where model_k = ? and at_ms <= ?
+			group by name) newest on newest.name = a.name and newest.rev = a.rev
+		where a.model_k = ? order by a.name`, modelK, ms, modelK)
 	_, err = collect(rows, err, func(row scanner, name *string) error {
 		var n int64
 		if err := row.Scan(name, &n); err != nil {
@@ -147,10 +147,11 @@ func retiredAt(tx *store.Tx, modelK, ms int64) (map[int64]bool, error) {
 
 func tagsAt(tx *store.Tx, modelK, ms int64) (map[int64][]Tag, error) {
 	out := map[int64][]Tag{}
-	rows, err := tx.Query(`select n, key, value from version_tag_move a where model_k = ? and rev = (
-			select max(b.rev) from version_tag_move b where b.model_k = a.model_k and b.n = a.n
-			and b.key = a.key and b.at_ms <= ?)
-		order by n, key`, modelK, ms)
+	rows, err := tx.Query(`select a.n, a.key, a.value from version_tag_move a
+		join (select n, key, max(rev) as rev from version_tag_move where model_k = ? and at_ms <= ?
+			group by n, key) newest
+		on newest.n = a.n and newest.key = a.key and newest.rev = a.rev
+		where a.model_k = ? order by a.n, a.key`, modelK, ms, modelK)
 	_, err = collect(rows, err, func(row scanner, t *Tag) error {
 		var n int64
 		var value sql.NullString
