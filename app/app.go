@@ -33,6 +33,7 @@ import (
 	"github.com/fairlead-ml/fairlead/store"
 	"github.com/fairlead-ml/fairlead/stream"
 	"github.com/fairlead-ml/fairlead/tracking"
+	"github.com/fairlead-ml/fairlead/transfer"
 )
 
 // Options configure the program. Zero values are defaults.
@@ -95,6 +96,7 @@ type App struct {
 	Data     *data.Service
 	Tracking *tracking.Service
 	Registry *registry.Service
+	Transfer *transfer.Service
 	Pipeline *pipeline.Service
 	Gate     *gate.Service
 	Release  *release.Service
@@ -153,7 +155,8 @@ func Schemas() []store.Schema {
 	return []store.Schema{ledger.Schema(), spec.Tables(), auth.Schema(), blob.Schema(), job.Schema(),
 		stream.Schema(), scm.Schema(), data.Schema(), tracking.Schema(), registry.Schema(),
 		pipeline.Schema(), gate.Schema(), release.Schema(), serving.Schema(), label.Schema(),
-		monitor.Schema(), loop.Schema(), rest.Schema(), sink.Schema()}
+		monitor.Schema(), loop.Schema(), rest.Schema(), sink.Schema(),
+		transfer.Schema()}
 }
 
 // URL is where the server answers on this machine.
@@ -217,6 +220,7 @@ func (a *App) wire(ctx context.Context) (err error) {
 	}
 	a.Tracking = tracking.New(a.DB, a.Ledger, a.Blobs, clock, log)
 	a.Registry = registry.New(a.DB, a.Ledger, a.Blobs, a.Tracking, clock)
+	a.Transfer = transfer.New(a.DB, a.Tracking, a.Registry)
 	a.Sink, err = sink.New(sink.Deps{
 		DB: a.DB, Ledger: a.Ledger, Clock: clock, Log: log, Source: mlflow.WebhookSource(a.Registry), Dir: dir,
 		Allowed: a.opt.WebhookAllow,

@@ -40,7 +40,7 @@ const (
 var (
 	platform = []string{"", "event", "store", "ledger", "stream", "spec", "blob", "auth", "job",
 		"scm", "sink", "backup", "stat", "engine", "python"}
-	stages = []string{"data", "tracking", "registry", "pipeline", "gate", "release", "serving",
+	stages = []string{"data", "tracking", "registry", "transfer", "pipeline", "gate", "release", "serving",
 		"label", "monitor", "loop"}
 	apis = []string{"api/inference", "api/mlflow", "api/ops", "api/rest"}
 )

@@ -1,6 +1,7 @@
 package tracking
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -44,6 +45,7 @@ func (m *LoggedModel) ArtifactURI() string {
 // NewLoggedModel describes a logged model to create. Experiment is an
 // experiment's id; empty means the run's, or experiment "0".
 type NewLoggedModel struct {
+	ID         string // of one that is brought in from elsewhere; else invented
 	Experiment string
 	RunID      string
 	Name       string // invented when empty
@@ -70,7 +72,7 @@ func (s *Service) CreateLoggedModel(ctx context.Context, tx *store.Tx, p fairlea
 		return nil, err
 	}
 	now := s.nowMS()
-	m := &LoggedModel{ID: "m-" + fairlead.NewHexID(), ExperimentID: e.ID, RunID: n.RunID,
+	m := &LoggedModel{ID: cmp.Or(n.ID, "m-"+fairlead.NewHexID()), ExperimentID: e.ID, RunID: n.RunID,
 		Name: n.Name, Type: n.Type, Status: ModelPending, State: Active, CreatedMS: now,
 		UpdatedMS: now, Tags: n.Tags, Params: n.Params}
 	if m.Name == "" {

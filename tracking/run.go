@@ -1,6 +1,7 @@
 package tracking
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -52,8 +53,9 @@ func (r *Run) ArtifactURI() string {
 }
 
 // NewRun describes a run to create. Experiment is an experiment's id; empty means
-// experiment "0". StartMS 0 means now; an empty Name is invented.
+// experiment "0". StartMS 0 means now; an empty Name or ID is invented.
 type NewRun struct {
+	ID         string // of one that is brought in from elsewhere: 32 hexadecimal digits
 	Experiment string
 	Name       string
 	User       string
@@ -76,7 +78,7 @@ func (s *Service) CreateRun(ctx context.Context, tx *store.Tx, p fairlead.Projec
 	if err != nil {
 		return nil, err
 	}
-	r := &Run{ID: fairlead.NewHexID(), Name: n.Name, ExperimentID: e.ID, User: n.User,
+	r := &Run{ID: cmp.Or(n.ID, fairlead.NewHexID()), Name: n.Name, ExperimentID: e.ID, User: n.User,
 		Status: Running, State: Active, StartMS: n.StartMS}
 	if err := insertRun(tx, p, e.k, r, s.nowMS()); err != nil {
 		return nil, err

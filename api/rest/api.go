@@ -33,6 +33,7 @@ import (
 	"github.com/fairlead-ml/fairlead/store"
 	"github.com/fairlead-ml/fairlead/stream"
 	"github.com/fairlead-ml/fairlead/tracking"
+	"github.com/fairlead-ml/fairlead/transfer"
 )
 
 //go:embed migrations/*.sql
@@ -71,6 +72,7 @@ type Services struct {
 	Sink     *sink.Service
 	Backup   *backup.Service
 	Accounts *auth.Accounts
+	Transfer *transfer.Service
 }
 
 // API is the native API.
@@ -107,7 +109,7 @@ func New(s Services, version string) *API {
 		a.projectOperations, a.dataOperations, a.trackingOperations, a.modelOperations, a.runOperations, a.jobOperations,
 		a.caseOperations, a.endpointOperations, a.rolloutOperations, a.monitorOperations,
 		a.ledgerOperations, a.webhookOperations, a.backupOperations, a.accessOperations,
-		a.trashOperations,
+		a.trashOperations, a.importOperations,
 	} {
 		operations()
 	}

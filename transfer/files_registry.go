@@ -1,0 +1,100 @@
+package transfer
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/fairlead-ml/fairlead/registry"
+)
+
+// deletedStage is what MLflow makes of the stage of a version that is deleted.
+const deletedStage = "Deleted_Internal"
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
+
+func newTag(k, v string) registry.Tag { return registry.Tag{Key: k, Value: v} }
+
+func (f fileStore) registered(context.Context) (all []registered, err error) {
+	dir := filepath.Join(f.dir, "models")
+	names, err := dirsWith(dir, metaFile)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range names {
+		m, err := readRegistered(filepath.Join(dir, name))
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, m)
+	}
+	return all, nil
+}
+
+func readRegistered(dir string) (m registered, err error) {
+	var meta struct {
+		Name        string `yaml:"name"`
+		Description string `yaml:"description"`
+		Created     int64  `yaml:"creation_timestamp"`
+		Updated     int64  `yaml:"last_updated_timestamp"`
+	}
+	if err := readYAML(filepath.Join(dir, metaFile), &meta); err != nil {
+		return m, err
+	}
+	m.Name, m.Description, m.CreatedMS, m.UpdatedMS = meta.Name, meta.Description, meta.Created, meta.Updated
+	if m.Tags, err = readPairs(filepath.Join(dir, "tags"), newTag); err != nil {
+		return m, err
+	}
+	aliases, err := readPairs(filepath.Join(dir, "aliases"), newTag)
+	if err != nil {
+		return m, err
+	}
+	m.Aliases = map[string]int64{}
+	for _, a := range aliases {
+		if m.Aliases[a.Key], err = strconv.ParseInt(strings.TrimSpace(a.Value), 10, 64); err != nil {
+			return m, err
+		}
+	}
+	names, err := dirsWith(dir, metaFile)
+	if err != nil {
+		return m, err
+	}
+	for _, name := range names {
+		v, err := readVersion(filepath.Join(dir, name))
+		if err != nil {
+			return m, err
+		}
+		if v.Stage != deletedStage {
+			m.Versions = append(m.Versions, v)
+		}
+	}
+	return m, nil
+}
+
+func readVersion(dir string) (v version, err error) {
+	var meta struct {
+		N           int64  `yaml:"version"`
+		Source      string `yaml:"source"`
+		Storage     string `yaml:"storage_location"`
+		Run         string `yaml:"run_id"`
+		RunLink     string `yaml:"run_link"`
+		Model       string `yaml:"model_id"`
+		Description string `yaml:"description"`
+		User        string `yaml:"user_id"`
+		Stage       string `yaml:"current_stage"`
+		Created     int64  `yaml:"creation_timestamp"`
+		Updated     int64  `yaml:"last_updated_timestamp"`
+	}
+	if err := readYAML(filepath.Join(dir, metaFile), &meta); err != nil {
+		return v, err
+	}
+	v.N, v.Source, v.Storage, v.RunID, v.RunLink = meta.N, meta.Source, meta.Storage, meta.Run, meta.RunLink
+	v.LoggedModelID, v.Description, v.User = meta.Model, meta.Description, meta.User
+	v.Stage, v.CreatedMS, v.UpdatedMS = cmp.Or(meta.Stage, registry.StageNone), meta.Created, meta.Updated
+	v.Tags, err = readPairs(filepath.Join(dir, "tags"), newTag)
+	return v, err
+}

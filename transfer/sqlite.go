@@ -1,0 +1,278 @@
+package transfer
+
+import (
+	"context"
+	"database/sql"
+	"math"
+	"net/url"
+	"strconv"
+
+	"github.com/fairlead-ml/fairlead"
+	"github.com/fairlead-ml/fairlead/registry"
+	"github.com/fairlead-ml/fairlead/tracking"
+)
+
+// sqlite is the database of MLflow's server or client.
+type sqlite struct{ db *sql.DB }
+
+// openSQLite opens a database to read it; its server may go on meanwhile.
+func openSQLite(path string) (*sqlite, error) {
+	db, err := sql.Open("sqlite3", "file:"+url.PathEscape(path)+"?mode=ro&_query_only=1&_busy_timeout=5000")
+	if err != nil {
+		return nil, err
+	}
+	var n int
+	err = db.QueryRow(`select count(*) from sqlite_master where type = 'table'
+		and name in ('experiments', 'runs', 'metrics', 'logged_models')`).Scan(&n)
+	if err != nil || n < 4 {
+		db.Close()
+		return nil, fairlead.Errorf(fairlead.Invalid, "%s is no database of MLflow 3; bring an older one "+
+			"up to date first: mlflow db upgrade sqlite:///%s", path, path).Because(err)
+	}
+	return &sqlite{db}, nil
+}
+
+func (s *sqlite) close() error { return s.db.Close() }
+
+// rows reads a query's rows, one by one.
+func rows[T any](ctx context.Context, s *sqlite, scan func(row *sql.Rows, to *T) error, query string,
+	args ...any) (all []T, err error) {
+	found, err := s.db.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer found.Close()
+	for found.Next() {
+		var v T
+		if err := scan(found, &v); err != nil {
+			return nil, err
+		}
+		all = append(all, v)
+	}
+	return all, found.Err()
+}
+
+func scanTag(row *sql.Rows, t *tracking.Tag) error { return row.Scan(&t.Key, &t.Value) }
+
+func scanParam(row *sql.Rows, p *tracking.Param) error { return row.Scan(&p.Key, &p.Value) }
+
+func scanText(row *sql.Rows, s *string) error { return row.Scan(s) }
+
+func (s *sqlite) experiments(ctx context.Context) ([]experiment, error) {
+	all, err := rows(ctx, s, func(row *sql.Rows, e *experiment) error {
+		return row.Scan(&e.ID, &e.Name, &e.State, &e.CreatedMS, &e.UpdatedMS)
+	}, `select experiment_id, name, lifecycle_stage, coalesce(creation_time, 0),
+		coalesce(last_update_time, 0) from experiments order by lifecycle_stage, experiment_id`)
+	for i := range all {
+		e := &all[i]
+		if e.State == tracking.Deleted {
+			e.DeletedMS = max(e.UpdatedMS, 1)
+		}
+		if e.Tags, err = rows(ctx, s, scanTag, `select key, coalesce(value, '') from experiment_tags
+			where experiment_id = ? order by key`, number(e.ID)); err != nil {
+			return nil, err
+		}
+	}
+	return all, err
+}
+
+// number is an experiment's id as the database has it.
+func number(id string) int64 {
+	n, _ := strconv.ParseInt(id, 10, 64) // it was read as a number
+	return n
+}
+
+func (s *sqlite) runs(ctx context.Context, exp string) ([]string, error) {
+	return rows(ctx, s, scanText, "select run_uuid from runs where experiment_id = ? order by run_uuid",
+		number(exp))
+}
+
+func (s *sqlite) run(ctx context.Context, exp, id string) (*run, error) {
+	found, err := rows(ctx, s, func(row *sql.Rows, r *run) error {
+		return row.Scan(&r.Name, &r.User, &r.Status, &r.State, &r.StartMS, &r.EndMS, &r.DeletedMS,
+			&r.Artifacts)
+	}, `select coalesce(name, ''), coalesce(user_id, ''), status, lifecycle_stage,
+		coalesce(start_time, 0), coalesce(end_time, 0), coalesce(deleted_time, 0),
+		coalesce(artifact_uri, '') from runs where run_uuid = ?`, id)
+	if err != nil {
+		return nil, err
+	}
+	if len(found) == 0 {
+		return nil, fairlead.Errorf(fairlead.Conflict, "it was removed while it was read; import again")
+	}
+	r := &found[0]
+	r.ID = id
+	if r.State == tracking.Active {
+		r.DeletedMS = 0
+	} else {
+		r.DeletedMS = max(r.DeletedMS, 1)
+	}
+	r.Params, err = rows(ctx, s, scanParam, "select key, value from params where run_uuid = ? order by key", id)
+	if err != nil {
+		return nil, err
+	}
+	r.Tags, err = rows(ctx, s, scanTag,
+		"select key, coalesce(value, '') from tags where run_uuid = ? order by key", id)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.points(ctx, r); err != nil {
+		return nil, err
+	}
+	return r, s.links(ctx, r)
+}
+
+// points reads the run's history and what it measured of logged models, whose table
+// does not tell NaN from 0.
+func (s *sqlite) points(ctx context.Context, r *run) error {
+	plain, err := rows(ctx, s, func(row *sql.Rows, m *tracking.Metric) error {
+		var nan bool
+		err := row.Scan(&m.Key, &m.Value, &m.TimestampMS, &m.Step, &nan)
+		if nan {
+			m.Value = math.NaN()
+		}
+		return err
+	}, `select key, value, timestamp, step, is_nan from metrics where run_uuid = ?
+		order by key, step, timestamp, value, is_nan`, r.ID)
+	if err != nil {
+		return err
+	}
+	measured, err := rows(ctx, s, func(row *sql.Rows, m *tracking.Metric) error {
+		var nan bool
+		err := row.Scan(&m.ModelID, &m.Key, &m.Value, &m.TimestampMS, &m.Step, &m.DatasetName,
+			&m.DatasetDigest, &nan)
+		if nan {
+			m.Value = math.NaN()
+		}
+		return err
+	}, `select l.model_id, l.metric_name, coalesce(l.metric_value, 0), l.metric_timestamp_ms, l.metric_step,
+		coalesce(l.dataset_name, ''), coalesce(l.dataset_digest, ''),
+		l.metric_value is null or exists (select 1 from metrics m where m.run_uuid = l.run_id
+			and m.key = l.metric_name and m.timestamp = l.metric_timestamp_ms and m.step = l.metric_step
+			and m.is_nan and l.metric_value = 0)
+		from logged_model_metrics l where l.run_id = ?
+		order by l.model_id, l.metric_name, l.metric_step, l.metric_timestamp_ms`, r.ID)
+	r.Metrics = append(plain, measured...)
+	return err
+}
+
+func (s *sqlite) links(ctx context.Context, r *run) (err error) {
+	type input struct {
+		tracking.DatasetInput
+		uuid string
+	}
+	inputs, err := rows(ctx, s, func(row *sql.Rows, in *input) error {
+		d := &in.Dataset
+		return row.Scan(&in.uuid, &d.Name, &d.Digest, &d.SourceType, &d.Source, &d.Schema, &d.Profile)
+	}, `select i.input_uuid, d.name, d.digest, d.dataset_source_type, d.dataset_source,
+		coalesce(d.dataset_schema, ''), coalesce(d.dataset_profile, '')
+		from inputs i join datasets d on d.dataset_uuid = i.source_id
+		where i.source_type = 'DATASET' and i.destination_type = 'RUN' and i.destination_id = ?
+		order by d.name, d.digest`, r.ID)
+	if err != nil {
+		return err
+	}
+	for _, in := range inputs {
+		in.Tags, err = rows(ctx, s, scanTag,
+			"select name, value from input_tags where input_uuid = ? order by name", in.uuid)
+		if err != nil {
+			return err
+		}
+		r.Datasets = append(r.Datasets, in.DatasetInput)
+	}
+	r.ModelInputs, err = rows(ctx, s, scanText, `select destination_id from inputs
+		where source_type = 'RUN_INPUT' and destination_type = 'MODEL_INPUT' and source_id = ?
+		order by destination_id`, r.ID)
+	if err != nil {
+		return err
+	}
+	r.ModelOutputs, err = rows(ctx, s, func(row *sql.Rows, m *tracking.ModelOutput) error {
+		return row.Scan(&m.ModelID, &m.Step)
+	}, `select destination_id, step from inputs where source_type = 'RUN_OUTPUT'
+		and destination_type = 'MODEL_OUTPUT' and source_id = ? order by step, destination_id`, r.ID)
+	return err
+}
+
+func (s *sqlite) models(ctx context.Context, exp string) ([]model, error) {
+	all, err := rows(ctx, s, func(row *sql.Rows, m *model) error {
+		var status int
+		err := row.Scan(&m.ID, &m.Name, &m.Artifacts, &m.CreatedMS, &m.UpdatedMS, &status, &m.State, &m.Type,
+			&m.RunID)
+		if err == nil && (status < 0 || status >= len(modelStatuses)) {
+			return fairlead.Errorf(fairlead.Invalid,
+				"logged model %s has a status %d, which MLflow 3 does not know", m.ID, status)
+		}
+		m.Status = modelStatuses[status]
+		return err
+	}, `select model_id, name, artifact_location, creation_timestamp_ms, last_updated_timestamp_ms, status,
+		coalesce(lifecycle_stage, 'active'), coalesce(model_type, ''), coalesce(source_run_id, '')
+		from logged_models where experiment_id = ? order by model_id`, number(exp))
+	for i := range all {
+		m := &all[i]
+		if m.Params, err = rows(ctx, s, scanParam, `select param_key, param_value from logged_model_params
+			where model_id = ? order by param_key`, m.ID); err != nil {
+			return nil, err
+		}
+		if m.Tags, err = rows(ctx, s, scanTag, `select tag_key, tag_value from logged_model_tags
+			where model_id = ? order by tag_key`, m.ID); err != nil {
+			return nil, err
+		}
+	}
+	return all, err
+}
+
+func (s *sqlite) registered(ctx context.Context) ([]registered, error) {
+	all, err := rows(ctx, s, func(row *sql.Rows, m *registered) error {
+		return row.Scan(&m.Name, &m.Description, &m.CreatedMS, &m.UpdatedMS)
+	}, `select name, coalesce(description, ''), coalesce(creation_time, 0), coalesce(last_updated_time, 0)
+		from registered_models order by name`)
+	for i := range all {
+		if err := s.model(ctx, &all[i]); err != nil {
+			return nil, err
+		}
+	}
+	return all, err
+}
+
+func scanRegistryTag(row *sql.Rows, t *registry.Tag) error { return row.Scan(&t.Key, &t.Value) }
+
+func (s *sqlite) model(ctx context.Context, m *registered) (err error) {
+	m.Tags, err = rows(ctx, s, scanRegistryTag,
+		"select key, coalesce(value, '') from registered_model_tags where name = ? order by key", m.Name)
+	if err != nil {
+		return err
+	}
+	type alias struct {
+		name string
+		n    int64
+	}
+	aliases, err := rows(ctx, s, func(row *sql.Rows, a *alias) error { return row.Scan(&a.name, &a.n) },
+		"select alias, version from registered_model_aliases where name = ?", m.Name)
+	if err != nil {
+		return err
+	}
+	m.Aliases = map[string]int64{}
+	for _, a := range aliases {
+		m.Aliases[a.name] = a.n
+	}
+	m.Versions, err = rows(ctx, s, func(row *sql.Rows, v *version) error {
+		return row.Scan(&v.N, &v.Source, &v.Storage, &v.RunID, &v.RunLink, &v.Description, &v.User, &v.Stage,
+			&v.CreatedMS, &v.UpdatedMS)
+	}, `select version, coalesce(source, ''), coalesce(storage_location, ''), coalesce(run_id, ''),
+		coalesce(run_link, ''), coalesce(description, ''), coalesce(user_id, ''),
+		coalesce(current_stage, 'None'), coalesce(creation_time, 0), coalesce(last_updated_time, 0)
+		from model_versions where name = ? and coalesce(current_stage, '') <> ? order by version`,
+		m.Name, deletedStage)
+	if err != nil {
+		return err
+	}
+	for i := range m.Versions {
+		v := &m.Versions[i]
+		v.Tags, err = rows(ctx, s, scanRegistryTag, `select key, coalesce(value, '') from model_version_tags
+			where name = ? and version = ? order by key`, m.Name, v.N)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
