@@ -211,7 +211,7 @@ func wrongWith(tree map[string]*command, words []string, mention bool) string {
 		return why
 	case slices.Contains(given, "--help"):
 		return ""
-	case len(args) > 0 && (len(c.subs) > 0 || c.path == "fairlead"):
+	case len(args) > 0 && most == 0 && (len(c.subs) > 0 || c.path == "fairlead"):
 		return c.path + " has no command " + args[0]
 	case len(args) > most || len(args) < least && !mention:
 		return "it is written as " + c.usage
