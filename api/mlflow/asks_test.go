@@ -8,7 +8,7 @@ import (
 // table is what clients ask rarely, and what they get wrong.
 func table() (all []ask) {
 	for _, part := range [][]ask{experimentAsks, runAsks, metricAsks(), paramAndTagAsks(),
-		historyAsks, inputAsks, artifactAsks, searchAsks, lifecycleAsks, loggedModelAsks, modelAsks,
+		historyAsks, inputAsks, artifactAsks, searchAsks, orderAsks(), lifecycleAsks, loggedModelAsks, modelAsks,
 		versionAsks} {
 		all = append(all, part...)
 	}
@@ -363,6 +363,46 @@ var searchAsks = []ask{
 	{call: "POST runs/search", body: `{"experiment_ids":["1"],"filter":"metrics.m > 'x'"}`,
 		ours: wording},
 	{call: "POST runs/search", body: `{"experiment_ids":["99"]}`},
+}
+
+// orderAsks are about runs whose metric is NaN, infinite, the same, or not there.
+func orderAsks() []ask {
+	all := []ask{{call: "POST experiments/create", body: `{"name":"order"}`, keep: "exp=experiment_id"}}
+	for i, value := range []string{`"NaN"`, `1`, `"Infinity"`, ``, `"-Infinity"`, `1`, `-3.5`} {
+		run := fmt.Sprintf("ordered%d", i)
+		all = append(all, ask{call: "POST runs/create", keep: run + "=run.info.run_id",
+			body: fmt.Sprintf(`{"experiment_id":"{exp}","run_name":"%d","start_time":%d}`, i, 100+i)})
+		if value != "" {
+			all = append(all, ask{call: "POST runs/log-metric", body: fmt.Sprintf(
+				`{"run_id":"{%s}","key":"o","value":%s,"timestamp":1}`, run, value)})
+		}
+		if i%2 == 0 {
+			all = append(all, ask{call: "POST runs/log-parameter", body: fmt.Sprintf(
+				`{"run_id":"{%s}","key":"p","value":"%d"}`, run, 9-i)})
+		}
+	}
+	for _, order := range []string{`"metrics.o"`, `"metrics.o DESC"`, `"metrics.o ASC","start_time ASC"`,
+		`"params.p"`, `"params.p DESC"`, `"metrics.none"`, `"start_time ASC"`, `"attributes.run_name DESC"`,
+		`"status","start_time"`} {
+		all = append(all, ask{call: "POST runs/search",
+			body: `{"experiment_ids":["{exp}"],"order_by":[` + order + `]}`})
+	}
+	for _, order := range []string{`color`, `metrics.o sideways`, ``} {
+		all = append(all, ask{call: "POST runs/search", ours: wording,
+			body: `{"experiment_ids":["{exp}"],"order_by":["` + order + `"]}`})
+	}
+	for _, filter := range []string{"metrics.o > 0", "metrics.o != 1", "metrics.o <= 1",
+		"params.p = '9'", "params.p != '9'", "params.p LIKE '%'", "attributes.start_time > 102",
+		"run_name = '1'", "tags.mlflow.runName = '1'", "tags.`mlflow.runName` = '1'", "status = 'RUNNING'",
+		"metrics.o = 1 and params.p = '9'"} {
+		all = append(all, ask{call: "POST runs/search",
+			body: `{"experiment_ids":["{exp}"],"filter":"` + filter + `"}`})
+	}
+	for _, filter := range []string{"color = 1", "metrics.o", "params.p > 1", "="} {
+		all = append(all, ask{call: "POST runs/search", ours: wording,
+			body: `{"experiment_ids":["{exp}"],"filter":"` + filter + `"}`})
+	}
+	return all
 }
 
 var lifecycleAsks = []ask{
