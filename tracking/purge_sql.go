@@ -10,13 +10,14 @@ import (
 )
 
 // trash returns the next things of a kind that a purge removes, the longest deleted
-// first; those that a purge before has begun with whatever their age.
+// first; those that a purge before has begun with whatever their age. A run that was
+// brought in from elsewhere, deleted, is as old as it is here.
 func trash(tx *store.Tx, kind *trashKind, p fairlead.Project, beforeMS int64, after item) (
 	[]item, error) {
 	return items(tx.Query("select k, "+kind.id+", name, deleted_ms from "+kind.table+`
-		where project_k = ? and state <> 'active' and (state = 'purging' or deleted_ms <= ?)
+		where project_k = ? and state <> 'active' and (state = 'purging' or deleted_ms <= ? and created_ms <= ?)
 		and (deleted_ms, k) > (?, ?) order by deleted_ms, k limit ?`,
-		p.K, beforeMS, after.deletedMS, after.k, purgeChunk))
+		p.K, beforeMS, beforeMS, after.deletedMS, after.k, purgeChunk))
 }
 
 // modelsOf returns the next logged models of an experiment. A dry purge has counted those
@@ -50,10 +51,11 @@ func items(rows *sql.Rows, err error) (out []item, _ error) {
 func runThatStays(tx *store.Tx, u *purge, exp item) (reason string, err error) {
 	query, args := `select id from run r where exp_k = ?`, []any{exp.k}
 	if u.dry {
-		query += ` and (state = 'active' or state = 'deleted' and deleted_ms > ? or exists (
+		query += ` and (state = 'active' or state = 'deleted' and (deleted_ms > ? or created_ms > ?)
+			or exists (
 			select 1 from hold h where h.project_k = r.project_k and h.owner_kind = 'run'
 			and h.owner_id = r.id))`
-		args = append(args, u.beforeMS)
+		args = append(args, u.beforeMS, u.beforeMS)
 	}
 	return stays(tx, "the run ", query, args)
 }

@@ -302,3 +302,17 @@ func TestPurge_ANewRunWithTheKeyOfAPurgedOneIsFoundByItsMetrics(t *testing.T) {
 		}
 	}
 }
+
+func TestPurge_CountsFromTheDayOnWhichADeletedRunCameHere(t *testing.T) {
+	b, ctx := open(t), t.Context()
+	r := b.run(tracking.NewRun{})
+	b.must(b.svc.SettleRun(ctx, project, r.ID, tracking.Finished, 2, 3)) // deleted in 1970
+	b.clock.Advance(29 * 24 * time.Hour)
+	if got := b.purge(30 * 24 * time.Hour); got.Runs != 0 {
+		t.Errorf("purged %+v", got)
+	}
+	b.clock.Advance(24 * time.Hour)
+	if got := b.purge(30 * 24 * time.Hour); got.Runs != 1 {
+		t.Errorf("purged %+v", got)
+	}
+}
