@@ -316,3 +316,23 @@ func TestSession_IsNotUsedByPagesOfOtherSites(t *testing.T) {
 		}
 	}
 }
+
+// Whether a project exists is told only to who may see it.
+func TestProjects_AreNotToldToWhoMayNotSeeThem(t *testing.T) {
+	a, tokens := household(t)
+	for _, r := range a.Routes() {
+		if r.Server || r.Method == auth.AnyMethod {
+			continue
+		}
+		for name, sign := range map[string]func(*http.Request){"nobody": nil,
+			"who has a role elsewhere": token(tokens[auth.Admin])} {
+			there := ask(a, r.Method, pathOf(r, "beta"), sign)
+			missing := ask(a, r.Method, pathOf(r, "omega"), sign)
+			text := strings.ReplaceAll(missing.Body.String(), "omega", "beta")
+			if there.Code != missing.Code || there.Body.String() != text {
+				t.Errorf("%s learns from %s %s: %d %s, and %d %s", name, r.Method, r.Path, there.Code,
+					there.Body, missing.Code, missing.Body)
+			}
+		}
+	}
+}

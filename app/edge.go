@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"encoding/json"
 	"log/slog"
 	"net/http"
@@ -41,13 +42,32 @@ func newEdge(tokens *auth.Tokens, projects *spec.Projects, fallback string, log 
 			}
 			fail(w, req, err)
 		}
-		h, err := tokens.Guard(r)
+		h, err := tokens.Guard(found(r))
 		if err != nil {
 			return nil, err
 		}
 		e.mux.Handle(pattern, e.metrics.watch(pattern, rescue(pattern, log, r.Fail, h)))
 	}
 	return e, nil
+}
+
+type missingKey struct{}
+
+// found makes a route answer with the context's error about a project that is not there.
+// It does so behind the guard, and for nothing that is public, so that only who may see
+// all projects learns which there are.
+func found(r auth.Route) auth.Route {
+	handle := r.Handle
+	if handle == nil || r.Permission == auth.Public {
+		return r
+	}
+	r.Handle = func(w http.ResponseWriter, req *http.Request) error {
+		if err, missing := req.Context().Value(missingKey{}).(error); missing {
+			return err
+		}
+		return handle(w, req)
+	}
+	return r
 }
 
 func projectOf(r *http.Request) string {
@@ -94,15 +114,19 @@ func (e *edge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			"the path says project %q and the header %s says %q; leave one out", name, workspace, ws))
 		return
 	}
+	ctx := r.Context()
 	p, err := e.project(r, name)
-	if fairlead.Is(err, fairlead.NotFound) && !under {
+	if fairlead.Is(err, fairlead.NotFound) {
+		if under {
+			ctx = context.WithValue(ctx, missingKey{}, err)
+		}
 		p, err = fairlead.Project{Name: name}, nil // K 0: nothing is found in it, and it can be created
 	}
 	if err != nil {
 		e.refuse(w, r, err)
 		return
 	}
-	r2 := r.WithContext(fairlead.WithProject(r.Context(), p))
+	r2 := r.WithContext(fairlead.WithProject(ctx, p))
 	if len(rest) != len(r.URL.Path) {
 		u := *r.URL
 		u.Path, u.RawPath = rest, escapedRest(r.URL.EscapedPath())

@@ -92,7 +92,7 @@ func TestEdge_SettlesTheProjectOnce(t *testing.T) {
 		{"native under the same prefix", "/p/flights/api/v1/projects/flights/things", "", 200, "flights "},
 		{"native under another prefix", "/p/flights/api/v1/projects/default/things", "", 400, "name one"},
 		{"native of nobody", "/api/v1/projects/nobody/things", "", 200, "nobody "},
-		{"unknown project", "/p/nobody/artifacts/x", "", 404, `there is no project \"nobody\"`},
+		{"unknown project", "/p/nobody/artifacts/x", "", 404, `own form: there is no project "nobody"`},
 		{"no project", "/p/", "", 404, "there is no project"},
 		{"encoded prefix", "/p/fl%69ghts/artifacts/x", "", 200, "flights GET /artifacts/{path...} x"},
 		{"workspace agrees", "/p/flights/", "flights", 200, "flights "},
