@@ -162,7 +162,7 @@ func (b *bench) change(random *rand.Rand, logged string) error {
 }
 
 func TestAsOf_SaysWhatAReplayOfTheEventsSays(t *testing.T) {
-	for seed := range uint64(20) {
+	for seed := range uint64(10) {
 		b, random := open(t), rand.New(rand.NewPCG(seed, 0))
 		begin := b.clock.Now()
 		logged := b.model("other", 1)[0]
