@@ -15,25 +15,29 @@ func readHistoryByTime(tx *store.Tx, runK int64, key string, limit int) ([]Metri
 	})
 }
 
-// sampleHistory returns the first point of each of limit buckets, and the last point of
-// all, which stands for the last bucket where that has more than one.
+// sampleHistory divides the points into limit buckets, the first of them one point longer
+// where it does not come out even, and returns the first point of each, but of the last
+// bucket the last one. It goes through the points once, in the order in which they lie.
 func sampleHistory(tx *store.Tx, runK int64, key string, steps Steps, limit int) ([]Metric,
 	error) {
 	return ofKey(tx, key, func(keyK int64) (*sql.Rows, error) {
+		var n int64
+		err := tx.QueryRow(`select count(*) from metric where run_k = ? and key_k = ?
+			and step between ? and ?`, runK, keyK, steps.First, steps.Last).Scan(&n)
+		if err != nil {
+			return nil, err
+		}
+		buckets := max(1, min(int64(limit), n))
+		size := max(1, n/buckets)
+		longer := n % buckets * (size + 1) // the points in the longer buckets
 		return tx.Query(`select step, ts, value, is_nan from (
-				select step, ts, value, is_nan, bucket, max(bucket) over () as buckets,
-					row_number() over (partition by bucket order by step, ts, value, is_nan) as up,
-					row_number() over (partition by bucket
-						order by step desc, ts desc, value desc, is_nan desc) as down
-				from (
-					select step, ts, value, is_nan,
-						ntile(?) over (order by step, ts, value, is_nan) as bucket
-					from metric where run_k = ? and key_k = ? and step between ? and ?
-				) as bucketed
-			) as ranked
-			where up = 1 and bucket < buckets or down = 1 and bucket = buckets
-			order by step, ts, value, is_nan`,
-			limit, runK, keyK, steps.First, steps.Last)
+				select step, ts, value, is_nan,
+					row_number() over (order by step, ts, value, is_nan) - 1 as i
+				from metric where run_k = ? and key_k = ? and step between ? and ?
+			) as numbered
+			where i < ? and i % ? = 0 or i >= ? and i <> ? and (i - ?) % ? = 0 or i = ?
+			order by step, ts, value, is_nan`, runK, keyK, steps.First, steps.Last,
+			longer, size+1, longer, n-size, longer, size, n-1)
 	})
 }
 
