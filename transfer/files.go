@@ -30,8 +30,10 @@ const metaFile = "meta.yaml"
 
 // MLflow numbers statuses in files, from 1.
 var (
-	runStatuses   = []string{"", tracking.Running, tracking.Scheduled, tracking.Finished, tracking.Failed, tracking.Killed}
-	modelStatuses = []string{tracking.ModelPending, tracking.ModelPending, tracking.ModelReady, tracking.ModelFailed}
+	runStatuses = []string{"", tracking.Running, tracking.Scheduled, tracking.Finished,
+		tracking.Failed, tracking.Killed}
+	modelStatuses = []string{tracking.ModelPending, tracking.ModelPending, tracking.ModelReady,
+		tracking.ModelFailed}
 )
 
 func (f fileStore) close() error { return nil }
@@ -51,8 +53,8 @@ func (f fileStore) experiments(context.Context) (all []experiment, err error) {
 		}
 	}
 	if len(all) == 0 {
-		return nil, fairlead.Errorf(fairlead.Invalid, "%s is no directory of MLflow's: it has no experiment",
-			f.dir)
+		return nil, fairlead.Errorf(fairlead.Invalid,
+			"%s is no directory of MLflow's: it has no experiment", f.dir)
 	}
 	// the active ones first, so that a deleted one of the same name is seen to be another
 	slices.SortStableFunc(all, func(a, b experiment) int { return cmp.Compare(a.State, b.State) })
@@ -69,7 +71,8 @@ func readExperiment(dir, id string) (e experiment, err error) {
 	if err := readYAML(filepath.Join(dir, metaFile), &meta); err != nil {
 		return e, err
 	}
-	e.ID, e.Name, e.State, e.CreatedMS, e.UpdatedMS = id, meta.Name, meta.State, meta.Created, meta.Updated
+	e.ID, e.Name, e.State = id, meta.Name, meta.State
+	e.CreatedMS, e.UpdatedMS = meta.Created, meta.Updated
 	if e.State == tracking.Deleted {
 		e.DeletedMS = max(e.UpdatedMS, 1)
 	}
@@ -177,7 +180,8 @@ func (f fileStore) link(exp, path, kind string, r *run) error {
 	}
 	switch {
 	case kind == "outputs":
-		r.ModelOutputs = append(r.ModelOutputs, tracking.ModelOutput{ModelID: meta.Destination, Step: meta.Step})
+		r.ModelOutputs = append(r.ModelOutputs,
+			tracking.ModelOutput{ModelID: meta.Destination, Step: meta.Step})
 		return nil
 	case meta.SourceType != "DATASET":
 		r.ModelInputs = append(r.ModelInputs, meta.Destination)
@@ -224,8 +228,8 @@ func (f fileStore) models(_ context.Context, exp string) (all []model, err error
 			return nil, err
 		}
 		if meta.Status < 0 || meta.Status >= len(modelStatuses) {
-			return nil, fairlead.Errorf(fairlead.Invalid, "logged model %s has a status %d, which MLflow 3 does not know",
-				id, meta.Status)
+			return nil, fairlead.Errorf(fairlead.Invalid,
+				"logged model %s has a status %d, which MLflow 3 does not know", id, meta.Status)
 		}
 		m := model{Artifacts: f.moved(meta.Artifacts, filepath.Join(dir, id, "artifacts")),
 			LoggedModel: tracking.LoggedModel{ID: id, RunID: meta.Run, Name: meta.Name, Type: meta.Type,
@@ -351,7 +355,8 @@ func readPoints(dir string) (all []tracking.Metric, err error) {
 		for lines.Scan() {
 			m, err := parsePoint(name, lines.Text())
 			if err != nil {
-				return fairlead.Errorf(fairlead.Invalid, "%s has a line that is no point: %q", path, lines.Text())
+				return fairlead.Errorf(fairlead.Invalid, "%s has a line that is no point: %q", path,
+					lines.Text())
 			}
 			all = append(all, m)
 		}

@@ -45,7 +45,8 @@ func readRegistered(dir string) (m registered, err error) {
 	if err := readYAML(filepath.Join(dir, metaFile), &meta); err != nil {
 		return m, err
 	}
-	m.Name, m.Description, m.CreatedMS, m.UpdatedMS = meta.Name, meta.Description, meta.Created, meta.Updated
+	m.Name, m.Description = meta.Name, meta.Description
+	m.CreatedMS, m.UpdatedMS = meta.Created, meta.Updated
 	if m.Tags, err = readPairs(filepath.Join(dir, "tags"), newTag); err != nil {
 		return m, err
 	}
@@ -92,9 +93,10 @@ func readVersion(dir string) (v version, err error) {
 	if err := readYAML(filepath.Join(dir, metaFile), &meta); err != nil {
 		return v, err
 	}
-	v.N, v.Source, v.Storage, v.RunID, v.RunLink = meta.N, meta.Source, meta.Storage, meta.Run, meta.RunLink
-	v.LoggedModelID, v.Description, v.User = meta.Model, meta.Description, meta.User
-	v.Stage, v.CreatedMS, v.UpdatedMS = cmp.Or(meta.Stage, registry.StageNone), meta.Created, meta.Updated
+	v.N, v.Source, v.Storage = meta.N, meta.Source, meta.Storage
+	v.RunID, v.RunLink, v.LoggedModelID = meta.Run, meta.RunLink, meta.Model
+	v.Description, v.User, v.Stage = meta.Description, meta.User, cmp.Or(meta.Stage, registry.StageNone)
+	v.CreatedMS, v.UpdatedMS = meta.Created, meta.Updated
 	v.Tags, err = readPairs(filepath.Join(dir, "tags"), newTag)
 	return v, err
 }

@@ -87,7 +87,8 @@ func (im *importing) version(ctx context.Context, m *registered, v *version) (fr
 		err := im.registry.ImportVersion(ctx, tx, im.p, registry.NewVersion{Model: m.Name,
 			Source: im.sourceHere(v), RunID: v.RunID, LoggedModelID: v.LoggedModelID, RunLink: v.RunLink,
 			Description: v.Description, Tags: v.Tags},
-			registry.Past{N: v.N, User: v.User, Stage: v.Stage, CreatedMS: v.CreatedMS, UpdatedMS: v.UpdatedMS})
+			registry.Past{N: v.N, User: v.User, Stage: v.Stage, CreatedMS: v.CreatedMS,
+				UpdatedMS: v.UpdatedMS})
 		if err != nil {
 			return err
 		}

@@ -17,7 +17,8 @@ type sqlite struct{ db *sql.DB }
 
 // openSQLite opens a database to read it; its server may go on meanwhile.
 func openSQLite(path string) (*sqlite, error) {
-	db, err := sql.Open("sqlite3", "file:"+url.PathEscape(path)+"?mode=ro&_query_only=1&_busy_timeout=5000")
+	db, err := sql.Open("sqlite3",
+		"file:"+url.PathEscape(path)+"?mode=ro&_query_only=1&_busy_timeout=5000")
 	if err != nil {
 		return nil, err
 	}
@@ -35,8 +36,8 @@ func openSQLite(path string) (*sqlite, error) {
 func (s *sqlite) close() error { return s.db.Close() }
 
 // rows reads a query's rows, one by one.
-func rows[T any](ctx context.Context, s *sqlite, scan func(row *sql.Rows, to *T) error, query string,
-	args ...any) (all []T, err error) {
+func rows[T any](ctx context.Context, s *sqlite, scan func(row *sql.Rows, to *T) error,
+	query string, args ...any) (all []T, err error) {
 	found, err := s.db.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, err
@@ -83,8 +84,8 @@ func number(id string) int64 {
 }
 
 func (s *sqlite) runs(ctx context.Context, exp string) ([]string, error) {
-	return rows(ctx, s, scanText, "select run_uuid from runs where experiment_id = ? order by run_uuid",
-		number(exp))
+	return rows(ctx, s, scanText,
+		"select run_uuid from runs where experiment_id = ? order by run_uuid", number(exp))
 }
 
 func (s *sqlite) run(ctx context.Context, exp, id string) (*run, error) {
@@ -107,7 +108,8 @@ func (s *sqlite) run(ctx context.Context, exp, id string) (*run, error) {
 	} else {
 		r.DeletedMS = max(r.DeletedMS, 1)
 	}
-	r.Params, err = rows(ctx, s, scanParam, "select key, value from params where run_uuid = ? order by key", id)
+	r.Params, err = rows(ctx, s, scanParam,
+		"select key, value from params where run_uuid = ? order by key", id)
 	if err != nil {
 		return nil, err
 	}
@@ -145,7 +147,8 @@ func (s *sqlite) points(ctx context.Context, r *run) error {
 			m.Value = math.NaN()
 		}
 		return err
-	}, `select l.model_id, l.metric_name, coalesce(l.metric_value, 0), l.metric_timestamp_ms, l.metric_step,
+	}, `select l.model_id, l.metric_name, coalesce(l.metric_value, 0), l.metric_timestamp_ms,
+		l.metric_step,
 		coalesce(l.dataset_name, ''), coalesce(l.dataset_digest, ''),
 		l.metric_value is null or exists (select 1 from metrics m where m.run_uuid = l.run_id
 			and m.key = l.metric_name and m.timestamp = l.metric_timestamp_ms and m.step = l.metric_step
@@ -196,15 +199,19 @@ func (s *sqlite) links(ctx context.Context, r *run) (err error) {
 func (s *sqlite) models(ctx context.Context, exp string) ([]model, error) {
 	all, err := rows(ctx, s, func(row *sql.Rows, m *model) error {
 		var status int
-		err := row.Scan(&m.ID, &m.Name, &m.Artifacts, &m.CreatedMS, &m.UpdatedMS, &status, &m.State, &m.Type,
-			&m.RunID)
-		if err == nil && (status < 0 || status >= len(modelStatuses)) {
+		err := row.Scan(&m.ID, &m.Name, &m.Artifacts, &m.CreatedMS, &m.UpdatedMS, &status, &m.State,
+			&m.Type, &m.RunID)
+		if err != nil {
+			return err
+		}
+		if status < 0 || status >= len(modelStatuses) {
 			return fairlead.Errorf(fairlead.Invalid,
 				"logged model %s has a status %d, which MLflow 3 does not know", m.ID, status)
 		}
 		m.Status = modelStatuses[status]
-		return err
-	}, `select model_id, name, artifact_location, creation_timestamp_ms, last_updated_timestamp_ms, status,
+		return nil
+	}, `select model_id, name, artifact_location, creation_timestamp_ms,
+		last_updated_timestamp_ms, status,
 		coalesce(lifecycle_stage, 'active'), coalesce(model_type, ''), coalesce(source_run_id, '')
 		from logged_models where experiment_id = ? order by model_id`, number(exp))
 	for i := range all {
@@ -224,7 +231,8 @@ func (s *sqlite) models(ctx context.Context, exp string) ([]model, error) {
 func (s *sqlite) registered(ctx context.Context) ([]registered, error) {
 	all, err := rows(ctx, s, func(row *sql.Rows, m *registered) error {
 		return row.Scan(&m.Name, &m.Description, &m.CreatedMS, &m.UpdatedMS)
-	}, `select name, coalesce(description, ''), coalesce(creation_time, 0), coalesce(last_updated_time, 0)
+	}, `select name, coalesce(description, ''), coalesce(creation_time, 0),
+		coalesce(last_updated_time, 0)
 		from registered_models order by name`)
 	for i := range all {
 		if err := s.model(ctx, &all[i]); err != nil {
@@ -256,8 +264,8 @@ func (s *sqlite) model(ctx context.Context, m *registered) (err error) {
 		m.Aliases[a.name] = a.n
 	}
 	m.Versions, err = rows(ctx, s, func(row *sql.Rows, v *version) error {
-		return row.Scan(&v.N, &v.Source, &v.Storage, &v.RunID, &v.RunLink, &v.Description, &v.User, &v.Stage,
-			&v.CreatedMS, &v.UpdatedMS)
+		return row.Scan(&v.N, &v.Source, &v.Storage, &v.RunID, &v.RunLink, &v.Description, &v.User,
+			&v.Stage, &v.CreatedMS, &v.UpdatedMS)
 	}, `select version, coalesce(source, ''), coalesce(storage_location, ''), coalesce(run_id, ''),
 		coalesce(run_link, ''), coalesce(description, ''), coalesce(user_id, ''),
 		coalesce(current_stage, 'None'), coalesce(creation_time, 0), coalesce(last_updated_time, 0)
@@ -268,8 +276,8 @@ func (s *sqlite) model(ctx context.Context, m *registered) (err error) {
 	}
 	for i := range m.Versions {
 		v := &m.Versions[i]
-		v.Tags, err = rows(ctx, s, scanRegistryTag, `select key, coalesce(value, '') from model_version_tags
-			where name = ? and version = ? order by key`, m.Name, v.N)
+		v.Tags, err = rows(ctx, s, scanRegistryTag, `select key, coalesce(value, '')
+			from model_version_tags where name = ? and version = ? order by key`, m.Name, v.N)
 		if err != nil {
 			return err
 		}

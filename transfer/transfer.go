@@ -196,8 +196,8 @@ func (im *importing) experiment(ctx context.Context, e experiment) error {
 			return im.skipExperiment(ctx, e)
 		}
 	} else if settled == tracking.Deleted {
-		return fairlead.Errorf(fairlead.Conflict, "it was restored there after it was brought in deleted; "+
-			"restore experiment %s here, and import again", target)
+		return fairlead.Errorf(fairlead.Conflict, "it was restored there after it was brought in "+
+			"deleted; restore experiment %s here, and import again", target)
 	}
 	models, err := im.src.models(ctx, e.ID)
 	if err != nil {
@@ -363,7 +363,8 @@ func (im *importing) beginRun(ctx context.Context, exp string, r *run) error {
 		_, err = im.tracking.StartRun(ctx, im.p, tracking.NewRun{ID: r.ID, Experiment: exp,
 			Name: r.Name, User: r.User, StartMS: r.StartMS})
 	case err == nil && have.ExperimentID != exp:
-		err = fairlead.Errorf(fairlead.Conflict, "a run with its id is in experiment %s", have.ExperimentID)
+		err = fairlead.Errorf(fairlead.Conflict, "a run with its id is in experiment %s",
+			have.ExperimentID)
 	case err == nil && have.State == tracking.Deleted:
 		err = im.tracking.RestoreRun(ctx, im.p, r.ID)
 	}
@@ -408,8 +409,8 @@ func (im *importing) checkRun(ctx context.Context, r *run) error {
 	want := r.history()
 	if points < len(want) || params < len(r.Params) || tags < len(r.Tags) {
 		return fairlead.Errorf(fairlead.Internal,
-			"%d points, %d params and %d tags came in, of %d, %d and %d that were read", points, params, tags,
-			len(want), len(r.Params), len(r.Tags))
+			"%d points, %d params and %d tags came in, of %d, %d and %d that were read", points, params,
+			tags, len(want), len(r.Params), len(r.Tags))
 	}
 	return nil
 }

@@ -30,7 +30,9 @@ func (s *Service) known(ctx context.Context, n note) (target, digest string, err
 }
 
 func (s *Service) done(ctx context.Context, n note, digest, target string) error {
-	return s.db.Write(ctx, store.Bulk, func(tx *store.Tx) error { return record(tx, n, digest, target) })
+	return s.db.Write(ctx, store.Bulk, func(tx *store.Tx) error {
+		return record(tx, n, digest, target)
+	})
 }
 
 func record(tx *store.Tx, n note, digest, target string) error {
