@@ -8,7 +8,8 @@ import (
 // table is what clients ask rarely, and what they get wrong.
 func table() (all []ask) {
 	for _, part := range [][]ask{experimentAsks, runAsks, metricAsks(), paramAndTagAsks(),
-		historyAsks, inputAsks, artifactAsks, searchAsks, orderAsks(), lifecycleAsks, loggedModelAsks, modelAsks,
+		historyAsks, inputAsks, artifactAsks, searchAsks, orderAsks(), lifecycleAsks, loggedModelAsks,
+		modelAsks,
 		versionAsks} {
 		all = append(all, part...)
 	}
@@ -88,10 +89,12 @@ var experimentAsks = []ask{
 	{call: "POST experiments/update", body: `{"experiment_id":"1","new_name":"a2"}`},
 	{call: "POST experiments/set-experiment-tag", body: `{"experiment_id":"1","key":"u","value":"2"}`},
 	{call: "POST experiments/set-experiment-tag", body: `{"experiment_id":"1","value":"2"}`},
-	{call: "POST experiments/set-experiment-tag", body: `{"experiment_id":"99","key":"u","value":"2"}`},
+	{call: "POST experiments/set-experiment-tag",
+		body: `{"experiment_id":"99","key":"u","value":"2"}`},
 	{call: "POST experiments/set-experiment-tag",
 		body: `{"experiment_id":"1","key":"` + long + `","value":"2"}`},
-	{call: "POST experiments/set-experiment-tag", body: `{"experiment_id":"1","key":"a#","value":"2"}`},
+	{call: "POST experiments/set-experiment-tag",
+		body: `{"experiment_id":"1","key":"a#","value":"2"}`},
 	{call: "POST experiments/set-experiment-tag",
 		body: `{"experiment_id":"1","key":"u","value":"` + strings.Repeat("x", 20_001) + `"}`},
 	{call: "POST experiments/delete-experiment-tag", body: `{"experiment_id":"1","key":"u"}`},
@@ -142,7 +145,8 @@ func metricAsks() (all []ask) {
 		all = append(all, ask{call: "POST runs/log-metric", body: `{"run_id":"{odd}",` + rest + `}`,
 			ours: untyped})
 	}
-	for _, value := range []string{`"NaN"`, `"Infinity"`, `"-Infinity"`, `"1.5"`, `2`, `-0.0`, `"x"`, `null`, `""`} {
+	for _, value := range []string{`"NaN"`, `"Infinity"`, `"-Infinity"`, `"1.5"`, `2`, `-0.0`, `"x"`,
+		`null`, `""`} {
 		post(`"key":"m","value":` + value + `,"timestamp":10`)
 	}
 	for _, timestamp := range []string{`"11"`, `12.0`, `-1`, `"x"`, `null`, `0`} {
@@ -323,12 +327,14 @@ var artifactAsks = []ask{
 	{call: "GET artifacts/list"},
 	{call: "GET artifacts/list?run_id=none"},
 	{call: "GET artifacts/list?run_id={run}"},
-	{call: "PUT /api/2.0/mlflow-artifacts/artifacts/1/{run}/artifacts/model/MLmodel", body: `flavors: {}`},
+	{call: "PUT /api/2.0/mlflow-artifacts/artifacts/1/{run}/artifacts/model/MLmodel",
+		body: `flavors: {}`},
 	{call: "PUT /api/2.0/mlflow-artifacts/artifacts/1/{run}/artifacts/a%20b.txt", body: `text`},
 	{call: "POST /ajax-api/2.0/mlflow/upload-artifact", body: `text`},
 	{call: "POST /ajax-api/2.0/mlflow/upload-artifact?run_uuid={run}", body: `text`},
 	{call: "POST /ajax-api/2.0/mlflow/upload-artifact?run_uuid={run}&path=up/loaded.txt", body: ``},
-	{call: "POST /ajax-api/2.0/mlflow/upload-artifact?run_uuid={run}&path=up/loaded.txt", body: `text`},
+	{call: "POST /ajax-api/2.0/mlflow/upload-artifact?run_uuid={run}&path=up/loaded.txt",
+		body: `text`},
 	{call: "POST /ajax-api/2.0/mlflow/upload-artifact?run_uuid=none&path=up/loaded.txt", body: `text`},
 	{call: "POST /ajax-api/2.0/mlflow/upload-artifact?run_uuid={run}&path=../up.txt", body: `text`,
 		ours: wording},
@@ -367,7 +373,8 @@ var searchAsks = []ask{
 
 // orderAsks are about runs whose metric is NaN, infinite, the same, or not there.
 func orderAsks() []ask {
-	all := []ask{{call: "POST experiments/create", body: `{"name":"order"}`, keep: "exp=experiment_id"}}
+	all := []ask{{call: "POST experiments/create", body: `{"name":"order"}`,
+		keep: "exp=experiment_id"}}
 	for i, value := range []string{`"NaN"`, `1`, `"Infinity"`, ``, `"-Infinity"`, `1`, `-3.5`} {
 		run := fmt.Sprintf("ordered%d", i)
 		all = append(all, ask{call: "POST runs/create", keep: run + "=run.info.run_id",
@@ -381,8 +388,9 @@ func orderAsks() []ask {
 				`{"run_id":"{%s}","key":"p","value":"%d"}`, run, 9-i)})
 		}
 	}
-	for _, order := range []string{`"metrics.o"`, `"metrics.o DESC"`, `"metrics.o ASC","start_time ASC"`,
-		`"params.p"`, `"params.p DESC"`, `"metrics.none"`, `"start_time ASC"`, `"attributes.run_name DESC"`,
+	for _, order := range []string{`"metrics.o"`, `"metrics.o DESC"`,
+		`"metrics.o ASC","start_time ASC"`, `"params.p"`, `"params.p DESC"`, `"metrics.none"`,
+		`"start_time ASC"`, `"attributes.run_name DESC"`,
 		`"status","start_time"`} {
 		all = append(all, ask{call: "POST runs/search",
 			body: `{"experiment_ids":["{exp}"],"order_by":[` + order + `]}`})
@@ -393,7 +401,8 @@ func orderAsks() []ask {
 	}
 	for _, filter := range []string{"metrics.o > 0", "metrics.o != 1", "metrics.o <= 1",
 		"params.p = '9'", "params.p != '9'", "params.p LIKE '%'", "attributes.start_time > 102",
-		"run_name = '1'", "tags.mlflow.runName = '1'", "tags.`mlflow.runName` = '1'", "status = 'RUNNING'",
+		"run_name = '1'", "tags.mlflow.runName = '1'", "tags.`mlflow.runName` = '1'",
+		"status = 'RUNNING'",
 		"metrics.o = 1 and params.p = '9'"} {
 		all = append(all, ask{call: "POST runs/search",
 			body: `{"experiment_ids":["{exp}"],"filter":"` + filter + `"}`})
@@ -430,7 +439,8 @@ var lifecycleAsks = []ask{
 	{call: "GET experiments/get-by-name?experiment_name=gone"},
 	{call: "POST experiments/update", body: `{"experiment_id":"{gone}","new_name":"x"}`,
 		ours: broken},
-	{call: "POST experiments/set-experiment-tag", body: `{"experiment_id":"{gone}","key":"k","value":"v"}`},
+	{call: "POST experiments/set-experiment-tag",
+		body: `{"experiment_id":"{gone}","key":"k","value":"v"}`},
 	{call: "POST runs/create", body: `{"experiment_id":"{gone}"}`},
 	{call: "GET runs/get?run_id={three}"},
 	{call: "POST experiments/search", body: `{"max_results":9,"view_type":"DELETED_ONLY"}`},
@@ -454,14 +464,17 @@ var loggedModelAsks = []ask{
 	{call: "PATCH logged-models/{model}", body: `{"model_id":"{model}"}`},
 	{call: "PATCH logged-models/{model}", body: `{"model_id":"{model}","status":"BEST"}`,
 		ours: untyped},
-	{call: "PATCH logged-models/{model}", body: `{"model_id":"{model}","status":"LOGGED_MODEL_READY"}`},
+	{call: "PATCH logged-models/{model}",
+		body: `{"model_id":"{model}","status":"LOGGED_MODEL_READY"}`},
 	{call: "PATCH logged-models/none", body: `{"model_id":"none","status":"LOGGED_MODEL_READY"}`},
 	{call: "PATCH logged-models/{model}/tags", body: `{"tags":[{"key":"u","value":"2"}]}`},
 	{call: "PATCH logged-models/none/tags", body: `{"tags":[{"key":"u","value":"2"}]}`},
 	{call: "DELETE logged-models/{model}/tags/u"},
 	{call: "DELETE logged-models/{model}/tags/u"},
-	{call: "POST logged-models/{model}/params", body: `{"model_id":"{model}","params":[{"key":"q","value":"2"}]}`},
-	{call: "POST logged-models/none/params", body: `{"model_id":"none","params":[{"key":"q","value":"2"}]}`},
+	{call: "POST logged-models/{model}/params",
+		body: `{"model_id":"{model}","params":[{"key":"q","value":"2"}]}`},
+	{call: "POST logged-models/none/params",
+		body: `{"model_id":"none","params":[{"key":"q","value":"2"}]}`},
 	{call: "POST runs/outputs", body: `{"run_id":"{run}","models":[{"model_id":"{model}","step":2}]}`},
 	{call: "POST runs/log-metric", body: `{"run_id":"{run}","key":"lmm","value":1,"timestamp":1,` +
 		`"model_id":"{model}","dataset_name":"d","dataset_digest":"1"}`},
@@ -568,10 +581,13 @@ var versionAsks = []ask{
 	{call: "DELETE model-versions/delete-tag", body: `{"name":"m","version":"1","key":"u"}`},
 	{call: "POST model-versions/transition-stage", body: `{"name":"m","version":"1"}`},
 	{call: "POST model-versions/transition-stage", body: `{"name":"m","version":"1","stage":"Best"}`},
-	{call: "POST model-versions/transition-stage", body: `{"name":"m","version":"1","stage":"staging"}`},
-	{call: "POST model-versions/transition-stage", body: `{"name":"m","version":"2","stage":"Staging",` +
-		`"archive_existing_versions":true}`},
-	{call: "POST model-versions/transition-stage", body: `{"name":"m","version":"9","stage":"Staging"}`},
+	{call: "POST model-versions/transition-stage",
+		body: `{"name":"m","version":"1","stage":"staging"}`},
+	{call: "POST model-versions/transition-stage",
+		body: `{"name":"m","version":"2","stage":"Staging",` +
+			`"archive_existing_versions":true}`},
+	{call: "POST model-versions/transition-stage",
+		body: `{"name":"m","version":"9","stage":"Staging"}`},
 	{call: "GET registered-models/get?name=m"},
 	{call: "POST registered-models/get-latest-versions", body: `{"name":"m"}`},
 	{call: "POST registered-models/get-latest-versions", body: `{"name":"m","stages":["Archived"]}`},

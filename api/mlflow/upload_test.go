@@ -140,7 +140,8 @@ func TestUpload_RefusesWhatDoesNotFit(t *testing.T) {
 			t.Errorf("%s %s: %d %s", c.path, c.body, status, answer)
 		}
 	}
-	if status, _ := s.send(t, "POST", mpu+"create/0/none/artifacts", `{"path":"x","num_parts":1}`); status != 404 {
+	status, _ := s.send(t, "POST", mpu+"create/0/none/artifacts", `{"path":"x","num_parts":1}`)
+	if status != 404 {
 		t.Errorf("an upload to no run: %d", status)
 	}
 	other := s.begin(t, run, 1)
