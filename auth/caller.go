@@ -64,6 +64,10 @@ func (c *Caller) refuse(p fairlead.Project, need Permission, server bool) error 
 		where = "for the whole server"
 	}
 	switch {
+	case need == Own:
+		return fairlead.Errorf(fairlead.Denied, "this reads or writes files of the server's machine "+
+			"(it needs the permission %q, which no role has): use the token in the data directory's "+
+			"file %q, or run the command there", need, OwnerFile)
 	case c.Kind == ByStep && (server || p.K != c.projectK):
 		return fairlead.Errorf(fairlead.Denied,
 			"this token is a step's and works in the step's own project only; leave the project out of "+

@@ -24,8 +24,8 @@ const (
 // Roles lists the roles, in the order in which they are shown.
 var Roles = []Role{Viewer, DataScientist, DataEngineer, Operator, BusinessOwner, Compliance, Admin}
 
-// Permissions lists what a role can hold, from the least; what is Public or Self needs
-// no role.
+// Permissions lists what a role can hold, from the least. What is Public or Self needs
+// no role, and what is Own has none: whoever reads the data directory could do it anyway.
 var Permissions = []Permission{Read, Track, Predict, Label, EventTime, Run, Operate, Administer}
 
 // roleMay is the one table of roles and permissions.

@@ -23,6 +23,7 @@ const (
 	Run        Permission = "run"       // run code: apply files, start pipelines, make candidates
 	Operate    Permission = "operate"   // release, roll back, pause the loop
 	Administer Permission = "admin"     // accounts, roles, webhooks
+	Own        Permission = "owner"     // name paths of the server's machine: for the owner's token
 )
 
 // open is what a local caller may do without a token, where there are no accounts.
@@ -31,7 +32,9 @@ var open = map[Permission]bool{Public: true, Self: true, Read: true, Track: true
 
 // known reports whether it is a permission; a route with another word would be open
 // to nobody.
-func known(p Permission) bool { return p == Public || p == Self || slices.Contains(Permissions, p) }
+func known(p Permission) bool {
+	return p == Public || p == Self || p == Own || slices.Contains(Permissions, p)
+}
 
 // Route is one way in. Path is a http.ServeMux pattern without the method, below
 // the project's prefix. BodyLimit is in bytes; 0 accepts no body, Unlimited is

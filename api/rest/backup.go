@@ -23,7 +23,7 @@ type Backup struct {
 func (a *API) backupOperations() {
 	registerServer(a, op{id: "take-backup", method: "POST", path: "/backups",
 		summary: "Back up the whole server into a directory of its machine; answers when it is synced",
-		may:     auth.Administer}, a.takeBackup)
+		may:     auth.Own}, a.takeBackup)
 }
 
 func (a *API) takeBackup(ctx context.Context, in *BackupInput) (*Backup, error) {

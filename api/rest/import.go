@@ -19,7 +19,7 @@ type ImportInput struct {
 
 func (a *API) importOperations() {
 	register(a, op{id: "import-mlflow", method: "POST", path: "/imports/mlflow",
-		summary: "Bring in all of an MLflow store; answers when it is done", may: auth.Administer}, a.importMLflow)
+		summary: "Bring in all of an MLflow store; answers when it is done", may: auth.Own}, a.importMLflow)
 	register(a, op{id: "get-import", method: "GET", path: "/imports/mlflow",
 		summary: "How far the import of this server is that runs, or ran last", may: auth.Administer},
 		func(context.Context, fairlead.Project, *InProject) (transfer.Report, error) {
