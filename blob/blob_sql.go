@@ -1,6 +1,7 @@
 package blob
 
 import (
+	"database/sql"
 	"errors"
 	"strings"
 
@@ -146,24 +147,12 @@ func readRefs(tx *store.Tx, p fairlead.Project, o Owner, start string) (out []En
 
 // deleteGarbage deletes the rows of up to limit blobs that nothing refers to and
 // that no write has touched since cutoffMS, and returns what they were.
-func deleteGarbage(tx *store.Tx, cutoffMS int64, limit int) (out []Object, err error) {
-	rows, err := tx.Query(`delete from blob where digest in (
+func deleteGarbage(tx *store.Tx, cutoffMS int64, limit int) ([]Object, error) {
+	return scanObjects(tx.Query(`delete from blob where digest in (
 			select b.digest from blob b where b.touched_ms < ? and not exists (
 				select 1 from blob_ref r where r.digest = b.digest)
 			order by b.digest limit ?)
-		returning digest, bytes`, cutoffMS, limit)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var o Object
-		if err := rows.Scan(&o.Digest, &o.Bytes); err != nil {
-			return nil, err
-		}
-		out = append(out, o)
-	}
-	return out, rows.Err()
+		returning digest, bytes`, cutoffMS, limit))
 }
 
 func usage(tx *store.Tx) (u Usage, err error) {
@@ -188,9 +177,12 @@ func stored(tx *store.Tx, digest string) (bool, error) {
 }
 
 // objectsAfter returns up to limit stored objects by digest, those after last.
-func objectsAfter(tx *store.Tx, last string, limit int) (all []Object, err error) {
-	rows, err := tx.Query("select digest, bytes from blob where digest > ? order by digest limit ?",
-		last, limit)
+func objectsAfter(tx *store.Tx, last string, limit int) ([]Object, error) {
+	return scanObjects(tx.Query("select digest, bytes from blob where digest > ? "+
+		"order by digest limit ?", last, limit))
+}
+
+func scanObjects(rows *sql.Rows, err error) (out []Object, _ error) {
 	if err != nil {
 		return nil, err
 	}
@@ -200,7 +192,7 @@ func objectsAfter(tx *store.Tx, last string, limit int) (all []Object, err error
 		if err := rows.Scan(&o.Digest, &o.Bytes); err != nil {
 			return nil, err
 		}
-		all = append(all, o)
+		out = append(out, o)
 	}
-	return all, rows.Err()
+	return out, rows.Err()
 }

@@ -338,7 +338,10 @@ func TestLoad_RefusesWhatIsNoModel(t *testing.T) {
 }
 
 func TestFind_LooksWhereItIsTold(t *testing.T) {
-	dir := t.TempDir()
+	dir := filepath.Join(t.TempDir(), "[a*") // a directory's own name is no pattern
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
 	t.Chdir(dir)
 	t.Setenv("FAIRLEAD_ONNXRUNTIME", "")
 	capi := filepath.Join(dir, "env", "lib", "python3.11", "site-packages", "onnxruntime", "capi")

@@ -1,7 +1,9 @@
 package onnx
 
 import (
+	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -107,11 +109,11 @@ func inDir(dir string) string {
 	for _, sub := range []string{"", "lib", "lib/python*/site-packages/onnxruntime/capi",
 		"onnxruntime/capi"} {
 		for _, name := range []string{"libonnxruntime.so*", "libonnxruntime.*dylib"} {
-			found, _ := filepath.Glob(filepath.Join(dir, sub, name))
+			found, _ := fs.Glob(os.DirFS(dir), path.Join(sub, name)) // dir itself is no pattern
 			slices.Sort(found)
-			for _, path := range slices.Backward(found) {
-				if isLibrary(path) {
-					return path
+			for _, file := range slices.Backward(found) {
+				if library := filepath.Join(dir, file); isLibrary(library) {
+					return library
 				}
 			}
 		}
@@ -126,8 +128,10 @@ func ownDirs() []string {
 		dirs = append(dirs, filepath.Dir(exe))
 	}
 	for _, tools := range engine.Tools() {
-		inside, _ := filepath.Glob(filepath.Join(tools, "*"))
-		dirs = append(dirs, inside...)
+		inside, _ := os.ReadDir(tools)
+		for _, e := range inside {
+			dirs = append(dirs, filepath.Join(tools, e.Name()))
+		}
 	}
 	return dirs
 }
