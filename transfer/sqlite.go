@@ -25,10 +25,15 @@ func openSQLite(path string) (*sqlite, error) {
 	var n int
 	err = db.QueryRow(`select count(*) from sqlite_master where type = 'table'
 		and name in ('experiments', 'runs', 'metrics', 'logged_models')`).Scan(&n)
-	if err != nil || n < 4 {
+	if err != nil {
+		db.Close()
+		return nil, fairlead.Errorf(fairlead.Invalid, "%s cannot be read as a SQLite "+
+			"database; name the one that MLflow writes (mlflow.db), or its client's directory (mlruns)", path).Because(err)
+	}
+	if n < 4 {
 		db.Close()
 		return nil, fairlead.Errorf(fairlead.Invalid, "%s is no database of MLflow 3; bring an older one "+
-			"up to date first: mlflow db upgrade sqlite:///%s", path, path).Because(err)
+			"up to date first: mlflow db upgrade sqlite:///%s", path, path)
 	}
 	return &sqlite{db}, nil
 }

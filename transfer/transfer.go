@@ -138,7 +138,8 @@ func open(from Source) (source, error) {
 	}
 	info, err := os.Stat(from.From)
 	if err != nil {
-		return nil, fairlead.Errorf(fairlead.NotFound, "%s cannot be read", from.From).Because(err)
+		return nil, fairlead.Errorf(fairlead.NotFound, "there is nothing to read at %s; name the directory "+
+			"that MLflow's client writes (mlruns) or its SQLite file (mlflow.db)", from.From).Because(err)
 	}
 	if info.IsDir() {
 		return fileStore{from.From}, nil

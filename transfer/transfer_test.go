@@ -230,4 +230,10 @@ func TestImport_RefusesWhatIsNoStore(t *testing.T) {
 			t.Errorf("%s: %v", from, err)
 		}
 	}
+	for _, name := range []string{"text", "nothing"} {
+		_, err := w.ImportMLflow(t.Context(), project, transfer.Source{From: filepath.Join(w.dir, name)})
+		if err == nil || !strings.Contains(err.Error(), "mlflow.db") {
+			t.Errorf("%s: it does not say what to name: %v", name, err)
+		}
+	}
 }
