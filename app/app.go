@@ -134,8 +134,11 @@ func (a *App) build(ctx context.Context, local bool) (err error) {
 	if err := a.wire(ctx); err != nil {
 		return err
 	}
-	if !local && !a.Accounts.Exist() {
-		return exposed(a.opt.Listen)
+	if !local {
+		if !a.Accounts.Exist() {
+			return exposed(a.opt.Listen)
+		}
+		a.Accounts.KeepOne()
 	}
 	if a.listener, err = a.listen(); err != nil {
 		return err
@@ -198,7 +201,7 @@ func (a *App) wire(ctx context.Context) (err error) {
 	if a.Tokens, err = auth.NewTokens(a.DB, clock, dir); err != nil {
 		return err
 	}
-	if a.Accounts, err = auth.NewAccounts(ctx, a.DB, a.Ledger, clock); err != nil {
+	if a.Accounts, err = auth.NewAccounts(ctx, a.DB, a.Ledger, clock, log); err != nil {
 		return err
 	}
 	a.Tokens.Admit(a.Accounts)

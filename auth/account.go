@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"log/slog"
 	"net/netip"
 	"regexp"
 	"slices"
@@ -25,7 +26,10 @@ type Accounts struct {
 	slow  *throttle
 	known *cache
 	first firstRun
+	log   *slog.Logger
 
+	left    bool          // accounts after the batch that is written; the writer's alone
+	keepOne atomic.Bool   // the last account stays
 	hashing chan struct{} // a slot for each password that is hashed at a time
 }
 
@@ -35,14 +39,21 @@ const maxHashing = 2
 // NewAccounts returns the accounts of db, whose schema includes Schema() and the
 // ledger's.
 func NewAccounts(ctx context.Context, db *store.DB, led *ledger.Ledger,
-	clock fairlead.Clock) (*Accounts, error) {
+	clock fairlead.Clock, log *slog.Logger) (*Accounts, error) {
 	a := &Accounts{db: db, led: led, clock: clock, slow: newThrottle(clock), known: newCache(),
-		hashing: make(chan struct{}, maxHashing)}
+		log: log, hashing: make(chan struct{}, maxHashing)}
 	a.first.clock = clock
-	any, err := a.any(ctx)
-	a.exist.Store(any)
+	err := db.Read(ctx, func(tx *store.Tx) error {
+		any, err := anyAccount(tx)
+		a.exist.Store(any)
+		return err
+	})
 	return a, err
 }
+
+// KeepOne refuses the removal of the last account from now on: the server listens for
+// other machines, and would be open to them.
+func (a *Accounts) KeepOne() { a.keepOne.Store(true) }
 
 // Exist reports whether there is an account: without one the rules are those of one
 // machine.
@@ -131,6 +142,14 @@ func (a *Accounts) Remove(ctx context.Context, name string) error {
 	return a.change(ctx, name, func(tx *store.Tx, acc *Account) error {
 		if err := deleteAccount(tx, acc.k); err != nil {
 			return err
+		}
+		any, err := anyAccount(tx)
+		switch {
+		case err != nil:
+			return err
+		case !any && a.keepOne.Load():
+			return fairlead.Errorf(fairlead.Precondition, "%s is the last account, without which other "+
+				"machines could not be told apart; let the server listen on 127.0.0.1 first", name)
 		}
 		return a.note(ctx, tx, fairlead.Project{}, event.AccessChanged{Change: "user.removed",
 			User: name})
@@ -230,25 +249,20 @@ func (a *Accounts) change(ctx context.Context, name string, fn func(tx *store.Tx
 // write makes a change that the next request sees.
 func (a *Accounts) write(ctx context.Context, fn func(tx *store.Tx) error) error {
 	return a.db.Write(ctx, store.Control, func(tx *store.Tx) error {
+		tx.AtEnd("auth", func(tx *store.Tx) (err error) {
+			a.left, err = anyAccount(tx)
+			return err
+		})
 		tx.AfterCommit("auth", a.changed)
 		return fn(tx)
 	})
 }
 
-// changed forgets what was known about callers. When the database cannot say whether
-// there are accounts, there are some.
+// changed forgets what was known about callers. It runs in the writer, so it waits for
+// nothing.
 func (a *Accounts) changed() {
-	any, err := a.any(context.Background())
-	a.exist.Store(any || err != nil)
+	a.exist.Store(a.left)
 	a.known.clear()
-}
-
-func (a *Accounts) any(ctx context.Context) (any bool, err error) {
-	err = a.db.Read(ctx, func(tx *store.Tx) error {
-		any, err = anyAccount(tx)
-		return err
-	})
-	return any, err
 }
 
 // note appends the event of a change; what is about no project is told in the
@@ -310,12 +324,23 @@ func (a *Accounts) tryPassword(ctx context.Context, key [32]byte, name, password
 	}
 	if len(password) > maxPassword || !verifyPassword(stored, password) {
 		a.slow.failed(name, from)
+		a.logFailure(ctx, name, from)
 		return nil, errPassword
 	}
 	a.slow.passed(name)
-	c := &Caller{Actor: fairlead.Actor{Kind: "user", Name: name}, Kind: ByPassword, Roles: acc.Roles}
+	c := &Caller{Actor: fairlead.Actor{Kind: "user", Name: name}, Kind: ByPassword, Roles: acc.Roles,
+		stored: stored}
 	a.known.put(key, c, seen, now)
 	return c, nil
+}
+
+// logFailure tells the operator of a wrong password. What cannot be an account's name is
+// left out: it may be a password in the wrong field.
+func (a *Accounts) logFailure(ctx context.Context, name string, from netip.Addr) {
+	if !accountName.MatchString(name) {
+		name = ""
+	}
+	a.log.WarnContext(ctx, "sign-in failed", "user", name, "address", from.String())
 }
 
 // account returns an account and the PHC string of its password.

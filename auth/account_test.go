@@ -33,7 +33,7 @@ func newHouse(t testing.TB) *house {
 	f := &fixture{dir: t.TempDir(), clock: fairlead.NewFakeClock(began)}
 	var err error
 	f.db, err = store.Open(t.Context(), store.Options{Path: filepath.Join(f.dir, "f.db"),
-		Clock: f.clock},
+		Clock: f.clock, Readers: readers},
 		ledger.Schema(), auth.Schema())
 	if err != nil {
 		t.Fatal(err)
@@ -47,7 +47,8 @@ func newHouse(t testing.TB) *house {
 	}
 	led := ledger.New(f.db, f.clock, slog.New(slog.NewTextHandler(io.Discard, nil)))
 	h := &house{fixture: f, led: led}
-	if h.Accounts, err = auth.NewAccounts(t.Context(), f.db, led, f.clock); err != nil {
+	if h.Accounts, err = auth.NewAccounts(t.Context(), f.db, led, f.clock,
+		slog.New(slog.NewTextHandler(&f.log, nil))); err != nil {
 		t.Fatal(err)
 	}
 	f.tokens.Admit(h.Accounts)

@@ -8,8 +8,9 @@ import (
 	"time"
 )
 
-// keepKnown is how long a caller is known without being looked up again, in wall
-// time, and maxKnown how many are. Any change of access forgets them all.
+// keepKnown is how long a caller is known after its last request without being looked
+// up again, in wall time, and maxKnown how many are. Any change of access forgets them
+// all.
 const (
 	keepKnown = 10 * time.Minute
 	maxKnown  = 10_000
@@ -44,10 +45,21 @@ func (c *cache) key(secret string) [32]byte {
 func (c *cache) get(key [32]byte, now time.Time) *Caller {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if s, ok := c.at[key]; ok && now.Before(s.until) {
-		return s.caller
+	s, ok := c.at[key]
+	if !ok || !now.Before(s.until) {
+		return nil
 	}
-	return nil
+	c.at[key] = seenCaller{s.caller, keptUntil(s.caller, now)}
+	return s.caller
+}
+
+// keptUntil is when a caller that asks now is forgotten.
+func keptUntil(c *Caller, now time.Time) time.Time {
+	until := now.Add(keepKnown)
+	if !c.Expires.IsZero() && c.Expires.Before(until) {
+		return c.Expires
+	}
+	return until
 }
 
 // generation names a state of access; what was read in an older one is not put.
@@ -66,11 +78,15 @@ func (c *cache) put(key [32]byte, caller *Caller, generation int, now time.Time)
 	if len(c.at) >= maxKnown {
 		clear(c.at)
 	}
-	until := now.Add(keepKnown)
-	if !caller.Expires.IsZero() && caller.Expires.Before(until) {
-		until = caller.Expires
-	}
-	c.at[key] = seenCaller{caller, until}
+	c.at[key] = seenCaller{caller, keptUntil(caller, now)}
+}
+
+// drop forgets one caller.
+func (c *cache) drop(key [32]byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.gen++
+	delete(c.at, key)
 }
 
 func (c *cache) clear() {

@@ -32,7 +32,8 @@ type Caller struct {
 	Project string       // that a token is narrowed to, or that a step runs in
 	Expires time.Time    // of a token or a session
 
-	projectK int64 // of Project; 0 for all
+	projectK int64  // of Project; 0 for all
+	stored   string // PHC string of the password that was right
 }
 
 // May reports whether the caller may do something in a project, or for the whole

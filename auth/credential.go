@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"cmp"
 	"context"
 	"net/netip"
 	"strings"
@@ -18,7 +19,13 @@ const (
 	sessionTime  = 12 * time.Hour
 )
 
-// Credential is a token of an account, without its secret.
+// How many of them an account has at most. A session beyond that ends the oldest.
+const (
+	maxTokens   = 100
+	maxSessions = 50
+)
+
+// Credential is a token of an account, or a session, without its secret.
 type Credential struct {
 	ID      string    `json:"id"`
 	User    string    `json:"user"`
@@ -62,9 +69,17 @@ func (a *Accounts) IssueToken(ctx context.Context, n NewToken) (*Credential, str
 		Scope:   append([]string{}, n.Scope...),
 		Project: n.Project.Name, Created: now, Expires: now.Add(n.Lasts), projectK: n.Project.K}
 	secret := newToken(userPrefix)
-	return c, secret, a.change(ctx, n.User, func(tx *store.Tx, acc *Account) error {
+	return c, secret, a.db.Write(ctx, store.Client, func(tx *store.Tx) error {
+		acc, _, err := accountByName(tx, n.User)
+		if err != nil {
+			return err
+		}
 		if err := insertCredential(tx, acc.k, c, ByToken, secret); err != nil {
 			return err
+		}
+		if count, err := countCredentials(tx, acc.k, ByToken); err != nil || count > maxTokens {
+			return cmp.Or(err, error(fairlead.Errorf(fairlead.Precondition,
+				"%s has %d tokens already; end some with `fairlead token revoke`", acc.Name, maxTokens)))
 		}
 		return a.note(ctx, tx, n.Project, event.AccessChanged{Change: "token.created", User: n.User,
 			Token: c.ID})
@@ -75,7 +90,7 @@ func (a *Accounts) IssueToken(ctx context.Context, n NewToken) (*Credential, str
 // have not expired; the newest first.
 func (a *Accounts) ListTokens(ctx context.Context, user string) (out []*Credential, err error) {
 	err = a.db.Read(ctx, func(tx *store.Tx) error {
-		out, err = listTokens(tx, user, a.clock.Now())
+		out, err = listCredentials(tx, ByToken, user, a.clock.Now())
 		return err
 	})
 	return out, err
@@ -84,7 +99,7 @@ func (a *Accounts) ListTokens(ctx context.Context, user string) (out []*Credenti
 // RevokeToken ends a token of an account, or of any when the name is empty.
 func (a *Accounts) RevokeToken(ctx context.Context, user, id string) error {
 	return a.write(ctx, func(tx *store.Tx) error {
-		c, err := deleteToken(tx, user, id)
+		c, err := deleteCredential(tx, ByToken, user, id)
 		if err != nil {
 			return err
 		}
@@ -96,25 +111,61 @@ func (a *Accounts) RevokeToken(ctx context.Context, user, id string) error {
 // SignIn begins a session of the account with that password, and returns its secret.
 func (a *Accounts) SignIn(ctx context.Context, name, password string, from netip.Addr) (string,
 	time.Time, error) {
-	if _, err := a.withPassword(ctx, name, password, from); err != nil {
+	caller, err := a.withPassword(ctx, name, password, from)
+	if err != nil {
 		return "", time.Time{}, err
 	}
 	now := a.clock.Now()
-	c := &Credential{ID: fairlead.NewID("ses", now), User: name, Created: now,
+	c := &Credential{ID: fairlead.NewID("ses", now), User: name, Name: from.String(), Created: now,
 		Expires: now.Add(sessionTime)}
 	secret := newToken(sessionPrefix)
-	return secret, c.Expires, a.db.Write(ctx, store.Control, func(tx *store.Tx) error {
-		acc, _, err := accountByName(tx, name)
-		if err != nil {
+	return secret, c.Expires, a.db.Write(ctx, store.Client, func(tx *store.Tx) error {
+		acc, stored, err := accountByName(tx, name)
+		switch {
+		case err != nil:
+			return err
+		case stored != caller.stored: // it was changed meanwhile, which ends all sessions
+			return errPassword
+		}
+		if err := insertCredential(tx, acc.k, c, BySession, secret); err != nil {
 			return err
 		}
-		return insertCredential(tx, acc.k, c, BySession, secret)
+		ended, err := endOldSessions(tx, acc.k, maxSessions)
+		if ended {
+			tx.AfterCommit("auth/sessions", a.known.clear)
+		}
+		return err
 	})
 }
 
-// SignOut ends a session.
+// SignOut ends a session. One that nobody has changes nothing, and costs no write.
 func (a *Accounts) SignOut(ctx context.Context, secret string) error {
-	return a.write(ctx, func(tx *store.Tx) error { return deleteSession(tx, secret) })
+	if _, err := a.withSecret(ctx, BySession, secret); fairlead.Is(err, fairlead.Unauthenticated) {
+		return nil
+	}
+	key := a.known.key(string(BySession) + "\x00" + secret)
+	return a.db.Write(ctx, store.Client, func(tx *store.Tx) error {
+		tx.AfterCommit("auth/"+hash(secret), func() { a.known.drop(key) })
+		return deleteSession(tx, secret)
+	})
+}
+
+// ListSessions returns the sessions of an account that have not ended, the newest first;
+// Name is the address from which it signed in.
+func (a *Accounts) ListSessions(ctx context.Context, user string) (out []*Credential, err error) {
+	err = a.db.Read(ctx, func(tx *store.Tx) error {
+		out, err = listCredentials(tx, BySession, user, a.clock.Now())
+		return err
+	})
+	return out, err
+}
+
+// EndSession ends a session of an account by its id.
+func (a *Accounts) EndSession(ctx context.Context, user, id string) error {
+	return a.write(ctx, func(tx *store.Tx) error {
+		_, err := deleteCredential(tx, BySession, user, id)
+		return err
+	})
 }
 
 // withSecret returns the caller whose token it is, or whose session.

@@ -24,10 +24,29 @@ func insertCredential(tx *store.Tx, accountK int64, c *Credential, kind Kind, se
 	return err
 }
 
-const selectToken = `select c.id, a.name, c.name, c.scope, c.project_k, c.project, c.created_ms,
-	c.expires_ms from credential c join account a on a.k = c.account_k where c.kind = 'token'`
+func countCredentials(tx *store.Tx, accountK int64, kind Kind) (n int, err error) {
+	err = tx.QueryRow("select count(*) from credential where account_k = ? and kind = ?", accountK,
+		string(kind)).Scan(&n)
+	return n, err
+}
 
-func scanToken(scan func(...any) error) (*Credential, error) {
+// endOldSessions leaves the newest sessions of an account.
+func endOldSessions(tx *store.Tx, accountK int64, keep int) (ended bool, err error) {
+	res, err := tx.Exec(`delete from credential where id in (select id from credential
+		where account_k = ? and kind = 'session' order by created_ms desc, id desc
+		limit 1000 offset ?)`, accountK, keep)
+	if err != nil {
+		return false, err
+	}
+	n, err := res.RowsAffected()
+	return n > 0, err
+}
+
+const selectCredential = `select c.id, a.name, c.name, c.scope, c.project_k, c.project,
+	c.created_ms, c.expires_ms from credential c join account a on a.k = c.account_k
+	where c.kind = ?`
+
+func scanCredential(scan func(...any) error) (*Credential, error) {
 	c := &Credential{}
 	var scope string
 	var created, expires int64
@@ -37,16 +56,17 @@ func scanToken(scan func(...any) error) (*Credential, error) {
 	return c, err
 }
 
-func listTokens(tx *store.Tx, user string, now time.Time) ([]*Credential, error) {
-	rows, err := tx.Query(selectToken+` and (? = '' or a.name = ?) and c.expires_ms > ?
-		order by c.created_ms desc, c.id desc`, user, user, now.UnixMilli())
+// listCredentials returns those of an account, or of all when the name is empty.
+func listCredentials(tx *store.Tx, kind Kind, user string, now time.Time) ([]*Credential, error) {
+	rows, err := tx.Query(selectCredential+` and (? = '' or a.name = ?) and c.expires_ms > ?
+		order by c.created_ms desc, c.id desc`, string(kind), user, user, now.UnixMilli())
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
 	out := []*Credential{}
 	for rows.Next() {
-		c, err := scanToken(rows.Scan)
+		c, err := scanCredential(rows.Scan)
 		if err != nil {
 			return nil, err
 		}
@@ -55,12 +75,12 @@ func listTokens(tx *store.Tx, user string, now time.Time) ([]*Credential, error)
 	return out, rows.Err()
 }
 
-func deleteToken(tx *store.Tx, user, id string) (*Credential, error) {
-	c, err := scanToken(tx.QueryRow(selectToken+" and c.id = ? and (? = '' or a.name = ?)", id, user,
-		user).Scan)
+func deleteCredential(tx *store.Tx, kind Kind, user, id string) (*Credential, error) {
+	c, err := scanCredential(tx.QueryRow(selectCredential+" and c.id = ? and (? = '' or a.name = ?)",
+		string(kind), id, user, user).Scan)
 	if errors.Is(err, store.ErrNoRows) {
-		return nil, fairlead.Errorf(fairlead.NotFound, "there is no token %q; see `fairlead token list`",
-			id)
+		return nil, fairlead.Errorf(fairlead.NotFound, "there is no %s %q; see `fairlead %s list`", kind,
+			id, kind)
 	}
 	if err != nil {
 		return nil, err

@@ -59,5 +59,10 @@ func (a *Accounts) AddFirst(ctx context.Context, key, name, password string) err
 	}
 	ctx = fairlead.WithActor(ctx, fairlead.Actor{Kind: "user", Name: name})
 	_, err := a.add(ctx, NewAccount{Name: name, Password: password, Role: Admin}, true)
+	if err == nil {
+		f.mu.Lock()
+		f.key = ""
+		f.mu.Unlock()
+	}
 	return err
 }

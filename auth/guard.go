@@ -88,8 +88,8 @@ func (t *Tokens) caller(r *http.Request) (*Caller, error) {
 	name, secret := credentials(r)
 	switch {
 	case secret == "":
-		if c := t.inSession(r); c != nil {
-			return c, nil
+		if c, err := t.inSession(r); c != nil || err != nil {
+			return c, err
 		}
 		return t.anonymous(r), nil
 	case t.isOwner(secret):
@@ -106,16 +106,16 @@ func (t *Tokens) caller(r *http.Request) (*Caller, error) {
 
 // inSession returns who has signed in with the browser that asks; nil when nobody has,
 // or the session has ended.
-func (t *Tokens) inSession(r *http.Request) *Caller {
+func (t *Tokens) inSession(r *http.Request) (*Caller, error) {
 	secret := SessionOf(r)
 	if secret == "" || !t.hasAccounts() {
-		return nil
+		return nil, nil
 	}
 	c, err := t.accounts.withSecret(r.Context(), BySession, secret)
-	if err != nil {
-		return nil
+	if fairlead.Is(err, fairlead.Unauthenticated) {
+		return nil, nil
 	}
-	return c
+	return c, err
 }
 
 func (t *Tokens) hasAccounts() bool { return t.accounts != nil && t.accounts.Exist() }

@@ -1,6 +1,7 @@
 package auth_test
 
 import (
+	"bytes"
 	"encoding/base64"
 	"io"
 	"net/http"
@@ -28,6 +29,7 @@ type fixture struct {
 	tokens *auth.Tokens
 	dir    string
 	owner  string
+	log    bytes.Buffer
 }
 
 func newFixture(t testing.TB) *fixture {

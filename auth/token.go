@@ -35,6 +35,7 @@ type Tokens struct {
 	clock    fairlead.Clock
 	owner    [sha256.Size]byte // digest of the owner's token, which costs no look-up
 	accounts *Accounts         // nil: nobody signs in
+	steps    *cache            // callers that are steps
 }
 
 // NewTokens reads the owner's token in the data directory, or makes it, readable
@@ -49,7 +50,7 @@ func NewTokens(db *store.DB, clock fairlead.Clock, dir string) (*Tokens, error) 
 	if err != nil {
 		return nil, fmt.Errorf("owner's token: %w", err)
 	}
-	return &Tokens{db: db, clock: clock, owner: sha256.Sum256([]byte(owner))}, nil
+	return &Tokens{db: db, clock: clock, owner: sha256.Sum256([]byte(owner)), steps: newCache()}, nil
 }
 
 // Admit lets people sign in with their accounts. It is called before the first request.
@@ -125,6 +126,7 @@ func (t *Tokens) IssueStep(tx *store.Tx, p fairlead.Project, subject string, fen
 
 // RevokeBelow ends all tokens of the subject with a fence below the given one.
 func (t *Tokens) RevokeBelow(tx *store.Tx, subject string, fence int64) error {
+	tx.AfterCommit("auth/steps", t.steps.clear)
 	_, err := tx.Exec("delete from token where subject = ? and fence < ?", subject, fence)
 	return err
 }
@@ -136,13 +138,17 @@ func (t *Tokens) isOwner(token string) bool {
 
 // step returns the step whose token it is.
 func (t *Tokens) step(ctx context.Context, token string) (*Caller, error) {
+	key, now := t.steps.key(token), t.clock.Now()
+	if c := t.steps.get(key, now); c != nil {
+		return c, nil
+	}
+	seen := t.steps.generation()
 	c := &Caller{Actor: fairlead.Actor{Kind: "step"}, Kind: ByStep}
 	err := t.db.Read(ctx, func(tx *store.Tx) error {
 		var expires int64
 		err := tx.QueryRow("select subject, project_k, expires_ms from token where hash = ?",
-			hash(token)).Scan(
-			&c.Actor.Name, &c.projectK, &expires)
-		if errors.Is(err, store.ErrNoRows) || err == nil && expires <= t.clock.Now().UnixMilli() {
+			hash(token)).Scan(&c.Actor.Name, &c.projectK, &expires)
+		if errors.Is(err, store.ErrNoRows) || err == nil && expires <= now.UnixMilli() {
 			return errUnknown
 		}
 		c.Expires = fairlead.FromMS(expires)
@@ -151,6 +157,7 @@ func (t *Tokens) step(ctx context.Context, token string) (*Caller, error) {
 	if err != nil {
 		return nil, err
 	}
+	t.steps.put(key, c, seen, now)
 	return c, nil
 }
 
