@@ -320,6 +320,24 @@ func TestSession_IsNotUsedByPagesOfOtherSites(t *testing.T) {
 // Whether a project exists is told only to who may see it.
 func TestProjects_AreNotToldToWhoMayNotSeeThem(t *testing.T) {
 	a, tokens := household(t)
+	const phrase = "a quiet harbour at dawn"
+	if err := a.Accounts.SetPassword(t.Context(), "a-admin", phrase); err != nil {
+		t.Fatal(err)
+	}
+	narrowed := func(project string) (int, string) {
+		r := httptest.NewRequest("POST", "http://127.0.0.1:4747/api/v1/tokens",
+			strings.NewReader(`{"name":"x","project":"`+project+`"}`))
+		r.Header.Set("Content-Type", "application/json")
+		r.SetBasicAuth("a-admin", phrase)
+		w := httptest.NewRecorder()
+		a.Handler().ServeHTTP(w, r)
+		return w.Code, strings.ReplaceAll(w.Body.String(), project, "")
+	}
+	there, says := narrowed("beta")
+	missing, saysMissing := narrowed("omega")
+	if there != 404 || missing != 404 || says != saysMissing {
+		t.Errorf("a token for a project tells: %d %s, and %d %s", there, says, missing, saysMissing)
+	}
 	for _, r := range a.Routes() {
 		if r.Server || r.Method == auth.AnyMethod {
 			continue

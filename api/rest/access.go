@@ -83,6 +83,15 @@ type NewTokenAnswer struct {
 	Token string `json:"token" doc:"the secret, which is never shown again"`
 }
 
+// Session is a browser that has signed in.
+type Session struct {
+	ID      string    `json:"id"`
+	User    string    `json:"user"`
+	From    string    `json:"from" doc:"address from which it signed in"`
+	Created time.Time `json:"created"`
+	Expires time.Time `json:"expires"`
+}
+
 // Done is the answer of a change that has nothing more to say.
 type Done struct {
 	Done bool `json:"done"`
@@ -113,9 +122,44 @@ func (a *API) accessOperations() {
 			}
 			return done(a.Accounts.SetPassword(ctx, c.Actor.Name, in.Body.Password))
 		})
+	a.sessionOperations()
 	a.userOperations()
 	a.roleOperations()
 	a.tokenOperations()
+}
+
+func (a *API) sessionOperations() {
+	registerServer(a, op{id: "list-sessions", method: "GET", path: "/me/sessions",
+		summary: "List one's sessions in browsers, the newest first", may: auth.Self},
+		func(ctx context.Context, in *Paging) (out fairlead.Page[Session], err error) {
+			user, err := whose(ctx, false)
+			if err != nil {
+				return out, err
+			}
+			all, err := a.Accounts.ListSessions(ctx, user)
+			if err != nil {
+				return out, err
+			}
+			sessions := make([]Session, len(all))
+			for i, c := range all {
+				sessions[i] = Session{ID: c.ID, User: c.User, From: c.Name, Created: c.Created,
+					Expires: c.Expires}
+			}
+			return cut(sessions, *in, "sessions of "+user, func(s Session) string { return s.ID })
+		})
+	registerServer(a, op{id: "end-session", method: "DELETE", path: "/me/sessions/{session}",
+		summary: "End a session", may: auth.Self}, func(ctx context.Context, in *struct {
+		Session string `path:"session"`
+	}) (Done, error) {
+		user, err := whose(ctx, false)
+		if err != nil {
+			return Done{}, err
+		}
+		if err := mayManage(ctx); err != nil {
+			return Done{}, err
+		}
+		return done(a.Accounts.EndSession(ctx, user, in.Session))
+	})
 }
 
 func (a *API) userOperations() {
@@ -132,6 +176,11 @@ func (a *API) userOperations() {
 	registerServer(a, op{id: "add-user", method: "POST", path: "/users", summary: "Make an account",
 		may: auth.Administer}, func(ctx context.Context, in *AddUser) (*auth.Account, error) {
 		b := in.Body
+		if b.Password != "" || b.Role != "" {
+			if err := mayManage(ctx); err != nil {
+				return nil, err
+			}
+		}
 		return a.Accounts.Add(ctx, auth.NewAccount{Name: b.Name, Password: b.Password,
 			Role: auth.Role(b.Role)})
 	})
@@ -144,6 +193,9 @@ func (a *API) userOperations() {
 	registerServer(a, op{id: "set-password", method: "PUT", path: "/users/{user}/password",
 		summary: "Give an account another password, which ends its sessions", may: auth.Administer},
 		func(ctx context.Context, in *PasswordInput) (Done, error) {
+			if err := mayManage(ctx); err != nil {
+				return Done{}, err
+			}
 			return done(a.Accounts.SetPassword(ctx, in.User, in.Body.Password))
 		})
 }
@@ -160,7 +212,7 @@ func (a *API) roleOperations() {
 		summary: "Give an account a role in all projects, and for the server itself",
 		may:     auth.Administer},
 		func(ctx context.Context, in *RoleInput) (Done, error) {
-			return done(a.Accounts.Grant(ctx, everywhere, in.User, auth.Role(in.Role)))
+			return done(a.grantRole(ctx, everywhere, *in))
 		})
 	registerServer(a, op{id: "revoke-role", method: "DELETE", path: "/roles/{role}/users/{user}",
 		summary: "Take a role for all projects away", may: auth.Administer},
@@ -176,13 +228,35 @@ func (a *API) roleOperations() {
 	register(a, op{id: "grant-project-role", method: "PUT", path: "/roles/{role}/users/{user}",
 		summary: "Give an account a role in the project", may: auth.Administer},
 		func(ctx context.Context, p fairlead.Project, in *ProjectRoleInput) (Done, error) {
-			return done(a.Accounts.Grant(ctx, p, in.User, auth.Role(in.Role)))
+			return done(a.grantRole(ctx, p, in.RoleInput))
 		})
 	register(a, op{id: "revoke-project-role", method: "DELETE", path: "/roles/{role}/users/{user}",
 		summary: "Take a role in the project away", may: auth.Administer},
 		func(ctx context.Context, p fairlead.Project, in *ProjectRoleInput) (Done, error) {
 			return done(a.Accounts.Revoke(ctx, p, in.User, auth.Role(in.Role)))
 		})
+}
+
+// grantRole gives a role, but not one that can do more than who gives it: a token that
+// is narrowed would get around that, and around its end.
+func (a *API) grantRole(ctx context.Context, p fairlead.Project, in RoleInput) error {
+	role, err := auth.ParseRole(in.Role)
+	if err != nil {
+		return err
+	}
+	if role == auth.Admin {
+		if err := mayManage(ctx); err != nil {
+			return err
+		}
+	}
+	c := auth.CallerFrom(ctx)
+	for _, need := range auth.Permissions {
+		if role.May(need) && !c.May(p, need) {
+			return fairlead.Errorf(fairlead.Denied, "the role %s has the permission %q, which this token "+
+				"of %s has not; sign in with a password for that", role, need, c.Actor.Name)
+		}
+	}
+	return a.Accounts.Grant(ctx, p, in.User, role)
 }
 
 func (a *API) grants(ctx context.Context, p fairlead.Project,
@@ -245,15 +319,16 @@ func whose(ctx context.Context, all bool) (string, error) {
 	return c.Actor.Name, nil
 }
 
-// mayManage refuses tokens: one that could make others would outlive its end, and what
-// it is narrowed to.
+// mayManage refuses tokens: one that could make others, a password or an administrator
+// would outlive its end, and what it is narrowed to.
 func mayManage(ctx context.Context) error {
 	kinds := []auth.Kind{auth.ByOwner, auth.ByPassword, auth.BySession}
 	if slices.Contains(kinds, auth.CallerFrom(ctx).Kind) {
 		return nil
 	}
 	return fairlead.Errorf(fairlead.Denied,
-		"a token cannot make or end tokens; sign in with a password for that")
+		"a token cannot make or end tokens and sessions, nor set passwords or make administrators; "+
+			"sign in with a password for that")
 }
 
 func (a *API) createToken(ctx context.Context, in *NewTokenInput) (out NewTokenAnswer, err error) {
@@ -279,7 +354,7 @@ func (a *API) createToken(ctx context.Context, in *NewTokenInput) (out NewTokenA
 		}
 	}
 	if b.Project != "" {
-		if n.Project, err = a.Projects.Get(ctx, b.Project); err != nil {
+		if n.Project, err = a.visible(ctx, b.Project); err != nil {
 			return out, err
 		}
 	}
@@ -288,4 +363,15 @@ func (a *API) createToken(ctx context.Context, in *NewTokenInput) (out NewTokenA
 		return out, err
 	}
 	return NewTokenAnswer{*made, secret}, nil
+}
+
+// visible returns the project of that name; one that the caller may not see is as if it
+// were not there.
+func (a *API) visible(ctx context.Context, name string) (fairlead.Project, error) {
+	p, err := a.Projects.Get(ctx, name)
+	hidden := err == nil && !auth.CallerFrom(ctx).May(p, auth.Read)
+	if hidden || fairlead.Is(err, fairlead.NotFound) {
+		return p, errNoProject(name)
+	}
+	return p, err
 }

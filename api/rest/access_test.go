@@ -4,11 +4,14 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"strings"
 	"testing"
 
+	"github.com/fairlead-ml/fairlead/api/rest"
 	"github.com/fairlead-ml/fairlead/auth"
 	"github.com/fairlead-ml/fairlead/event"
+	"github.com/fairlead-ml/fairlead/spec"
 )
 
 const phrase = "a quiet harbour at dawn"
@@ -105,10 +108,89 @@ func TestAccess_WhoMayDoWhatToWhom(t *testing.T) {
 				tt.says)
 		}
 	}
+	for _, tt := range []struct {
+		who   string
+		sign  func(*http.Request)
+		shown bool
+	}{{"ada", ada, true}, {"bob", password("bob", "a third long phrase"), false}} {
+		w.app.Accounts.Grant(t.Context(), spec.Default, "bob", auth.Viewer)
+		_, events := w.as(tt.sign, "GET", "/projects/default/events", "")
+		if strings.Contains(events, "user.added") != tt.shown || !strings.Contains(events, `"items"`) {
+			t.Errorf("%s learns of accounts: %s", tt.who, events)
+		}
+	}
 	_, events := w.as(ada, "GET", "/projects/beta/events?type="+event.AccessChangedType, "")
 	for _, part := range []string{`"role.granted"`, `"role.revoked"`, `"actor":"user:ada"`} {
 		if !strings.Contains(events, part) {
 			t.Errorf("the events of beta lack %s: %s", part, events)
+		}
+	}
+}
+
+// An administrator's token ends when it says, and does no more than it says.
+func TestAdminToken_CannotOutliveItself(t *testing.T) {
+	w := newWorld(t)
+	people(t, w)
+	ada := password("ada", phrase)
+	make := func(body string) func(*http.Request) {
+		_, made := w.as(ada, "POST", "/tokens", body)
+		var token struct{ Token string }
+		if err := json.Unmarshal([]byte(made), &token); err != nil || token.Token == "" {
+			t.Fatalf("%s: %v", made, err)
+		}
+		return func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+token.Token) }
+	}
+	whole, narrow := make(`{"name":"deploy"}`), make(`{"name":"people","scope":["admin","read"]}`)
+	for _, tt := range []struct {
+		name         string
+		sign         func(*http.Request)
+		method, path string
+		body         string
+		status       int
+	}{
+		{"whole", whole, "PUT", "/users/ada/password", `{"password":"another long phrase"}`, 403},
+		{"whole", whole, "POST", "/users", `{"name":"eve","password":"another long phrase"}`, 403},
+		{"whole", whole, "POST", "/users", `{"name":"eve","role":"viewer"}`, 403},
+		{"whole", whole, "POST", "/users", `{"name":"ci"}`, 200},
+		{"whole", whole, "PUT", "/roles/admin/users/bob", "", 403},
+		{"whole", whole, "PUT", "/projects/alpha/roles/admin/users/bob", "", 403},
+		{"whole", whole, "PUT", "/projects/alpha/roles/operator/users/ci", "", 200},
+		{"narrow", narrow, "PUT", "/projects/alpha/roles/operator/users/bob", "", 403},
+		{"narrow", narrow, "PUT", "/projects/alpha/roles/viewer/users/bob", "", 200},
+		{"narrow", narrow, "GET", "/users", "", 200},
+		{"narrow", narrow, "DELETE", "/me/sessions/ses_0", "", 403},
+		{"ada", ada, "PUT", "/roles/admin/users/bob", "", 200},
+	} {
+		if status, body := w.as(tt.sign, tt.method, tt.path, tt.body); status != tt.status {
+			t.Errorf("%s: %s %s %s: %d %s, want %d", tt.name, tt.method, tt.path, tt.body, status, body,
+				tt.status)
+		}
+	}
+}
+
+func TestSessions_AreListedAndEnded(t *testing.T) {
+	w := newWorld(t)
+	people(t, w)
+	for range 2 {
+		if _, _, err := w.app.Accounts.SignIn(t.Context(), "bob", phrase,
+			netip.MustParseAddr("192.0.2.7")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	bob := password("bob", phrase)
+	var page struct{ Items []rest.Session }
+	_, body := w.as(bob, "GET", "/me/sessions", "")
+	if err := json.Unmarshal([]byte(body), &page); err != nil || len(page.Items) != 2 ||
+		page.Items[0].From != "192.0.2.7" || strings.Contains(body, "fl_session") {
+		t.Fatalf("%s: %v", body, err)
+	}
+	path := "/me/sessions/" + page.Items[0].ID
+	for _, tt := range []struct {
+		sign   func(*http.Request)
+		status int
+	}{{password("ada", phrase), 404}, {bob, 200}, {bob, 404}} {
+		if status, body := w.as(tt.sign, "DELETE", path, ""); status != tt.status {
+			t.Errorf("%d %s, want %d", status, body, tt.status)
 		}
 	}
 }

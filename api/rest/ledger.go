@@ -2,10 +2,12 @@ package rest
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/fairlead-ml/fairlead"
 	"github.com/fairlead-ml/fairlead/auth"
+	"github.com/fairlead-ml/fairlead/event"
 	"github.com/fairlead-ml/fairlead/ledger"
 )
 
@@ -46,14 +48,27 @@ func (a *API) events(ctx context.Context, p fairlead.Project, in *EventsInput) (
 		return out, err
 	}
 	err = a.until(ctx, in.Waiting, func() (bool, error) {
-		out.Items, err = a.Ledger.List(ctx, f)
-		return len(out.Items) > 0, err
+		records, err := a.Ledger.List(ctx, f)
+		if n := len(records); n == in.Limit {
+			out.Next = fairlead.EncodeCursor(filter, records[n-1].Seq)
+		}
+		out.Items = visibleTo(auth.CallerFrom(ctx), records)
+		return len(out.Items) > 0 || out.Next != "", err
 	})
-	if n := len(out.Items); n == in.Limit {
-		out.Next = fairlead.EncodeCursor(filter, out.Items[n-1].Seq)
-	}
 	if out.Items == nil {
 		out.Items = []*ledger.Record{}
 	}
 	return out, err
+}
+
+// visibleTo leaves out what is about the accounts of the whole server, which the project
+// default keeps, unless the caller administers it.
+func visibleTo(c *auth.Caller, records []*ledger.Record) []*ledger.Record {
+	if c.May(fairlead.Project{}, auth.Administer) {
+		return records
+	}
+	return slices.DeleteFunc(records, func(r *ledger.Record) bool {
+		var e event.AccessChanged
+		return r.Type == event.AccessChangedType && (r.Decode(&e) != nil || e.Everywhere)
+	})
 }

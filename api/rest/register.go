@@ -45,11 +45,15 @@ func register[I, O any](a *API, o op, fn func(ctx context.Context, p fairlead.Pr
 	add(a, o, false, func(ctx context.Context, in *I) (out O, err error) {
 		p := fairlead.ProjectFrom(ctx)
 		if p.K == 0 {
-			return out, fairlead.Errorf(fairlead.NotFound,
-				"there is no project %q; `fairlead apply` in its repository creates it", p.Name)
+			return out, errNoProject(p.Name)
 		}
 		return fn(ctx, p, in)
 	})
+}
+
+func errNoProject(name string) error {
+	return fairlead.Errorf(fairlead.NotFound,
+		"there is no project %q; `fairlead apply` in its repository creates it", name)
 }
 
 // registerServer adds an operation of the whole server.
