@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
@@ -29,6 +30,17 @@ func randomness(t *testing.T) *rand.Rand {
 	}
 	t.Logf("REPORT: FAIRLEAD_CHAOS_SEED=%d", seed)
 	return rand.New(rand.NewPCG(seed, 0))
+}
+
+// chaosRounds is how many rounds a test of chance has: 20, unless the developer wants more.
+func chaosRounds(t *testing.T) int {
+	t.Helper()
+	text := cmp.Or(os.Getenv("FAIRLEAD_CHAOS_ROUNDS"), "20")
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		t.Fatalf("FAIRLEAD_CHAOS_ROUNDS is %q; it is a whole number", text)
+	}
+	return n
 }
 
 // chainFile is a project of three steps that are never answered from the cache, and
@@ -64,14 +76,7 @@ echo "end $MLFLOW_RUN_ID $FAIRLEAD_STEP $attempt" >> %[1]s/notes
 // Rounds of kill -9 at random moments, of the server, of a step, of the shim that
 // watches it, and of the Python worker, while writes of every kind come in.
 func TestChaos_NothingAcknowledgedIsLostAndNoStepIsDoneTwice(t *testing.T) {
-	rounds := 20
-	if text := os.Getenv("FAIRLEAD_CHAOS_ROUNDS"); text != "" {
-		var err error
-		if rounds, err = strconv.Atoi(text); err != nil {
-			t.Fatalf("FAIRLEAD_CHAOS_ROUNDS is %q; it is a whole number", text)
-		}
-	}
-	rng := randomness(t)
+	rounds, rng := chaosRounds(t), randomness(t)
 	s, _ := serveTiny(t, nil)
 	c := newChaos(t, s)
 	c.begin()
