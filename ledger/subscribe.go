@@ -16,7 +16,8 @@ import (
 
 // Subscription says what a subscriber wants and what it does. Handle runs in a
 // control write together with the move of the subscriber's cursor: both happen or
-// neither, so the effect is exactly once. It does no I/O; it may be run again.
+// neither, so the effect is exactly once. It does no I/O; it may be run again. Events
+// that wait are handled some in one transaction.
 //
 // An event that Handle fails is tried again, and the ones behind it wait. When trying
 // again cannot mend it the event is skipped, and a delivery.skipped event says so: one
@@ -163,23 +164,35 @@ func (l *Ledger) deliverNext(ctx context.Context, s *subscriber) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	for _, r := range records {
-		if len(s.Types) == 0 || slices.Contains(s.Types, r.Type) {
+	if len(records) == 0 {
+		return 0, nil
+	}
+	wanted := slices.DeleteFunc(slices.Clone(records), func(r *Record) bool {
+		return len(s.Types) > 0 && !slices.Contains(s.Types, r.Type)
+	})
+	for some := range slices.Chunk(wanted, together) {
+		if len(some) > 1 && s.tries == 0 && l.handle(ctx, s, some) == nil {
+			s.seen.Store(some[len(some)-1].Seq)
+			continue
+		}
+		for _, r := range some {
 			if err := l.try(ctx, s, r); err != nil {
 				return 0, fmt.Errorf("event %d %s: %w", r.Seq, r.Type, err)
 			}
+			s.seen.Store(r.Seq)
 		}
-		s.seen.Store(r.Seq)
 	}
+	s.seen.Store(records[len(records)-1].Seq)
 	return len(records), nil
 }
 
+// together is how many events are handled in one transaction, which others wait for; one
+// of them fails all, and they are handled one by one.
+const together = 16
+
 // try handles one event, or skips it when it has failed for good.
 func (l *Ledger) try(ctx context.Context, s *subscriber, r *Record) error {
-	err := l.handle(ctx, s, r, func(ctx context.Context, tx *store.Tx) error {
-		return s.Handle(ctx, tx, r)
-	})
-	if err != nil {
+	if err := l.handle(ctx, s, []*Record{r}); err != nil {
 		s.failing.CompareAndSwap(0, l.clock.Now().UnixMilli())
 		if limit := maxTries(err); limit != s.limit {
 			s.limit, s.tries = limit, 0
@@ -212,7 +225,7 @@ func maxTries(err error) int {
 
 // skip records that the subscriber goes on without the event.
 func (l *Ledger) skip(ctx context.Context, s *subscriber, r *Record, failure error) error {
-	err := l.handle(ctx, s, r, func(ctx context.Context, tx *store.Tx) error {
+	err := l.effect(ctx, s, []*Record{r}, func(ctx context.Context, tx *store.Tx, _ *Record) error {
 		if r.Type == event.DeliverySkippedType {
 			return nil // or a subscriber that fails at everything would never come to an end
 		}
@@ -229,21 +242,29 @@ func (l *Ledger) skip(ctx context.Context, s *subscriber, r *Record, failure err
 	return err
 }
 
-// handle runs an effect and moves the subscriber's cursor, in one transaction.
-func (l *Ledger) handle(ctx context.Context, s *subscriber, r *Record,
-	effect func(ctx context.Context, tx *store.Tx) error) error {
+// handle lets the subscriber handle events, which follow each other.
+func (l *Ledger) handle(ctx context.Context, s *subscriber, records []*Record) error {
+	return l.effect(ctx, s, records, s.Handle)
+}
+
+// effect runs an effect for each event and moves the subscriber's cursor behind the
+// last, in one transaction.
+func (l *Ledger) effect(ctx context.Context, s *subscriber, records []*Record,
+	effect func(ctx context.Context, tx *store.Tx, r *Record) error) error {
 	ctx = fairlead.WithActor(ctx, fairlead.System(s.Name))
 	return l.db.Write(ctx, store.Control, func(tx *store.Tx) error {
 		at, err := readCursor(tx, s.Name)
 		if err != nil {
 			return err
 		}
-		if at >= r.Seq {
-			return nil // done before a restart that lost only our memory of it
+		for _, r := range records {
+			if at >= r.Seq {
+				continue // done before a restart that lost only our memory of it
+			}
+			if err := effect(ctx, tx, r); err != nil {
+				return err
+			}
 		}
-		if err := effect(ctx, tx); err != nil {
-			return err
-		}
-		return moveCursor(tx, s.Name, r.Seq)
+		return moveCursor(tx, s.Name, max(at, records[len(records)-1].Seq))
 	})
 }
