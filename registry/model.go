@@ -77,6 +77,11 @@ func (s *Service) Model(tx *store.Tx, p fairlead.Project, name string) (*Model, 
 	return m, loadModels(tx, []*Model{m})
 }
 
+// ModelTag returns the value of a model's tag, empty where there is no such tag.
+func (s *Service) ModelTag(tx *store.Tx, p fairlead.Project, name, key string) (string, error) {
+	return modelTag(tx, p, name, key)
+}
+
 // Latest returns the newest version of each of the stages, of all when none is
 // given, by number.
 func (s *Service) Latest(tx *store.Tx, p fairlead.Project, name string, stages []string) (

@@ -68,6 +68,13 @@ func deleteModel(tx *store.Tx, k int64) error {
 	return err
 }
 
+func modelTag(tx *store.Tx, p fairlead.Project, name, key string) (value string, err error) {
+	err = tx.QueryRow(`select coalesce(t.value, '') from model m
+		left join model_tag t on t.model_k = m.k and t.key = ?
+		where m.project_k = ? and m.name = ?`, key, p.K, name).Scan(&value)
+	return value, found(err, "Registered Model with name=%s not found", name)
+}
+
 func upsertModelTag(tx *store.Tx, k int64, t Tag) error {
 	_, err := tx.Exec(`insert into model_tag (model_k, key, value) values (?, ?, ?)
 		on conflict (model_k, key) do update set value = excluded.value`, k, t.Key, t.Value)

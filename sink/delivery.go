@@ -79,7 +79,10 @@ func (s *Service) enqueue(_ context.Context, tx *store.Tx, r *ledger.Record) err
 		return err
 	}
 	happened := fairlead.FromMS(r.TimeMS)
-	hooks = slices.DeleteFunc(hooks, func(w *Webhook) bool { return w.Created.After(happened) })
+	hooks = slices.DeleteFunc(hooks, func(w *Webhook) bool {
+		return w.Created.After(happened) || !slices.ContainsFunc(s.Source.Types[r.Type],
+			func(event string) bool { return slices.Contains(w.Events, event) })
+	})
 	if len(hooks) == 0 {
 		return nil
 	}
@@ -195,8 +198,7 @@ func (s *Service) Redeliver(tx *store.Tx, p fairlead.Project, webhook, id string
 	}
 	if !w.Active {
 		return nil, fairlead.Errorf(fairlead.Precondition, "webhook %s is disabled, so nothing is "+
-			"sent to it; make it active first: MlflowClient().update_webhook(%q, status=\"ACTIVE\")",
-			w.Name, w.ID)
+			"sent to it; make it active first: fairlead webhook update %s --active", w.Name, w.ID)
 	}
 	d.State, d.tries, d.Next, d.Finished = Waiting, 0, s.Clock.Now(), time.Time{}
 	if err := updateDelivery(tx, d); err != nil {

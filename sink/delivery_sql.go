@@ -38,14 +38,34 @@ func listDeliveries(tx *store.Tx, webhookK int64, state State, before int64, lim
 		order by d.k desc limit ?`, webhookK, state, state, before, limit)
 }
 
-// dueDeliveries returns, of each active webhook, the one that waits longest for its
-// time, those first that wait longest.
-func dueDeliveries(tx *store.Tx, now time.Time) ([]*Delivery, error) {
-	return deliveries(tx, `join (select webhook_k, min(next_ms) as first_ms from webhook_delivery
-			where state = ? and next_ms <= ? group by webhook_k) due
-			on due.webhook_k = d.webhook_k and due.first_ms = d.next_ms
-		where d.state = ? and w.active = 1 order by d.next_ms, d.k`,
-		Waiting, fairlead.MS(now), Waiting)
+// due is the delivery of a webhook whose turn comes first.
+type due struct {
+	id       string
+	webhookK int64
+	at       time.Time // when it is to be sent, wall time
+	failing  bool      // nothing has come through to the webhook since its last failure
+}
+
+// firstDue returns, of each active webhook, the delivery whose turn comes first, those
+// first that wait longest.
+func firstDue(tx *store.Tx) (out []*due, err error) {
+	rows, err := tx.Query(`select d.id, d.webhook_k, d.next_ms, w.failing_since_ms from webhook w
+		join webhook_delivery d on d.k = (select k from webhook_delivery
+			where state = ? and webhook_k = w.k order by next_ms, k limit 1)
+		where w.active = 1 order by d.next_ms, d.k`, Waiting)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		d, at, failing := &due{}, int64(0), int64(0)
+		if err := rows.Scan(&d.id, &d.webhookK, &at, &failing); err != nil {
+			return nil, err
+		}
+		d.at, d.failing = fairlead.FromMS(at), failing != 0
+		out = append(out, d)
+	}
+	return out, rows.Err()
 }
 
 func deliveries(tx *store.Tx, where string, args ...any) (out []*Delivery, err error) {
@@ -62,14 +82,6 @@ func deliveries(tx *store.Tx, where string, args ...any) (out []*Delivery, err e
 		out = append(out, d)
 	}
 	return out, rows.Err()
-}
-
-// nextDue returns when the next delivery after now is due; zero for none.
-func nextDue(tx *store.Tx, now time.Time) (time.Time, error) {
-	var ms int64
-	err := tx.QueryRow("select coalesce(min(d.next_ms), 0)"+fromDelivery+
-		"where d.state = ? and d.next_ms > ? and w.active = 1", Waiting, fairlead.MS(now)).Scan(&ms)
-	return fairlead.FromMS(ms), err
 }
 
 func insertDelivery(tx *store.Tx, d *Delivery) error {

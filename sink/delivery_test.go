@@ -1,6 +1,7 @@
 package sink_test
 
 import (
+	"bufio"
 	"bytes"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -9,6 +10,7 @@ import (
 	"encoding/json"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -234,8 +236,152 @@ func TestDelivery_DoesNotWaitForReceiversThatHang(t *testing.T) {
 	if d := w.attempted(hanging, 1); d.Last.Error != "no answer within 200ms" {
 		t.Errorf("of one that hangs: %+v", d.Last)
 	}
-	if d := w.attempted(endless, 1); d.State != sink.Delivered || d.Last.Answer != "begun" {
+	if d := w.attempted(endless, 1); d.State != sink.Delivered || d.Last.Answer != "begun" ||
+		d.Last.TookMS > 5000 {
 		t.Errorf("of one that answers and does not end: %+v, %+v", d, d.Last)
+	}
+}
+
+// However many receivers hang, and whatever has waited for them, others are told at once.
+func TestDelivery_LeavesRoomBesideReceiversThatHang(t *testing.T) {
+	w := wire(t, t.TempDir(), fairlead.NewFakeClock(time.Unix(1700000000, 0)), loopback)
+	release, arrived := make(chan struct{}), make(chan struct{}, 1000)
+	hung := receive(t, func(_ http.ResponseWriter, req *http.Request) {
+		arrived <- struct{}{}
+		select {
+		case <-release:
+		case <-req.Context().Done():
+		}
+	})
+	w.SetPatience(100 * time.Millisecond)
+	var failing []*sink.Webhook
+	for range 20 {
+		failing = append(failing, w.create(hung.URL, ""))
+	}
+	if err := w.led.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, alias := range []string{"a", "b", "c"} {
+		w.move(alias)
+	}
+	if err := w.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, h := range failing {
+		w.until("a failure of each", func() bool { return !w.get(h).FailingSince.IsZero() })
+	}
+	w.stop()
+	for len(arrived) > 0 {
+		<-arrived
+	}
+
+	w = wire(t, w.dir, w.clock, loopback) // they are known to fail, and take their time
+	defer close(release)
+	r := receive(t, ok)
+	quick := w.create(r.URL, "")
+	if err := w.led.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	w.clock.Advance(time.Hour)
+	if err := w.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for range 8 {
+		<-arrived
+	}
+	w.move("live")
+	if d := w.attempted(quick, 1); d.State != sink.Delivered {
+		t.Errorf("beside many that hang: %+v", d)
+	}
+	if n := len(arrived); n != 0 {
+		t.Errorf("%d receivers that fail were asked at once, want 8", 8+n)
+	}
+}
+
+// Webhooks take turns: one that gets much does not keep others waiting.
+func TestDelivery_TakesTurns(t *testing.T) {
+	w := wire(t, t.TempDir(), fairlead.NewFakeClock(time.Unix(1700000000, 0)), loopback)
+	var order []string
+	r := receive(t, func(_ http.ResponseWriter, req *http.Request) {
+		order = append(order, req.URL.Path)
+		w.clock.Advance(time.Second)
+	})
+	busy := w.create(r.URL+"/busy", "")
+	if err := w.led.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for range 5 {
+		w.move("a")
+	}
+	w.settle()
+	late := w.create(r.URL+"/late", "")
+	w.clock.Advance(time.Second)
+	w.move("b")
+	w.settle()
+	w.AtOnce(1)
+	if err := w.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	w.until("all", func() bool {
+		return w.deliveries(late)[0].State == sink.Delivered && r.count() == 7
+	})
+	if len(order) < 2 || order[1] != "/late" {
+		t.Errorf("served in the order %v of %s and %s", order, busy.ID, late.ID)
+	}
+}
+
+// What no webhook wants is not even looked up.
+func TestDelivery_IsMadeForThoseWhoWantIt(t *testing.T) {
+	w, r := begin(t, loopback), receive(t, ok)
+	name := "models"
+	h, err := w.Create(t.Context(), project,
+		sink.Change{Name: &name, URL: &r.URL, Events: []string{other}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := told.Load()
+	w.move("live")
+	w.settle()
+	if n := told.Load() - before; n != 0 || len(w.deliveries(h)) != 0 {
+		t.Errorf("the source was asked %d times, and there are %v", n, w.deliveries(h))
+	}
+}
+
+func TestDelivery_SaysNothingThatTheReceiverWroteItself(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			http.ReadRequest(bufio.NewReader(c))
+			io.WriteString(c, "HTTP/1.1 500 \x1b[2J gone\r\nContent-Length: 0\r\n\r\n")
+			c.Close()
+		}
+	}()
+	w := begin(t, loopback)
+	h := w.create("http://"+l.Addr().String(), "")
+	w.move("live")
+	d := w.attempted(h, 1)
+	if want := "the receiver answered 500 Internal Server Error"; d.Last.Error != want {
+		t.Errorf("error %q, want %q", d.Last.Error, want)
+	}
+}
+
+func TestTest_SendsAnExample(t *testing.T) {
+	w, r := begin(t, loopback), receive(t, ok)
+	h := w.create(r.URL, "")
+	if a, err := w.Test(t.Context(), project, h.ID, ""); err != nil || !a.OK() ||
+		r.body[0] != `"an example"` {
+		t.Errorf("%+v, %v; sent %v", a, err, r.body)
+	}
+	if _, err := w.Test(t.Context(), project, h.ID, "nothing.happened"); !fairlead.Is(err, fairlead.Invalid) {
+		t.Errorf("an event that there is not: %v", err)
 	}
 }
 
@@ -324,8 +470,24 @@ func TestWebhook_IsDisabledAfterFailingForLong(t *testing.T) {
 	h := w.create(r.URL, "")
 	w.move("first")
 	w.attempted(h, 1)
+	for i := range sink.Retries {
+		w.advance(2 * sink.Retries[i])
+		w.attempted(h, int64(i+2))
+	}
 	w.clock.Advance(sink.DisableAfter)
-	w.move("second")
+	w.move("second") // what is new has its own tries, however long ago the last failure is
+	w.until("a second delivery", func() bool { return len(w.deliveries(h)) == 2 })
+	for i := range sink.Retries {
+		if d := w.attempted(h, int64(i+1)); !w.get(h).Active || d.State != sink.Waiting {
+			t.Fatalf("disabled after attempt %d of %+v", i+1, d)
+		}
+		if i == len(sink.Retries)-1 {
+			w.move("third")
+			w.until("a third delivery", func() bool { return len(w.deliveries(h)) == 3 })
+			w.attempted(h, 1)
+		}
+		w.advance(2 * sink.Retries[i])
+	}
 	w.until("the end", func() bool { return !w.get(h).Active })
 	got := w.get(h)
 	if !strings.Contains(got.Reason, "nothing could be delivered since 2025-06-01 12:00 UTC") ||
@@ -339,9 +501,9 @@ func TestWebhook_IsDisabledAfterFailingForLong(t *testing.T) {
 	}
 
 	sent := r.count()
-	w.move("third")
+	w.move("fourth")
 	w.settle()
-	if n := len(w.deliveries(h)); n != 2 || r.count() != sent {
+	if n := len(w.deliveries(h)); n != 3 || r.count() != sent {
 		t.Errorf("a disabled webhook has %d deliveries and got %d requests more", n, r.count()-sent)
 	}
 
@@ -450,8 +612,7 @@ func TestWebhooks_AreTheirProjectsOwn(t *testing.T) {
 		"delete": w.Delete(t.Context(), other, h.ID),
 		"list":   second(w.Deliveries(t.Context(), other, h.ID, "", "", 0)),
 		"log":    second(w.Delivery(t.Context(), other, h.ID, d.ID)),
-		"test": second(w.Test(t.Context(), other, h.ID,
-			func(*sink.Webhook, time.Time) *sink.Message { return &sink.Message{} })),
+		"test":   second(w.Test(t.Context(), other, h.ID, "")),
 	} {
 		if !fairlead.Is(err, fairlead.NotFound) {
 			t.Errorf("%s of another project's webhook: %v", name, err)
@@ -523,6 +684,7 @@ func TestCreate_BoundsWhatIsKept(t *testing.T) {
 		{Name: text("a b"), URL: &url, Events: []string{moved}},
 		{Name: text("a\n"), URL: &url, Events: []string{moved}},
 		{Name: text("a"), URL: &url},
+		{Name: text("a"), URL: &url, Events: []string{"nothing.happened"}},
 		{Name: text("a"), URL: &url, Events: []string{moved}, Secret: text(long(2000))},
 		{Name: text("a"), URL: &url, Events: []string{moved}, Description: text(long(6000))},
 	} {

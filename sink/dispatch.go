@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/fairlead-ml/fairlead"
@@ -29,6 +30,7 @@ const (
 	sweepEvery = time.Hour
 	sweepSize  = 500
 	// atOnce is how many webhooks are sent to at once; each gets one after another.
+	// Of those that fail, which may take as long as they can, half as many.
 	atOnce = 16
 	// lookAgain is the longest time between two looks, for a wall clock that was set.
 	lookAgain = 30 * time.Second
@@ -52,14 +54,8 @@ func (s *Service) Stop() {
 	s.work.Wait()
 }
 
-// wakeAfter lets the dispatcher look again. It is woken before the commit, but looks
-// in a write of its own, which the only writer runs after it.
-func (s *Service) wakeAfter(tx *store.Tx) {
-	tx.AtEnd("sink", func(*store.Tx) error {
-		s.poke()
-		return nil
-	})
-}
+// wakeAfter lets the dispatcher look again, after the commit.
+func (s *Service) wakeAfter(tx *store.Tx) { tx.AfterCommit("sink", s.poke) }
 
 func (s *Service) poke() {
 	select {
@@ -89,72 +85,98 @@ func (s *Service) dispatch(ctx context.Context) {
 // look begins to send what is due and says when to look again.
 func (s *Service) look(ctx context.Context) (wait time.Duration, err error) {
 	now := s.Clock.Now()
-	var due []*Delivery
-	var next time.Time
-	err = s.DB.Write(ctx, store.Control, func(tx *store.Tx) (err error) {
-		if err := s.sweep(tx, now); err != nil {
-			return err
-		}
-		if due, err = dueDeliveries(tx, now); err != nil {
-			return err
-		}
-		next, err = nextDue(tx, now)
+	if err := s.sweep(ctx, now); err != nil {
+		return time.Second, err
+	}
+	var first []*due
+	err = s.DB.Read(ctx, func(tx *store.Tx) (err error) {
+		first, err = firstDue(tx)
 		return err
 	})
 	if err != nil {
 		return time.Second, err
 	}
-	for _, d := range due {
-		if s.claim(d) {
-			s.work.Go(func() {
-				s.deliver(ctx, d)
-				s.release(d)
-			})
+	wait = lookAgain
+	first = slices.DeleteFunc(first, func(d *due) bool {
+		later := d.at.After(now)
+		if later {
+			wait = min(wait, d.at.Sub(now))
 		}
+		return later
+	})
+	for _, d := range s.claim(first) {
+		s.work.Go(func() {
+			s.deliver(ctx, d)
+			s.release(d)
+		})
 	}
-	if next.IsZero() {
-		return lookAgain, nil
-	}
-	return min(lookAgain, max(0, next.Sub(now))), nil
+	return wait, nil
 }
 
 // sweep removes deliveries that ended long ago.
-func (s *Service) sweep(tx *store.Tx, now time.Time) error {
+func (s *Service) sweep(ctx context.Context, now time.Time) error {
 	if now.Sub(s.swept) < sweepEvery {
 		return nil
 	}
-	n, err := deleteOld(tx, now.Add(-keep), sweepSize)
-	if err == nil && n < sweepSize {
-		s.swept = now
-	}
-	return err
+	return s.DB.Write(ctx, store.Control, func(tx *store.Tx) error {
+		n, err := deleteOld(tx, now.Add(-keep), sweepSize)
+		if err == nil && n < sweepSize {
+			s.swept = now
+		}
+		return err
+	})
 }
 
-// claim reports whether a delivery may be sent now.
-func (s *Service) claim(d *Delivery) bool {
+// claim takes the deliveries that are sent now. Webhooks take turns: who was served
+// longest ago is first, whatever else waits.
+func (s *Service) claim(first []*due) (claimed []*due) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.busy[d.webhookK] || len(s.busy) >= atOnce {
-		return false
+	served := map[int64]time.Time{} // without those that have nothing to send any more
+	for _, d := range first {
+		served[d.webhookK] = s.served[d.webhookK]
 	}
-	s.busy[d.webhookK] = true
-	return true
+	s.served = served
+	slices.SortStableFunc(first, func(a, b *due) int {
+		return served[a.webhookK].Compare(served[b.webhookK])
+	})
+	failing := 0
+	for _, d := range s.busy {
+		if d.failing {
+			failing++
+		}
+	}
+	for _, d := range first {
+		if len(s.busy) >= s.atOnce {
+			break
+		}
+		if s.busy[d.webhookK] != nil || d.failing && failing >= s.atOnce/2 {
+			continue
+		}
+		if d.failing {
+			failing++
+		}
+		s.busy[d.webhookK] = d
+		claimed = append(claimed, d)
+	}
+	return claimed
 }
 
-func (s *Service) release(d *Delivery) {
+func (s *Service) release(d *due) {
 	s.mu.Lock()
 	delete(s.busy, d.webhookK)
+	s.served[d.webhookK] = s.Clock.Now()
 	s.mu.Unlock()
 	s.poke()
 }
 
 // deliver sends a delivery once and stores what came of it. While that cannot be
 // stored, nothing more is sent to the webhook.
-func (s *Service) deliver(ctx context.Context, d *Delivery) {
+func (s *Service) deliver(ctx context.Context, first *due) {
 	at := s.Clock.Now()
-	answer, err := s.attempt(ctx, d, at)
+	answer, err := s.attempt(ctx, first, at)
 	if err != nil {
-		s.Log.Error("a delivery cannot be read", "delivery", d.ID, "err", err)
+		s.Log.Error("a delivery cannot be read", "delivery", first.id, "err", err)
 		pause(ctx, time.Second)
 		return
 	}
@@ -162,11 +184,11 @@ func (s *Service) deliver(ctx context.Context, d *Delivery) {
 		return
 	}
 	for wait := time.Second; ctx.Err() == nil; wait = min(2*wait, lookAgain) {
-		err := s.record(ctx, d.ID, at, answer)
+		err := s.record(ctx, first.id, at, answer)
 		if err == nil || ctx.Err() != nil {
 			return
 		}
-		s.Log.Error("what came of a delivery cannot be stored", "delivery", d.ID, "err", err)
+		s.Log.Error("what came of a delivery cannot be stored", "delivery", first.id, "err", err)
 		pause(ctx, wait)
 	}
 }
@@ -179,12 +201,13 @@ func pause(ctx context.Context, d time.Duration) {
 	}
 }
 
-// attempt sends d, if it is still to be sent; nil when it is not.
-func (s *Service) attempt(ctx context.Context, d *Delivery, at time.Time) (*Answer, error) {
+// attempt sends a delivery, if it is still to be sent; nil when it is not.
+func (s *Service) attempt(ctx context.Context, first *due, at time.Time) (*Answer, error) {
 	var w *Webhook
-	err := s.DB.Read(ctx, func(tx *store.Tx) error {
-		now, err := deliveryByID(tx, d.ID)
-		if err != nil || now == nil || now.State != Waiting || now.Next.After(at) {
+	var d *Delivery
+	err := s.DB.Read(ctx, func(tx *store.Tx) (err error) {
+		d, err = deliveryByID(tx, first.id)
+		if err != nil || d == nil || d.State != Waiting || d.Next.After(at) {
 			return err
 		}
 		w, err = webhookByK(tx, d.webhookK)
@@ -212,10 +235,7 @@ func (s *Service) record(ctx context.Context, id string, at time.Time, answer *A
 		if err != nil {
 			return err
 		}
-		err = insertAttempt(tx, d.k, &Attempt{N: last.count() + 1, At: at,
-			TookMS: answer.Took.Milliseconds(), Status: answer.Status, Answer: answer.Body,
-			Error: answer.Error})
-		if err != nil {
+		if err := insertAttempt(tx, d.k, answer.Attempt(last.count()+1, at)); err != nil {
 			return err
 		}
 		now := s.Clock.Now()
@@ -241,8 +261,9 @@ func (d *Delivery) follow(answer *Answer, now time.Time) {
 	}
 }
 
-// followUp keeps since when a webhook fails, and disables one that has failed for too
-// long or says that it is gone.
+// followUp keeps since when a webhook fails, and disables one to which nothing came
+// through for too long, the delivery at hand with all its tries neither, or that says
+// that it is gone.
 func (s *Service) followUp(ctx context.Context, tx *store.Tx, d *Delivery, answer *Answer,
 	now time.Time) error {
 	w, err := webhookByK(tx, d.webhookK)
@@ -255,7 +276,7 @@ func (s *Service) followUp(ctx context.Context, tx *store.Tx, d *Delivery, answe
 	case w.FailingSince.IsZero():
 		w.FailingSince = now
 	}
-	reason := whyDisabled(w, answer, now)
+	reason := whyDisabled(w, d, answer, now)
 	if reason == "" || !w.Active {
 		return updateWebhook(tx, w)
 	}
@@ -268,11 +289,11 @@ func (s *Service) followUp(ctx context.Context, tx *store.Tx, d *Delivery, answe
 }
 
 // whyDisabled says why a webhook gets nothing more, or nothing.
-func whyDisabled(w *Webhook, answer *Answer, now time.Time) string {
+func whyDisabled(w *Webhook, d *Delivery, answer *Answer, now time.Time) string {
 	switch {
 	case answer.Status == http.StatusGone:
 		return "the receiver answered 410 Gone: it wants nothing more"
-	case !answer.OK() && now.Sub(w.FailingSince) >= disableAfter:
+	case d.State == Failed && now.Sub(w.FailingSince) >= disableAfter:
 		return fmt.Sprintf("nothing could be delivered since %s; the last time: %s",
 			w.FailingSince.Format("2006-01-02 15:04 UTC"), answer.Error)
 	}

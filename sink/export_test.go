@@ -14,6 +14,9 @@ func (s *Service) Wake() { s.poke() }
 // SetPatience sets how long a request may take; called before Start.
 func (s *Service) SetPatience(d time.Duration) { s.sender.patience = d }
 
+// AtOnce sets how many webhooks are sent to at once; called before Start.
+func (s *Service) AtOnce(n int) { s.atOnce = n }
+
 // Trust lets receivers show certificates of these authorities; called before Start.
 func (s *Service) Trust(roots *x509.CertPool) {
 	t := s.sender.clients["https"].Transport.(*http.Transport)

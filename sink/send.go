@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -26,7 +27,8 @@ const (
 
 // The bounds of one request, in wall time and bytes.
 const (
-	sendMax    = 10 * time.Second // from the look-up of the name to the end of the answer
+	sendMax    = 10 * time.Second // from the look-up of the name to the answer's headers
+	tailMax    = time.Second      // for what is read of the answer's body
 	maxHeaders = 16 << 10
 	maxAnswer  = 4 << 10 // of the answer's body are read and kept; the rest stays unread
 )
@@ -42,6 +44,12 @@ type Answer struct {
 
 // OK reports whether the receiver has taken the delivery: it has answered 2xx.
 func (a *Answer) OK() bool { return a.Error == "" }
+
+// Attempt is the answer to the n-th sending, at a wall time, as it is kept and shown.
+func (a *Answer) Attempt(n int64, at time.Time) *Attempt {
+	return &Attempt{N: n, At: at, TookMS: a.Took.Milliseconds(), Status: a.Status, Answer: a.Body,
+		Error: a.Error}
+}
 
 // sender sends requests where they may go.
 type sender struct {
@@ -107,6 +115,7 @@ func (s *sender) try(ctx context.Context, rawURL, secret, id string, now time.Ti
 		return &Answer{Error: s.failure(ctx, err)}
 	}
 	defer resp.Body.Close()
+	defer time.AfterFunc(tailMax, cancel).Stop()
 	return judge(resp, now)
 }
 
@@ -132,13 +141,18 @@ func judge(resp *http.Response, now time.Time) *Answer {
 	a := &Answer{Status: resp.StatusCode, Body: strings.ToValidUTF8(string(b), "\ufffd")}
 	switch class := resp.StatusCode / 100; {
 	case class == 3:
-		a.Error = "the receiver answered " + resp.Status + "; redirects are not followed, " +
-			"so the webhook needs the address behind it"
+		a.Error = said(resp) + "; redirects are not followed, so the webhook needs the address behind it"
 	case class != 2:
-		a.Error = "the receiver answered " + resp.Status
+		a.Error = said(resp)
 		a.RetryAfter = retryAfter(resp.Header.Get("Retry-After"), now)
 	}
 	return a
+}
+
+// said names the status in our words: what the receiver writes behind it may be anything.
+func said(resp *http.Response) string {
+	return strings.TrimSpace(fmt.Sprintf("the receiver answered %d %s", resp.StatusCode,
+		http.StatusText(resp.StatusCode)))
 }
 
 // retryAfter reads a Retry-After (RFC 9110, 10.2.3): seconds or a date.

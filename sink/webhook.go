@@ -1,12 +1,15 @@
 package sink
 
 import (
+	"cmp"
 	"context"
 	"embed"
 	"fmt"
 	"log/slog"
+	"maps"
 	"regexp"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -49,9 +52,14 @@ type Message struct {
 
 // Source says what events of the ledger mean to receivers.
 type Source struct {
-	Types []string // of events in the ledger
+	// Types holds, for each type of event in the ledger, the events that it may be to
+	// receivers.
+	Types map[string][]string
 	// Message returns what is sent for an event, nil for nothing. It does no I/O.
 	Message func(tx *store.Tx, r *ledger.Record) (*Message, error)
+	// Example returns what is sent to try an event out, nil for one that there is not.
+	Example func(p fairlead.Project, event string, now time.Time) *Message
+	Events  []string // all that webhooks can subscribe to
 }
 
 // Deps are what a Service stands on.
@@ -70,14 +78,17 @@ type Service struct {
 	Deps
 	vault  *vault
 	sender *sender
+	atOnce int // atOnce, but in tests
 
 	wake  chan struct{} // there may be something to send
 	quit  chan struct{} // closed by Stop
 	once  sync.Once
 	work  sync.WaitGroup
 	mu    sync.Mutex
-	busy  map[int64]bool // by the webhook's k: one delivery at a time
+	busy  map[int64]*due // by the webhook's k: one delivery at a time
 	swept time.Time      // when old deliveries were last removed; of the dispatcher alone
+	// served holds when the webhooks with something due were last served; wall time.
+	served map[int64]time.Time
 }
 
 // New returns a service on a database whose schema includes Schema() and the
@@ -87,9 +98,10 @@ func New(d Deps) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Service{Deps: d, vault: v, sender: newSender(d.Allowed), wake: make(chan struct{}, 1),
-		quit: make(chan struct{}), busy: map[int64]bool{}}
-	d.Ledger.Subscribe(ledger.Subscription{Name: "sink", Types: d.Source.Types, Handle: s.enqueue})
+	s := &Service{Deps: d, vault: v, sender: newSender(d.Allowed), atOnce: atOnce, wake: make(chan struct{}, 1),
+		quit: make(chan struct{}), busy: map[int64]*due{}, served: map[int64]time.Time{}}
+	d.Ledger.Subscribe(ledger.Subscription{Name: "sink",
+		Types: slices.Sorted(maps.Keys(d.Source.Types)), Handle: s.enqueue})
 	return s, nil
 }
 
@@ -121,7 +133,14 @@ func (s *Service) check(ctx context.Context, c Change) error {
 			"Webhook description is longer than %d bytes", maxDescription)
 	case c.Secret != nil && len(*c.Secret) > maxSecret:
 		return fairlead.Errorf(fairlead.Invalid, "Webhook secret is longer than %d bytes", maxSecret)
-	case c.URL != nil:
+	}
+	for _, e := range c.Events {
+		if !slices.Contains(s.Source.Events, e) {
+			return fairlead.Errorf(fairlead.Invalid, "there is no event %q; there are: %s", e,
+				strings.Join(s.Source.Events, ", "))
+		}
+	}
+	if c.URL != nil {
 		return s.Allowed.check(ctx, *c.URL)
 	}
 	return nil
@@ -262,16 +281,22 @@ func (s *Service) emit(ctx context.Context, tx *store.Tx, name string, w *Webhoo
 	return err
 }
 
-// Test sends a message to the webhook once and returns what came of it, also when
-// the webhook is disabled. It is no delivery: nothing is stored.
-func (s *Service) Test(ctx context.Context, p fairlead.Project, id string,
-	message func(w *Webhook, now time.Time) *Message) (*Answer, error) {
+// Test sends an example of an event to the webhook once, of its first event for an empty
+// one, and returns what came of it, also when the webhook is disabled. It is no
+// delivery: nothing is stored.
+func (s *Service) Test(ctx context.Context, p fairlead.Project, id, event string) (*Answer,
+	error) {
 	w, err := s.Get(ctx, p, id)
 	if err != nil {
 		return nil, err
 	}
 	now := s.Clock.Now()
-	body, err := encode(message(w, now))
+	m := s.Source.Example(p, cmp.Or(event, w.Events[0]), now)
+	if m == nil {
+		return nil, fairlead.Errorf(fairlead.Invalid, "there is no event %q; there are: %s", event,
+			strings.Join(s.Source.Events, ", "))
+	}
+	body, err := encode(m)
 	if err != nil {
 		return nil, err
 	}

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -20,13 +21,28 @@ import (
 
 var project = fairlead.Project{K: 1, Name: "wine"}
 
-const moved = "model_version_alias.created"
+// Events that webhooks can subscribe to; the source tells of the first alone.
+const (
+	moved = "model_version_alias.created"
+	other = "registered_model.created"
+)
+
+// told counts what the source was asked for.
+var told atomic.Int64
 
 // source tells of aliases that move.
 var source = sink.Source{
-	Types: []string{event.AliasMovedType},
+	Types:  map[string][]string{event.AliasMovedType: {moved}},
+	Events: []string{moved, other},
 	Message: func(_ *store.Tx, r *ledger.Record) (*sink.Message, error) {
+		told.Add(1)
 		return &sink.Message{Event: moved, Body: map[string]any{"data": r.Body}}, nil
+	},
+	Example: func(_ fairlead.Project, name string, _ time.Time) *sink.Message {
+		if name != moved {
+			return nil
+		}
+		return &sink.Message{Event: name, Body: "an example"}
 	},
 }
 

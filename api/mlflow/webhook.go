@@ -1,11 +1,9 @@
 package mlflow
 
 import (
-	"cmp"
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/fairlead-ml/fairlead"
 	"github.com/fairlead-ml/fairlead/sink"
@@ -187,11 +185,7 @@ func (a *API) testWebhook(c *call) error {
 	if c.err != nil {
 		return c.err
 	}
-	answer, err := a.webhooks.Test(c.ctx(), c.p, id,
-		func(h *sink.Webhook, now time.Time) *sink.Message {
-			example := cmp.Or(name, h.Events[0])
-			return webhookMessage(c.p, example, now, webhookExamples[example])
-		})
+	answer, err := a.webhooks.Test(c.ctx(), c.p, id, name)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,8 @@
 package mlflow
 
 import (
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -40,8 +42,23 @@ const (
 // made, right behind the event; of what is gone by then only the names are told.
 func WebhookSource(reg *registry.Service) sink.Source {
 	return sink.Source{
-		Types: []string{event.ModelCreatedType, event.ModelUpdatedType, event.ModelVersionCreatedType,
-			event.ModelVersionTaggedType, event.AliasMovedType},
+		Types: map[string][]string{
+			event.ModelCreatedType:        {"registered_model.created", "prompt.created"},
+			event.ModelUpdatedType:        {"prompt_tag.set", "prompt_tag.deleted"},
+			event.ModelVersionCreatedType: {"model_version.created", "prompt_version.created"},
+			event.ModelVersionTaggedType: {"model_version_tag.set", "model_version_tag.deleted",
+				"prompt_version_tag.set", "prompt_version_tag.deleted"},
+			event.AliasMovedType: {"model_version_alias.created", "model_version_alias.deleted",
+				"prompt_alias.created", "prompt_alias.deleted"},
+		},
+		Events: slices.Sorted(maps.Keys(webhookExamples)),
+		Example: func(p fairlead.Project, name string, now time.Time) *sink.Message {
+			data, ok := webhookExamples[name]
+			if !ok {
+				return nil
+			}
+			return webhookMessage(p, name, now, data)
+		},
 		Message: func(tx *store.Tx, r *ledger.Record) (*sink.Message, error) {
 			s := &webhookStory{tx: tx, reg: reg, p: r.ProjectRef()}
 			name, data, err := s.tell(r)
@@ -92,16 +109,13 @@ func (s *webhookStory) tell(r *ledger.Record) (string, map[string]any, error) {
 	return s.aliasMoved(e)
 }
 
-// model returns a model and whether it is a prompt; an empty one when it is gone.
-func (s *webhookStory) model(name string) (*registry.Model, bool, error) {
-	m, err := s.reg.Model(s.tx, s.p, name)
+// isPrompt reports whether a model is a prompt; one that is gone is not.
+func (s *webhookStory) isPrompt(name string) (bool, error) {
+	value, err := s.reg.ModelTag(s.tx, s.p, name, promptTag)
 	if fairlead.Is(err, fairlead.NotFound) {
-		return &registry.Model{Name: name}, false, nil
+		return false, nil
 	}
-	if err != nil {
-		return nil, false, err
-	}
-	return m, strings.EqualFold(tagMap(m.Tags)[promptTag], "true"), nil
+	return strings.EqualFold(value, "true"), err
 }
 
 func tagMap(tags []registry.Tag) map[string]string {
@@ -121,13 +135,17 @@ func shown(tags map[string]string) map[string]string {
 }
 
 func (s *webhookStory) modelCreated(e event.Model) (string, map[string]any, error) {
-	m, prompt, err := s.model(e.Model)
+	m, err := s.reg.Model(s.tx, s.p, e.Model)
+	if fairlead.Is(err, fairlead.NotFound) {
+		m, err = &registry.Model{}, nil
+	}
 	if err != nil {
 		return "", nil, err
 	}
-	data := map[string]any{"name": e.Model, "tags": tagMap(m.Tags), "description": m.Description}
-	if prompt {
-		data["tags"] = shown(tagMap(m.Tags))
+	tags := tagMap(m.Tags)
+	data := map[string]any{"name": e.Model, "tags": tags, "description": m.Description}
+	if strings.EqualFold(tags[promptTag], "true") {
+		data["tags"] = shown(tags)
 		return "prompt.created", data, nil
 	}
 	return "registered_model.created", data, nil
@@ -138,7 +156,7 @@ func (s *webhookStory) modelTagged(e event.Model) (string, map[string]any, error
 	if e.Tag == "" {
 		return "", nil, nil
 	}
-	_, prompt, err := s.model(e.Model)
+	prompt, err := s.isPrompt(e.Model)
 	if err != nil || !prompt {
 		return "", nil, err
 	}
@@ -151,7 +169,7 @@ func (s *webhookStory) modelTagged(e event.Model) (string, map[string]any, error
 }
 
 func (s *webhookStory) versionCreated(e event.ModelVersionCreated) (string, map[string]any, error) {
-	_, prompt, err := s.model(e.Model)
+	prompt, err := s.isPrompt(e.Model)
 	if err != nil {
 		return "", nil, err
 	}
@@ -183,7 +201,7 @@ func orNull(text string) any {
 }
 
 func (s *webhookStory) versionTagged(e event.ModelVersionTagged) (string, map[string]any, error) {
-	_, prompt, err := s.model(e.Model)
+	prompt, err := s.isPrompt(e.Model)
 	if err != nil {
 		return "", nil, err
 	}
@@ -201,7 +219,7 @@ func (s *webhookStory) versionTagged(e event.ModelVersionTagged) (string, map[st
 
 // aliasMoved tells of aliases that anyone has moved, rollouts too.
 func (s *webhookStory) aliasMoved(e event.AliasMoved) (string, map[string]any, error) {
-	_, prompt, err := s.model(e.Model)
+	prompt, err := s.isPrompt(e.Model)
 	if err != nil {
 		return "", nil, err
 	}
