@@ -490,3 +490,38 @@ func TestDocument_NamesTimesByTheirForm(t *testing.T) {
 		t.Errorf("only %d times and %d in milliseconds; is the document read right?", times, numbers)
 	}
 }
+
+func TestWebhooks_AreMadeOnceAndStayInTheirProject(t *testing.T) {
+	w := newWorld(t)
+	hooks := "/projects/alpha/webhooks"
+	body := `{"name":"ci","url":"https://192.0.2.1/","events":["model_version.created"]}`
+	wantProblem(t, "no public address", w.call("POST", hooks, body), 400)
+	body = strings.Replace(body, "192.0.2.1", "1.1.1.1", 1)
+	var ids []string
+	for range 2 {
+		a := w.call("POST", hooks, body, "Idempotency-Key", "k")
+		ids = append(ids, decode[struct{ ID string }](t, a).ID)
+	}
+	if ids[0] == "" || ids[0] != ids[1] {
+		t.Errorf("sent again it is another webhook: %v", ids)
+	}
+	for _, tt := range []struct {
+		method, path, body string
+		status             int
+		part               string
+	}{
+		{"POST", "/projects/alpha/webhooks", `{"name":"ci"}`, 400, "needs a name, a URL and events"},
+		{"PATCH", "/projects/beta/webhooks/" + ids[0], `{"active":false}`, 404, "not found"},
+		{"POST", "/projects/beta/webhooks/" + ids[0] + "/test", `{}`, 404, "not found"},
+		{"DELETE", "/projects/beta/webhooks/" + ids[0], "", 404, "not found"},
+		{"PATCH", hooks + "/" + ids[0], `{"events":["nothing"]}`, 400, "there is no event"},
+		{"PATCH", hooks + "/" + ids[0], `{"active":false}`, 200, `"active":false`},
+		{"DELETE", hooks + "/" + ids[0], "", 200, `"done":true`},
+		{"DELETE", hooks + "/" + ids[0], "", 404, "not found"},
+	} {
+		a := w.call(tt.method, tt.path, tt.body)
+		if a.status != tt.status || !strings.Contains(string(a.body), tt.part) {
+			t.Errorf("%s %s: %d %s", tt.method, tt.path, a.status, a.body)
+		}
+	}
+}

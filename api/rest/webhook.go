@@ -34,8 +34,76 @@ type RedeliverInput struct {
 	Once
 }
 
-// webhookOperations show what became of webhooks; MLflow's API makes and changes them.
+// WebhookChange is what of a webhook is set. What is absent stays as it is.
+type WebhookChange struct {
+	Name        *string  `json:"name,omitempty"`
+	URL         *string  `json:"url,omitempty"`
+	Description *string  `json:"description,omitempty"`
+	Events      []string `json:"events,omitempty" doc:"such as model_version.created"`
+	Secret      *string  `json:"secret,omitempty" doc:"signs deliveries, and is never shown; empty for none"`
+	Active      *bool    `json:"active,omitempty" doc:"false: nothing is sent"`
+}
+
+func (c *WebhookChange) change() sink.Change {
+	return sink.Change{Name: c.Name, URL: c.URL, Description: c.Description, Secret: c.Secret,
+		Events: c.Events, Active: c.Active}
+}
+
+// NewWebhookInput describes a webhook to create.
+type NewWebhookInput struct {
+	InProject
+	Once
+	Body WebhookChange
+}
+
+// WebhookChangeInput changes a webhook.
+type WebhookChangeInput struct {
+	WebhookInput
+	Body WebhookChange
+}
+
+// WebhookTestInput says what a webhook is tried out with.
+type WebhookTestInput struct {
+	WebhookInput
+	Body struct {
+		Event string `json:"event,omitempty" doc:"absent for the webhook's first"`
+	}
+}
+
+// webhookBody bounds what is said of a webhook, in bytes.
+const webhookBody = 32 << 10
+
+// webhookOperations make webhooks, and show what became of them.
 func (a *API) webhookOperations() {
+	register(a, op{id: "create-webhook", method: "POST", path: "/webhooks", limit: webhookBody,
+		summary: "Make a webhook, which needs a name, a URL and events", may: auth.Administer},
+		func(ctx context.Context, p fairlead.Project, in *NewWebhookInput) (*sink.Webhook, error) {
+			said := in.Body
+			said.Secret = nil // of which nothing is kept, no digest either
+			return inTurn(ctx, a, p, in.Key, "create-webhook", said, func() (*sink.Webhook, error) {
+				return a.Sink.Create(ctx, p, in.Body.change())
+			})
+		})
+	register(a, op{id: "update-webhook", method: "PATCH", path: "/webhooks/{webhook}",
+		limit: webhookBody, summary: "Change a webhook, or make it active again", may: auth.Administer},
+		func(ctx context.Context, p fairlead.Project, in *WebhookChangeInput) (*sink.Webhook, error) {
+			return a.Sink.Update(ctx, p, in.Webhook, in.Body.change())
+		})
+	register(a, op{id: "delete-webhook", method: "DELETE", path: "/webhooks/{webhook}",
+		summary: "Delete a webhook with its deliveries", may: auth.Administer},
+		func(ctx context.Context, p fairlead.Project, in *WebhookInput) (Done, error) {
+			return done(a.Sink.Delete(ctx, p, in.Webhook))
+		})
+	register(a, op{id: "test-webhook", method: "POST", path: "/webhooks/{webhook}/test",
+		summary: "Send an example of an event once, and say what came of it", may: auth.Administer},
+		func(ctx context.Context, p fairlead.Project, in *WebhookTestInput) (*sink.Attempt, error) {
+			at := a.Clock.Now()
+			answer, err := a.Sink.Test(ctx, p, in.Webhook, in.Body.Event)
+			if err != nil {
+				return nil, err
+			}
+			return answer.Attempt(1, at), nil
+		})
 	register(a, op{id: "list-webhooks", method: "GET", path: "/webhooks",
 		summary: "List the webhooks, the newest first", may: auth.Administer},
 		func(ctx context.Context, p fairlead.Project, in *ListInput) (

@@ -302,11 +302,16 @@ func listed[T any](c *cli, ctx context.Context, path string, q url.Values, text 
 // newPassword asks for a password twice on a terminal, or reads a line of the standard
 // input: it is never an argument, which other users of the machine see.
 func (c *cli) newPassword(name string) (string, error) {
+	return c.newSecret("password", "password for "+name)
+}
+
+// newSecret is newPassword for any secret.
+func (c *cli) newSecret(kind, prompt string) (string, error) {
 	fd := int(os.Stdin.Fd())
 	if !term.IsTerminal(fd) {
 		line, err := bufio.NewReader(os.Stdin).ReadString('\n')
 		if line = strings.TrimRight(line, "\r\n"); line == "" {
-			return "", usage("the standard input holds no password")
+			return "", usage("the standard input holds no %s", kind)
 		}
 		if errors.Is(err, io.EOF) {
 			err = nil
@@ -314,7 +319,7 @@ func (c *cli) newPassword(name string) (string, error) {
 		return line, err
 	}
 	var typed [2]string
-	for i, prompt := range []string{"password for " + name + ": ", "once more: "} {
+	for i, prompt := range []string{prompt + ": ", "once more: "} {
 		fmt.Fprint(c.err, prompt)
 		b, err := term.ReadPassword(fd)
 		fmt.Fprintln(c.err)
@@ -324,7 +329,7 @@ func (c *cli) newPassword(name string) (string, error) {
 		typed[i] = string(b)
 	}
 	if typed[0] != typed[1] {
-		return "", usage("the two passwords differ")
+		return "", usage("the two %ss differ", kind)
 	}
 	return typed[0], nil
 }

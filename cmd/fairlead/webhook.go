@@ -13,18 +13,183 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fairlead-ml/fairlead"
+	"github.com/fairlead-ml/fairlead/api/rest"
 	"github.com/fairlead-ml/fairlead/sink"
 )
 
 func (c *cli) webhookCommand() *cobra.Command {
-	return group("webhook", "Show the webhooks and their deliveries, and send one again",
-		c.webhookListCommand(), c.deliveriesCommand(), c.redeliverCommand())
+	return group("webhook", "Tell other programs what happens in the registry",
+		c.webhookCreateCommand(), c.webhookListCommand(), c.webhookUpdateCommand(),
+		c.webhookDeleteCommand(), c.webhookTestCommand(), c.deliveriesCommand(), c.redeliverCommand())
+}
+
+// webhookFlags are the flags with which a webhook is described.
+type webhookFlags struct {
+	rest.WebhookChange
+	name, url, description string
+	signed                 bool
+}
+
+func (f *webhookFlags) add(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringSliceVar(&f.Events, "on", nil, "events, such as model_version.created")
+	flags.StringVar(&f.description, "description", "", "what it is for")
+	flags.BoolVar(&f.signed, "signed", false,
+		"sign deliveries; the secret is asked for, or read from the standard input")
+}
+
+// change returns what the flags of a command say.
+func (f *webhookFlags) change(c *cli, cmd *cobra.Command) (*rest.WebhookChange, error) {
+	for flag, set := range map[string]func(){
+		"name":        func() { f.Name = &f.name },
+		"url":         func() { f.URL = &f.url },
+		"description": func() { f.Description = &f.description },
+	} {
+		if cmd.Flags().Changed(flag) {
+			set()
+		}
+	}
+	if f.signed {
+		secret, err := c.newSecret("secret", "secret of the webhook")
+		if err != nil {
+			return nil, err
+		}
+		f.Secret = &secret
+	}
+	return &f.WebhookChange, nil
+}
+
+func (c *cli) webhookCreateCommand() *cobra.Command {
+	var f webhookFlags
+	cmd := &cobra.Command{
+		Use:   "create NAME URL",
+		Short: "Make a webhook: the URL is told of the events",
+		Example: `  fairlead webhook create ci https://ci.example.org/hook --on model_version.created
+  fairlead webhook create ci https://ci.example.org/hook --on model_version_alias.created --signed`,
+		Args: cobra.ExactArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(f.Events) == 0 {
+				return usage("say what it is told of, such as --on model_version.created")
+			}
+			in, err := f.change(c, cmd)
+			if err != nil {
+				return err
+			}
+			in.Name, in.URL = &args[0], &args[1]
+			return c.changeWebhook(cmd.Context(), http.MethodPost, "", in)
+		},
+	}
+	f.add(cmd)
+	return cmd
+}
+
+func (c *cli) webhookUpdateCommand() *cobra.Command {
+	var f webhookFlags
+	var active bool
+	cmd := &cobra.Command{
+		Use:   "update WEBHOOK",
+		Short: "Change a webhook, stop it, or make it active again",
+		Example: `  fairlead webhook update ci --active
+  fairlead webhook update ci --active=false
+  fairlead webhook update ci --on model_version.created,registered_model.created`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			in, err := f.change(c, cmd)
+			if err != nil {
+				return err
+			}
+			if cmd.Flags().Changed("active") {
+				in.Active = &active
+			}
+			return c.changeWebhook(cmd.Context(), http.MethodPatch, args[0], in)
+		},
+	}
+	f.add(cmd)
+	flags := cmd.Flags()
+	flags.StringVar(&f.name, "name", "", "another name")
+	flags.StringVar(&f.url, "url", "", "another URL")
+	flags.BoolVar(&active, "active", false, "send what waits and what comes; =false sends nothing")
+	return cmd
+}
+
+// changeWebhook makes a webhook, or changes the one with the id or name.
+func (c *cli) changeWebhook(ctx context.Context, method, name string, in *rest.WebhookChange) error {
+	return c.with(ctx, func(cl *client) error {
+		path, call := "/webhooks", cl.once
+		if name != "" {
+			h, err := cl.webhook(ctx, name)
+			if err != nil {
+				return err
+			}
+			path, call = "/webhooks/"+url.PathEscape(h.ID), cl.do
+		}
+		var h sink.Webhook
+		if err := call(ctx, method, path, in, &h); err != nil {
+			return err
+		}
+		return c.print(h, func(w io.Writer) { writeWebhooks(w, []*sink.Webhook{&h}) })
+	})
+}
+
+func (c *cli) webhookDeleteCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "delete WEBHOOK",
+		Short:   "Delete a webhook with its deliveries",
+		Example: "  fairlead webhook delete ci",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ctx := cmd.Context()
+			return c.with(ctx, func(cl *client) error {
+				h, err := cl.webhook(ctx, args[0])
+				if err != nil {
+					return err
+				}
+				var done rest.Done
+				err = cl.do(ctx, http.MethodDelete, "/webhooks/"+url.PathEscape(h.ID), nil, &done)
+				if err != nil {
+					return err
+				}
+				return c.print(done, func(w io.Writer) { fmt.Fprintf(w, "%s is deleted\n", h.ID) })
+			})
+		},
+	}
+}
+
+func (c *cli) webhookTestCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "test WEBHOOK [EVENT]",
+		Short:   "Send an example of an event once, and say what came of it",
+		Example: "  fairlead webhook test ci model_version.created",
+		Args:    cobra.RangeArgs(1, 2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ctx := cmd.Context()
+			return c.with(ctx, func(cl *client) error {
+				h, err := cl.webhook(ctx, args[0])
+				if err != nil {
+					return err
+				}
+				body := map[string]string{}
+				if len(args) == 2 {
+					body["event"] = args[1]
+				}
+				var a sink.Attempt
+				err = cl.do(ctx, http.MethodPost, "/webhooks/"+url.PathEscape(h.ID)+"/test", body, &a)
+				if err != nil {
+					return err
+				}
+				if a.Error != "" {
+					return fairlead.Errorf(fairlead.Unavailable, "%s cannot be reached: %s", h.Name, a.Error)
+				}
+				return c.print(a, func(w io.Writer) { fmt.Fprintf(w, "%s, after %d ms\n", came(&a), a.TookMS) })
+			})
+		},
+	}
 }
 
 func (c *cli) webhookListCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:     "list",
-		Short:   "List the webhooks; MLflow's client makes and changes them",
+		Short:   "List the webhooks, and why one was disabled",
 		Example: "  fairlead webhook list",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
