@@ -8,6 +8,7 @@ import (
 	"path"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -138,15 +139,16 @@ func (e *edge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // route calls the route of a request whose project is settled. What no route
 // answers is refused in the edge's form.
 func (e *edge) route(w http.ResponseWriter, r *http.Request) {
-	a := &answer{ResponseWriter: w, status: http.StatusOK}
+	a := &answer{ResponseWriter: w, status: http.StatusOK, timed: time.Now()}
 	e.mux.ServeHTTP(a, r)
 	switch {
 	case a.matched:
+		a.renew(0) // what waits in buffers is sent now
 	case a.status == http.StatusMethodNotAllowed:
-		e.unanswered(w, a.status, fairlead.Errorf(fairlead.Invalid,
+		e.unanswered(w, r, a.status, fairlead.Errorf(fairlead.Invalid,
 			"%s is not possible here; possible is %s", r.Method, w.Header().Get("Allow")))
 	default:
-		e.unanswered(w, http.StatusNotFound, fairlead.Errorf(fairlead.NotFound,
+		e.unanswered(w, r, http.StatusNotFound, fairlead.Errorf(fairlead.NotFound,
 			"nothing answers at this path; /api/v1/openapi.json lists what there is"))
 	}
 }
@@ -222,17 +224,19 @@ func (e *edge) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	if code == fairlead.Internal {
 		e.log.Error("request failed at the edge", "method", r.Method, "err", err)
 	}
-	e.write(w, code.HTTPStatus(), code.MLflowCode(), err)
+	e.write(w, r, code.HTTPStatus(), code.MLflowCode(), err)
 }
 
 // unanswered refuses what no route takes. MLflow's word for it is not the one of a
 // missing run, which its client takes for an answer.
-func (e *edge) unanswered(w http.ResponseWriter, status int, err error) {
-	e.write(w, status, "ENDPOINT_NOT_FOUND", err)
+func (e *edge) unanswered(w http.ResponseWriter, r *http.Request, status int, err error) {
+	e.write(w, r, status, "ENDPOINT_NOT_FOUND", err)
 }
 
-func (e *edge) write(w http.ResponseWriter, status int, mlflow string, err error) {
+func (e *edge) write(w http.ResponseWriter, r *http.Request, status int, mlflow string,
+	err error) {
 	e.metrics.refused(status)
+	auth.Hurry(w, r)
 	message := fairlead.MessageOf(err)
 	b, _ := json.Marshal(refusal{Title: http.StatusText(status), Status: status, Detail: message,
 		Code: fairlead.CodeOf(err), ErrorCode: mlflow, Message: message, Error: message})

@@ -27,6 +27,14 @@ const (
 	idleTimeout       = 2 * time.Minute
 )
 
+// writeTimeout is how long writeChunk bytes of an answer may take to be taken, in wall
+// time; more than smallWrite bytes may have to wait for the client.
+const (
+	writeTimeout = 30 * time.Second
+	writeChunk   = 1 << 20
+	smallWrite   = 2 << 10
+)
+
 // maxHeader bounds a request's line and headers, in bytes.
 const maxHeader = 64 << 10
 
@@ -41,6 +49,7 @@ func (a *App) route() error {
 	}
 	a.server = &http.Server{
 		Handler: e, ReadHeaderTimeout: readHeaderTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
+		WriteTimeout: writeTimeout, ConnState: newCrowd(maxConns).note,
 		BaseContext: func(net.Listener) context.Context { return a.life.requests },
 		ErrorLog:    slog.NewLogLogger(a.opt.Log.Handler(), slog.LevelWarn),
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"net/http"
 	"runtime/debug"
 	"strconv"
@@ -70,6 +71,7 @@ type answer struct {
 	status  int
 	matched bool // a route has the request; the mux's own answers are kept back
 	begun   bool
+	timed   time.Time // when the deadline of the connection's writes was set
 }
 
 // WriteHeader remembers the status.
@@ -81,7 +83,17 @@ func (a *answer) WriteHeader(status int) {
 		return
 	}
 	a.begun = a.begun || status >= http.StatusOK
+	a.renew(0)
 	a.ResponseWriter.WriteHeader(status)
+}
+
+// renew gives the next n bytes of the answer their time. The server has set it when the
+// request came; few bytes later it is not worth its price.
+func (a *answer) renew(n int) {
+	if now := time.Now(); n >= smallWrite || now.Sub(a.timed) > writeTimeout/10 {
+		a.timed = now
+		http.NewResponseController(a.ResponseWriter).SetWriteDeadline(now.Add(writeTimeout))
+	}
 }
 
 // Write begins the answer.
@@ -90,13 +102,35 @@ func (a *answer) Write(b []byte) (int, error) {
 		return len(b), nil
 	}
 	a.begun = true
-	return a.ResponseWriter.Write(b)
+	written := 0
+	for {
+		chunk := b[written:min(written+writeChunk, len(b))]
+		a.renew(len(chunk))
+		n, err := a.ResponseWriter.Write(chunk)
+		if written += n; err != nil || written == len(b) {
+			return written, err
+		}
+	}
 }
 
-// ReadFrom keeps the server's way of sending files without copying them.
+// ReadFrom keeps the server's way of sending files without copying them. It knows a
+// file that is limited once, so that a limit is taken apart and not limited again.
 func (a *answer) ReadFrom(from io.Reader) (int64, error) {
 	a.begun = true
-	return io.Copy(a.ResponseWriter, from)
+	whole, ok := from.(*io.LimitedReader)
+	if !ok {
+		whole = &io.LimitedReader{R: from, N: math.MaxInt64}
+	}
+	written := int64(0)
+	for {
+		a.renew(writeChunk)
+		chunk := &io.LimitedReader{R: whole.R, N: min(writeChunk, whole.N)}
+		n, err := io.Copy(a.ResponseWriter, chunk)
+		written += n
+		if whole.N -= n; err != nil || chunk.N > 0 || whole.N == 0 {
+			return written, err
+		}
+	}
 }
 
 // Unwrap lets http.ResponseController reach the connection.

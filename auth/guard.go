@@ -16,7 +16,7 @@ import (
 var stepMay = map[Permission]bool{Public: true, Read: true, Track: true, Predict: true}
 
 // Guard wraps a route: it identifies the caller, checks the permission, bounds
-// the body, and puts the actor into the context. The project is in the context
+// the body and its time, and puts the actor into the context. The project is in the context
 // already.
 func (t *Tokens) Guard(route Route) (http.Handler, error) {
 	if err := route.check(); err != nil {
@@ -26,15 +26,15 @@ func (t *Tokens) Guard(route Route) (http.Handler, error) {
 		caller, err := t.allow(r, route.Permission, route.Server)
 		if err != nil {
 			challenge(w, err)
+			Hurry(w, r)
 			route.Fail(w, r, err)
 			return
 		}
-		if route.BodyLimit != Unlimited {
-			r.Body = http.MaxBytesReader(w, r.Body, route.BodyLimit)
-		}
 		ctx := context.WithValue(r.Context(), callerKey{}, caller)
 		r = r.WithContext(fairlead.WithActor(ctx, caller.Actor))
+		b := bound(w, r, route.BodyLimit)
 		if err := route.Handle(w, r); err != nil {
+			b.hurry()
 			route.Fail(w, r, err)
 		}
 	}), nil

@@ -8,7 +8,6 @@ import (
 	"mime/multipart"
 	"net/http"
 	"reflect"
-	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -46,18 +45,28 @@ func (a *API) applyRoute() auth.Route {
 		BodyLimit: maxTree, Handle: a.takeApply, Fail: Fail}
 }
 
-// takeApply bounds the time of the upload, and tells one that breaks off from one that
-// is wrong.
+// takeApply tells an upload that breaks off from one that is wrong.
 func (a *API) takeApply(w http.ResponseWriter, r *http.Request) error {
-	body := &upload{ReadCloser: r.Body, w: w}
+	body := &upload{ReadCloser: r.Body}
 	r.Body = body
-	huma.SetReadDeadline(w, time.Now().Add(uploadTime(maxTree)))
-	defer huma.SetReadDeadline(w, time.Time{}) // a form that is wrong is not read to its end
 	err := a.apply(w, r)
 	if err != nil && body.err != nil && !errors.Is(body.err, io.EOF) {
 		return uploadProblem(body.err)
 	}
 	return err
+}
+
+// upload is a body that remembers how it ended.
+type upload struct {
+	io.ReadCloser
+	err error // of the last Read
+}
+
+// Read reads from the body.
+func (u *upload) Read(p []byte) (int, error) {
+	n, err := u.ReadCloser.Read(p)
+	u.err = err
+	return n, err
 }
 
 // documentApply describes the route in the document.

@@ -69,7 +69,7 @@ func add[I, O any](a *API, o op, server bool, fn func(ctx context.Context, in *I
 	a.next = auth.Route{Permission: o.may, BodyLimit: o.limit, Server: server}
 	doc := huma.Operation{
 		OperationID: o.id, Method: o.method, Path: o.path, Summary: o.summary, MaxBodyBytes: o.limit,
-		BodyReadTimeout: uploadTime(o.limit), DefaultStatus: o.status, Errors: failures(o),
+		BodyReadTimeout: auth.BodyTime(o.limit), DefaultStatus: o.status, Errors: failures(o),
 		Extensions: map[string]any{"x-permission": string(o.may)},
 	}
 	switch o.may {
@@ -125,7 +125,6 @@ func (c collector) HandleFunc(pattern string, h func(http.ResponseWriter, *http.
 	route.Method, route.Path, _ = strings.Cut(pattern, " ")
 	route.Fail = Fail
 	route.Handle = func(w http.ResponseWriter, r *http.Request) error {
-		r.Body = &upload{ReadCloser: r.Body, w: w}
 		h(w, r)
 		return nil
 	}
