@@ -90,7 +90,7 @@ func (s *Store) collectOrphans(ctx context.Context, cutoff time.Time) (freed int
 			return err
 		}
 		if d.IsDir() {
-			if name == tmp {
+			if name == tmp || name == partials {
 				return fs.SkipDir
 			}
 			return ctx.Err()

@@ -11,5 +11,8 @@
 // One process owns the directory at a time; the program's lock on its data
 // directory sees to that.
 //
+// A file that comes in parts is written at its place from the beginning (partial.go), and
+// becomes a stored one when each part is found to be what was received.
+//
 // Start reading in store.go (writing), then ref.go (reading), then collect.go.
 package blob

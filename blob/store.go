@@ -48,6 +48,8 @@ type Store struct {
 
 	// kept is held shared by who needs all files to stay (Keep), and alone by Collect.
 	kept sync.RWMutex
+
+	receiving receiving
 }
 
 // Option changes how a Store works.
@@ -77,7 +79,7 @@ func New(db *store.DB, dir string, options ...Option) (*Store, error) {
 	if err := root.RemoveAll(tmp); err != nil {
 		return nil, diskError("clean the blob directory", err)
 	}
-	if err := root.Mkdir(tmp, 0o700); err != nil {
+	if err := errors.Join(root.Mkdir(tmp, 0o700), root.MkdirAll(partials, 0o700)); err != nil {
 		return nil, diskError("create the blob directory", err)
 	}
 	return s, nil
@@ -90,8 +92,19 @@ func (s *Store) Close() error { return s.root.Close() }
 // Nothing refers to it yet: Link it within the grace period of Collect. A full
 // disk is Exhausted and leaves nothing behind; an error of r is returned wrapped.
 func (s *Store) Put(ctx context.Context, r io.Reader) (Object, error) {
+	return s.PutChecked(ctx, r, func(Object) error { return nil })
+}
+
+// PutChecked is Put of what check, which sees it when it has come whole, agrees to;
+// otherwise nothing of it stays.
+func (s *Store) PutChecked(ctx context.Context, r io.Reader, check func(Object) error) (Object,
+	error) {
 	staged, err := s.stage(ctx, r)
 	if err != nil {
+		return Object{}, err
+	}
+	if err := check(staged.Object); err != nil {
+		s.root.Remove(staged.name)
 		return Object{}, err
 	}
 	if err := s.place(ctx, []staging{staged}); err != nil {
