@@ -110,6 +110,13 @@ func (s *Service) ArtifactRoot(tx *store.Tx, p fairlead.Project, o blob.Owner) (
 // what is there.
 func (s *Service) PutArtifact(ctx context.Context, p fairlead.Project, at Place,
 	r io.Reader) error {
+	return s.PutArtifactChecked(ctx, p, at, r, func(blob.Object) error { return nil })
+}
+
+// PutArtifactChecked is PutArtifact of what check agrees to when it has come whole;
+// otherwise nothing of it is stored.
+func (s *Service) PutArtifactChecked(ctx context.Context, p fairlead.Project, at Place,
+	r io.Reader, check func(blob.Object) error) error {
 	err := s.db.Read(ctx, func(tx *store.Tx) error { return s.requireOwner(tx, p, at.Owner) })
 	if err != nil {
 		return err
@@ -117,21 +124,28 @@ func (s *Service) PutArtifact(ctx context.Context, p fairlead.Project, at Place,
 	if at.Path, err = blob.CleanPath(at.Path); err != nil {
 		return err
 	}
-	obj, err := s.blobs.Put(ctx, r)
+	obj, err := s.blobs.PutChecked(ctx, r, check)
 	if err != nil {
 		return err
 	}
 	if old, err := s.blobs.Stat(ctx, p, at.Owner, at.Path); err == nil && old == obj {
 		return nil // sent again
 	}
+	return s.link(ctx, p, at, obj, func(*store.Tx) error { return nil })
+}
+
+// link makes the place refer to what was stored, and does what then says in the same
+// transaction.
+func (s *Service) link(ctx context.Context, p fairlead.Project, at Place, obj blob.Object,
+	then func(tx *store.Tx) error) error {
 	return s.db.Write(ctx, store.Client, func(tx *store.Tx) error {
-		if err := s.requireOwner(tx, p, at.Owner); err != nil {
+		if err := s.requireWritable(tx, p, at); err != nil {
 			return err
 		}
-		if err := requireUnsealed(tx, p, at); err != nil {
+		if err := s.blobs.Link(tx, p, at.Owner, at.Path, obj); err != nil {
 			return err
 		}
-		return s.blobs.Link(tx, p, at.Owner, at.Path, obj)
+		return then(tx)
 	})
 }
 
@@ -146,6 +160,14 @@ func (s *Service) requireOwner(tx *store.Tx, p fairlead.Project, o blob.Owner) (
 		_, err = s.experimentByID(tx, p, o.ID)
 	}
 	return err
+}
+
+// requireWritable checks that a file may be written at the place.
+func (s *Service) requireWritable(tx *store.Tx, p fairlead.Project, at Place) error {
+	if err := s.requireOwner(tx, p, at.Owner); err != nil {
+		return err
+	}
+	return requireUnsealed(tx, p, at)
 }
 
 // Seal keeps the files at and below the place as they are, until Unseal: a model

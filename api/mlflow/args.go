@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
@@ -27,7 +28,7 @@ type args struct {
 
 // parse reads the request's parameters.
 func (c *call) parse() error {
-	if c.r.Method == "GET" {
+	if c.r.Method == http.MethodGet || c.r.Method == http.MethodHead {
 		c.args = &args{query: c.r.URL.Query()}
 		return nil
 	}

@@ -2,10 +2,10 @@ package mlflow
 
 import (
 	"bytes"
-	"fmt"
 	"mime"
 	"net/http"
 	"path"
+	"strconv"
 	"strings"
 
 	"github.com/fairlead-ml/fairlead"
@@ -158,8 +158,8 @@ func (a *API) getVersionArtifact(c *call) error {
 	return a.sendFile(c, at)
 }
 
-// sendFile streams a file. Browsers must neither run nor guess it: artifacts are what
-// users uploaded.
+// sendFile streams a file, whole or in ranges. Browsers must neither run nor guess it:
+// artifacts are what users uploaded. The edge says so too, for all answers.
 func (a *API) sendFile(c *call, at tracking.Place) error {
 	f, obj, err := a.tracking.OpenArtifact(c.ctx(), c.p, at)
 	if err != nil {
@@ -170,9 +170,9 @@ func (a *API) sendFile(c *call, at tracking.Place) error {
 	h.Set("Content-Type", contentType(at.Path))
 	h.Set("Content-Disposition", mime.FormatMediaType("attachment",
 		map[string]string{"filename": path.Base(at.Path)}))
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Content-Security-Policy", "sandbox")
-	h.Set("ETag", fmt.Sprintf("%q", obj.Digest))
+	h.Set("Cache-Control", "private, no-cache") // a file can be replaced; its ETag tells
+	h.Set("ETag", strconv.Quote(obj.Digest))
+	h.Set("Repr-Digest", reprDigest(obj.Digest))
 	http.ServeContent(c.w, c.r, "", fairlead.FromMS(0), f)
 	return nil
 }
@@ -184,13 +184,33 @@ func contentType(name string) string {
 	return "application/octet-stream"
 }
 
-// putArtifact streams a file in. MLflow's answer has no body.
+// putArtifact streams a file in, and holds it to the digest that the request states.
+// MLflow's answer has no body.
 func (a *API) putArtifact(c *call) error {
 	at, err := c.place()
 	if err != nil {
 		return err
 	}
-	return a.tracking.PutArtifact(c.ctx(), c.p, at, c.r.Body)
+	stated, err := statedDigest(c.r.Header)
+	if err != nil {
+		return err
+	}
+	var stored string
+	err = a.tracking.PutArtifactChecked(c.ctx(), c.p, at, stream{c.r.Body},
+		func(o blob.Object) (err error) {
+			if stated == "" { // it may follow the content
+				if stated, err = statedDigest(c.r.Trailer); err != nil {
+					return err
+				}
+			}
+			stored = o.Digest
+			return tracking.CheckDigest(o, stated)
+		})
+	if err != nil {
+		return err
+	}
+	c.w.Header().Set("ETag", strconv.Quote(stored))
+	return nil
 }
 
 // maxNote is the most bytes that uploadArtifact takes.

@@ -33,6 +33,7 @@ type server struct {
 	led      *ledger.Ledger
 	mux      *http.ServeMux
 	owner    string // token
+	dir      string // of the data
 	log      callLog
 }
 
@@ -53,7 +54,8 @@ func serve(t testing.TB) *server {
 		t.Fatal(err)
 	}
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
-	s := &server{db: db, led: ledger.New(db, fairlead.WallClock{}, log), mux: http.NewServeMux()}
+	s := &server{db: db, led: ledger.New(db, fairlead.WallClock{}, log), mux: http.NewServeMux(),
+		dir: dir}
 	blobs, err := blob.New(db, dir)
 	if err != nil {
 		t.Fatal(err)

@@ -1,19 +1,24 @@
 package mlflow
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/fairlead-ml/fairlead"
 	"github.com/fairlead-ml/fairlead/tracking"
 )
 
 // A large file comes in parts: the client asks for as many addresses as it has parts,
-// puts each part to its address, and then completes the upload. An address holds the
-// upload's id, which is a secret, because the client sends no credentials there; what is
-// put to it shows nowhere before the upload is completed, with credentials.
+// puts each part to its address, and then completes the upload. The client sends no
+// credentials to these addresses, so each is signed: it takes its part, of that upload
+// and project, for a while. What is put to it shows nowhere before the upload is
+// completed, with credentials. How an upload goes on that has broken off, the native API
+// tells.
 
 // uploadPlace is where the parts will be joined: the directory in the address, and
 // the name of the client's file, which it sends with its own path.
@@ -33,6 +38,9 @@ type wirePart struct {
 	Headers map[string]string `json:"headers"`
 }
 
+// addressTime is how long a part can be put to its address: S3's longest.
+const addressTime = 7 * 24 * time.Hour
+
 func (a *API) createUpload(c *call) error {
 	n := c.needInt("num_parts")
 	if n < 1 || n > tracking.MaxParts {
@@ -44,52 +52,67 @@ func (a *API) createUpload(c *call) error {
 	if err != nil {
 		return err
 	}
-	id, err := a.tracking.StartUpload(c.ctx(), c.p, at)
+	u, err := a.tracking.StartUpload(c.ctx(), c.p, at, tracking.NewUpload{Parts: int(n)})
 	if err != nil {
 		return err
 	}
+	until := fairlead.FromMS(u.TouchedMS).Add(addressTime)
+	base := fmt.Sprintf("%s/p/%s/api%s%s/", origin(c.r), c.p.Name, uploadPart, u.ID)
 	parts := make([]wirePart, n)
 	for i := range parts {
-		parts[i] = wirePart{N: i + 1, Headers: map[string]string{},
-			URL: fmt.Sprintf("%s/p/%s/api%s%s/%d", origin(c.r), c.p.Name, uploadPart, id, i+1)}
+		parts[i] = wirePart{N: i + 1, Headers: map[string]string{}, URL: fmt.Sprintf(
+			"%s%d?until=%d&signature=%s", base, i+1, until.Unix(), u.Sign(c.p, i+1, until))}
 	}
 	c.w.Header().Set("Cache-Control", "no-store")
-	return c.reply(map[string]any{"upload_id": id, "credentials": parts})
+	return c.reply(map[string]any{"upload_id": u.ID, "credentials": parts})
 }
 
 // uploadPart is below /api where parts are put.
 const uploadPart = "/2.0/mlflow-artifacts/mpu/part/"
 
-// origin is the address at which the client reached this server, also through a proxy
-// that ends TLS. It is told to nobody but that client.
+// origin is the address at which the client reached this server, also through proxies:
+// the first of them, which ends TLS, says scheme, host and the path before ours. It is
+// told to nobody but that client.
 func origin(r *http.Request) string {
-	host, scheme := r.Host, "http"
-	if r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https" {
+	first := func(header string) string {
+		v, _, _ := strings.Cut(r.Header.Get("X-Forwarded-"+header), ",")
+		return strings.TrimSpace(v)
+	}
+	host, scheme := cmp.Or(first("Host"), r.Host), "http"
+	if r.TLS != nil || strings.EqualFold(first("Proto"), "https") {
 		scheme = "https"
 	}
-	if forwarded := r.Header.Get("X-Forwarded-Host"); forwarded != "" {
-		host = forwarded
-	}
-	return scheme + "://" + host
+	u := url.URL{Scheme: scheme, Host: host, Path: strings.Trim(first("Prefix"), "/")}
+	return strings.TrimSuffix(u.String(), "/")
 }
 
 // putPart receives one part. The ETag of the answer is its SHA-256.
 func (a *API) putPart(c *call) error {
+	id := c.r.PathValue("upload_id")
 	n, err := strconv.Atoi(c.r.PathValue("part"))
 	if err != nil {
 		return fairlead.Errorf(fairlead.Invalid, "%q is no number of a part", c.r.PathValue("part"))
 	}
-	digest, err := a.tracking.PutPart(c.ctx(), c.p, c.r.PathValue("upload_id"), n, c.r.Body)
+	q := c.r.URL.Query()
+	until, err := strconv.ParseInt(q.Get("until"), 10, 64)
+	if err != nil {
+		return fairlead.Errorf(fairlead.Denied, "the address of a part is signed, and this one is not whole")
+	}
+	err = a.tracking.AdmitPart(c.ctx(), c.p, id, n, time.Unix(until, 0), q.Get("signature"))
 	if err != nil {
 		return err
 	}
-	c.w.Header().Set("ETag", strconv.Quote(digest))
+	part, err := a.tracking.PutPart(c.ctx(), c.p, id, n, c.r.ContentLength, stream{c.r.Body})
+	if err != nil {
+		return err
+	}
+	c.w.Header().Set("ETag", strconv.Quote(part.Digest))
 	return nil
 }
 
 func (a *API) completeUpload(c *call) error {
 	id := c.need("upload_id")
-	var parts []tracking.Part
+	parts := []tracking.Part{}
 	c.each("parts", func(p *args) {
 		parts = append(parts, tracking.Part{N: int(p.needInt("part_number")),
 			Digest: strings.Trim(p.need("etag"), `"`)})
@@ -98,7 +121,7 @@ func (a *API) completeUpload(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.done(a.tracking.CompleteUpload(c.ctx(), c.p, id, at, parts))
+	return c.done(a.tracking.CompleteUpload(c.ctx(), c.p, id, &at, parts, ""))
 }
 
 func (a *API) abortUpload(c *call) error {
@@ -107,5 +130,5 @@ func (a *API) abortUpload(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.done(a.tracking.AbortUpload(c.ctx(), c.p, id, at))
+	return c.done(a.tracking.AbortUpload(c.ctx(), c.p, id, &at))
 }

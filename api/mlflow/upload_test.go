@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/fairlead-ml/fairlead"
 	"github.com/fairlead-ml/fairlead/store"
@@ -97,23 +98,174 @@ func TestUpload_JoinsPartsThatComeInAnyOrder(t *testing.T) {
 	s := serve(t)
 	b := s.begin(t, s.newRun(t), 3)
 	third := b.mustPut(t, 3, "three")
-	first := b.mustPut(t, 1, "one,")
-	b.mustPut(t, 2, "mistaken")
-	second := b.mustPut(t, 2, "two,") // again
+	first := b.mustPut(t, 1, "one,,")
+	b.mustPut(t, 2, "wrong")
+	second := b.mustPut(t, 2, "two,,") // again
 	if status, _ := b.read(t); status != 404 {
 		t.Errorf("an upload shows before it is complete: %d", status)
 	}
 	if status, answer := b.finish(t, "complete", first, second, third); status != 200 {
 		t.Fatalf("%d %s", status, answer)
 	}
-	if _, got := b.read(t); got != "one,two,three" {
-		t.Errorf("joined %q", got)
+	for range 2 {
+		if _, got := b.read(t); got != "one,,two,,three" {
+			t.Errorf("joined %q", got)
+		}
+		status, answer := b.finish(t, "complete", first, second, third)
+		if status != 200 || answer != "{}" {
+			t.Errorf("a client that asks again is answered %d %s", status, answer)
+		}
+		if status, _ := b.put(t, 1, strings.NewReader("later")); status != 412 {
+			t.Errorf("a complete upload takes a part: %d", status)
+		}
+		if status, _ := b.finish(t, "abort"); status != 200 {
+			t.Errorf("abort: %d", status)
+		}
 	}
-	if status, _ := b.finish(t, "complete", first, second, third); status != 404 {
-		t.Errorf("a completed upload is completed again: %d", status)
-	}
+	s.nothingLeft(t)
+}
+
+// nothingLeft checks that no part is there, neither in the database nor as a file.
+func (s *server) nothingLeft(t *testing.T) {
+	t.Helper()
 	if n := s.parts(t); n != 0 {
 		t.Errorf("%d parts are left", n)
+	}
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+		files, err := filepath.Glob(filepath.Join(s.dir, "blobs", "[pt][am]*", "*"))
+		if err == nil && len(files) == 0 {
+			return
+		}
+		if time.Now().After(deadline) { // nobody whose connection broke is at it any more
+			t.Fatalf("%v are left, %v", files, err)
+		}
+	}
+}
+
+func TestUpload_TakesPartsOfOneLengthAlone(t *testing.T) {
+	s := serve(t)
+	b := s.begin(t, s.newRun(t), 3)
+	first := b.mustPut(t, 1, "12345")
+	for n, text := range map[int]string{2: "1234", 3: "123456"} {
+		if status, answer := b.put(t, n, strings.NewReader(text)); status != 400 ||
+			!strings.Contains(answer, "5 bytes") {
+			t.Errorf("part %d with %d bytes: %d %s", n, len(text), status, answer)
+		}
+		unknown := io.MultiReader(strings.NewReader(text)) // has no length that the client knows
+		if status, answer := b.put(t, n, unknown); status != 400 {
+			t.Errorf("part %d with %d bytes, sent in chunks: %d %s", n, len(text), status, answer)
+		}
+	}
+	fresh := s.begin(t, s.newRun(t), 2)
+	status, answer := fresh.put(t, 1, io.MultiReader(strings.NewReader("12345")))
+	if status != 400 || !strings.Contains(answer, "Content-Length") {
+		t.Errorf("a first part without a length: %d %s", status, answer)
+	}
+	if status, _ := b.finish(t, "complete", first); status != 400 {
+		t.Errorf("completed with one part of three: %d", status)
+	}
+	if n := s.parts(t); n != 1 {
+		t.Errorf("%d parts", n)
+	}
+}
+
+func TestUpload_AddressesAreSignedAndExpire(t *testing.T) {
+	s := serve(t)
+	run := s.newRun(t)
+	b, other := s.begin(t, run, 2), s.begin(t, run, 2)
+	good, query, _ := strings.Cut(b.Parts[0].URL, "?")
+	_, foreign, _ := strings.Cut(other.Parts[0].URL, "?")
+	_, second, _ := strings.Cut(b.Parts[1].URL, "?")
+	until, signature, _ := strings.Cut(query, "&")
+	for name, url := range map[string]string{
+		"no signature":           good,
+		"of another upload":      good + "?" + foreign,
+		"of another part":        good + "?" + second,
+		"without an end":         good + "?" + signature,
+		"with another end":       good + "?" + until + "0&" + signature,
+		"through another prefix": strings.Replace(b.Parts[0].URL, "/p/default/", "/p/other/", 1),
+	} {
+		b.Parts[0].URL = url
+		if status, answer := b.put(t, 1, strings.NewReader("x")); status != 403 && status != 404 {
+			t.Errorf("an address %s: %d %s", name, status, answer)
+		}
+	}
+	u, err := s.tracking.Upload(t.Context(), projects["default"], b.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	past := time.Now().Add(-time.Second)
+	b.Parts[0].URL = fmt.Sprintf("%s?until=%d&signature=%s", good, past.Unix(),
+		u.Sign(projects["default"], 1, past))
+	status, answer := b.put(t, 1, strings.NewReader("x"))
+	if status != 403 || !strings.Contains(answer, "expired") {
+		t.Errorf("in the past: %d %s", status, answer)
+	}
+	s.nothingLeft(t)
+}
+
+func TestUpload_AddressesGoThroughProxies(t *testing.T) {
+	s := serve(t)
+	create := mpu + "create/0/" + s.newRun(t) + "/artifacts"
+	for _, c := range []struct{ host, proto, prefix, want string }{
+		{"", "", "", s.URL + "/p/default/"},
+		{"ml.example.org", "https", "", "https://ml.example.org/p/default/"},
+		{"ml.example.org, inner:80", "https, http", "/mlflow/", "https://ml.example.org/mlflow/p/default/"},
+		{"ml.example.org:8443", "https", "/a/b, /c", "https://ml.example.org:8443/a/b/p/default/"},
+	} {
+		req, err := http.NewRequestWithContext(t.Context(), "POST", s.URL+create,
+			strings.NewReader(`{"path":"x","num_parts":1}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Content-Type", "application/json")
+		req.Header.Set("Authorization", "Bearer "+s.owner)
+		for name, v := range map[string]string{"Host": c.host, "Proto": c.proto, "Prefix": c.prefix} {
+			if v != "" {
+				req.Header.Set("X-Forwarded-"+name, v)
+			}
+		}
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var b begun
+		if err := json.Unmarshal([]byte(readAll(t, resp)), &b); err != nil || len(b.Parts) != 1 {
+			t.Fatalf("%+v: %d %v", c, resp.StatusCode, err)
+		}
+		if !strings.HasPrefix(b.Parts[0].URL, c.want) {
+			t.Errorf("%+v: %s", c, b.Parts[0].URL)
+		}
+	}
+}
+
+func TestUpload_PartsThatAreLostAreSentAgain(t *testing.T) {
+	s := serve(t)
+	b := s.begin(t, s.newRun(t), 3)
+	etags := []string{b.mustPut(t, 1, "11111"), b.mustPut(t, 2, "22222"), b.mustPut(t, 3, "33")}
+	file := filepath.Join(s.dir, "blobs", "partial", b.ID)
+	if err := os.WriteFile(file, []byte("11111XXXXX33"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	status, answer := b.finish(t, "complete", etags...)
+	if status != 400 || !strings.Contains(answer, "part 2, and 0 others") {
+		t.Errorf("a part that is damaged: %d %s", status, answer)
+	}
+	if err := os.Remove(file); err != nil { // as after a restore
+		t.Fatal(err)
+	}
+	b.mustPut(t, 2, "22222")
+	status, answer = b.finish(t, "complete", etags...)
+	if status != 400 || !strings.Contains(answer, "part 1, and 1 others") {
+		t.Errorf("parts that are lost: %d %s", status, answer)
+	}
+	b.mustPut(t, 1, "11111")
+	b.mustPut(t, 3, "33")
+	if status, answer = b.finish(t, "complete", etags...); status != 200 {
+		t.Errorf("%d %s", status, answer)
+	}
+	if _, got := b.read(t); got != "111112222233" {
+		t.Errorf("joined %q", got)
 	}
 }
 
@@ -127,9 +279,11 @@ func TestUpload_RefusesWhatDoesNotFit(t *testing.T) {
 			t.Errorf("parts %v: %d %s", etags, status, answer)
 		}
 	}
+	b.mustPut(t, 2, "two")
 	create := mpu + "create/0/" + run + "/artifacts"
 	for _, c := range []struct{ path, body, want string }{
 		{create, `{"path":"x","num_parts":0}`, "num_parts"},
+		{create, `{"path":"x","num_parts":-9223372036854775808}`, "num_parts"},
 		{create, `{"path":"x","num_parts":10001}`, "num_parts"},
 		{create, `{"num_parts":1}`, "'path'"},
 		{create, `{"path":"..","num_parts":1}`, ""},
@@ -154,11 +308,13 @@ func TestUpload_RefusesWhatDoesNotFit(t *testing.T) {
 		t.Errorf("an upload that is completed at another path: %d", status)
 	}
 	for _, path := range []string{"none/1", b.ID + "/0", b.ID + "/10001", b.ID + "/x"} {
-		if status, _ := s.send(t, "PUT", mpu+"part/"+path, "x"); status != 404 && status != 400 {
+		status, _ := s.send(t, "PUT", mpu+"part/"+path+"?until=9999999999", "x")
+		if status < 400 || status > 404 {
 			t.Errorf("part %s: %d", path, status)
 		}
 	}
-	if status, _ := s.send(t, "PUT", "/p/other"+mpu+"part/"+b.ID+"/1", "x"); status != 404 {
+	through := "/p/other" + mpu + "part/" + b.ID + "/1?until=9999999999"
+	if status, _ := s.send(t, "PUT", through, "x"); status != 404 {
 		t.Errorf("a part through another project: %d", status)
 	}
 }
@@ -166,7 +322,7 @@ func TestUpload_RefusesWhatDoesNotFit(t *testing.T) {
 // parts counts the stored parts of all uploads.
 func (s *server) parts(t *testing.T) (n int) {
 	t.Helper()
-	return s.count(t, "select count(*) from blob_ref where owner_kind = 'upload'")
+	return s.count(t, "select count(*) from upload_part")
 }
 
 func TestUpload_LeavesNothingWhenItBreaks(t *testing.T) {
@@ -189,9 +345,7 @@ func TestUpload_LeavesNothingWhenItBreaks(t *testing.T) {
 	if err := s.tracking.ExpireUploads(t.Context(), 0); err != nil {
 		t.Fatal(err)
 	}
-	if n := s.parts(t); n != 0 {
-		t.Errorf("%d parts are left", n)
-	}
+	s.nothingLeft(t)
 	if status, _ := broken.finish(t, "complete", "x"); status != 404 {
 		t.Errorf("an expired upload: %d", status)
 	}
