@@ -205,6 +205,21 @@ func TestCreateVersion_AcceptsOnlySourcesThatTheProjectVouchesFor(t *testing.T) 
 	foreign, err := b.tr.StartRun(t.Context(), other, tracking.NewRun{})
 	b.must(err)
 	b.must(b.setAlias("bikes", "best", 1))
+	prompt := []registry.Tag{{"mlflow.prompt.is_prompt", "true"}}
+	check := func(in registry.NewVersion, storage, refused string) {
+		t.Helper()
+		in.Model = "targets"
+		v, err := b.version(in)
+		if refused != "" {
+			if err == nil || !strings.Contains(err.Error(), refused) {
+				t.Errorf("%+v: error %v, want %q", in, err, refused)
+			}
+			return
+		}
+		if err != nil || v.Storage != storage {
+			t.Errorf("%+v: %+v, error %v, want files at %s", in, v, err, storage)
+		}
+	}
 	for _, c := range []struct {
 		in      registry.NewVersion
 		storage string
@@ -222,7 +237,13 @@ func TestCreateVersion_AcceptsOnlySourcesThatTheProjectVouchesFor(t *testing.T) 
 		{in: registry.NewVersion{Source: m.ArtifactURI() + "/"}, storage: m.ArtifactURI()},
 		{in: registry.NewVersion{Source: strings.Replace(m.ArtifactURI(), ":/", ":///", 1)}, storage: m.ArtifactURI()},
 		{in: registry.NewVersion{Source: "s3://bucket/model", RunID: r.ID}, storage: "s3://bucket/model"},
-		{in: registry.NewVersion{Source: "dummy", Tags: []registry.Tag{{"mlflow.prompt.is_prompt", "true"}}}},
+		{in: registry.NewVersion{Source: "dummy-source", Tags: prompt}},
+		{in: registry.NewVersion{Source: "prompt-template", RunID: r.ID, Tags: prompt}},
+		{in: registry.NewVersion{Source: "file:///tmp/x", Tags: prompt}, refused: "Invalid prompt source"},
+		{in: registry.NewVersion{Source: "runs:/" + r.ID + "/model", Tags: prompt}, refused: "Invalid prompt source"},
+		{in: registry.NewVersion{Source: "dummy-source", RunID: foreign.ID, Tags: prompt}, refused: "not found"},
+		{in: registry.NewVersion{Source: "dummy-source", LoggedModelID: pending.ID, Tags: prompt},
+			refused: "not READY"},
 		{in: registry.NewVersion{}, refused: "Missing value for required parameter 'source'"},
 		{in: registry.NewVersion{Source: "s3://bucket/model"}, refused: "name the one that it comes from"},
 		{in: registry.NewVersion{LoggedModelID: pending.ID}, refused: "is PENDING and not READY"},
@@ -238,28 +259,38 @@ func TestCreateVersion_AcceptsOnlySourcesThatTheProjectVouchesFor(t *testing.T) 
 		{in: registry.NewVersion{Source: "mlflow-artifacts:/0/traces/x"}, refused: "neither a run nor"},
 		{in: registry.NewVersion{Source: "mlflow-artifacts:/9/models/" + id + "/artifacts"}, refused: "are at " + m.ArtifactURI()},
 		{in: registry.NewVersion{Source: "mlflow-artifacts:/9/" + r.ID + "/artifacts/model"}, refused: "are at " + r.ArtifactURI()},
-		{in: registry.NewVersion{Source: r.ArtifactURI() + `\model`}, refused: "names no artifact"},
-		{in: registry.NewVersion{Source: "runs:/" + r.ID + `/a\model`}, refused: "names no artifact"},
+		{in: registry.NewVersion{Source: r.ArtifactURI() + `\model`}, refused: "backslash"},
+		{in: registry.NewVersion{Source: "runs:/" + r.ID + `/a\model`}, refused: "backslash"},
 		{in: registry.NewVersion{Source: "s3://b/x", RunID: foreign.ID}, refused: "not found"},
 		{in: registry.NewVersion{Source: "models:/bikes/1", RunID: r.ID}, refused: "not of the run " + r.ID},
 		{in: registry.NewVersion{Source: "models:/bikes@best", RunID: foreign.ID}, refused: "not of the run"},
 		{in: registry.NewVersion{Source: "models:/bikes/1", LoggedModelID: pending.ID},
 			refused: "not of the logged model " + pending.ID},
 	} {
-		c.in.Model = "targets"
-		v, err := b.version(c.in)
-		if c.refused != "" {
-			if err == nil || !strings.Contains(err.Error(), c.refused) {
-				t.Errorf("%+v: error %v, want %q", c.in, err, c.refused)
-			}
-			continue
-		}
-		if err != nil || v.Storage != c.storage {
-			t.Errorf("%+v: %+v, error %v, want files at %s", c.in, v, err, c.storage)
-		}
+		check(c.in, c.storage, c.refused)
+	}
+	// A run of one's own vouches for none of these.
+	for source, refused := range map[string]string{
+		"FILE:///etc/passwd": "local files", "File:/etc": "local files", "/etc/pa:ss": "local files",
+		"a/b:c": "local files", `\\host\x:y`: "local files", "C:/x": "local files", ":x": "local files",
+		"Runs:/" + r.ID: "local files", "MODELS:/bikes/1": "local files", "S3://b/x": "local files",
+		" s3://b/x": "local files", "s3": "local files",
+		"http://h/x": "any host", "https://h/x": "any host", "ftp://h/x": "any host",
+		"sftp://h/x": "any host", "hdfs://h/x": "any host", "viewfs://h/x": "any host",
+		"r2://b@h/x": "any host", "b2://b@h/x": "any host", "abfss://f@h/x": "any host",
+		"dbfs:/x": "any host", "data:text/html,x": "any host", "jar:file:/x!/y": "any host",
+		"javascript:alert(1)": "any host", "mlflow-artifacts://h:80/x": "neither a run nor",
+		"http://h/api/2.0/mlflow-artifacts/artifacts/0/" + r.ID + "/artifacts": "any host",
+		"s3://b/x\x00y": "control", "s3://b/x%00y": "control", "s3://b/x%2500y": "control",
+		"s3://b/x\ny": "control", `s3://b/x\y`: "backslash", "s3://b/x%5cy": "backslash",
+		"s3://b/%2e%2e/%zz": ".. in it", `s3://b/..\..\x`: ".. in it", "s3://b/%25252e%25252e/x": ".. in it",
+		"s3://b/%2525252525252e/x": ".. in it", "s3://b/x#/../y": ".. in it", "s3://b/x?y": "? # ;",
+		"s3://b/x#y": "? # ;", "s3://b/x;y": "? # ;", "runs:/" + r.ID + "/%2e%2e%5cx": ".. in it",
+		"models:/bikes/1%00": "control",
+	} {
+		check(registry.NewVersion{Source: source, RunID: r.ID}, "", refused)
 	}
 }
-
 func TestCreateVersion_CopiesAVersionWhoseLoggedModelIsGone(t *testing.T) {
 	b := open(t)
 	r, err := b.tr.StartRun(t.Context(), project, tracking.NewRun{})

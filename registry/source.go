@@ -2,10 +2,13 @@ package registry
 
 import (
 	"context"
-	"net/url"
+	"encoding/hex"
+	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/fairlead-ml/fairlead"
 	"github.com/fairlead-ml/fairlead/store"
@@ -15,6 +18,16 @@ import (
 // promptTag marks prompts, which MLflow keeps as models without files.
 const promptTag = "mlflow.prompt.is_prompt"
 
+// promptSources are the sources that MLflow's clients and its server give prompts.
+var promptSources = []string{"dummy-source", "prompt-template"}
+
+// schemeName is how a URI's scheme is written here; in one letter it would be a drive.
+var schemeName = regexp.MustCompile(`^[a-z][a-z0-9+.-]+$`)
+
+// storeSchemes are the object stores that a source may name: their hosts are fixed. Others
+// name the host that a client then connects to, or files of the client's own machine.
+var storeSchemes = []string{"s3", "gs", "wasbs", "oss", "oci"}
+
 var loggedModelID = regexp.MustCompile(`^m-[0-9a-f]{32}$`)
 
 // resolveSource returns where the files of a new version are, in canonical form where
@@ -22,7 +35,11 @@ var loggedModelID = regexp.MustCompile(`^m-[0-9a-f]{32}$`)
 // models do not vouch for is Invalid, so that nobody registers what others own.
 func (s *Service) resolveSource(tx *store.Tx, p fairlead.Project, n *NewVersion) (string, error) {
 	if isPrompt(n.Tags) {
-		return "", nil
+		if !slices.Contains(promptSources, n.Source) {
+			return "", fairlead.Errorf(fairlead.Invalid, "Invalid prompt source: '%s'. Prompt sources "+
+				"must use an MLflow placeholder.", n.Source)
+		}
+		return "", s.vouch(tx, p, n)
 	}
 	if n.Source == "" {
 		if n.LoggedModelID == "" {
@@ -32,11 +49,13 @@ func (s *Service) resolveSource(tx *store.Tx, p fairlead.Project, n *NewVersion)
 	}
 	scheme, rest, ok := strings.Cut(n.Source, ":")
 	switch {
-	case !ok || scheme == "file" || len(scheme) == 1:
+	case !ok || !schemeName.MatchString(scheme) || scheme == "file":
 		return "", fairlead.Errorf(fairlead.Invalid, "Invalid model version source: '%s'. "+
 			"The server's local files cannot be registered; log the model to a run first.", n.Source)
 	case hasDotDot(rest):
 		return "", badSource(n.Source, "it has .. in it")
+	case hasHidden(rest):
+		return "", badSource(n.Source, "it has a backslash or a control character in it")
 	case scheme == "models":
 		return s.modelSource(tx, p, n, strings.TrimLeft(rest, "/"))
 	case scheme == "runs":
@@ -44,7 +63,14 @@ func (s *Service) resolveSource(tx *store.Tx, p fairlead.Project, n *NewVersion)
 	case scheme == "mlflow-artifacts":
 		return s.artifactSource(tx, p, n)
 	}
-	if n.RunID == "" && n.LoggedModelID == "" { // elsewhere, such as s3://
+	switch {
+	case !slices.Contains(storeSchemes, scheme):
+		return "", badSource(n.Source, fmt.Sprintf("%s: may lead who loads the model to any host, or to "+
+			"a place of its own; other stores than this server can be %s", scheme,
+			strings.Join(storeSchemes, ", ")))
+	case strings.ContainsAny(rest, "?#;"):
+		return "", badSource(n.Source, "it has one of ? # ; in it")
+	case n.RunID == "" && n.LoggedModelID == "":
 		return "", badSource(n.Source, "no run and no logged model of this server vouches for it; "+
 			"name the one that it comes from as run_id or model_id, or log the model here and register that")
 	}
@@ -55,21 +81,42 @@ func badSource(source, why string) error {
 	return fairlead.Errorf(fairlead.Invalid, "Invalid model version source: '%s': %s.", source, why)
 }
 
+// hasDotDot reports whether somebody who decodes the text, however often, goes up.
 func hasDotDot(s string) bool {
+	return decodedAny(s, func(s string) bool {
+		parts := strings.FieldsFunc(s, func(r rune) bool { return r == '/' || r == '\\' })
+		return slices.Contains(parts, "..")
+	})
+}
+
+// hasHidden reports whether somebody who decodes the text reads what a path should not have.
+func hasHidden(s string) bool {
+	return decodedAny(s, func(s string) bool {
+		return strings.ContainsFunc(s, func(r rune) bool { return r == '\\' || unicode.IsControl(r) })
+	})
+}
+
+// decodedAny reports whether something holds for a text or for what it is when it is
+// decoded once, or more often; for one that goes on after four times it does.
+func decodedAny(s string, holds func(string) bool) bool {
 	for range 4 {
-		for part := range strings.SplitSeq(s, "/") {
-			if part == ".." {
-				return true
-			}
+		if holds(s) {
+			return true
 		}
-		decoded, err := url.PathUnescape(s)
-		if err != nil || decoded == s {
+		decoded := escape.ReplaceAllStringFunc(s, func(e string) string {
+			b, _ := hex.DecodeString(e[1:])
+			return string(b)
+		})
+		if decoded == s {
 			return false
 		}
 		s = decoded
 	}
 	return true
 }
+
+// escape is decoded also beside a % that is none.
+var escape = regexp.MustCompile(`%[0-9a-fA-F]{2}`)
 
 func isPrompt(tags []Tag) bool {
 	prompt := false

@@ -60,12 +60,12 @@ func (s *Service) CreateLoggedModel(ctx context.Context, tx *store.Tx, p fairlea
 	if err := n.check(); err != nil {
 		return nil, err
 	}
-	if n.Experiment == "" && n.RunID != "" {
+	if n.RunID != "" && n.ID == "" { // one that is brought in comes before its run
 		r, err := runByID(tx, p, n.RunID)
 		if err != nil {
 			return nil, err
 		}
-		n.Experiment = r.ExperimentID
+		n.Experiment = cmp.Or(n.Experiment, r.ExperimentID)
 	}
 	e, err := s.activeExperiment(ctx, tx, p, n.Experiment)
 	if err != nil {

@@ -437,6 +437,18 @@ func TestParsePath_MapsTheLayoutAndRefusesEscapes(t *testing.T) {
 	}
 }
 
+func TestLoggedModel_HasNoRunOfAnotherProject(t *testing.T) {
+	b := open(t)
+	foreign, err := b.svc.StartRun(t.Context(), other, tracking.NewRun{})
+	b.must(err)
+	for _, id := range []string{foreign.ID, "nobody"} {
+		_, err := b.svc.AddLoggedModel(t.Context(), project, tracking.NewLoggedModel{RunID: id, Experiment: "0"})
+		if !fairlead.Is(err, fairlead.NotFound) {
+			t.Errorf("of the run %s: %v", id, err)
+		}
+	}
+}
+
 func TestLoggedModel_LifeWithMetricsAndLinks(t *testing.T) {
 	b := open(t)
 	ctx := t.Context()
