@@ -108,6 +108,7 @@ func open(path string, readonly bool, conns int) (*sql.DB, error) {
 	if readonly {
 		q.Set("_query_only", "1")
 		q.Set("_txlock", "deferred")
+		q.Set("_stmt_cache_size", "64") // the writer keeps its own, in Tx
 	}
 	db, err := sql.Open("sqlite3", "file:"+url.PathEscape(path)+"?"+q.Encode())
 	if err != nil {

@@ -3,6 +3,9 @@ package store
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"io"
 
 	"github.com/mattn/go-sqlite3"
 
@@ -67,6 +70,41 @@ func (tx *Tx) Query(query string, args ...any) (*sql.Rows, error) {
 	return rows, translate(err)
 }
 
+// Each runs a query of many rows and calls fn with the columns of each, without
+// reflection: integers as int64, doubles as float64, texts as string, and nil for NULL.
+// The row is the callee's until it returns, and fn must not use the transaction.
+func (tx *Tx) Each(query string, args []any, fn func(row []driver.Value) error) error {
+	if tx.batch != nil && tx.lost() {
+		return errLost
+	}
+	named := make([]driver.NamedValue, len(args))
+	for i, a := range args {
+		v, err := driver.DefaultParameterConverter.ConvertValue(a)
+		if err != nil {
+			return err
+		}
+		named[i] = driver.NamedValue{Ordinal: i + 1, Value: v}
+	}
+	return translate(tx.conn.Raw(func(conn any) error {
+		rows, err := conn.(driver.QueryerContext).QueryContext(tx.ctx, query, named)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		row := make([]driver.Value, len(rows.Columns()))
+		for {
+			if err := rows.Next(row); errors.Is(err, io.EOF) {
+				return nil
+			} else if err != nil {
+				return err
+			}
+			if err := fn(row); err != nil {
+				return err
+			}
+		}
+	}))
+}
+
 // Row is the result of QueryRow.
 type Row struct {
 	row *sql.Row
@@ -94,6 +132,9 @@ func (tx *Tx) QueryRow(query string, args ...any) Row {
 	tx.batch.rows++
 	return Row{row: stmt.QueryRowContext(tx.ctx, args...)}
 }
+
+// ReadOnly reports whether the transaction is a Read's, and sees only what is committed.
+func (tx *Tx) ReadOnly() bool { return tx.batch == nil }
 
 // AtEnd runs fn once at the end of the batch, before its commit, whatever number
 // of closures ask for it under the same key. The ledger numbers events there.

@@ -1,6 +1,7 @@
 package tracking
 
 import (
+	"database/sql/driver"
 	"encoding/json"
 
 	"github.com/fairlead-ml/fairlead/store"
@@ -38,20 +39,14 @@ func loadInputs(tx *store.Tx, runs []*Run) error {
 	return eachRun(tx, runs, `select i.run_k, d.name, d.digest, d.source_type, d.source, d.schema,
 		d.profile, i.tags from run_input i join run_dataset d on d.k = i.dataset_k
 		where i.run_k in (%s) order by i.run_k, i.dataset_k`, nil,
-		func(byK map[int64]*Run, row scanner) error {
-			var k int64
-			var in DatasetInput
-			var tags string
-			d := &in.Dataset
-			err := row.Scan(&k, &d.Name, &d.Digest, &d.SourceType, &d.Source, &d.Schema, &d.Profile,
-				&tags)
-			if err != nil {
+		func(at int, row []driver.Value) error {
+			in := DatasetInput{Dataset: Dataset{Name: row[0].(string), Digest: row[1].(string),
+				SourceType: row[2].(string), Source: row[3].(string), Schema: row[4].(string),
+				Profile: row[5].(string)}}
+			if err := json.Unmarshal([]byte(row[6].(string)), &in.Tags); err != nil {
 				return err
 			}
-			if err := json.Unmarshal([]byte(tags), &in.Tags); err != nil {
-				return err
-			}
-			byK[k].Datasets = append(byK[k].Datasets, in)
+			runs[at].Datasets = append(runs[at].Datasets, in)
 			return nil
 		})
 }
@@ -59,14 +54,9 @@ func loadInputs(tx *store.Tx, runs []*Run) error {
 func loadModels(tx *store.Tx, runs []*Run) error {
 	return eachRun(tx, runs, `select run_k, direction, model_id, step from run_model
 		where run_k in (%s) order by run_k, direction, step, model_id`, nil,
-		func(byK map[int64]*Run, row scanner) error {
-			var k int64
-			var direction string
-			var m ModelOutput
-			if err := row.Scan(&k, &direction, &m.ModelID, &m.Step); err != nil {
-				return err
-			}
-			if r := byK[k]; direction == "input" {
+		func(at int, row []driver.Value) error {
+			m := ModelOutput{ModelID: row[1].(string), Step: row[2].(int64)}
+			if r := runs[at]; row[0].(string) == "input" {
 				r.ModelInputs = append(r.ModelInputs, m.ModelID)
 			} else {
 				r.ModelOutputs = append(r.ModelOutputs, m)

@@ -1,18 +1,22 @@
 package tracking
 
 import (
+	"database/sql/driver"
 	"errors"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 
 	"github.com/fairlead-ml/fairlead/store"
 )
 
-// keyCache maps names of metrics, params and tags to their keys. It only learns
-// what is committed, and keys are never deleted, so it is never wrong.
+// keyCache maps names of metrics, params and tags to their keys and back. It only
+// learns what is committed, and keys are never deleted, so it is never wrong.
 type keyCache struct {
-	mu   sync.RWMutex
-	keys map[string]int64
+	mu    sync.RWMutex
+	keys  map[string]int64
+	named map[int64]string
 }
 
 // maxCachedKeys bounds the memory of the cache to some megabytes.
@@ -32,11 +36,58 @@ func (c *keyCache) add(learned map[string]int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.keys == nil || len(c.keys)+len(learned) > maxCachedKeys {
-		c.keys = map[string]int64{}
+		c.keys, c.named = map[string]int64{}, map[int64]string{}
 	}
 	for name, k := range learned {
-		c.keys[strings.Clone(name)] = k // a name may share its request's whole body
+		name = strings.Clone(name) // it may share its request's whole body
+		c.keys[name], c.named[k] = k, name
 	}
+}
+
+// keyName is a name, with its place among those that were asked for together.
+type keyName struct {
+	name string
+	rank int
+}
+
+// names returns the names of the keys, which may repeat.
+func (c *keyCache) names(tx *store.Tx, keys []int64) (map[int64]keyName, error) {
+	out := map[int64]keyName{}
+	var unknown []int64
+	c.mu.RLock()
+	for _, k := range keys {
+		if _, ok := out[k]; ok {
+			continue
+		}
+		name, ok := c.named[k]
+		if !ok {
+			unknown = append(unknown, k)
+		}
+		out[k] = keyName{name: name}
+	}
+	c.mu.RUnlock()
+	learned := make(map[string]int64, len(unknown))
+	for part := range slices.Chunk(unknown, inChunk) {
+		query, args := inList("select k, name from key_name where k in (%s)", part)
+		err := tx.Each(query, args, func(row []driver.Value) error {
+			k, name := row[0].(int64), row[1].(string)
+			out[k], learned[name] = keyName{name: name}, k
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	if tx.ReadOnly() {
+		c.add(learned)
+	}
+	byName := slices.SortedFunc(maps.Keys(out), func(a, b int64) int {
+		return strings.Compare(out[a].name, out[b].name)
+	})
+	for i, k := range byName {
+		out[k] = keyName{out[k].name, i}
+	}
+	return out, nil
 }
 
 // keyring gives the keys of names within one transaction, new ones included. What

@@ -202,7 +202,7 @@ func (s *Service) LatestMetrics(tx *store.Tx, p fairlead.Project, runID string) 
 	if err != nil {
 		return nil, err
 	}
-	if err := loadMetrics(tx, []*Run{r}); err != nil {
+	if err := s.loadMetrics(tx, []*Run{r}); err != nil {
 		return nil, err
 	}
 	out := make(map[string]float64, len(r.Metrics))

@@ -2,6 +2,7 @@ package tracking
 
 import (
 	"database/sql"
+	"database/sql/driver"
 	"math"
 	"strings"
 
@@ -94,61 +95,16 @@ func unflag(v float64, nan int64) float64 {
 }
 
 // loadMetrics fills the latest metrics of the runs, by key; with names, only those.
-func loadMetrics(tx *store.Tx, runs []*Run, names ...any) error {
-	return eachRun(tx, runs, `select l.run_k, n.name, l.value, l.is_nan, l.ts, l.step
-		from latest l join key_name n on n.k = l.key_k where l.run_k in (%s)`+named(names)+`
-		order by l.run_k, n.name`, names, func(byK map[int64]*Run, row scanner) error {
-		var k, nan int64
-		var m Metric
-		if err := row.Scan(&k, &m.Key, &m.Value, &nan, &m.TimestampMS, &m.Step); err != nil {
-			return err
-		}
-		m.Value = unflag(m.Value, nan)
-		byK[k].Metrics = append(byK[k].Metrics, m)
-		return nil
-	})
-}
-
-// named is the condition that a key n is one of the names, if there are any.
-func named(names []any) string {
-	if len(names) == 0 {
-		return ""
+func (s *Service) loadMetrics(tx *store.Tx, runs []*Run, names ...any) error {
+	all, err := loadKeyed(s, tx, runs, "latest", "value, is_nan, ts, step", names,
+		func(row []driver.Value) Metric {
+			return Metric{Value: unflag(row[0].(float64), row[1].(int64)),
+				TimestampMS: row[2].(int64), Step: row[3].(int64)}
+		}, func(m *Metric) *string { return &m.Key })
+	for i := range all {
+		runs[i].Metrics = all[i]
 	}
-	return " and n.name in (" + store.Placeholders(len(names)) + ")"
-}
-
-// eachRun runs the query, whose %s is an `in` list of run keys and which has more
-// arguments after them, over chunks of the runs.
-func eachRun(tx *store.Tx, runs []*Run, query string, more []any,
-	scan func(byK map[int64]*Run, row scanner) error) error {
-	const chunk = 500
-	for len(runs) > 0 {
-		part := runs[:min(chunk, len(runs))]
-		runs = runs[len(part):]
-		byK := make(map[int64]*Run, len(part))
-		args := make([]any, len(part))
-		for i, r := range part {
-			byK[r.k], args[i] = r, r.k
-		}
-		rows, err := tx.Query(strings.Replace(query, "%s", store.Placeholders(len(part)), 1),
-			append(args, more...)...)
-		if err != nil {
-			return err
-		}
-		for rows.Next() {
-			if err := scan(byK, rows); err != nil {
-				rows.Close()
-				return err
-			}
-		}
-		if err := rows.Close(); err != nil {
-			return err
-		}
-		if err := rows.Err(); err != nil {
-			return err
-		}
-	}
-	return nil
+	return err
 }
 
 // writeModelMetrics stores the points that name a logged model with the model too.

@@ -1,6 +1,8 @@
 package tracking
 
 import (
+	"database/sql/driver"
+
 	"github.com/fairlead-ml/fairlead"
 	"github.com/fairlead-ml/fairlead/store"
 )
@@ -68,7 +70,7 @@ func (s *Service) Params(tx *store.Tx, p fairlead.Project, runID string) (map[st
 	if err != nil {
 		return nil, err
 	}
-	if err := loadParams(tx, []*Run{r}); err != nil {
+	if err := s.loadParams(tx, []*Run{r}); err != nil {
 		return nil, err
 	}
 	out := make(map[string]string, len(r.Params))
@@ -78,30 +80,22 @@ func (s *Service) Params(tx *store.Tx, p fairlead.Project, runID string) (map[st
 	return out, nil
 }
 
-func loadParams(tx *store.Tx, runs []*Run, names ...any) error {
-	return eachRun(tx, runs, `select q.run_k, n.name, q.value from param q
-		join key_name n on n.k = q.key_k where q.run_k in (%s)`+named(names)+` order by q.run_k, n.name`,
-		names, func(byK map[int64]*Run, row scanner) error {
-			var k int64
-			var q Param
-			if err := row.Scan(&k, &q.Key, &q.Value); err != nil {
-				return err
-			}
-			byK[k].Params = append(byK[k].Params, q)
-			return nil
-		})
+func (s *Service) loadParams(tx *store.Tx, runs []*Run, names ...any) error {
+	all, err := loadKeyed(s, tx, runs, "param", "value", names,
+		func(row []driver.Value) Param { return Param{Value: row[0].(string)} },
+		func(p *Param) *string { return &p.Key })
+	for i := range all {
+		runs[i].Params = all[i]
+	}
+	return err
 }
 
-func loadTags(tx *store.Tx, runs []*Run, names ...any) error {
-	return eachRun(tx, runs, `select t.run_k, n.name, t.value from tag t
-		join key_name n on n.k = t.key_k where t.run_k in (%s)`+named(names)+` order by t.run_k, n.name`,
-		names, func(byK map[int64]*Run, row scanner) error {
-			var k int64
-			var t Tag
-			if err := row.Scan(&k, &t.Key, &t.Value); err != nil {
-				return err
-			}
-			byK[k].Tags = append(byK[k].Tags, t)
-			return nil
-		})
+func (s *Service) loadTags(tx *store.Tx, runs []*Run, names ...any) error {
+	all, err := loadKeyed(s, tx, runs, "tag", "value", names,
+		func(row []driver.Value) Tag { return Tag{Value: row[0].(string)} },
+		func(t *Tag) *string { return &t.Key })
+	for i := range all {
+		runs[i].Tags = all[i]
+	}
+	return err
 }

@@ -142,14 +142,14 @@ func (s *Service) Run(ctx context.Context, p fairlead.Project, id string) (r *Ru
 		if r, err = runByID(tx, p, id); err != nil {
 			return err
 		}
-		return loadRuns(tx, []*Run{r})
+		return s.loadRuns(tx, []*Run{r})
 	})
 	return r, err
 }
 
 // loadRuns fills everything that belongs to the runs.
-func loadRuns(tx *store.Tx, runs []*Run) error {
-	for _, load := range []func(*store.Tx, []*Run, ...any) error{loadMetrics, loadParams, loadTags} {
+func (s *Service) loadRuns(tx *store.Tx, runs []*Run) error {
+	for _, load := range []func(*store.Tx, []*Run, ...any) error{s.loadMetrics, s.loadParams, s.loadTags} {
 		if err := load(tx, runs); err != nil {
 			return err
 		}

@@ -145,9 +145,9 @@ func (s *Service) SearchRuns(ctx context.Context, p fairlead.Project, in Search)
 		}
 		page = pageOf(runs, bound, offset, limit)
 		if len(in.Select) > 0 {
-			return loadSelected(tx, page.Items, selected)
+			return s.loadSelected(tx, page.Items, selected)
 		}
-		return loadRuns(tx, page.Items)
+		return s.loadRuns(tx, page.Items)
 	})
 	return page, err
 }

@@ -119,13 +119,13 @@ func (q *runQuery) walked(tx *store.Tx, in *scope, limit, offset int) ([]*Run, e
 }
 
 // loadSelected fills what is selected.
-func loadSelected(tx *store.Tx, runs []*Run, selected []filter.Key) error {
+func (s *Service) loadSelected(tx *store.Tx, runs []*Run, selected []filter.Key) error {
 	names := map[filter.Kind][]any{}
 	for _, k := range selected {
 		names[k.Kind] = append(names[k.Kind], k.Key)
 	}
 	for kind, load := range map[filter.Kind]func(*store.Tx, []*Run, ...any) error{
-		filter.Metric: loadMetrics, filter.Param: loadParams, filter.Tag: loadTags} {
+		filter.Metric: s.loadMetrics, filter.Param: s.loadParams, filter.Tag: s.loadTags} {
 		if len(names[kind]) == 0 {
 			continue
 		}
