@@ -41,6 +41,9 @@ func newEdge(tokens *auth.Tokens, projects *spec.Projects, fallback string, log 
 			if fairlead.Is(err, fairlead.Internal) {
 				log.Error("request failed", "route", pattern, "project", projectOf(req), "err", err)
 			}
+			if a, ok := w.(*answer); ok && a.begun {
+				panic(http.ErrAbortHandler) // so that no client takes the answer for whole
+			}
 			fail(w, req, err)
 		}
 		h, err := tokens.Guard(found(r))

@@ -208,8 +208,13 @@ func TestEdge_SurvivesAPanic(t *testing.T) {
 		io.WriteString(w, "half an ")
 		panic("too late")
 	}
+	broken := func(w http.ResponseWriter, _ *http.Request) error {
+		io.WriteString(w, "half an ")
+		return io.ErrUnexpectedEOF
+	}
 	f := newEdgeFixture(t, auth.Route{Method: "GET", Path: "/early", Handle: early},
-		auth.Route{Method: "GET", Path: "/late", Handle: late})
+		auth.Route{Method: "GET", Path: "/late", Handle: late},
+		auth.Route{Method: "GET", Path: "/broken", Handle: broken})
 	w := f.call("GET", "/early")
 	if w.Code != 500 || !strings.HasPrefix(w.Body.String(), "own form: ") || strings.Contains(w.Body.String(), "secret") {
 		t.Errorf("%d %s", w.Code, w.Body)
@@ -217,14 +222,16 @@ func TestEdge_SurvivesAPanic(t *testing.T) {
 	if !strings.Contains(f.log.String(), "the secret cause") || !strings.Contains(f.log.String(), "edge_test.go") {
 		t.Errorf("the log does not say what and where: %s", &f.log)
 	}
-	func() {
-		defer func() {
-			if recover() != http.ErrAbortHandler {
-				t.Error("an answer that has begun is not cut off")
-			}
+	for _, path := range []string{"/late", "/broken"} {
+		func() {
+			defer func() {
+				if recover() != http.ErrAbortHandler {
+					t.Errorf("%s: an answer that has begun is not cut off", path)
+				}
+			}()
+			f.call("GET", path)
 		}()
-		f.call("GET", "/late")
-	}()
+	}
 	if w := f.call("GET", "/"); w.Code != 200 {
 		t.Errorf("afterwards: %d", w.Code)
 	}

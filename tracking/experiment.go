@@ -124,8 +124,7 @@ func (s *Service) readExperiment(ctx context.Context, p fairlead.Project,
 		if e, err = get(tx); err != nil {
 			return err
 		}
-		e.Tags, err = experimentTags(tx, e.k)
-		return err
+		return loadExperimentTags(tx, []*Experiment{e})
 	}
 	err = s.db.Read(ctx, read)
 	if !fairlead.Is(err, fairlead.NotFound) {
@@ -155,13 +154,21 @@ func (s *Service) createDefault(ctx context.Context, p fairlead.Project) (bool, 
 
 func (s *Service) experimentByID(tx *store.Tx, p fairlead.Project, id string) (*Experiment,
 	error) {
-	n, err := strconv.ParseInt(id, 10, 64)
-	if err != nil || strconv.FormatInt(n, 10) != id {
-		return nil, fairlead.Errorf(fairlead.Invalid,
-			"Invalid experiment ID '%s'. Experiment ID must be a valid integer.", id)
+	n, err := parseExperimentID(id)
+	if err != nil {
+		return nil, err
 	}
 	e, err := experimentByN(tx, p, n)
 	return e, found(err, "No Experiment with id=%s exists", id)
+}
+
+func parseExperimentID(id string) (int64, error) {
+	n, err := strconv.ParseInt(id, 10, 64)
+	if err != nil || strconv.FormatInt(n, 10) != id {
+		return 0, fairlead.Errorf(fairlead.Invalid,
+			"Invalid experiment ID '%s'. Experiment ID must be a valid integer.", id)
+	}
+	return n, nil
 }
 
 // activeExperiment is experimentByID for writers; Invalid for a deleted one.

@@ -2,6 +2,7 @@ package tracking
 
 import (
 	"database/sql"
+	"database/sql/driver"
 	"strconv"
 
 	"github.com/fairlead-ml/fairlead"
@@ -79,9 +80,14 @@ func changed(res sql.Result, err error) (bool, error) {
 	return n > 0, err
 }
 
-func experimentTags(tx *store.Tx, expK int64) ([]Tag, error) {
-	return scanTags(tx.Query(
-		"select key, value from experiment_tag where exp_k = ? order by key", expK))
+func loadExperimentTags(tx *store.Tx, experiments []*Experiment) error {
+	return eachOf(tx, experiments, func(e *Experiment) int64 { return e.k },
+		"select exp_k, key, value from experiment_tag where exp_k in (%s) order by exp_k, key", nil,
+		func(at int, row []driver.Value) error {
+			e := experiments[at]
+			e.Tags = append(e.Tags, Tag{row[0].(string), row[1].(string)})
+			return nil
+		})
 }
 
 func scanTags(rows *sql.Rows, err error) ([]Tag, error) {

@@ -1,7 +1,7 @@
 package tracking
 
 import (
-	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"strconv"
 
@@ -9,9 +9,9 @@ import (
 )
 
 func readHistoryByTime(tx *store.Tx, runK int64, key string, limit int) ([]Metric, error) {
-	return ofKey(tx, key, func(keyK int64) (*sql.Rows, error) {
-		return tx.Query(`select step, ts, value, is_nan from metric where run_k = ? and key_k = ?
-			order by ts, step, value, is_nan limit ?`, runK, keyK, limit)
+	return ofKey(tx, key, func(keyK int64) ([]Metric, error) {
+		return readPoints(tx, key, `select step, ts, value, is_nan from metric
+			where run_k = ? and key_k = ? order by ts, step, value, is_nan limit ?`, runK, keyK, limit)
 	})
 }
 
@@ -20,7 +20,7 @@ func readHistoryByTime(tx *store.Tx, runK int64, key string, limit int) ([]Metri
 // bucket the last one. It goes through the points once, in the order in which they lie.
 func sampleHistory(tx *store.Tx, runK int64, key string, steps Steps, limit int) ([]Metric,
 	error) {
-	return ofKey(tx, key, func(keyK int64) (*sql.Rows, error) {
+	return ofKey(tx, key, func(keyK int64) ([]Metric, error) {
 		var n int64
 		err := tx.QueryRow(`select count(*) from metric where run_k = ? and key_k = ?
 			and step between ? and ?`, runK, keyK, steps.First, steps.Last).Scan(&n)
@@ -30,7 +30,7 @@ func sampleHistory(tx *store.Tx, runK int64, key string, steps Steps, limit int)
 		buckets := max(1, min(int64(limit), n))
 		size := max(1, n/buckets)
 		longer := n % buckets * (size + 1) // the points in the longer buckets
-		return tx.Query(`select step, ts, value, is_nan from (
+		return readPoints(tx, key, `select step, ts, value, is_nan from (
 				select step, ts, value, is_nan,
 					row_number() over (order by step, ts, value, is_nan) - 1 as i
 				from metric where run_k = ? and key_k = ? and step between ? and ?
@@ -42,7 +42,7 @@ func sampleHistory(tx *store.Tx, runK int64, key string, steps Steps, limit int)
 }
 
 // ofKey reads points of the metric of that name; there are none of an unknown one.
-func ofKey(tx *store.Tx, key string, query func(keyK int64) (*sql.Rows, error)) ([]Metric, error) {
+func ofKey(tx *store.Tx, key string, read func(keyK int64) ([]Metric, error)) ([]Metric, error) {
 	keyK, err := lookUpKey(tx, key)
 	if errors.Is(err, store.ErrNoRows) {
 		return nil, nil
@@ -50,22 +50,17 @@ func ofKey(tx *store.Tx, key string, query func(keyK int64) (*sql.Rows, error)) 
 	if err != nil {
 		return nil, err
 	}
-	rows, err := query(keyK)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var out []Metric
-	for rows.Next() {
-		m := Metric{Key: key}
-		var nan int64
-		if err := rows.Scan(&m.Step, &m.TimestampMS, &m.Value, &nan); err != nil {
-			return nil, err
-		}
-		m.Value = unflag(m.Value, nan)
-		out = append(out, m)
-	}
-	return out, rows.Err()
+	return read(keyK)
+}
+
+// readPoints runs a query for the step, time, value and NaN flag of points.
+func readPoints(tx *store.Tx, key, query string, args ...any) (out []Metric, err error) {
+	err = tx.Each(query, args, func(row []driver.Value) error {
+		out = append(out, Metric{Key: key, Step: row[0].(int64), TimestampMS: row[1].(int64),
+			Value: unflag(row[2].(float64), row[3].(int64))})
+		return nil
+	})
+	return out, err
 }
 
 func tagValue(tx *store.Tx, runK, keyK int64) (value string, err error) {

@@ -26,14 +26,21 @@ func inList(query string, keys []int64) (string, []any) {
 	return strings.Replace(query, "%s", store.Placeholders(places), 1), args
 }
 
-// eachRun runs the query, whose %s is an `in` list of run keys, over chunks of the runs
-// and calls fn with each row: its first column is the key of the run at.
+// eachRun is eachOf for runs.
 func eachRun(tx *store.Tx, runs []*Run, query string, more []any,
 	fn func(at int, row []driver.Value) error) error {
-	keys := make([]int64, len(runs))
-	at := make(map[int64]int, len(runs))
-	for i, r := range runs {
-		keys[i], at[r.k] = r.k, i
+	return eachOf(tx, runs, func(r *Run) int64 { return r.k }, query, more, fn)
+}
+
+// eachOf runs the query, whose %s is an `in` list of the items' keys, over chunks of the
+// items and calls fn with each row, without its first column: the key of the item at.
+func eachOf[T any](tx *store.Tx, items []T, key func(T) int64, query string, more []any,
+	fn func(at int, row []driver.Value) error) error {
+	keys := make([]int64, len(items))
+	at := make(map[int64]int, len(items))
+	for i, item := range items {
+		keys[i] = key(item)
+		at[keys[i]] = i
 	}
 	slices.Sort(keys)
 	for part := range slices.Chunk(keys, inChunk) {

@@ -146,7 +146,7 @@ func (s *Service) LoggedModelTx(tx *store.Tx, p fairlead.Project, id string) (*L
 	if err != nil {
 		return nil, err
 	}
-	return m, loadLoggedModel(tx, m)
+	return m, loadLoggedModels(tx, []*LoggedModel{m})
 }
 
 // FinalizeLoggedModel says that the files are complete (READY) or never will be

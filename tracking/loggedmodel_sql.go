@@ -1,6 +1,7 @@
 package tracking
 
 import (
+	"database/sql/driver"
 	"strconv"
 
 	"github.com/fairlead-ml/fairlead"
@@ -83,45 +84,36 @@ func insertModelParams(tx *store.Tx, modelK int64, params []Param) error {
 	return nil
 }
 
-func loadLoggedModel(tx *store.Tx, m *LoggedModel) (err error) {
-	m.Tags, err = scanTags(tx.Query(
-		"select key, value from logged_model_tag where model_k = ? order by key", m.k))
+func loadLoggedModels(tx *store.Tx, models []*LoggedModel) error {
+	each := func(query string, fn func(m *LoggedModel, row []driver.Value)) error {
+		return eachOf(tx, models, func(m *LoggedModel) int64 { return m.k }, query, nil,
+			func(at int, row []driver.Value) error {
+				fn(models[at], row)
+				return nil
+			})
+	}
+	err := each(`select model_k, key, value from logged_model_tag where model_k in (%s)
+		order by model_k, key`, func(m *LoggedModel, row []driver.Value) {
+		m.Tags = append(m.Tags, Tag{row[0].(string), row[1].(string)})
+	})
 	if err != nil {
 		return err
 	}
-	params, err := scanTags(tx.Query(
-		"select key, value from logged_model_param where model_k = ? order by key", m.k))
+	err = each(`select model_k, key, value from logged_model_param where model_k in (%s)
+		order by model_k, key`, func(m *LoggedModel, row []driver.Value) {
+		m.Params = append(m.Params, Param{row[0].(string), row[1].(string)})
+	})
 	if err != nil {
 		return err
 	}
-	m.Params = make([]Param, len(params))
-	for i, q := range params {
-		m.Params[i] = Param(q)
-	}
-	m.Metrics, err = readModelMetrics(tx, m)
-	return err
-}
-
-func readModelMetrics(tx *store.Tx, m *LoggedModel) ([]Metric, error) {
-	rows, err := tx.Query(`select n.name, x.dataset_name, x.dataset_digest, r.id, x.step, x.ts,
+	return each(`select x.model_k, n.name, x.dataset_name, x.dataset_digest, r.id, x.step, x.ts,
 		x.value, x.is_nan from logged_model_metric x join key_name n on n.k = x.key_k
-		join run r on r.k = x.run_k where x.model_k = ? order by n.name, x.dataset_name,
-		x.dataset_digest, x.run_k, x.step, x.ts, x.value, x.is_nan`, m.k)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var out []Metric
-	for rows.Next() {
-		x := Metric{ModelID: m.ID}
-		var nan int64
-		err := rows.Scan(&x.Key, &x.DatasetName, &x.DatasetDigest, &x.RunID, &x.Step,
-			&x.TimestampMS, &x.Value, &nan)
-		if err != nil {
-			return nil, err
-		}
-		x.Value = unflag(x.Value, nan)
-		out = append(out, x)
-	}
-	return out, rows.Err()
+		join run r on r.k = x.run_k where x.model_k in (%s) order by x.model_k, n.name, x.dataset_name,
+		x.dataset_digest, x.run_k, x.step, x.ts, x.value, x.is_nan`,
+		func(m *LoggedModel, row []driver.Value) {
+			m.Metrics = append(m.Metrics, Metric{ModelID: m.ID, Key: row[0].(string),
+				DatasetName: row[1].(string), DatasetDigest: row[2].(string), RunID: row[3].(string),
+				Step: row[4].(int64), TimestampMS: row[5].(int64),
+				Value: unflag(row[6].(float64), row[7].(int64))})
+		})
 }

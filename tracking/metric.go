@@ -212,16 +212,16 @@ func (s *Service) LatestMetrics(tx *store.Tx, p fairlead.Project, runID string) 
 	return out, nil
 }
 
-// historyPage is the most points that one page of a history has.
-const historyPage = 25_000
+// HistoryPage is the most points that one page of a history has.
+const HistoryPage = 25_000
 
 // MetricHistory returns the points of one metric by (step, timestamp, value), at
-// most limit of them (0 and anything above 25,000 mean 25,000). A metric that the
+// most limit of them, and never more than HistoryPage (0 means that). A metric that the
 // run does not have is an empty history.
 func (s *Service) MetricHistory(ctx context.Context, p fairlead.Project, runID, key string,
 	limit int, pageToken string) (page fairlead.Page[Metric], err error) {
-	if limit <= 0 || limit > historyPage {
-		limit = historyPage
+	if limit <= 0 || limit > HistoryPage {
+		limit = HistoryPage
 	}
 	bound := runID + "\x00" + key
 	after := historyCursor{Step: math.MinInt64}

@@ -1,7 +1,6 @@
 package tracking
 
 import (
-	"database/sql"
 	"database/sql/driver"
 	"math"
 	"strings"
@@ -78,8 +77,8 @@ func ifNewer(column string) string {
 
 func readHistory(tx *store.Tx, runK int64, key string, after historyCursor, limit int) ([]Metric,
 	error) {
-	return ofKey(tx, key, func(keyK int64) (*sql.Rows, error) {
-		return tx.Query(`select step, ts, value, is_nan from metric
+	return ofKey(tx, key, func(keyK int64) ([]Metric, error) {
+		return readPoints(tx, key, `select step, ts, value, is_nan from metric
 			where run_k = ? and key_k = ? and (step, ts, value, is_nan) > (?, ?, ?, ?)
 			order by step, ts, value, is_nan limit ?`,
 			runK, keyK, after.Step, after.TS, after.Value, after.NaN, limit)

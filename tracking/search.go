@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"unsafe"
 
 	"github.com/fairlead-ml/fairlead"
 	"github.com/fairlead-ml/fairlead/store"
@@ -33,7 +34,7 @@ type Search struct {
 // runLanguage is what runs are searched by.
 var runLanguage = &filter.Language{
 	Kinds: []filter.Kind{filter.Metric, filter.Param, filter.Tag, filter.Attribute,
-		filter.Dataset},
+		filter.Dataset, filter.Model},
 	Texts:   []string{"artifact_uri", "run_id", "run_name", "status", "user_id"},
 	Numbers: []string{"end_time", "start_time"},
 	Aliases: map[string]string{"created": "start_time", "Created": "start_time",
@@ -144,12 +145,57 @@ func (s *Service) SearchRuns(ctx context.Context, p fairlead.Project, in Search)
 			return err
 		}
 		page = pageOf(runs, bound, offset, limit)
+		load := s.loadRuns
 		if len(in.Select) > 0 {
-			return s.loadSelected(tx, page.Items, selected)
+			load = func(tx *store.Tx, runs []*Run) error { return s.loadSelected(tx, runs, selected) }
 		}
-		return s.loadRuns(tx, page.Items)
+		n, err := loadSome(tx, page.Items, load)
+		if n < len(page.Items) {
+			page = pageOf(page.Items, bound, offset, n)
+		}
+		return err
 	})
 	return page, err
+}
+
+// maxPageBytes is about the most memory that the data of one page of runs takes: a run
+// may have 10,000 metrics. A page that would have more ends early.
+const maxPageBytes = 32 << 20
+
+// loadSome loads the first runs, few at a time, until they have maxPageBytes, and
+// returns how many they are.
+func loadSome(tx *store.Tx, runs []*Run, load func(*store.Tx, []*Run) error) (n int, err error) {
+	room, next := maxPageBytes, 32
+	for n < len(runs) && room > 0 {
+		part := runs[n:min(n+next, len(runs))]
+		if err := load(tx, part); err != nil {
+			return n, err
+		}
+		largest := 1
+		for _, r := range part {
+			size := r.size()
+			room -= size
+			largest = max(largest, size)
+		}
+		n += len(part)
+		next = max(1, min(inChunk, room/largest))
+	}
+	return n, nil
+}
+
+// size is about the memory of the run's data in bytes.
+func (r *Run) size() int {
+	n := len(r.Metrics) * int(unsafe.Sizeof(Metric{}))
+	for _, p := range r.Params {
+		n += int(unsafe.Sizeof(p)) + len(p.Value)
+	}
+	for _, t := range r.Tags {
+		n += int(unsafe.Sizeof(t)) + len(t.Value)
+	}
+	for _, d := range r.Datasets {
+		n += len(d.Dataset.Source) + len(d.Dataset.Schema) + len(d.Dataset.Profile)
+	}
+	return n
 }
 
 // CountRuns returns how many runs a search finds on all its pages.
@@ -263,12 +309,7 @@ func (s *Service) SearchExperiments(ctx context.Context, p fairlead.Project, in 
 			return err
 		}
 		page = pageOf(found, bound, offset, limit)
-		for _, e := range page.Items {
-			if e.Tags, err = experimentTags(tx, e.k); err != nil {
-				return err
-			}
-		}
-		return nil
+		return loadExperimentTags(tx, page.Items)
 	})
 	return page, err
 }
@@ -295,7 +336,7 @@ func compileExperiments(in Search) (*query, error) {
 		q.order = append(q.order, term{"e.created_ms", true})
 	}
 	if !ordersBy(orders, "experiment_id") {
-		q.order = append(q.order, term{"e.n", true})
+		q.order = append(q.order, term{"e.n", len(orders) > 0})
 	}
 	return q, nil
 }
@@ -344,12 +385,7 @@ func (s *Service) SearchLoggedModels(ctx context.Context, p fairlead.Project, in
 			return err
 		}
 		page = pageOf(found, bound, offset, limit)
-		for _, m := range page.Items {
-			if err := loadLoggedModel(tx, m); err != nil {
-				return err
-			}
-		}
-		return nil
+		return loadLoggedModels(tx, page.Items)
 	})
 	return page, err
 }

@@ -60,20 +60,26 @@ const (
 // runs returns the runs without their data. Along the index it finds the first ones
 // without a look at all others; when those do not fill the page it looks at all.
 func (q *runQuery) runs(tx *store.Tx, in *scope, limit, offset int) ([]*Run, error) {
-	if q.walk != nil && len(in.keys) > 0 {
+	if q.walk != nil && len(in.keys) > 0 && (len(in.keys)+1)*(len(q.args)+len(q.joined)+8) < maxArgs {
 		found, err := q.walked(tx, in, limit, offset)
 		if err != nil || q.walk.all || len(found) == limit {
 			return found, err
 		}
 	}
 	text, args := q.sql("select "+runColumns, fromRuns, in.cond, in.args, limit, offset)
+	if err := checkArgs(args); err != nil {
+		return nil, err
+	}
 	return scanAll(tx, text, args, scanRun)
 }
 
 func (q *runQuery) countRuns(tx *store.Tx, in *scope) (n int64, err error) {
 	where := strings.Join(append([]string{in.cond}, q.where...), " and ")
-	err = tx.QueryRow("select count(*) from "+fromRuns+" where "+where,
-		append(append([]any{}, in.args...), q.args...)...).Scan(&n)
+	args := append(append([]any{}, in.args...), q.args...)
+	if err := checkArgs(args); err != nil {
+		return 0, err
+	}
+	err = tx.QueryRow("select count(*) from "+fromRuns+" where "+where, args...).Scan(&n)
 	return n, err
 }
 

@@ -34,6 +34,10 @@ func runCondition(c filter.Comparison) (string, []any) {
 		}
 		return has(c, "run_input i join run_dataset d on d.k = i.dataset_k where i.run_k = r.k",
 			func(c filter.Comparison) (string, []any) { return c.Match(column) })
+	case filter.Model: // that the run read or made
+		return has(c, `run_model i join logged_model m on m.id = i.model_id
+			where i.run_k = r.k and m.project_k = r.project_k and m.state = 'active'`,
+			func(c filter.Comparison) (string, []any) { return c.Match(modelColumn[c.Key]) })
 	}
 	table := map[filter.Kind]string{filter.Param: "param", filter.Tag: "tag"}[c.Kind]
 	return has(c, table+" x where x.run_k = r.k and x.key_k = "+keyOf, valueMatch, c.Key)
@@ -68,6 +72,10 @@ func metricMatch(c filter.Comparison) (string, []any) {
 
 // orderRuns adds one term: runs without the value come last, NaN before them.
 func (q *query) orderRuns(i int, o filter.Order) {
+	if o.Kind == filter.Attribute && o.Key != "end_time" { // never absent, and in an index
+		q.order = append(q.order, term{runColumn[o.Key], o.Desc})
+		return
+	}
 	if o.Kind == filter.Attribute {
 		q.orderBy(runColumn[o.Key], "", o.Desc)
 		return
@@ -121,9 +129,11 @@ func experimentKeys(tx *store.Tx, p fairlead.Project, ids []string) ([]any, erro
 		ids = ids[len(part):]
 		args := []any{p.K}
 		for _, id := range part {
-			if n, err := strconv.ParseInt(id, 10, 64); err == nil {
-				args = append(args, n)
+			n, err := parseExperimentID(id)
+			if err != nil {
+				return nil, err
 			}
+			args = append(args, n)
 		}
 		rows, err := tx.Query("select k from experiment where project_k = ? and n in ("+
 			store.Placeholders(len(args)-1)+") order by k", args...)
@@ -164,9 +174,24 @@ func queryExperiments(tx *store.Tx, p fairlead.Project, q *query, limit, offset 
 	return scanAll(tx, text, args, scanExperiment)
 }
 
+// maxArgs is somewhat less than the most arguments of a statement on SQLite (32,766).
+const maxArgs = 32_000
+
+// checkArgs is Invalid when a search has more values than one statement takes.
+func checkArgs(args []any) error {
+	if len(args) <= maxArgs {
+		return nil
+	}
+	return fairlead.Errorf(fairlead.Invalid, "the search names %d experiments and values, and at "+
+		"most %d are read; split it up", len(args), maxArgs)
+}
+
 func queryModels(tx *store.Tx, q *query, keys []any, limit, offset int) ([]*LoggedModel, error) {
 	text, args := q.sql("select "+loggedModelColumns, "logged_model m join experiment e on e.k = m.exp_k",
 		"m.exp_k in ("+store.Placeholders(len(keys))+")", keys, limit, offset)
+	if err := checkArgs(args); err != nil {
+		return nil, err
+	}
 	return scanAll(tx, text, args, scanLoggedModel)
 }
 

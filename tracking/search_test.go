@@ -155,7 +155,74 @@ func TestSearchRuns_BoundsWhatAnEngineMustBear(t *testing.T) {
 	b.refused(search(tracking.Search{OrderBy: orders}), fairlead.Invalid, "at most 20")
 	b.refused(search(tracking.Search{OrderBy: []string{"metrics.a", "metric.a desc"}}),
 		fairlead.Invalid, "duplicate")
-	b.refused(search(tracking.Search{Experiments: append(ids, "x")}), fairlead.Invalid, "at most 20000")
+	b.refused(search(tracking.Search{Experiments: append(ids, "0")}), fairlead.Invalid, "at most 20000")
+	b.refused(search(tracking.Search{Experiments: []string{"x"}}), fairlead.Invalid, "a valid integer")
+
+	for i := range 19 {
+		_, err := b.svc.CreateExperiment(t.Context(), project, fmt.Sprint("e", i), nil)
+		b.must(err)
+	}
+	wide := "params.kind in (" + strings.TrimSuffix(strings.Repeat("'x',", 1_600), ",") + ")"
+	b.must(search(tracking.Search{Experiments: ids[:20], Filter: wide, OrderBy: orders[:1]}))
+}
+
+func TestSearchRuns_PagesOfLargeRunsEndEarly(t *testing.T) {
+	b := open(t)
+	const runs, keys = 40, 10_000 // 104 bytes a metric
+	for range runs {
+		r := b.run(tracking.NewRun{})
+		for first := 0; first < keys; first += 1000 {
+			var batch tracking.Batch
+			for k := first; k < first+1000; k++ {
+				batch.Metrics = append(batch.Metrics, metric(fmt.Sprint("m", k), 1, 1))
+			}
+			b.log(r.ID, batch)
+		}
+	}
+	seen := map[string]bool{}
+	in := tracking.Search{Experiments: []string{"0"}}
+	for {
+		page, err := b.svc.SearchRuns(t.Context(), project, in)
+		b.must(err)
+		for _, r := range page.Items {
+			if len(r.Metrics) != keys || seen[r.ID] {
+				t.Fatalf("run %s has %d metrics, seen %v", r.ID, len(r.Metrics), seen[r.ID])
+			}
+			seen[r.ID] = true
+		}
+		if len(page.Items) == 0 || len(page.Items) > 33 {
+			t.Fatalf("a page has %d runs", len(page.Items))
+		}
+		if in.PageToken = page.Next; page.Next == "" {
+			break
+		}
+	}
+	if len(seen) != runs {
+		t.Errorf("%d runs on all pages", len(seen))
+	}
+}
+
+func TestSearchRuns_ByModelsThatTheyMadeOrRead(t *testing.T) {
+	b := fixture(t)
+	all, err := b.svc.SearchRuns(t.Context(), project, tracking.Search{Experiments: []string{"0"}})
+	b.must(err)
+	made, read := all.Items[0].ID, all.Items[1].ID // r4, r3
+	m, err := b.svc.AddLoggedModel(t.Context(), project, tracking.NewLoggedModel{Experiment: "0",
+		Name: "bikes", Type: "agent", RunID: made})
+	b.must(err)
+	b.must(b.svc.LogOutputs(t.Context(), project, made, []tracking.ModelOutput{{ModelID: m.ID}}))
+	b.must(b.svc.LogInputs(t.Context(), project, read, nil, []string{m.ID}))
+	for filter, want := range map[string]string{
+		"model.name = 'bikes'":                                 "r4 r3",
+		"models.model_id = '" + m.ID + "' and run_name = 'r3'": "r3",
+		"NOT model.model_type LIKE 'a%'":                       "r2 r1 r0",
+		"model.name != 'bikes'":                                "",
+		"model.name IS NULL":                                   "r2 r1 r0",
+	} {
+		if got := b.names(tracking.Search{Filter: filter}); got != want {
+			t.Errorf("%s: %q, want %q", filter, got, want)
+		}
+	}
 }
 
 func TestSearchRuns_SeesOnlyItsProjectAndView(t *testing.T) {
@@ -185,12 +252,12 @@ func TestSearchExperiments_FiltersAndOrders(t *testing.T) {
 		b.must(err)
 	}
 	for _, c := range []struct{ filter, order, want string }{
-		{"", "", "Alps beta alpha Default"},
+		{"", "", "Alps beta Default alpha"},
 		{"name LIKE 'Al%'", "", "Alps"},
 		{"name ILIKE 'al%'", "name", "Alps alpha"},
 		{"tags.i = '1'", "", "beta"},
 		{"experiment_id IN ('1', '3')", "experiment_id", "alpha Alps"},
-		{"creation_time < 1772323202000", "", "alpha Default"},
+		{"creation_time < 1772323202000", "", "Default alpha"},
 		{"tags.i = '1' OR NOT name ILIKE 'al%'", "", "beta Default"},
 		{"tags.i IN ('0', '2') AND NOT (name = 'alpha')", "", "Alps"},
 		{"tags.i IS NULL", "", "Default"},

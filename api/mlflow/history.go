@@ -38,7 +38,7 @@ func (a *API) getHistoryBulk(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.reply(map[string]any{"metrics": metrics(points)})
+	return c.reply(map[string]any{"metrics": wireMetrics(points)})
 }
 
 // getHistoryBulkInterval returns a sample of the points of each of many runs.
@@ -72,8 +72,7 @@ func (a *API) getHistoryBulkInterval(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.reply(listOf("metrics", fairlead.Page[tracking.Metric]{Items: points},
-		func(m tracking.Metric) wireMetric { return metrics([]tracking.Metric{m})[0] }))
+	return c.replyJSON(appendPage(nil, "metrics", points, "", appendMetric))
 }
 
 // maxDatasetExperiments is how many experiments searchDatasets looks into.

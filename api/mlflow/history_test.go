@@ -55,6 +55,46 @@ func TestHistory_SamplesEvenlyBetweenTheFirstAndTheLastPoint(t *testing.T) {
 	}
 }
 
+// As MLflow's server does for clients that know no pages.
+func TestHistory_IsWholeWithoutALimitAndAsLongAsIsAskedFor(t *testing.T) {
+	const all = 60_000
+	s := serve(t)
+	run := s.newRun(t)
+	for first := 0; first < all; first += 1000 {
+		batch := tracking.Batch{}
+		for i := first; i < first+1000; i++ {
+			batch.Metrics = append(batch.Metrics,
+				tracking.Metric{Key: "loss", Value: float64(i), Step: int64(i), TimestampMS: 1})
+		}
+		if err := s.tracking.LogBatch(t.Context(), projects[""], run, batch); err != nil {
+			t.Fatal(err)
+		}
+	}
+	get := func(query string, first int) (n int, next string) {
+		var got struct {
+			points
+			Next string `json:"next_page_token"`
+		}
+		s.ok(t, "GET", api+"metrics/get-history?metric_key=loss&run_id="+run+query, "", &got)
+		for i, m := range got.Metrics {
+			if m.Step != int64(first+i) {
+				t.Fatalf("%s: point %d has the step %d", query, first+i, m.Step)
+			}
+		}
+		return len(got.Metrics), got.Next
+	}
+	if n, next := get("", 0); n != all || next != "" {
+		t.Errorf("%d points and the token %q without a limit", n, next)
+	}
+	n, next := get("&max_results=26000", 0)
+	if n != 26_000 || next == "" {
+		t.Fatalf("%d points and the token %q of 26,000", n, next)
+	}
+	if n, next = get("&max_results=40000&page_token="+next, 26_000); n != 34_000 || next != "" {
+		t.Errorf("%d points and the token %q of the rest", n, next)
+	}
+}
+
 func TestHistory_OfManyRunsIsInOrderAndInThisProject(t *testing.T) {
 	s := serve(t)
 	a, b := s.newRun(t), s.newRun(t)

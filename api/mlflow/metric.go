@@ -1,8 +1,7 @@
 package mlflow
 
 import (
-	"encoding/json"
-	"strconv"
+	"math"
 
 	"github.com/fairlead-ml/fairlead"
 	"github.com/fairlead-ml/fairlead/tracking"
@@ -72,7 +71,7 @@ func (a *args) batch() tracking.Batch {
 	return b
 }
 
-// getHistory returns one page of a metric's points.
+// getHistory returns the points of a metric: as many as are asked for, or else all.
 func (a *API) getHistory(c *call) error {
 	id, key, limit := c.runID(), c.need("metric_key"), c.int("max_results")
 	token := c.str("page_token")
@@ -83,37 +82,43 @@ func (a *API) getHistory(c *call) error {
 	if c.err != nil {
 		return c.err
 	}
-	page, err := a.tracking.MetricHistory(c.ctx(), c.p, id, key, int(limit), token)
-	if err != nil {
-		return err
+	if limit == 0 {
+		limit = math.MaxInt64
 	}
-	if len(page.Items) == 0 {
-		return c.done(nil)
-	}
-	name, err := json.Marshal(key)
+	page, err := a.tracking.MetricHistory(c.ctx(), c.p, id, key, onePage(limit), token)
 	if err != nil {
 		return err
 	}
 	b := make([]byte, 0, 96*len(page.Items)+64)
-	return c.replyJSON(appendHistory(b, name, page.Items, page.Next))
+	if limit -= int64(len(page.Items)); page.Next == "" || limit <= 0 {
+		return c.replyJSON(appendPage(b, "metrics", page.Items, page.Next, appendMetric))
+	}
+	// More than one page is sent as it is read: it may be millions of points.
+	c.w.Header().Set("Content-Type", "application/json")
+	b = append(b, `{"metrics":`...)
+	for open := byte('['); ; open = ',' {
+		from := len(b)
+		b = appendList(b, page.Items, appendMetric)
+		b[from] = open
+		if page.Next == "" || limit <= 0 {
+			break
+		}
+		if _, err := c.w.Write(b[:len(b)-1]); err != nil {
+			return nil // a client that left cannot be told
+		}
+		page, err = a.tracking.MetricHistory(c.ctx(), c.p, id, key, onePage(limit), page.Next)
+		if err != nil {
+			return err
+		}
+		limit -= int64(len(page.Items))
+		b = b[:0]
+	}
+	if page.Next != "" {
+		b = appendText(append(b, `,"next_page_token":`...), page.Next)
+	}
+	c.w.Write(append(b, '}'))
+	return nil
 }
 
-// appendHistory writes the points without reflection: a page has up to 25,000.
-func appendHistory(b, name []byte, points []tracking.Metric, next string) []byte {
-	b = append(b, `{"metrics":[`...)
-	for i := range points {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = append(append(b, `{"key":`...), name...)
-		b = appendNumber(append(b, `,"value":`...), points[i].Value)
-		b = strconv.AppendInt(append(b, `,"timestamp":`...), points[i].TimestampMS, 10)
-		b = strconv.AppendInt(append(b, `,"step":`...), points[i].Step, 10)
-		b = append(b, '}')
-	}
-	b = append(b, ']')
-	if next != "" {
-		b = append(append(append(b, `,"next_page_token":"`...), next...), '"')
-	}
-	return append(b, '}')
-}
+// onePage is how many of so many points are read at once.
+func onePage(limit int64) int { return int(min(limit, tracking.HistoryPage)) }

@@ -14,9 +14,7 @@ func (a *API) createRun(c *call) error {
 	if err != nil {
 		return err
 	}
-	created := run(r)
-	created.Outputs = nil
-	return c.reply(map[string]any{"run": created})
+	return c.replyJSON(append(appendNewRun([]byte(`{"run":`), r), '}'))
 }
 
 func (a *API) getRun(c *call) error {
@@ -28,7 +26,7 @@ func (a *API) getRun(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.reply(map[string]any{"run": run(r)})
+	return c.replyJSON(append(appendRun([]byte(`{"run":`), r), '}'))
 }
 
 func (a *API) updateRun(c *call) error {
@@ -51,7 +49,7 @@ func (a *API) updateRun(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.reply(map[string]any{"run_info": runInfo(r)})
+	return c.replyJSON(append(appendInfo([]byte(`{"run_info":`), r), '}'))
 }
 
 func (a *API) deleteRun(c *call) error {
@@ -80,7 +78,8 @@ func (a *API) searchRuns(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.reply(listOf("runs", page, run))
+	return c.replyJSON(appendPage(nil, "runs", page.Items, page.Next,
+		func(b []byte, r **tracking.Run) []byte { return appendRun(b, *r) }))
 }
 
 func (a *API) logParameter(c *call) error {

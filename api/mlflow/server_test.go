@@ -44,7 +44,9 @@ var projects = map[string]fairlead.Project{
 	"none":    {Name: "none"},
 }
 
-func serve(t testing.TB) *server {
+func serve(t testing.TB) *server { return serveAt(t, fairlead.WallClock{}) }
+
+func serveAt(t testing.TB, clock fairlead.Clock) *server {
 	t.Helper()
 	dir := t.TempDir()
 	db, err := store.Open(t.Context(), store.Options{Path: filepath.Join(dir, "f.db")},
@@ -60,7 +62,7 @@ func serve(t testing.TB) *server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.tracking = tracking.New(db, s.led, blobs, fairlead.WallClock{}, slog.New(slog.DiscardHandler))
+	s.tracking = tracking.New(db, s.led, blobs, clock, slog.New(slog.DiscardHandler))
 	if err := s.tracking.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}

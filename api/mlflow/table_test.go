@@ -10,7 +10,9 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 )
 
 // answers is what MLflow's server answers to the table of asks, one answer a line. `go
@@ -150,7 +152,7 @@ func TestTable_IsAnsweredAsByMLflowsServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	lines := json.NewDecoder(strings.NewReader(string(b)))
-	s := serve(t)
+	s := serveAt(t, &slowClock{}) // MLflow's server makes nothing within one millisecond
 	a := asker{base: s.URL, token: s.owner, chosen: map[string]string{}}
 	for _, q := range table() {
 		var want answer
@@ -216,3 +218,8 @@ func writeAnswers(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// slowClock is a millisecond later each time.
+type slowClock struct{ ms atomic.Int64 }
+
+func (c *slowClock) Now() time.Time { return time.UnixMilli(1_770_000_000_000 + c.ms.Add(1)).UTC() }

@@ -17,6 +17,7 @@ const (
 	Param     Kind = "parameter"
 	Tag       Kind = "tag"
 	Dataset   Kind = "dataset"
+	Model     Kind = "model" // a logged model; MLflow's own filters have none
 )
 
 // prefixes are all the spellings of a kind.
@@ -26,6 +27,7 @@ var prefixes = map[string]Kind{
 	"parameter": Param, "parameters": Param, "param": Param, "params": Param,
 	"tag": Tag, "tags": Tag,
 	"dataset": Dataset, "datasets": Dataset,
+	"model": Model, "models": Model,
 }
 
 // Op is a comparator in upper case.
@@ -154,16 +156,20 @@ func (l *Language) identify(prefix, key string, ordering bool) (Kind, string, er
 			return "", "", fairlead.Errorf(fairlead.Invalid,
 				"Invalid attribute key '%s' specified. Valid keys are %s", key, list(valid))
 		}
-	case Dataset:
-		if !slices.Contains(datasetKeys, key) || ordering {
+	case Dataset, Model:
+		if valid := keysOf[kind]; !slices.Contains(valid, key) || ordering {
 			return "", "", fairlead.Errorf(fairlead.Invalid,
-				"Invalid dataset key '%s' specified. Valid keys are %s", key, list(datasetKeys))
+				"Invalid %s key '%s' specified. Valid keys are %s", kind, key, list(valid))
 		}
 	}
 	return kind, key, nil
 }
 
-var datasetKeys = []string{"name", "digest", "context"}
+// keysOf are the keys of what has a fixed set of them, and no order.
+var keysOf = map[Kind][]string{
+	Dataset: {"name", "digest", "context"},
+	Model:   {"name", "model_id", "model_type"},
+}
 
 // numeric reports whether values of the key are numbers.
 func (l *Language) numeric(kind Kind, key string) bool {

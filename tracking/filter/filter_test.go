@@ -10,7 +10,8 @@ import (
 )
 
 var runs = &filter.Language{
-	Kinds:   []filter.Kind{filter.Attribute, filter.Metric, filter.Param, filter.Tag, filter.Dataset},
+	Kinds: []filter.Kind{filter.Attribute, filter.Metric, filter.Param, filter.Tag, filter.Dataset,
+		filter.Model},
 	Texts:   []string{"run_id", "status", "run_name", "user_id", "artifact_uri"},
 	Numbers: []string{"start_time", "end_time"},
 	Aliases: map[string]string{"created": "start_time", "run name": "run_name"},
@@ -40,6 +41,7 @@ func TestParse_ReadsComparisons(t *testing.T) {
 			{Kind: filter.Tag, Key: "a", Op: "IS NULL"},
 			{Kind: filter.Param, Key: "b", Op: "IS NOT NULL"}},
 		"dataset.name = 'd'": {{Kind: filter.Dataset, Key: "name", Op: "=", Value: "d"}},
+		"models.name = 'm'":  {{Kind: filter.Model, Key: "name", Op: "=", Value: "m"}},
 	} {
 		got, err := filter.Parse(text, runs)
 		if want == nil && text != "" {
@@ -87,7 +89,7 @@ func TestParse_SaysWhereItStopped(t *testing.T) {
 	for text, want := range map[string]string{
 		"metrics.a > 1 AND (params.b = 'x'":  "expected ')', found 'the end', at character 34",
 		"metrics.a > 1)":                     "Invalid clause(s) in filter string: ')'; join",
-		"tags.`ä` = 'ö' AND foo.a = 'x'":     "'attribute', 'metric', 'parameter', 'tag', 'dataset'], at character 20",
+		"tags.`ä` = 'ö' AND foo.a = 'x'":     "'attribute', 'metric', 'parameter', 'tag', 'dataset', 'model'], at character 20",
 		"metrics.a > 1 OR":                   "found 'the end', at character 17",
 		"metrics.a BETWEEN 1, 2":             "Expected AND and the upper bound, found ',', at character 20",
 		"metrics.a BETWEEN 1 AND 'x'":        "Expected numeric value type for metric 'a'. Found 'x', at character 25",
@@ -116,6 +118,7 @@ func TestParse_RefusesWhatMLflowRefuses(t *testing.T) {
 		"foo.a = '1'":                    "Invalid entity type 'foo'",
 		"foo = '1'":                      "Invalid attribute key 'foo'",
 		"dataset.size = '1'":             "Invalid dataset key 'size'",
+		"model.size = '1'":               "Invalid model key 'size'",
 		"params.a = '1' params.b = '2'":  "Invalid clause(s) in filter string: 'params.b'",
 		"params.a = '1' AND":             "Expected an identifier, found 'the end'",
 		"params.a":                       "Expected a comparator, found 'the end'",

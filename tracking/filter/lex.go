@@ -45,6 +45,7 @@ func lex(s string) ([]token, error) {
 			"the filter has %d characters; at most %d are read", len(s), maxFilter)
 	}
 	var out []token
+	at, counted := 1, 0 // the character of the byte at counted
 	for i := 0; i < len(s); {
 		c := s[i]
 		var t token
@@ -65,19 +66,17 @@ func lex(s string) ([]token, error) {
 		case wordByte(c) || c == '`' || c == '"':
 			t, n = lexWord(s[i:])
 		}
+		at, counted = at+utf8.RuneCountInString(s[counted:i]), i
 		if n == 0 {
 			return nil, fairlead.Errorf(fairlead.Invalid,
-				"Invalid clause(s) in filter string: '%s', at character %d", clip(s[i:]), place(s, i))
+				"Invalid clause(s) in filter string: '%s', at character %d", clip(s[i:]), at)
 		}
-		t.raw, t.at = s[i:i+n], place(s, i)
+		t.raw, t.at = s[i:i+n], at
 		out = append(out, t)
 		i += n
 	}
-	return append(out, token{raw: "the end", at: place(s, len(s))}), nil
+	return append(out, token{raw: "the end", at: at + utf8.RuneCountInString(s[counted:])}), nil
 }
-
-// place counts characters up to the byte i of s, from 1.
-func place(s string, i int) int { return utf8.RuneCountInString(s[:i]) + 1 }
 
 // quoted returns the content of a quoted text and its length with the quotes, 0
 // when it does not end. A doubled quote stands for one.

@@ -7,7 +7,8 @@ import (
 )
 
 // plural is how a kind is written.
-var plural = map[Kind]string{Metric: "metrics", Param: "params", Tag: "tags", Dataset: "datasets"}
+var plural = map[Kind]string{Metric: "metrics", Param: "params", Tag: "tags", Dataset: "datasets",
+	Model: "models"}
 
 // String writes the comparison.
 func (c Comparison) String() string {
