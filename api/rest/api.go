@@ -109,7 +109,7 @@ func New(s Services, version string) *API {
 		a.projectOperations, a.dataOperations, a.trackingOperations, a.modelOperations, a.runOperations, a.jobOperations,
 		a.caseOperations, a.endpointOperations, a.rolloutOperations, a.monitorOperations,
 		a.ledgerOperations, a.webhookOperations, a.backupOperations, a.accessOperations,
-		a.trashOperations, a.importOperations,
+		a.trashOperations, a.importOperations, a.partOperations,
 	} {
 		operations()
 	}
@@ -143,7 +143,7 @@ func qualified(pkg, name string) string {
 
 // Routes lists every operation, and the OpenAPI document.
 func (a *API) Routes() []auth.Route {
-	return append(a.routes, a.applyRoute(), auth.Route{
+	return append(a.routes, a.applyRoute(), a.partRoute(), auth.Route{
 		Method: http.MethodGet, Path: root + "/openapi.json", Permission: auth.Public, Server: true, Fail: Fail,
 		Handle: func(w http.ResponseWriter, _ *http.Request) error {
 			b, err := a.OpenAPI()

@@ -49,40 +49,13 @@ func (a *API) applyRoute() auth.Route {
 func (a *API) takeApply(w http.ResponseWriter, r *http.Request) error {
 	body := &upload{ReadCloser: r.Body}
 	r.Body = body
-	err := a.apply(w, r)
-	if err != nil && body.err != nil && !errors.Is(body.err, io.EOF) {
-		return uploadProblem(body.err)
-	}
-	return err
-}
-
-// upload is a body that remembers how it ended.
-type upload struct {
-	io.ReadCloser
-	err error // of the last Read
-}
-
-// Read reads from the body.
-func (u *upload) Read(p []byte) (int, error) {
-	n, err := u.ReadCloser.Read(p)
-	u.err = err
-	return n, err
+	return body.problemOr(a.apply(w, r))
 }
 
 // documentApply describes the route in the document.
 func (a *API) documentApply() {
 	o := op{method: http.MethodPost, may: auth.Run}
-	schemas := a.huma.OpenAPI().Components.Schemas
 	text := &huma.Schema{Type: "string"}
-	responses := map[string]*huma.Response{"200": {Description: "OK",
-		Content: map[string]*huma.MediaType{
-			"application/json": {Schema: schemas.Schema(reflect.TypeFor[spec.Revision](), true,
-				"Revision")}}}}
-	for _, status := range failures(o) {
-		responses[number(int64(status))] = &huma.Response{Description: http.StatusText(status),
-			Content: map[string]*huma.MediaType{"application/problem+json": {
-				Schema: schemas.Schema(reflect.TypeFor[problem](), true, "Problem")}}}
-	}
 	a.huma.OpenAPI().AddOperation(&huma.Operation{
 		OperationID: "apply", Method: o.method, Path: project + "/revisions",
 		Summary:    "Import a commit and make its fairlead.yaml current; creates the project",
@@ -93,8 +66,21 @@ func (a *API) documentApply() {
 			"multipart/form-data": {Schema: &huma.Schema{Type: "object",
 				Required:   []string{partCommit, partFile, partTree},
 				Properties: map[string]*huma.Schema{partCommit: text, partFile: text, partTree: text}}}}},
-		Responses: responses,
+		Responses: a.responses(o, reflect.TypeFor[spec.Revision](), "Revision"),
 	})
+}
+
+// responses documents the answers of a route that is outside the operations.
+func (a *API) responses(o op, answer reflect.Type, name string) map[string]*huma.Response {
+	schemas := a.huma.OpenAPI().Components.Schemas
+	out := map[string]*huma.Response{"200": {Description: "OK", Content: map[string]*huma.MediaType{
+		"application/json": {Schema: schemas.Schema(answer, true, name)}}}}
+	for _, status := range failures(o) {
+		out[number(int64(status))] = &huma.Response{Description: http.StatusText(status),
+			Content: map[string]*huma.MediaType{"application/problem+json": {
+				Schema: schemas.Schema(reflect.TypeFor[problem](), true, "Problem")}}}
+	}
+	return out
 }
 
 // apply imports a commit and makes its fairlead.yaml the project's current file.

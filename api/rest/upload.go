@@ -3,11 +3,34 @@ package rest
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 
 	"github.com/fairlead-ml/fairlead"
 )
+
+// upload is a body that remembers how it ended.
+type upload struct {
+	io.ReadCloser
+	err error // of the last Read
+}
+
+// Read reads from the body.
+func (u *upload) Read(p []byte) (int, error) {
+	n, err := u.ReadCloser.Read(p)
+	u.err = err
+	return n, err
+}
+
+// problemOr returns what was wrong with the body when that is why something failed, and
+// else why it did.
+func (u *upload) problemOr(err error) error {
+	if err != nil && u.err != nil && !errors.Is(u.err, io.EOF) {
+		return uploadProblem(u.err)
+	}
+	return err
+}
 
 // uploadProblem says what is wrong with a body that could not be read to its end.
 func uploadProblem(err error) *problem {

@@ -42,6 +42,8 @@ type world struct {
 	alpha   fairlead.Project
 	job     string
 	rollout string
+	run     string
+	upload  string // of 21 bytes for that run, in parts of 10
 }
 
 func newWorld(t testing.TB) *world {
@@ -77,6 +79,16 @@ func newWorld(t testing.TB) *world {
 		})
 	}
 	w.dataset(3)
+	run, err := a.Tracking.StartRun(t.Context(), w.alpha, tracking.NewRun{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	u, err := a.Tracking.StartUpload(t.Context(), w.alpha, tracking.Place{
+		Owner: tracking.RunOwner(run.ID), Path: "f"}, tracking.NewUpload{Bytes: 21, PartBytes: 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.run, w.upload = run.ID, u.ID
 	return w
 }
 

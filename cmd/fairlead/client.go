@@ -284,6 +284,12 @@ func (cl *client) roundTrip(ctx context.Context, method, path string, header htt
 	if len(body) > 0 || header.Get(idempotencyKey) != "" {
 		req.Header = header.Clone()
 	}
+	return cl.exchange(req, out)
+}
+
+// exchange sends a request with who asks it, and decodes the answer.
+func (cl *client) exchange(req *http.Request, out any) error {
+	ctx := req.Context()
 	if cl.token != "" {
 		req.Header.Set("Authorization", "Bearer "+cl.token)
 	}
@@ -305,7 +311,7 @@ func (cl *client) roundTrip(ctx context.Context, method, path string, header htt
 	}
 	if err := json.Unmarshal(answer, out); err != nil {
 		return fairlead.Errorf(fairlead.Internal, "%s does not answer as a Fairlead server does (%s %s)",
-			cl.base, method, path).Because(err)
+			cl.base, req.Method, req.URL.Path).Because(err)
 	}
 	return nil
 }
