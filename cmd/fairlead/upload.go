@@ -22,7 +22,7 @@ func (c *cli) uploadCommand() *cobra.Command {
 	in := rest.UploadRequest{}
 	var to string
 	cmd := &cobra.Command{
-		Use:   "upload FILE --run RUN",
+		Use:   "upload FILE",
 		Short: "Store a large file as an artifact; again goes on where it broke off",
 		Example: `  fairlead upload weights.bin --run 0d3c4a… --to model
   fairlead upload weights.bin --run 0d3c4a… --to model   # sends only parts that have not come`,
