@@ -99,19 +99,12 @@ func (d *copying) copyAll(ctx context.Context, all []Object) (fresh []staging, e
 	if err := d.dst.syncAll(fresh); err != nil {
 		return nil, err
 	}
-	dirs := map[string]bool{}
 	for _, st := range fresh {
-		dirs[st.Digest[:2]] = true
-		if err := d.dst.rename(st, dirs); err != nil {
+		if err := d.dst.rename(st); err != nil {
 			return nil, err
 		}
 	}
-	for dir := range dirs {
-		if err := d.dst.sync(dir); err != nil {
-			return nil, err
-		}
-	}
-	return fresh, nil
+	return fresh, d.dst.syncPlaces(fresh)
 }
 
 func (d *copying) stage(ctx context.Context, st staging) error {

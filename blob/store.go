@@ -46,6 +46,9 @@ type Store struct {
 	// takes a file that a concurrent Put has found in place.
 	placing sync.RWMutex
 
+	// lasting has the directories below the root whose names are known to be durable.
+	lasting sync.Map
+
 	// kept is held shared by who needs all files to stay (Keep), and alone by Collect.
 	kept sync.RWMutex
 
@@ -76,6 +79,9 @@ func New(db *store.DB, dir string, options ...Option) (*Store, error) {
 		return nil, diskError("open the blob directory", err)
 	}
 	s.root = root
+	if err := syncDir(dir); err != nil { // its name is durable
+		return nil, diskError("create the blob directory", err)
+	}
 	if err := root.RemoveAll(tmp); err != nil {
 		return nil, diskError("clean the blob directory", err)
 	}
@@ -180,21 +186,17 @@ func (s *Store) place(ctx context.Context, all []staging) (err error) {
 	if err := s.syncAll(fresh); err != nil {
 		return diskError("store a blob", err)
 	}
-	dirs := map[string]bool{}
+	for _, st := range fresh {
+		if err := s.rename(st); err != nil {
+			return diskError("store a blob", err)
+		}
+	}
+	if err := s.syncPlaces(all); err != nil { // also what a concurrent Put has not synced yet
+		return diskError("store a blob", err)
+	}
 	objects := make([]Object, len(all))
 	for i, st := range all {
-		dirs[st.Digest[:2]] = true // also when a concurrent Put has not synced it yet
 		objects[i] = st.Object
-	}
-	for _, st := range fresh {
-		if err := s.rename(st, dirs); err != nil {
-			return diskError("store a blob", err)
-		}
-	}
-	for dir := range dirs {
-		if err := s.sync(dir); err != nil {
-			return diskError("store a blob", err)
-		}
 	}
 	return s.record(ctx, objects)
 }
@@ -218,9 +220,8 @@ func (s *Store) syncAll(all []staging) error {
 	return group.Wait()
 }
 
-// rename moves staged content to its place, and notes in dirs when a directory
-// had to be made.
-func (s *Store) rename(st staging, dirs map[string]bool) error {
+// rename moves staged content to its place.
+func (s *Store) rename(st staging) error {
 	dest := place(st.Digest)
 	err := s.root.Rename(st.name, dest)
 	if !errors.Is(err, fs.ErrNotExist) {
@@ -229,8 +230,29 @@ func (s *Store) rename(st staging, dirs map[string]bool) error {
 	if err := s.root.Mkdir(st.Digest[:2], 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	dirs["."] = true
 	return s.root.Rename(st.name, dest)
+}
+
+// syncPlaces makes the names of content in its place durable, and those of their
+// directories, whoever has made them.
+func (s *Store) syncPlaces(all []staging) error {
+	dirs := map[string]bool{}
+	for _, st := range all {
+		dir := st.Digest[:2]
+		dirs[dir] = true
+		if _, ok := s.lasting.Load(dir); !ok {
+			dirs["."] = true
+		}
+	}
+	for dir := range dirs {
+		if err := s.sync(dir); err != nil {
+			return err
+		}
+	}
+	for dir := range dirs {
+		s.lasting.Store(dir, true)
+	}
+	return nil
 }
 
 // place is a digest's path below the store's root.
@@ -244,6 +266,15 @@ func (s *Store) sync(name string) error {
 	}
 	defer f.Close()
 	return f.Sync()
+}
+
+// syncDir makes the entries of a directory durable that is not below the root.
+func syncDir(path string) error {
+	d, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
 }
 
 // recordChunk bounds the rows of one write, so that others get their turn.
