@@ -10,7 +10,7 @@ import (
 // synced before it has its name, and the name is synced too: whoever reads, also after a
 // loss of power, finds what was there before or all of b.
 func WriteFile(path string, b []byte) error {
-	dir, name := filepath.Split(path)
+	dir, name := filepath.Dir(path), filepath.Base(path)
 	f, err := os.CreateTemp(dir, "."+name+".*") // mode 0600
 	if err != nil {
 		return err
@@ -22,7 +22,7 @@ func WriteFile(path string, b []byte) error {
 	if err != nil {
 		return errors.Join(err, os.Remove(f.Name()))
 	}
-	d, err := os.Open(filepath.Dir(path))
+	d, err := os.Open(dir)
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,18 @@ import (
 	"github.com/fairlead-ml/fairlead"
 )
 
+// Beside its place and nowhere else is the file on the same disk.
+func TestWriteFile_StaysInTheWorkingDirectory(t *testing.T) {
+	t.Setenv("TMPDIR", filepath.Join(t.TempDir(), "none"))
+	t.Chdir(t.TempDir())
+	if err := fairlead.WriteFile("key", []byte("text")); err != nil {
+		t.Fatal(err)
+	}
+	if b, err := os.ReadFile("key"); err != nil || string(b) != "text" {
+		t.Errorf("the file is %q, %v", b, err)
+	}
+}
+
 func TestWriteFile_ReplacesTheWholeFileOrNothing(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "key")

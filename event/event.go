@@ -135,10 +135,17 @@ type Model struct {
 	Name    string `json:"-"` // the event's type
 	Model   string `json:"model"`
 	Renamed string `json:"renamed,omitempty"` // the name it had before
+	// Version is the version that was changed, 0 for the model itself.
+	Version int64 `json:"version,omitempty"`
 	// Tag is the key of a tag that was set to Value, or removed when that is nil;
 	// empty where no tag was changed.
 	Tag   string  `json:"tag,omitempty"`
 	Value *string `json:"value,omitempty"`
+	// Description and Stage are the new ones, nil where they are as they were.
+	Description *string `json:"description,omitempty"`
+	Stage       *string `json:"stage,omitempty"`
+	// Tags are those that the model was made with.
+	Tags map[string]string `json:"tags,omitempty"`
 }
 
 // ModelVersionDeleted: a version that nothing holds was removed for good.
@@ -155,8 +162,9 @@ type ModelVersionCreated struct {
 	Version int64  `json:"version"`
 	Run     string `json:"run,omitempty"`
 	Source  string `json:"source,omitempty"`
-	// Tags are those that it was made with.
-	Tags map[string]string `json:"tags,omitempty"`
+	// Tags and Description are those that it was made with.
+	Tags        map[string]string `json:"tags,omitempty"`
+	Description string            `json:"description,omitempty"`
 }
 
 // ModelVersionCondition: a condition of a version (packaged, reference, …) became

@@ -82,9 +82,8 @@ func (s *Service) moveAlias(ctx context.Context, tx *store.Tx, p fairlead.Projec
 	if err := writeAlias(tx, m.k, alias, to, rev+1); err != nil {
 		return err
 	}
-	now := s.nowMS()
 	move := AliasMove{Alias: alias, Rev: rev + 1, From: from, To: to, Event: id,
-		Actor: fairlead.ActorFrom(ctx).String(), AtMS: now}
+		Actor: fairlead.ActorFrom(ctx).String(), AtMS: s.nowMS()}
 	if err := insertAliasMove(tx, m.k, move); err != nil {
 		return err
 	}
@@ -95,7 +94,26 @@ func (s *Service) moveAlias(ctx context.Context, tx *store.Tx, p fairlead.Projec
 			}
 		}
 	}
-	return touchModel(tx, m.k, now)
+	return nil
+}
+
+// endAliases ends the history of a model's aliases with the event by which it is deleted.
+func (s *Service) endAliases(ctx context.Context, tx *store.Tx, m *Model, eventID string) error {
+	if err := loadModelAliases(tx, []*Model{m}); err != nil {
+		return err
+	}
+	for alias, from := range m.Aliases {
+		_, rev, err := readAlias(tx, m.k, alias)
+		if err != nil {
+			return err
+		}
+		err = insertAliasMove(tx, m.k, AliasMove{Alias: alias, Rev: rev + 1, From: from, Event: eventID,
+			Actor: fairlead.ActorFrom(ctx).String(), AtMS: s.nowMS()})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // protectNumber is protect for a version by its number, 0 for none.
@@ -164,13 +182,14 @@ type AliasMove struct {
 	AtMS  int64  `json:"at_ms"`
 }
 
-// AliasMoves returns the history of an alias, by revision: of the model of that name, or
-// of the one that had it last.
+// AliasMoves returns the history of an alias of a name, the oldest move first: of all
+// models that have had the name, up to when each lost it. A model that was deleted ends with a
+// move to 0. NotFound when no model has had the name.
 func (s *Service) AliasMoves(tx *store.Tx, p fairlead.Project, model, alias string) ([]AliasMove,
 	error) {
-	k, err := lastModel(tx, p, model)
-	if err != nil {
-		return nil, err
+	moves, err := aliasMoves(tx, p, model, alias)
+	if err != nil || len(moves) > 0 {
+		return moves, err
 	}
-	return aliasMoves(tx, k, alias)
+	return nil, everNamed(tx, p, model)
 }

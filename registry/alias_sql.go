@@ -2,7 +2,9 @@ package registry
 
 import (
 	"errors"
+	"math"
 
+	"github.com/fairlead-ml/fairlead"
 	"github.com/fairlead-ml/fairlead/store"
 )
 
@@ -31,9 +33,14 @@ func insertAliasMove(tx *store.Tx, modelK int64, m AliasMove) error {
 	return err
 }
 
-func aliasMoves(tx *store.Tx, modelK int64, alias string) ([]AliasMove, error) {
-	rows, err := tx.Query(`select name, rev, from_n, to_n, event_id, actor, at_ms from alias_move
-		where model_k = ? and name = ? order by rev`, modelK, alias)
+// aliasMoves returns the moves of an alias of the models that have had the name, up to
+// when each lost it.
+func aliasMoves(tx *store.Tx, p fairlead.Project, model, alias string) ([]AliasMove, error) {
+	rows, err := tx.Query(`select a.name, a.rev, a.from_n, a.to_n, a.event_id, a.actor, a.at_ms
+		from (select model_k, max(coalesce(to_ms, ?)) as until from model_name
+			where project_k = ? and name = ? group by model_k) x
+		join alias_move a on a.model_k = x.model_k and a.name = ? and a.at_ms <= x.until
+		order by a.at_ms, a.model_k, a.rev`, math.MaxInt64, p.K, model, alias)
 	return collect(rows, err, func(row scanner, m *AliasMove) error {
 		return row.Scan(&m.Alias, &m.Rev, &m.From, &m.To, &m.Event, &m.Actor, &m.AtMS)
 	})

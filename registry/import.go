@@ -41,8 +41,13 @@ func (s *Service) ImportVersion(ctx context.Context, tx *store.Tx, p fairlead.Pr
 	if err != nil {
 		return err
 	}
-	_, err = tx.Exec(`update version set user_name = ?, stage = ?, created_ms = ?, updated_ms = ?
-		where model_k = ? and n = ?`, past.User, stage, past.CreatedMS, past.UpdatedMS, v.modelK, v.N)
+	if stage != StageNone {
+		if err := s.moveStage(ctx, tx, p, v, stage); err != nil {
+			return err
+		}
+	}
+	_, err = tx.Exec(`update version set user_name = ?, created_ms = ?, updated_ms = ?
+		where model_k = ? and n = ?`, past.User, past.CreatedMS, past.UpdatedMS, v.modelK, v.N)
 	return err
 }
 

@@ -49,12 +49,32 @@ func (s *Service) CreateModel(ctx context.Context, tx *store.Tx, p fairlead.Proj
 	if err != nil {
 		return nil, err
 	}
+	e := event.Model{Name: event.ModelCreatedType, Model: name, Tags: tagMap(tags)}
+	if description != "" {
+		e.Description = &description
+	}
+	id, err := s.emitModel(ctx, tx, p, e)
+	if err != nil {
+		return nil, err
+	}
 	for _, t := range tags {
 		if err := upsertModelTag(tx, m.k, t); err != nil {
 			return nil, err
 		}
 	}
-	return m, s.emitModel(ctx, tx, p, event.Model{Name: event.ModelCreatedType, Model: name})
+	return m, s.noteAll(ctx, tx, versionKey{model: m.k}, id, description, tags)
+}
+
+// tagMap returns nil for no tags.
+func tagMap(tags []Tag) map[string]string {
+	if len(tags) == 0 {
+		return nil
+	}
+	out := make(map[string]string, len(tags))
+	for _, t := range tags {
+		out[t.Key] = t.Value
+	}
+	return out
 }
 
 func errTaken(name string) error {
@@ -63,9 +83,8 @@ func errTaken(name string) error {
 }
 
 func (s *Service) emitModel(ctx context.Context, tx *store.Tx, p fairlead.Project,
-	e event.Model) error {
-	_, err := s.emit(ctx, tx, p, modelSubject(e.Model), e)
-	return err
+	e event.Model) (id string, err error) {
+	return s.emit(ctx, tx, p, modelSubject(e.Model), e)
 }
 
 // Model returns the model with tags, aliases and latest versions.
@@ -121,15 +140,11 @@ func loadModels(tx *store.Tx, models []*Model) error {
 // DescribeModel changes the model's description.
 func (s *Service) DescribeModel(ctx context.Context, tx *store.Tx, p fairlead.Project,
 	name, description string) error {
-	m, err := modelByName(tx, p, name)
-	if err != nil {
-		return err
-	}
-	m.Description = description
-	if err := updateModel(tx, m, s.nowMS()); err != nil {
-		return err
-	}
-	return s.emitModel(ctx, tx, p, event.Model{Name: event.ModelUpdatedType, Model: name})
+	return s.changeModel(ctx, tx, p, name, event.Model{Description: &description},
+		change{kind: ofDescription, value: &description}, func(m *Model) error {
+			m.Description = description
+			return updateModel(tx, m, s.nowMS())
+		})
 }
 
 // RenameModel gives the model another name. Precondition when a version is live,
@@ -175,14 +190,15 @@ func (s *Service) RenameModel(ctx context.Context, tx *store.Tx, p fairlead.Proj
 		return err
 	}
 	if !free {
-		return fairlead.Errorf(fairlead.Precondition, "another model was named %q, and a version's "+
-			"number is never given twice; choose another name", to)
+		return fairlead.Errorf(fairlead.Precondition, "a model that was named %q has had the same "+
+			"numbers, and a version's number is never given twice; choose another name", to)
 	}
 	if err := s.protectAll(tx, p, m); err != nil {
 		return err
 	}
-	return s.emitModel(ctx, tx, p,
+	_, err = s.emitModel(ctx, tx, p,
 		event.Model{Name: event.ModelUpdatedType, Model: to, Renamed: name})
+	return err
 }
 
 // protectAll says the model's new name where its versions hold what they are made of.
@@ -214,6 +230,13 @@ func (s *Service) DeleteModel(ctx context.Context, tx *store.Tx, p fairlead.Proj
 	if err != nil {
 		return err
 	}
+	id, err := s.emitModel(ctx, tx, p, event.Model{Name: event.ModelDeletedType, Model: name})
+	if err != nil {
+		return err
+	}
+	if err := s.endAliases(ctx, tx, m, id); err != nil {
+		return err
+	}
 	now := s.nowMS()
 	for _, v := range versions {
 		if err := keepVersion(tx, v, now); err != nil {
@@ -237,7 +260,7 @@ func (s *Service) DeleteModel(ctx context.Context, tx *store.Tx, p fairlead.Proj
 			return err
 		}
 	}
-	return s.emitModel(ctx, tx, p, event.Model{Name: event.ModelDeletedType, Model: name})
+	return nil
 }
 
 // SetModelTag sets a tag of the model.
@@ -247,6 +270,7 @@ func (s *Service) SetModelTag(ctx context.Context, tx *store.Tx, p fairlead.Proj
 		return err
 	}
 	return s.changeModel(ctx, tx, p, name, event.Model{Tag: t.Key, Value: &t.Value},
+		change{kind: ofTag, key: t.Key, value: &t.Value},
 		func(m *Model) error { return upsertModelTag(tx, m.k, t) })
 }
 
@@ -254,19 +278,24 @@ func (s *Service) SetModelTag(ctx context.Context, tx *store.Tx, p fairlead.Proj
 func (s *Service) DeleteModelTag(ctx context.Context, tx *store.Tx, p fairlead.Project,
 	name, key string) error {
 	return s.changeModel(ctx, tx, p, name, event.Model{Tag: key},
+		change{kind: ofTag, key: key},
 		func(m *Model) error { return deleteModelTag(tx, m.k, key) })
 }
 
-// changeModel makes a change that the event tells more about.
+// changeModel makes a change of a model, with its event and history.
 func (s *Service) changeModel(ctx context.Context, tx *store.Tx, p fairlead.Project, name string,
-	e event.Model, change func(*Model) error) error {
+	e event.Model, c change, do func(*Model) error) error {
 	m, err := modelByName(tx, p, name)
 	if err != nil {
 		return err
 	}
-	if err := change(m); err != nil {
+	if err := do(m); err != nil {
 		return err
 	}
 	e.Name, e.Model = event.ModelUpdatedType, name
-	return s.emitModel(ctx, tx, p, e)
+	id, err := s.emitModel(ctx, tx, p, e)
+	if err != nil {
+		return err
+	}
+	return s.note(ctx, tx, versionKey{model: m.k}, id, c)
 }

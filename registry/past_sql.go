@@ -1,7 +1,6 @@
 package registry
 
 import (
-	"database/sql"
 	"encoding/json"
 	"fmt"
 
@@ -21,12 +20,12 @@ func modelAt(tx *store.Tx, p fairlead.Project, name string, ms int64) (k, create
 	return k, createdMS, err
 }
 
-// lastModel returns the key of the model that has the name, or had it last.
-func lastModel(tx *store.Tx, p fairlead.Project, name string) (k int64, err error) {
-	err = tx.QueryRow(`select model_k from model_name where project_k = ? and name = ?
-		order by case when to_ms is null then 0 else 1 end, to_ms desc, from_ms desc, model_k desc
-		limit 1`, p.K, name).Scan(&k)
-	return k, found(err, "Registered Model with name=%s not found", name)
+// everNamed is NotFound when no model has had the name.
+func everNamed(tx *store.Tx, p fairlead.Project, name string) error {
+	var k int64
+	err := tx.QueryRow(`select model_k from model_name where project_k = ? and name = ?
+		order by from_ms limit 1`, p.K, name).Scan(&k)
+	return found(err, "Registered Model with name=%s not found", name)
 }
 
 func beginName(tx *store.Tx, p fairlead.Project, m *Model, nowMS int64) error {
@@ -54,12 +53,11 @@ func keepVersion(tx *store.Tx, v *Version, nowMS int64) error {
 	return err
 }
 
-func insertTagMove(tx *store.Tx, v *Version, key string, value *string, m AliasMove) error {
-	_, err := tx.Exec(`insert into version_tag_move (model_k, n, key, rev, value, event_id, actor,
-			at_ms)
-		select ?, ?, ?, coalesce(max(rev), 0) + 1, ?, ?, ?, ? from version_tag_move
-		where model_k = ? and n = ? and key = ?`,
-		v.modelK, v.N, key, value, m.Event, m.Actor, m.AtMS, v.modelK, v.N, key)
+func insertChange(tx *store.Tx, of versionKey, eventID, actor string, ms int64, c change) error {
+	_, err := tx.Exec(`insert into change (model_k, n, kind, key, rev, value, event_id, actor, at_ms)
+		select ?, ?, ?, ?, coalesce(max(rev), 0) + 1, ?, ?, ?, ? from change
+		where model_k = ? and n = ? and kind = ? and key = ?`, of.model, of.n, c.kind, c.key, c.value,
+		eventID, actor, ms, of.model, of.n, c.kind, c.key)
 	return err
 }
 
@@ -82,20 +80,31 @@ func aliasesAt(tx *store.Tx, modelK, ms int64) (map[string]int64, error) {
 	return out, err
 }
 
-// versionsAt returns the versions that there were, without their tags and aliases of then.
-func versionsAt(tx *store.Tx, modelK, ms int64) ([]*Version, error) {
-	there, err := scanVersions(tx.Query("select "+versionColumns+` from version v
-		join model m on m.k = v.model_k where v.model_k = ? and v.created_ms <= ? order by v.n`,
-		modelK, ms))
+// highestAt returns the highest number of the versions that there were, 0 without any.
+func highestAt(tx *store.Tx, modelK, ms int64) (n int64, err error) {
+	err = tx.QueryRow(`select coalesce(max(n), 0) from (
+			select n from version where model_k = ? and created_ms <= ?
+			union all select n from version_past
+				where model_k = ? and created_ms <= ? and deleted_ms > ?) x`,
+		modelK, ms, modelK, ms, ms).Scan(&n)
+	return n, err
+}
+
+// versionsAt returns the versions that there were with numbers above after, as many as
+// limit says at most, without what has a history.
+func versionsAt(tx *store.Tx, modelK, ms, after int64, limit int) ([]*Version, error) {
+	there, err := scanVersions(tx.Query("select "+versionColumns+fromVersion+`where v.model_k = ?
+		and v.created_ms <= ? and v.n > ? order by v.n limit ?`, modelK, ms, after, limit))
 	if err != nil {
 		return nil, err
 	}
-	gone, err := versionsGone(tx, modelK, ms)
+	gone, err := versionsGone(tx, modelK, ms, after, limit)
 	if err != nil {
 		return nil, err
 	}
 	all := merge(there, gone)
-	retired, err := retiredAt(tx, modelK, ms)
+	all = all[:min(len(all), limit)]
+	retired, err := retiredAt(tx, modelK, ms, all)
 	for _, v := range all {
 		if v.State == Retired && !retired[v.N] {
 			v.State, v.Reason = Ready, ""
@@ -117,9 +126,9 @@ func merge(a, b []*Version) []*Version {
 	return append(append(out, a...), b...)
 }
 
-func versionsGone(tx *store.Tx, modelK, ms int64) ([]*Version, error) {
-	rows, err := tx.Query(`select body from version_past
-		where model_k = ? and created_ms <= ? and deleted_ms > ? order by n`, modelK, ms, ms)
+func versionsGone(tx *store.Tx, modelK, ms, after int64, limit int) ([]*Version, error) {
+	rows, err := tx.Query(`select body from version_past where model_k = ? and created_ms <= ?
+		and deleted_ms > ? and n > ? order by n limit ?`, modelK, ms, ms, after, limit)
 	return collect(rows, err, func(row scanner, v **Version) error {
 		var body string
 		if err := row.Scan(&body); err != nil {
@@ -130,11 +139,22 @@ func versionsGone(tx *store.Tx, modelK, ms int64) ([]*Version, error) {
 	})
 }
 
-func retiredAt(tx *store.Tx, modelK, ms int64) (map[int64]bool, error) {
+// span returns the lowest and highest number of versions that are ordered by it.
+func span(versions []*Version) (first, last int64) {
+	if len(versions) == 0 {
+		return 0, 0
+	}
+	return versions[0].N, versions[len(versions)-1].N
+}
+
+func retiredAt(tx *store.Tx, modelK, ms int64, versions []*Version) (map[int64]bool, error) {
+	first, last := span(versions)
 	out := map[int64]bool{}
-	rows, err := tx.Query(`select n from version where model_k = ? and retired_ms <= ?
-		union all select n from version_past where model_k = ? and retired_ms <= ? order by 1`,
-		modelK, ms, modelK, ms)
+	rows, err := tx.Query(`select n from version
+			where model_k = ? and n between ? and ? and retired_ms <= ?
+		union all select n from version_past
+			where model_k = ? and n between ? and ? and retired_ms <= ? order by 1`,
+		modelK, first, last, ms, modelK, first, last, ms)
 	_, err = collect(rows, err, func(row scanner, n *int64) error {
 		if err := row.Scan(n); err != nil {
 			return err
@@ -145,22 +165,24 @@ func retiredAt(tx *store.Tx, modelK, ms int64) (map[int64]bool, error) {
 	return out, err
 }
 
-func tagsAt(tx *store.Tx, modelK, ms int64) (map[int64][]Tag, error) {
-	out := map[int64][]Tag{}
-	rows, err := tx.Query(`select a.n, a.key, a.value from version_tag_move a
-		join (select n, key, max(rev) as rev from version_tag_move where model_k = ? and at_ms <= ?
-			group by n, key) newest
-		on newest.n = a.n and newest.key = a.key and newest.rev = a.rev
-		where a.model_k = ? order by a.n, a.key`, modelK, ms, modelK)
-	_, err = collect(rows, err, func(row scanner, t *Tag) error {
+// saidAt returns what the versions from first to last said about themselves, by number;
+// 0 is the model itself.
+func saidAt(tx *store.Tx, modelK, ms, first, last int64) (map[int64]*said, error) {
+	out := map[int64]*said{}
+	rows, err := tx.Query(`select a.n, a.kind, a.key, a.value from change a
+		join (select n, kind, key, max(rev) as rev from change
+			where model_k = ? and n between ? and ? and at_ms <= ? group by n, kind, key) newest
+		on newest.n = a.n and newest.kind = a.kind and newest.key = a.key and newest.rev = a.rev
+		where a.model_k = ? order by a.n, a.kind, a.key`, modelK, first, last, ms, modelK)
+	_, err = collect(rows, err, func(row scanner, c *change) error {
 		var n int64
-		var value sql.NullString
-		if err := row.Scan(&n, &t.Key, &value); err != nil {
+		if err := row.Scan(&n, &c.kind, &c.key, &c.value); err != nil {
 			return err
 		}
-		if t.Value = value.String; value.Valid {
-			out[n] = append(out[n], *t)
+		if out[n] == nil {
+			out[n] = &said{}
 		}
+		out[n].hear(c)
 		return nil
 	})
 	return out, err

@@ -596,13 +596,113 @@ func TestRenameModel_TakesItsNumbersAlong(t *testing.T) {
 	b.must(b.write(func(ctx context.Context, tx *store.Tx) error {
 		return b.reg.DeleteModel(ctx, tx, project, "bikes")
 	}))
-	b.refused(rename("rides", "bikes"), fairlead.Precondition, "another model was named")
+	b.refused(rename("rides", "bikes"), fairlead.Precondition, "has had the same numbers")
 	b.model("cars", 1) // it may have the internal key of the model that was deleted
-	b.refused(rename("cars", "bikes"), fairlead.Precondition, "another model was named")
+	b.refused(rename("cars", "bikes"), fairlead.Precondition, "has had the same numbers")
 	b.must(rename("rides", "trips"))
 	b.must(rename("trips", "rides"))
 	b.model("rides", 1)
 	b.get("rides", 4)
+	// Without a number that was given under the name before, the name is free again.
+	b.must(b.write(func(ctx context.Context, tx *store.Tx) error {
+		_, err := b.reg.CreateModel(ctx, tx, project, "new", "", nil)
+		return err
+	}))
+	b.must(rename("new", "bikes"))
+	b.model("bikes", 1)
+	b.get("bikes", 4)
+}
+
+func TestSetStage_ArchivesForActiveStagesAlone(t *testing.T) {
+	b := open(t)
+	b.model("bikes", 2)
+	move := func(stage string, archive bool) error {
+		return b.write(func(ctx context.Context, tx *store.Tx) error {
+			return b.reg.SetStage(ctx, tx, project, "bikes", 1, stage, archive)
+		})
+	}
+	for _, stage := range []string{"Archived", "none"} {
+		b.refused(move(stage, true), fairlead.Invalid, "Model version transition cannot archive existing "+
+			"model versions because '"+stage+"' is not an Active stage. "+
+			"Valid stages are ['Staging', 'Production']")
+	}
+	b.must(move("staging", true))
+	b.must(move("Archived", false))
+}
+
+// Of a model it is the stage of a version that is an update of it, and not an alias.
+func TestModel_IsUpdatedByStagesAndNotByAliases(t *testing.T) {
+	b := open(t)
+	b.model("bikes", 1)
+	updated := func() int64 {
+		var m *registry.Model
+		b.must(b.reg.Read(t.Context(), func(tx *store.Tx) (err error) {
+			m, err = b.reg.Model(tx, project, "bikes")
+			return err
+		}))
+		return m.UpdatedMS
+	}
+	before := updated()
+	b.clock.Advance(time.Second)
+	b.must(b.setAlias("bikes", "best", 1))
+	if now := updated(); now != before {
+		t.Errorf("an alias moves the update by %d ms", now-before)
+	}
+	b.must(b.write(func(ctx context.Context, tx *store.Tx) error {
+		return b.reg.SetStage(ctx, tx, project, "bikes", 1, "Staging", false)
+	}))
+	if now := updated(); now != before+1000 {
+		t.Errorf("a stage moves the update by %d ms", now-before)
+	}
+}
+
+// What the caller's order leaves equal is ordered by name and number.
+func TestSearchVersions_BreaksTiesByNameAndNumber(t *testing.T) {
+	b := open(t)
+	b.model("beta", 2)
+	b.model("alpha", 1)
+	b.clock.Advance(time.Second)
+	b.must(b.write(func(ctx context.Context, tx *store.Tx) error {
+		return b.reg.DescribeVersion(ctx, tx, project, "beta", 1, "changed last")
+	}))
+	for order, want := range map[string]string{
+		"":                       "beta1 alpha1 beta2",
+		"creation_timestamp ASC": "alpha1 beta2 beta1",
+	} {
+		in := registry.Search{}
+		if order != "" {
+			in.OrderBy = []string{order}
+		}
+		page, err := b.reg.SearchVersions(t.Context(), project, in)
+		b.must(err)
+		var names []string
+		for _, v := range page.Items {
+			names = append(names, fmt.Sprint(v.Model, v.N))
+		}
+		if got := strings.Join(names, " "); got != want {
+			t.Errorf("by %q: %s, want %s", order, got, want)
+		}
+	}
+}
+
+// A logged model says which versions are made of it, as MLflow's server writes it.
+func TestCreateVersion_TellsTheLoggedModel(t *testing.T) {
+	b := open(t)
+	id := b.model("bikes", 1)[0]
+	for range 2 {
+		b.must(b.write(func(ctx context.Context, tx *store.Tx) error {
+			_, err := b.reg.CreateVersion(ctx, tx, project,
+				registry.NewVersion{Model: "bikes", LoggedModelID: id})
+			return err
+		}))
+	}
+	m, err := b.tr.LoggedModel(t.Context(), project, id)
+	b.must(err)
+	want := tracking.Tag{Key: "mlflow.modelVersions", Value: `[{"name": "bikes", "version": 1}, ` +
+		`{"name": "bikes", "version": 2}, {"name": "bikes", "version": 3}]`}
+	if len(m.Tags) != 1 || m.Tags[0] != want {
+		t.Errorf("tags %+v, want %+v", m.Tags, want)
+	}
 }
 
 func TestSearch_FiltersOrdersAndHidesPrompts(t *testing.T) {

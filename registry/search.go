@@ -113,9 +113,10 @@ func (s *Service) SearchVersions(ctx context.Context, p fairlead.Project, in Sea
 
 // target says where a search finds what it compares.
 type target struct {
-	columns map[string]string // of attributes
-	tags    string            // table of tags x, up to its condition on the key
-	order   []string          // what follows the caller's order
+	columns  map[string]string // of attributes
+	tags     string            // table of tags x, up to its condition on the key
+	standard string            // the order when the caller has none
+	order    []string          // what follows it
 }
 
 // query is the condition and order of a search.
@@ -160,6 +161,9 @@ func compile(in Search, l *filter.Language, t target) (*query, error) {
 			column += " desc"
 		}
 		q.order = append(q.order, column)
+	}
+	if len(orders) == 0 && t.standard != "" {
+		q.order = append(q.order, t.standard)
 	}
 	q.order = append(q.order, t.order...)
 	return q, nil

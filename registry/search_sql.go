@@ -18,8 +18,9 @@ var versionsIn = target{
 	columns: map[string]string{"name": "m.name", "run_id": "v.run_id", "source_path": "v.source",
 		"version_number": "v.n", "creation_timestamp": "v.created_ms",
 		"last_updated_timestamp": "v.updated_ms"},
-	tags:  "version_tag x where x.model_k = v.model_k and x.n = v.n",
-	order: []string{"v.updated_ms desc", "m.name", "v.n desc"},
+	tags:     "version_tag x where x.model_k = v.model_k and x.n = v.n",
+	standard: "v.updated_ms desc",
+	order:    []string{"m.name", "v.n desc"},
 }
 
 // sql completes a select with the project, the conditions, the order and the page.

@@ -6,8 +6,14 @@ import (
 	"github.com/fairlead-ml/fairlead"
 )
 
-// stages are MLflow's, in their canonical spelling.
-var stages = []string{StageNone, "Staging", "Production", "Archived"}
+const stageArchived = "Archived"
+
+// MLflow's stages in their canonical spelling; of the active ones, one version can take
+// the place of all others.
+var (
+	activeStages = []string{"Staging", "Production"}
+	stages       = []string{StageNone, "Staging", "Production", stageArchived}
+)
 
 // canonicalStage finds a stage whatever its case.
 func canonicalStage(stage string) (string, error) {

@@ -2,7 +2,10 @@ package registry
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/fairlead-ml/fairlead"
 	"github.com/fairlead-ml/fairlead/blob"
@@ -99,20 +102,17 @@ func (s *Service) CreateVersion(ctx context.Context, tx *store.Tx, p fairlead.Pr
 	if err := s.protect(tx, p, v); err != nil {
 		return nil, err
 	}
+	if err := s.tellLoggedModel(tx, p, v); err != nil {
+		return nil, err
+	}
 	if at, ok := tracking.ParseURI(storage); ok {
 		err := s.tracking.Seal(tx, p, at, fmt.Sprintf("version %d of %q", v.N, v.Model))
 		if err != nil {
 			return nil, err
 		}
 	}
-	created := event.ModelVersionCreated{Model: v.Model, Version: v.N, Run: v.RunID, Source: v.Source}
-	for _, t := range n.Tags {
-		if created.Tags == nil {
-			created.Tags = map[string]string{}
-		}
-		created.Tags[t.Key] = t.Value
-	}
-	id, err := s.emit(ctx, tx, p, Subject(v.Model, v.N), created)
+	id, err := s.emit(ctx, tx, p, Subject(v.Model, v.N), event.ModelVersionCreated{Model: v.Model,
+		Version: v.N, Run: v.RunID, Source: v.Source, Tags: tagMap(n.Tags), Description: v.Description})
 	if err != nil {
 		return nil, err
 	}
@@ -120,19 +120,49 @@ func (s *Service) CreateVersion(ctx context.Context, tx *store.Tx, p fairlead.Pr
 		if err := upsertVersionTag(tx, v, t); err != nil {
 			return nil, err
 		}
-		if err := s.noteTag(ctx, tx, v, t.Key, &t.Value, id); err != nil {
-			return nil, err
-		}
 	}
-	return v, nil
+	return v, s.noteAll(ctx, tx, v.key(), id, v.Description, n.Tags)
 }
 
-// noteTag adds a change of a tag to its history; a nil value removed it.
-func (s *Service) noteTag(ctx context.Context, tx *store.Tx, v *Version, key string,
-	value *string, eventID string) error {
-	return insertTagMove(tx, v, key, value, AliasMove{Event: eventID,
-		Actor: fairlead.ActorFrom(ctx).String(), AtMS: s.nowMS()})
+// versionsTag lists the versions that are made of a logged model, in a tag of it.
+const versionsTag = "mlflow.modelVersions"
+
+// tellLoggedModel writes a new version into the tag of the logged model that it is made
+// of, if that is not deleted by now. What is no list there is left as it is.
+func (s *Service) tellLoggedModel(tx *store.Tx, p fairlead.Project, v *Version) error {
+	if v.LoggedModelID == "" {
+		return nil
+	}
+	m, err := s.tracking.LoggedModelTx(tx, p, v.LoggedModelID)
+	if fairlead.Is(err, fairlead.NotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	name, err := json.Marshal(v.Model)
+	if err != nil {
+		return err
+	}
+	list := fmt.Sprintf(`[{"name": %s, "version": %d}]`, name, v.N)
+	for _, t := range m.Tags {
+		if t.Key != versionsTag {
+			continue
+		}
+		before, ok := strings.CutSuffix(strings.TrimSpace(t.Value), "}]")
+		if !ok || !json.Valid([]byte(t.Value)) {
+			return nil
+		}
+		list = before + "}, " + list[1:]
+	}
+	if len(list) > maxVersionsTag {
+		return nil
+	}
+	return s.tracking.TagLoggedModel(tx, m, tracking.Tag{Key: versionsTag, Value: list})
 }
+
+// maxVersionsTag bounds the tag, in bytes, as tags of clients are.
+const maxVersionsTag = 8000
 
 // Version returns a version with tags and aliases, also a retired one.
 func (s *Service) Version(tx *store.Tx, p fairlead.Project, model string, n int64) (*Version,
@@ -144,13 +174,15 @@ func (s *Service) Version(tx *store.Tx, p fairlead.Project, model string, n int6
 	return v, loadVersions(tx, []*Version{v})
 }
 
-// Versions returns all versions of a model, by number.
-func (s *Service) Versions(tx *store.Tx, p fairlead.Project, model string) ([]*Version, error) {
+// Versions returns the versions of a model with numbers above after, by number, as many as
+// limit says at most.
+func (s *Service) Versions(tx *store.Tx, p fairlead.Project, model string, after int64,
+	limit int) ([]*Version, error) {
 	m, err := modelByName(tx, p, model)
 	if err != nil {
 		return nil, err
 	}
-	out, err := versionsOf(tx, m.k)
+	out, err := versionsAfter(tx, m.k, after, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -196,38 +228,62 @@ func (s *Service) DescribeVersion(ctx context.Context, tx *store.Tx, p fairlead.
 		return err
 	}
 	v.Description = description
-	return s.saveVersion(ctx, tx, p, v)
+	return s.saveVersion(ctx, tx, p, v, event.Model{Description: &description},
+		change{kind: ofDescription, value: &description})
 }
 
-// SetStage moves the version to one of MLflow's stages. With archive, the other
-// versions of that stage become Archived.
+// SetStage moves the version to one of MLflow's stages. With archive, which Staging and
+// Production alone can have, the other versions of that stage become Archived.
 func (s *Service) SetStage(ctx context.Context, tx *store.Tx, p fairlead.Project,
 	model string, n int64, stage string, archive bool) error {
-	stage, err := canonicalStage(stage)
+	to, err := canonicalStage(stage)
 	if err != nil {
 		return err
+	}
+	if archive && !slices.Contains(activeStages, to) {
+		return fairlead.Errorf(fairlead.Invalid, "Model version transition cannot archive existing "+
+			"model versions because '%s' is not an Active stage. Valid stages are ['%s']", stage,
+			strings.Join(activeStages, "', '"))
 	}
 	v, err := usable(tx, p, model, n)
 	if err != nil {
 		return err
 	}
 	if archive {
-		if err := archiveOthers(tx, v, stage, s.nowMS()); err != nil {
+		others, err := versionsAtStage(tx, v, to)
+		if err != nil {
 			return err
 		}
+		for _, other := range others {
+			if err := s.moveStage(ctx, tx, p, other, stageArchived); err != nil {
+				return err
+			}
+		}
 	}
-	v.Stage = stage
-	return s.saveVersion(ctx, tx, p, v)
+	if err := s.moveStage(ctx, tx, p, v, to); err != nil {
+		return err
+	}
+	return touchModel(tx, v.modelK, v.UpdatedMS)
 }
 
-func (s *Service) saveVersion(ctx context.Context, tx *store.Tx, p fairlead.Project,
-	v *Version) error {
+func (s *Service) moveStage(ctx context.Context, tx *store.Tx, p fairlead.Project, v *Version,
+	to string) error {
+	v.Stage = to
+	return s.saveVersion(ctx, tx, p, v, event.Model{Stage: &to}, change{kind: ofStage, value: &to})
+}
+
+// saveVersion stores a changed version, with the event and history of the change.
+func (s *Service) saveVersion(ctx context.Context, tx *store.Tx, p fairlead.Project, v *Version,
+	e event.Model, c change) error {
 	if err := updateVersion(tx, v, s.nowMS()); err != nil {
 		return err
 	}
-	_, err := s.emit(ctx, tx, p, Subject(v.Model, v.N),
-		event.Model{Name: event.ModelUpdatedType, Model: v.Model})
-	return err
+	e.Name, e.Model, e.Version = event.ModelUpdatedType, v.Model, v.N
+	id, err := s.emit(ctx, tx, p, Subject(v.Model, v.N), e)
+	if err != nil {
+		return err
+	}
+	return s.note(ctx, tx, v.key(), id, c)
 }
 
 // SetVersionTag sets a tag. What it was before stays known; see VersionAsOf.
@@ -266,7 +322,7 @@ func (s *Service) emitTag(ctx context.Context, tx *store.Tx, p fairlead.Project,
 	if err != nil {
 		return err
 	}
-	return s.noteTag(ctx, tx, v, key, value, id)
+	return s.note(ctx, tx, v.key(), id, change{kind: ofTag, key: key, value: value})
 }
 
 // Retire ends a version's use: it keeps its record and can no longer be called.

@@ -50,9 +50,22 @@ func scanVersions(rows *sql.Rows, err error) ([]*Version, error) {
 	})
 }
 
+const fromVersion = " from version v join model m on m.k = v.model_k "
+
 func versionsOf(tx *store.Tx, modelK int64) ([]*Version, error) {
-	return scanVersions(tx.Query("select "+versionColumns+` from version v
-		join model m on m.k = v.model_k where v.model_k = ? order by v.n`, modelK))
+	return scanVersions(tx.Query("select "+versionColumns+fromVersion+
+		"where v.model_k = ? order by v.n", modelK))
+}
+
+func versionsAfter(tx *store.Tx, modelK, after int64, limit int) ([]*Version, error) {
+	return scanVersions(tx.Query("select "+versionColumns+fromVersion+
+		"where v.model_k = ? and v.n > ? order by v.n limit ?", modelK, after, limit))
+}
+
+// versionsAtStage returns the other versions of v's model at a stage.
+func versionsAtStage(tx *store.Tx, v *Version, stage string) ([]*Version, error) {
+	return scanVersions(tx.Query("select "+versionColumns+fromVersion+
+		"where v.model_k = ? and v.n <> ? and v.stage = ? order by v.n", v.modelK, v.N, stage))
 }
 
 // insertVersion gives the version the next number of the model's name.
@@ -88,18 +101,23 @@ func nextNumber(tx *store.Tx, modelK int64) (n int64, err error) {
 }
 
 // takeNumbers moves the numbers of a renamed model from its old name to its new
-// one. It reports false when another model has had numbers there.
+// one. It reports false when another model has had some of them there.
 func takeNumbers(tx *store.Tx, p fairlead.Project, m *Model, old string) (free bool, err error) {
-	var others int
-	err = tx.QueryRow(`select count(*) from model_number
-		where project_k = ? and name = ? and model_k <> ?`, p.K, m.Name, m.k).Scan(&others)
-	if err != nil || others > 0 {
+	var taken int
+	err = tx.QueryRow(`select count(*) from model_number o
+		where o.project_k = ? and o.name = ? and o.model_k <> ? and (
+			exists (select 1 from version v where v.model_k = ? and v.n <= o.last_n) or
+			exists (select 1 from version_past v where v.model_k = ? and v.n <= o.last_n))`,
+		p.K, m.Name, m.k, m.k, m.k).Scan(&taken)
+	if err != nil || taken > 0 {
 		return false, err
 	}
 	_, err = tx.Exec(`insert into model_number (project_k, name, model_k, last_n)
 		select project_k, ?, model_k, last_n from model_number
 		where project_k = ? and name = ?
-		on conflict (project_k, name) do update set last_n = excluded.last_n`, m.Name, p.K, old)
+		on conflict (project_k, name) do update set model_k = excluded.model_k,
+		last_n = case when excluded.last_n > model_number.last_n then excluded.last_n
+			else model_number.last_n end`, m.Name, p.K, old)
 	return true, err
 }
 
@@ -109,12 +127,6 @@ func updateVersion(tx *store.Tx, v *Version, nowMS int64) error {
 		updated_ms = ?, retired_ms = case when ? = 'retired' then coalesce(retired_ms, ?) end
 		where model_k = ? and n = ?`, v.Description, v.Stage, v.State, v.Reason, v.UpdatedMS,
 		v.State, v.UpdatedMS, v.modelK, v.N)
-	return err
-}
-
-func archiveOthers(tx *store.Tx, v *Version, stage string, nowMS int64) error {
-	_, err := tx.Exec(`update version set stage = 'Archived', updated_ms = ?
-		where model_k = ? and n <> ? and stage = ?`, nowMS, v.modelK, v.N, stage)
 	return err
 }
 
@@ -134,12 +146,12 @@ func highestVersion(tx *store.Tx, modelK int64) (n int64, err error) {
 	return n, err
 }
 
-// placeUsed reports whether a version is made of exactly the files at the place. It
-// compares places and not URIs: one place has had several.
+// placeUsed reports whether a version is made of exactly the files at the place, which
+// belong to its run or logged model. It compares places and not URIs: one place has had
+// several.
 func placeUsed(tx *store.Tx, p fairlead.Project, at tracking.Place) (bool, error) {
-	rows, err := tx.Query(`select v.storage from version v join model m on m.k = v.model_k
-		where m.project_k = ? and v.storage like '%/' || ? || '/%' order by v.model_k, v.n`,
-		p.K, at.Owner.ID)
+	rows, err := tx.Query("select v.storage"+fromVersion+`where m.project_k = ?
+		and (v.run_id = ? or v.logged_id = ?) order by v.model_k, v.n`, p.K, at.Owner.ID, at.Owner.ID)
 	storages, err := collect(rows, err, func(row scanner, storage *string) error {
 		return row.Scan(storage)
 	})
@@ -179,8 +191,10 @@ func collect[T any](rows *sql.Rows, err error, scan func(row scanner, item *T) e
 	return out, rows.Err()
 }
 
-// versionKey is a version's primary key.
+// versionKey is a version's primary key; n is 0 for the model itself.
 type versionKey struct{ model, n int64 }
+
+func (v *Version) key() versionKey { return versionKey{v.modelK, v.N} }
 
 // loadVersions fills tags and aliases.
 func loadVersions(tx *store.Tx, versions []*Version) error {
@@ -192,7 +206,7 @@ func loadVersions(tx *store.Tx, versions []*Version) error {
 		args := make([]any, 0, 2*len(part))
 		for _, v := range part {
 			v.Tags, v.Aliases = nil, nil
-			byKey[versionKey{v.modelK, v.N}] = v
+			byKey[v.key()] = v
 			args = append(args, v.modelK, v.N)
 		}
 		in := " where (model_k, n) in (values " + strings.Repeat("(?, ?), ", len(part)-1) + "(?, ?))"

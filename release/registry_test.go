@@ -54,7 +54,7 @@ func (w *world) inRegistry() string {
 		if live, err = w.models.Alias(tx, project, "bikes", registry.LiveAlias); err != nil {
 			return err
 		}
-		all, err := w.models.Versions(tx, project, "bikes")
+		all, err := w.models.Versions(tx, project, "bikes", 0, 100)
 		if err != nil {
 			return err
 		}

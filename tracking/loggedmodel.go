@@ -204,6 +204,11 @@ func (s *Service) SetLoggedModelTags(ctx context.Context, p fairlead.Project, id
 	})
 }
 
+// TagLoggedModel sets a tag inside the caller's transaction.
+func (s *Service) TagLoggedModel(tx *store.Tx, m *LoggedModel, t Tag) error {
+	return upsertModelTags(tx, m.k, []Tag{t})
+}
+
 // DeleteLoggedModelTag removes a tag; NotFound when there is none.
 func (s *Service) DeleteLoggedModelTag(ctx context.Context, p fairlead.Project,
 	id, key string) error {

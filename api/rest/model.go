@@ -79,7 +79,7 @@ func (a *API) modelOperations() {
 				return out, err
 			}
 			return cut(all, in.Paging, list(p, "moves", in.Model, in.Alias),
-				func(m registry.AliasMove) string { return number(m.Rev) })
+				func(m registry.AliasMove) string { return m.Event })
 		})
 }
 
@@ -108,17 +108,21 @@ func (a *API) modelVersions(ctx context.Context, p fairlead.Project, in *struct 
 	if err != nil {
 		return out, err
 	}
-	all, err := read(ctx, a, func(tx *store.Tx) ([]*registry.Version, error) {
-		if past {
-			return a.Registry.VersionsAsOf(tx, p, in.Model, at)
-		}
-		return a.Registry.Versions(tx, p, in.Model)
-	})
-	if err != nil {
+	filter, after := list(p, "versions", in.Model, in.AsOf), int64(0)
+	if err := fairlead.DecodeCursor(in.Page, filter, &after); err != nil {
 		return out, err
 	}
-	return cut(all, in.Paging, list(p, "versions", in.Model, in.AsOf),
-		func(v *registry.Version) string { return number(v.N) })
+	out.Items, err = read(ctx, a, func(tx *store.Tx) ([]*registry.Version, error) {
+		if past {
+			return a.Registry.VersionsAsOf(tx, p, in.Model, at, after, in.Limit+1)
+		}
+		return a.Registry.Versions(tx, p, in.Model, after, in.Limit+1)
+	})
+	if len(out.Items) > in.Limit {
+		out.Items = out.Items[:in.Limit]
+		out.Next = fairlead.EncodeCursor(filter, out.Items[in.Limit-1].N)
+	}
+	return filled(out, err)
 }
 
 func (a *API) modelVersion(ctx context.Context, p fairlead.Project, in *struct {
