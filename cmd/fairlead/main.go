@@ -46,7 +46,7 @@ func execute(ctx context.Context, args []string, out, stderr io.Writer) int {
 		enc.SetEscapeHTML(false)
 		enc.Encode(f)
 	} else {
-		fmt.Fprintln(stderr, "fairlead: "+f.Error)
+		fmt.Fprintln(stderr, "fairlead: "+plain(f.Error, "\n"))
 	}
 	return f.Status
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -158,8 +159,10 @@ func newest[T any](ctx context.Context, c *cli, cl *client, path string, q url.V
 // print writes v as JSON, or as the text that the function makes.
 func (c *cli) print(v any, text func(w io.Writer)) error {
 	if c.output == "text" {
-		text(c.out)
-		return nil
+		var b bytes.Buffer
+		text(&b)
+		_, err := io.WriteString(c.out, plain(b.String(), "\n"))
+		return err
 	}
 	enc := json.NewEncoder(c.out)
 	enc.SetEscapeHTML(false)

@@ -3,9 +3,11 @@ package main
 import (
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
+	"unicode"
 )
 
 // tableWriter prints aligned columns.
@@ -29,11 +31,25 @@ func (t tableWriter) row(values ...any) {
 		default:
 			cells[i] = fmt.Sprint(v)
 		}
-		if cells[i] == "" {
+		if cells[i] = plain(cells[i], ""); cells[i] == "" {
 			cells[i] = "-"
 		}
 	}
 	fmt.Fprintln(t.w, strings.Join(cells, "\t"))
+}
+
+// plain writes the control characters of a text, but those in keep, as they are in Go, such
+// as \x1b: names, tags and answers are others' texts, and a terminal obeys them.
+func plain(text, keep string) string {
+	var b strings.Builder
+	for _, r := range text {
+		if unicode.IsControl(r) && !strings.ContainsRune(keep, r) {
+			b.WriteString(strings.Trim(strconv.QuoteRune(r), "'"))
+			continue
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
 }
 
 func (t tableWriter) flush() { t.w.Flush() }
