@@ -73,7 +73,8 @@ func (a *API) modelOperations() {
 			Alias string `path:"alias"`
 		}) (out fairlead.Page[registry.AliasMove], err error) {
 			all, err := read(ctx, a, func(tx *store.Tx) ([]registry.AliasMove, error) {
-				return a.Registry.AliasMoves(tx, p, in.Model, in.Alias)
+				moves, err := a.Registry.AliasMoves(tx, p, in.Model, in.Alias)
+				return moves, noModel(err, in.Model)
 			})
 			if err != nil {
 				return out, err
@@ -81,6 +82,24 @@ func (a *API) modelOperations() {
 			return cut(all, in.Paging, list(p, "moves", in.Model, in.Alias),
 				func(m registry.AliasMove) string { return m.Event })
 		})
+}
+
+// noModel says in our words, which name the next command, that there is no such model.
+func noModel(err error, model string) error {
+	if fairlead.Is(err, fairlead.NotFound) {
+		return fairlead.Errorf(fairlead.NotFound,
+			"there is no model %q; `fairlead model` lists those that there are", model).Because(err)
+	}
+	return err
+}
+
+// noVersion is noModel for a version of a model.
+func noVersion(err error, model string, n int64) error {
+	if fairlead.Is(err, fairlead.NotFound) {
+		return fairlead.Errorf(fairlead.NotFound, "there is no version %d of a model %q; "+
+			"`fairlead model %s` lists its versions", n, model, model).Because(err)
+	}
+	return err
 }
 
 func (a *API) model(ctx context.Context, p fairlead.Project, in *struct {
@@ -95,7 +114,8 @@ func (a *API) model(ctx context.Context, p fairlead.Project, in *struct {
 		if past {
 			return a.Registry.ModelAsOf(tx, p, in.Model, at)
 		}
-		return a.Registry.Model(tx, p, in.Model)
+		m, err := a.Registry.Model(tx, p, in.Model)
+		return m, noModel(err, in.Model)
 	})
 }
 
@@ -116,7 +136,8 @@ func (a *API) modelVersions(ctx context.Context, p fairlead.Project, in *struct 
 		if past {
 			return a.Registry.VersionsAsOf(tx, p, in.Model, at, after, in.Limit+1)
 		}
-		return a.Registry.Versions(tx, p, in.Model, after, in.Limit+1)
+		versions, err := a.Registry.Versions(tx, p, in.Model, after, in.Limit+1)
+		return versions, noModel(err, in.Model)
 	})
 	if len(out.Items) > in.Limit {
 		out.Items = out.Items[:in.Limit]
@@ -140,7 +161,7 @@ func (a *API) modelVersion(ctx context.Context, p fairlead.Project, in *struct {
 			return v, err
 		}
 		if v.Version, err = a.Registry.Version(tx, p, in.Model, in.Version); err != nil {
-			return nil, err
+			return nil, noVersion(err, in.Model, in.Version)
 		}
 		if v.Conditions, err = a.Registry.Conditions(tx, p, in.Model, in.Version); err != nil {
 			return nil, err

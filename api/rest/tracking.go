@@ -23,17 +23,18 @@ type RunsInput struct {
 
 // Run is a tracked run.
 type Run struct {
-	ID         string              `json:"id"`
-	Name       string              `json:"name"`
-	Experiment string              `json:"experiment" doc:"its id"`
-	User       string              `json:"user"`
-	Status     string              `json:"status"`
-	State      string              `json:"state" doc:"active or deleted"`
-	StartMS    int64               `json:"start_ms"`
-	EndMS      int64               `json:"end_ms,omitempty"`
-	Metrics    map[string]*float64 `json:"metrics" doc:"the newest values; null for NaN"`
-	Params     map[string]string   `json:"params"`
-	Tags       map[string]string   `json:"tags"`
+	ID          string              `json:"id"`
+	Name        string              `json:"name"`
+	Experiment  string              `json:"experiment" doc:"its id"`
+	User        string              `json:"user"`
+	Status      string              `json:"status"`
+	State       string              `json:"state" doc:"active or deleted"`
+	StartMS     int64               `json:"start_ms"`
+	EndMS       int64               `json:"end_ms,omitempty"`
+	ArtifactURI string              `json:"artifact_uri"`
+	Metrics     map[string]*float64 `json:"metrics" doc:"the newest values; null for NaN"`
+	Params      map[string]string   `json:"params"`
+	Tags        map[string]string   `json:"tags"`
 }
 
 // Runs is a page of runs, or their count.
@@ -96,7 +97,7 @@ func (a *API) searchRuns(ctx context.Context, p fairlead.Project, in *RunsInput)
 
 func newRun(r *tracking.Run) Run {
 	out := Run{ID: r.ID, Name: r.Name, Experiment: r.ExperimentID, User: r.User, Status: r.Status,
-		State: r.State, StartMS: r.StartMS, EndMS: r.EndMS, Metrics: map[string]*float64{},
+		State: r.State, StartMS: r.StartMS, EndMS: r.EndMS, ArtifactURI: r.ArtifactURI(), Metrics: map[string]*float64{},
 		Params: map[string]string{}, Tags: map[string]string{}}
 	for i := range r.Metrics {
 		m := &r.Metrics[i]

@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -21,9 +22,12 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/fairlead-ml/fairlead"
 	"github.com/fairlead-ml/fairlead/app"
 	"github.com/fairlead-ml/fairlead/engine/onnx"
 	"github.com/fairlead-ml/fairlead/job/shim"
+	"github.com/fairlead-ml/fairlead/registry"
+	"github.com/fairlead-ml/fairlead/store"
 	"github.com/fairlead-ml/fairlead/tracking"
 )
 
@@ -772,5 +776,69 @@ func TestRuns_AreSearchedSelectedAndCounted(t *testing.T) {
 	if got := command(t, "runs", "--filter", "auc >"); got.status != 1 ||
 		!strings.Contains(got.stderr, "at character 1") {
 		t.Errorf("%+v", got)
+	}
+}
+
+func TestModel_ShowsItsPastAndNoControlCharacters(t *testing.T) {
+	data := elsewhere(t)
+	write(t, "fairlead.yaml", "project: x\n")
+	a := serveHere(t, data)
+	projects, err := a.Projects.List(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := projects[slices.IndexFunc(projects, func(p fairlead.Project) bool { return p.Name == "x" })]
+	err = a.Registry.Write(t.Context(), func(tx *store.Tx) error {
+		run, err := a.Tracking.CreateRun(t.Context(), tx, p, tracking.NewRun{})
+		if err != nil {
+			return err
+		}
+		if _, err := a.Registry.EnsureModel(t.Context(), tx, p, "bikes"); err != nil {
+			return err
+		}
+		_, err = a.Registry.CreateVersion(t.Context(), tx, p, registry.NewVersion{Model: "bikes",
+			Source: "s3://bucket/model", RunID: run.ID, Description: "first\x1b]0;owned\a\nend",
+			Tags: []registry.Tag{{Key: "k", Value: "\x1b[2J\u009b"}}})
+		if err != nil {
+			return err
+		}
+		return a.Registry.SetStage(t.Context(), tx, p, "bikes", 1, "Staging", false)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		args   string
+		status int
+		says   []string
+	}{
+		{"model show bikes@latest", 0, []string{"bikes version 1: ready", "stage         Staging",
+			`tag           k=\x1b[2J\u009b`, `description   first\x1b]0;owned\a` + "\nend"}},
+		{"model show bikes@LATEST --as-of 9000-01-01", 0, []string{"bikes version 1: ready", "Staging"}},
+		{"model show bikes@best", 5, []string{`no version of "bikes" had the alias "best"`}},
+		{"model show nobody", 5, []string{`there is no model "nobody"; ` + "`fairlead model`"}},
+		{"model show bikes 7", 5, []string{`there is no version 7 of a model "bikes"`, "`fairlead model bikes`"}},
+		{"model history nobody@live", 5, []string{`there is no model "nobody"; ` + "`fairlead model`"}},
+		{"model history bikes@", 2, []string{"name the alias too"}},
+		{"model history bikes", 2, []string{"fairlead model history bikes@live"}},
+		{"model show \x1b[2J", 5, []string{`\x1b[2J`}},
+		{"runs --select run_id --select artifact_uri --select created --select attributes.run_id", 0,
+			[]string{"mlflow-artifacts:/0/"}},
+	} {
+		got := command(t, strings.Fields(tt.args)...)
+		if got.status != tt.status || strings.ContainsAny(got.out+got.stderr, "\x1b\x07\u009b") {
+			t.Errorf("%q: status %d, want %d: %q %q", tt.args, got.status, tt.status, got.out, got.stderr)
+		}
+		for _, part := range tt.says {
+			if !strings.Contains(got.out+got.stderr, part) {
+				t.Errorf("%q lacks %q: %s%s", tt.args, part, got.out, got.stderr)
+			}
+		}
+	}
+	columns := "--select run_id --select artifact_uri --select created --select"
+	got := command(t, append(append([]string{"runs"}, strings.Fields(columns)...), "`run name`")...)
+	if lines := strings.Split(strings.TrimSpace(got.out), "\n"); len(lines) != 2 ||
+		strings.Contains(lines[1], " - ") {
+		t.Errorf("columns that are there are shown as none: %+v", got)
 	}
 }

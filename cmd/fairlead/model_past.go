@@ -23,7 +23,7 @@ func (c *cli) modelHistoryCommand() *cobra.Command {
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			model, alias, ok := strings.Cut(args[0], "@")
-			if !ok {
+			if !ok || alias == "" {
 				return usage("name the alias too: fairlead model history %s@%s", model, registry.LiveAlias)
 			}
 			return c.with(cmd.Context(), func(cl *client) error {
@@ -101,11 +101,22 @@ func (cl *client) aliased(ctx context.Context, model, alias string, q url.Values
 		return 0, err
 	}
 	n, ok := m.Aliases[alias]
+	if strings.EqualFold(alias, "latest") && len(m.Latest) > 0 {
+		return newestOf(m.Latest), nil
+	}
 	if !ok {
 		return 0, fairlead.Errorf(fairlead.NotFound, "no version of %q had the alias %q; see "+
 			"`fairlead model history %s@%s`", model, alias, model, alias)
 	}
 	return n, nil
+}
+
+// newestOf returns the highest number of versions.
+func newestOf(versions []*registry.Version) (n int64) {
+	for _, v := range versions {
+		n = max(n, v.N)
+	}
+	return n
 }
 
 func (c *cli) showVersion(cmd *cobra.Command, cl *client, model, version string,

@@ -216,8 +216,12 @@ func printVersion(w io.Writer, v *rest.ModelVersion) {
 	for _, d := range made.Datasets {
 		inputs = append(inputs, d.String())
 	}
+	stage := v.Stage
+	if stage == registry.StageNone {
+		stage = ""
+	}
 	for _, line := range []struct{ name, text string }{
-		{"retired", v.Reason}, {"pipeline run", made.PipelineRun}, {"commit", made.Commit},
+		{"description", v.Description}, {"stage", stage}, {"retired", v.Reason}, {"pipeline run", made.PipelineRun}, {"commit", made.Commit},
 		{"data", strings.Join(inputs, ", ")}, {"environment", made.EnvLock}, {"run", v.RunID},
 		{"source", v.Source},
 	} {

@@ -97,16 +97,20 @@ func runColumn(r *rest.Run, name string) any {
 	case "attribute", "attributes", "attr", "run":
 		name = key
 	}
-	switch name {
-	case "run_name":
+	switch strings.Trim(name, "`\"") {
+	case "run_id":
+		return r.ID
+	case "run_name", "run name", "Run name", "Run Name":
 		return r.Name
+	case "artifact_uri":
+		return r.ArtifactURI
 	case "experiment":
 		return r.Experiment
 	case "status":
 		return r.Status
 	case "user_id":
 		return r.User
-	case "start_time":
+	case "start_time", "created", "Created":
 		return fairlead.FromMS(r.StartMS)
 	case "end_time":
 		return fairlead.FromMS(r.EndMS)
