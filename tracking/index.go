@@ -105,44 +105,43 @@ func (s *Service) Stop() {
 // Index brings the index of metrics up to what was committed when it began, in many
 // small writes.
 func (s *Service) Index(ctx context.Context) error {
-	var at sweep
-	for more, err := s.anyPending(ctx); more || err != nil; {
-		if err != nil {
+	for at := (sweep{}); ; {
+		var found *behindSome
+		err := s.db.Read(ctx, func(tx *store.Tx) (err error) {
+			found, err = readBehind(tx, at)
+			return err
+		})
+		if err != nil || len(found.runs) == 0 {
 			return err
 		}
 		err = s.db.Write(ctx, store.Bulk, func(tx *store.Tx) error {
-			next, err := s.indexSome(tx, at)
-			more = next != at
-			at = next
-			return err
+			s.index.forget(found.runs...)
+			return found.index(tx)
 		})
+		if err != nil {
+			return err
+		}
+		at = found.next
 	}
-	return nil
 }
 
 // sweep is how far one pass over the pending runs has come. Passes end, whatever is
 // written meanwhile.
 type sweep struct{ run, key int64 }
 
-// The runs and the changed metrics that one write takes over: few, as others wait.
+// What one write takes over: little, as others wait for it.
 const (
 	indexRuns = 50
-	indexKeys = 1000
+	indexKeys = 1000 // changed metrics
+	indexScan = 5000 // metrics of runs that are taken off the list
 )
 
-// indexSome takes over some of what is pending after at, and returns how far it came.
-func (s *Service) indexSome(tx *store.Tx, at sweep) (sweep, error) {
-	runs, err := pendingRuns(tx, at)
-	if err != nil || len(runs) == 0 {
-		return at, err
-	}
-	next, err := indexBehind(tx, at)
-	if err != nil {
-		return at, err
-	}
-	if next == at { // nothing of these runs is behind
-		next = sweep{run: runs[len(runs)-1] + 1}
-	}
-	s.index.forget(runs...)
-	return next, deleteSettled(tx, runs)
+// behindSome are the next metrics that were behind, as a reader found them.
+type behindSome struct {
+	runs []int64 // that were looked at
+	keys []runKey
+	done []int64 // runs of which nothing else was behind
+	next sweep
 }
+
+type runKey struct{ run, key int64 }

@@ -1,8 +1,8 @@
 package tracking
 
 import (
-	"context"
-	"errors"
+	"database/sql/driver"
+	"strings"
 
 	"github.com/fairlead-ml/fairlead/store"
 )
@@ -12,63 +12,97 @@ func insertPending(tx *store.Tx, runK int64) error {
 	return err
 }
 
-func (s *Service) anyPending(ctx context.Context) (any bool, err error) {
-	err = s.db.Read(ctx, func(tx *store.Tx) error {
-		return tx.QueryRow("select exists (select 1 from metric_pending)").Scan(&any)
-	})
-	return any, err
-}
-
-// nextPending are the runs that one write looks at.
-const nextPending = "select run_k from metric_pending where run_k >= ? order by run_k limit ?"
-
-func pendingRuns(tx *store.Tx, at sweep) (runs []int64, err error) {
-	found, err := scanAll(tx, nextPending, []any{at.run, indexRuns}, func(row scanner) (*int64, error) {
-		var k int64
-		return &k, row.Scan(&k)
-	})
-	for _, k := range found {
-		runs = append(runs, *k)
-	}
-	return runs, err
-}
-
 // isBehind is that the newest value of a metric l is not the indexed one.
 const isBehind = `case when l.is_nan = 1 then l.indexed is not null
 	else l.indexed is null or l.indexed <> l.value end`
 
-// behindKeys are the metrics that are behind, after a sweep's run and key.
-const behindKeys = `select l.run_k, l.key_k, l.value, l.is_nan, l.indexed, coalesce(r.exp_k, 0) as exp_k
-	from (` + nextPending + `) p cross join latest l left join run r on r.k = l.run_k
-	where l.run_k = p.run_k and (l.run_k > ? or l.key_k > ?) and ` + isBehind + `
-	order by l.run_k, l.key_k limit ?`
-
-// indexBehind takes over the next metrics that are behind, and returns the last one.
-func indexBehind(tx *store.Tx, at sweep) (sweep, error) {
-	args := []any{at.run, indexRuns, at.run, at.key, indexKeys}
-	next := at
-	err := tx.QueryRow("select run_k, key_k from ("+behindKeys+
-		") c order by run_k desc, key_k desc limit 1", args...).Scan(&next.run, &next.key)
-	if errors.Is(err, store.ErrNoRows) {
-		return at, nil
-	}
+// readBehind finds what is behind after at. It looks through all metrics of the pending
+// runs, which may be many, and so not in the writer.
+func readBehind(tx *store.Tx, at sweep) (*behindSome, error) {
+	found := &behindSome{next: at}
+	runs, err := ints(tx, "select run_k from metric_pending where run_k >= ? order by run_k limit ?",
+		at.run, indexRuns)
 	if err != nil {
-		return at, err
+		return nil, err
 	}
-	for _, change := range []string{
-		`delete from metric_index where (exp_k, key_k, value, run_k) in
-			(select exp_k, key_k, indexed, run_k from (` + behindKeys + `) c where indexed is not null)`,
-		`insert into metric_index (exp_k, key_k, value, run_k)
-			select exp_k, key_k, value, run_k from (` + behindKeys + `) c where is_nan = 0
-			order by exp_k, key_k, value, run_k on conflict do nothing`,
-		`update latest set indexed = case when is_nan = 1 then null else value end
-			where (run_k, key_k) in (select run_k, key_k from (` + behindKeys + `) c)`,
-	} {
-		if _, err := tx.Exec(change, args...); err != nil {
-			return at, err
+	scanned := int64(0)
+	for _, run := range runs {
+		after := int64(-1)
+		if run == at.run {
+			after = at.key
+		}
+		room := indexKeys - len(found.keys)
+		keys, err := ints(tx, `select l.key_k from latest l where l.run_k = ? and l.key_k > ?
+			and `+isBehind+" order by l.key_k limit ?", run, after, room)
+		if err != nil {
+			return nil, err
+		}
+		found.runs = append(found.runs, run)
+		for _, key := range keys {
+			found.keys = append(found.keys, runKey{run, key})
+		}
+		if len(keys) == room {
+			found.next = sweep{run, keys[room-1]}
+			break
+		}
+		found.done = append(found.done, run)
+		found.next = sweep{run + 1, -1}
+		var n int64
+		if err := tx.QueryRow("select count(*) from latest where run_k = ?", run).Scan(&n); err != nil {
+			return nil, err
+		}
+		if scanned += n; scanned >= indexScan {
+			break
 		}
 	}
-	return next, nil
+	return found, nil
+}
+
+// ints returns the only column of a query.
+func ints(tx *store.Tx, query string, args ...any) (out []int64, err error) {
+	err = tx.Each(query, args, func(row []driver.Value) error {
+		out = append(out, row[0].(int64))
+		return nil
+	})
+	return out, err
+}
+
+// index takes the newest values over, which may be newer than what was found, and takes
+// the runs off the list of which nothing is behind.
+func (found *behindSome) index(tx *store.Tx) error {
+	if len(found.keys) > 0 {
+		places := 1
+		for places < len(found.keys) {
+			places *= 2 // so that few texts are prepared
+		}
+		args := make([]any, 0, 2*places)
+		for i := range places {
+			k := found.keys[min(i, len(found.keys)-1)]
+			args = append(args, k.run, k.key)
+		}
+		// As a table, whose keys SQLite looks up: it scans for a bare list of pairs.
+		list := "values " + strings.TrimSuffix(strings.Repeat("(?, ?),", places), ",")
+		from := "(" + list + `) p cross join latest l left join run r on r.k = l.run_k
+			where l.run_k = p.column1 and l.key_k = p.column2 and ` + isBehind
+		for _, change := range []string{
+			`delete from metric_index where (exp_k, key_k, value, run_k) in
+				(select coalesce(r.exp_k, 0), l.key_k, l.indexed, l.run_k from ` + from +
+				" and l.indexed is not null)",
+			`insert into metric_index (exp_k, key_k, value, run_k)
+				select coalesce(r.exp_k, 0) as exp_k, l.key_k, l.value, l.run_k from ` + from + ` and l.is_nan = 0
+				order by exp_k, l.key_k, l.value, l.run_k on conflict do nothing`,
+			`update latest set indexed = case when is_nan = 1 then null else value end
+				where (run_k, key_k) in (select column1, column2 from (` + list + ") p)",
+		} {
+			if _, err := tx.Exec(change, args...); err != nil {
+				return err
+			}
+		}
+	}
+	if len(found.done) == 0 {
+		return nil
+	}
+	return deleteSettled(tx, found.done)
 }
 
 // deleteSettled takes the runs off the list of which nothing is behind any more.
