@@ -112,6 +112,18 @@ func deleteRefs(tx *store.Tx, p fairlead.Project, o Owner) error {
 	return err
 }
 
+func deleteSomeRefs(tx *store.Tx, p fairlead.Project, o Owner, limit int) (int, error) {
+	res, err := tx.Exec(`delete from blob_ref
+		where project_k = ? and owner_kind = ? and owner_id = ? and path in (
+			select path from blob_ref where project_k = ? and owner_kind = ? and owner_id = ? limit ?)`,
+		p.K, o.Kind, o.ID, p.K, o.Kind, o.ID, limit)
+	if err != nil {
+		return 0, err
+	}
+	n, err := res.RowsAffected()
+	return int(n), err
+}
+
 func readRef(tx *store.Tx, p fairlead.Project, o Owner, path string) (obj Object, err error) {
 	err = tx.QueryRow(`select r.digest, b.bytes from blob_ref r join blob b on b.digest = r.digest
 		where r.project_k = ? and r.owner_kind = ? and r.owner_id = ? and r.path = ?`,
@@ -145,14 +157,43 @@ func readRefs(tx *store.Tx, p fairlead.Project, o Owner, start string) (out []En
 	return out, rows.Err()
 }
 
-// deleteGarbage deletes the rows of up to limit blobs that nothing refers to and
-// that no write has touched since cutoffMS, and returns what they were.
-func deleteGarbage(tx *store.Tx, cutoffMS int64, limit int) ([]Object, error) {
-	return scanObjects(tx.Query(`delete from blob where digest in (
-			select b.digest from blob b where b.touched_ms < ? and not exists (
-				select 1 from blob_ref r where r.digest = b.digest)
-			order by b.digest limit ?)
-		returning digest, bytes`, cutoffMS, limit))
+// isGarbage is that nothing refers to a blob b and no write has touched it since.
+const isGarbage = `b.touched_ms < ? and not exists (
+	select 1 from blob_ref r where r.digest = b.digest)`
+
+// garbageAfter looks at up to limit blobs after last, by digest. It returns those that are
+// garbage, and the last that it looked at; empty when there was none.
+func garbageAfter(tx *store.Tx, cutoffMS int64, last string, limit int) (garbage []Object, at string,
+	err error) {
+	rows, err := tx.Query("select b.digest, b.bytes, case when "+isGarbage+` then 1 else 0 end from blob b
+		where b.digest > ? order by b.digest limit ?`, cutoffMS, last, limit)
+	if err != nil {
+		return nil, "", err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var o Object
+		var is bool
+		if err := rows.Scan(&o.Digest, &o.Bytes, &is); err != nil {
+			return nil, "", err
+		}
+		at = o.Digest
+		if is {
+			garbage = append(garbage, o)
+		}
+	}
+	return garbage, at, rows.Err()
+}
+
+// deleteGarbage deletes the rows of those blobs that are still garbage, and returns what
+// they were.
+func deleteGarbage(tx *store.Tx, cutoffMS int64, objects []Object) ([]Object, error) {
+	args := []any{cutoffMS}
+	for _, o := range objects {
+		args = append(args, o.Digest)
+	}
+	return scanObjects(tx.Query("delete from blob as b where "+isGarbage+" and b.digest in ("+
+		store.Placeholders(len(objects))+") returning digest, bytes", args...))
 }
 
 func usage(tx *store.Tx) (u Usage, err error) {
@@ -168,6 +209,17 @@ func weigh(tx *store.Tx, p fairlead.Project, o Owner) (files, bytes int64, err e
 		where r.project_k = ? and r.owner_kind = ? and r.owner_id = ?`,
 		p.K, o.Kind, o.ID).Scan(&files, &bytes)
 	return files, bytes, err
+}
+
+// storedWith returns the stored digests that begin so.
+func storedWith(tx *store.Tx, start string) (map[string]bool, error) {
+	objects, err := scanObjects(tx.Query("select digest, bytes from blob where digest >= ? and digest < ?",
+		start, start+"g")) // the digit after f
+	out := make(map[string]bool, len(objects))
+	for _, o := range objects {
+		out[o.Digest] = true
+	}
+	return out, err
 }
 
 func stored(tx *store.Tx, digest string) (bool, error) {

@@ -412,6 +412,36 @@ func TestCollect_PutAgainStartsTheGracePeriodAnew(t *testing.T) {
 	}
 }
 
+func TestCollect_GoesThroughManyBlobs(t *testing.T) {
+	f := open(t)
+	const n = 12_000 // more than are looked at, or deleted, at once
+	f.mustLink(t, "kept", "kept")
+	for from := 0; from < n; from += 1000 {
+		err := f.write(func(tx *store.Tx) error {
+			for i := from; i < from+1000; i++ {
+				sum := sha256.Sum256(fmt.Append(nil, i))
+				_, err := tx.Exec("insert into blob (digest, bytes, touched_ms) values (?, 1, 0)",
+					hex.EncodeToString(sum[:]))
+				if err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	freed, err := f.Collect(t.Context(), time.Hour)
+	if err != nil || freed != n {
+		t.Errorf("freed %d, %v", freed, err)
+	}
+	u, err := f.Usage(t.Context())
+	if err != nil || u.Bytes != 4 || u.Unused != 0 {
+		t.Errorf("there is %+v, %v", u, err)
+	}
+}
+
 func TestCollect_FindsFilesThatACrashLeftWithoutARow(t *testing.T) {
 	f := open(t)
 	dir := filepath.Join(f.dir, "blobs", "ab")

@@ -6,14 +6,19 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"time"
 
 	"github.com/fairlead-ml/fairlead"
 	"github.com/fairlead-ml/fairlead/store"
 )
 
-// collectChunk bounds the blobs deleted at once, so that writers wait briefly.
-const collectChunk = 200
+// collectChunk bounds the blobs deleted at once, so that writers wait briefly, and
+// collectPage those looked at in one read.
+const (
+	collectChunk = 200
+	collectPage  = 5000
+)
 
 // Grace is how long content that nothing refers to stays, in wall time: longer than from
 // storing what a step or an upload has brought to referring to it.
@@ -42,13 +47,23 @@ func (s *Store) Collect(ctx context.Context, olderThan time.Duration) (freed int
 	s.kept.Lock()
 	defer s.kept.Unlock()
 	cutoff := s.clock.Now().Add(-olderThan)
-	for {
-		n, bytes, err := s.collectRows(ctx, cutoff)
-		freed += bytes
+	for last := ""; ; {
+		var garbage []Object
+		err := s.db.Read(ctx, func(tx *store.Tx) (err error) {
+			garbage, last, err = garbageAfter(tx, fairlead.MS(cutoff), last, collectPage)
+			return err
+		})
 		if err != nil {
 			return freed, fmt.Errorf("collect blobs: %w", err)
 		}
-		if n < collectChunk {
+		for some := range slices.Chunk(garbage, collectChunk) {
+			bytes, err := s.collectRows(ctx, cutoff, some)
+			freed += bytes
+			if err != nil {
+				return freed, fmt.Errorf("collect blobs: %w", err)
+			}
+		}
+		if last == "" {
 			break
 		}
 	}
@@ -59,55 +74,80 @@ func (s *Store) Collect(ctx context.Context, olderThan time.Duration) (freed int
 	return freed + bytes, nil
 }
 
-// collectRows deletes rows first and files after: a crash between leaves a file
-// without a row, which the next collection finds, and never a row without a file.
-func (s *Store) collectRows(ctx context.Context, cutoff time.Time) (n int, freed int64, err error) {
+// collectRows deletes what is still garbage of these: rows first and files after. A crash
+// between leaves a file without a row, which the next collection finds, and never a row
+// without a file.
+func (s *Store) collectRows(ctx context.Context, cutoff time.Time, objects []Object) (freed int64,
+	err error) {
 	s.placing.Lock()
 	defer s.placing.Unlock()
 	var dead []Object
 	err = s.db.Write(ctx, store.Bulk, func(tx *store.Tx) (err error) {
-		dead, err = deleteGarbage(tx, fairlead.MS(cutoff), collectChunk)
+		dead, err = deleteGarbage(tx, fairlead.MS(cutoff), objects)
 		return err
 	})
 	if err != nil {
-		return 0, 0, err
+		return 0, err
 	}
 	for _, o := range dead {
 		err := s.root.Remove(place(o.Digest))
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return len(dead), freed, err
+			return freed, err
 		}
 		freed += o.Bytes
 	}
-	return len(dead), freed, nil
+	return freed, nil
 }
 
 // collectOrphans deletes old files that have no row: what a crash left between
 // the renaming of a file and the commit of its row, or the reverse on deletion.
 func (s *Store) collectOrphans(ctx context.Context, cutoff time.Time) (freed int64, err error) {
-	err = fs.WalkDir(s.root.FS(), ".", func(name string, d fs.DirEntry, err error) error {
+	dirs, err := fs.ReadDir(s.root.FS(), ".")
+	for _, dir := range dirs {
 		if err != nil {
-			return err
+			break
 		}
-		if d.IsDir() {
-			if name == tmp || name == partials {
-				return fs.SkipDir
-			}
-			return ctx.Err()
+		if _, bad := hex.DecodeString(dir.Name()); bad == nil && dir.IsDir() {
+			var n int64
+			n, err = s.collectOrphansIn(ctx, dir.Name(), cutoff)
+			freed += n
 		}
-		n, err := s.removeOrphan(ctx, name, d, cutoff)
-		freed += n
-		return err
-	})
+	}
 	return freed, err
 }
 
-func (s *Store) removeOrphan(ctx context.Context, name string, d fs.DirEntry,
+func (s *Store) collectOrphansIn(ctx context.Context, dir string, cutoff time.Time) (freed int64,
+	err error) {
+	entries, err := fs.ReadDir(s.root.FS(), dir)
+	if err != nil {
+		return 0, err
+	}
+	var known map[string]bool
+	err = s.db.Read(ctx, func(tx *store.Tx) (err error) {
+		known, err = storedWith(tx, dir)
+		return err
+	})
+	for _, e := range entries {
+		if err != nil {
+			return freed, err
+		}
+		digest, ours := digestOf(dir + "/" + e.Name())
+		if !ours || known[digest] {
+			continue
+		}
+		var n int64
+		n, err = s.removeOrphan(ctx, digest, e, cutoff)
+		freed += n
+	}
+	return freed, err
+}
+
+// removeOrphan removes a file that had no row, unless it is young or has got one.
+func (s *Store) removeOrphan(ctx context.Context, digest string, e fs.DirEntry,
 	cutoff time.Time) (int64, error) {
-	digest, ok := digestOf(name)
-	info, err := d.Info()
-	if !ok || err != nil || !info.ModTime().Before(cutoff) {
-		return 0, nil // not ours, gone meanwhile, or too young
+	info, err := e.Info()
+	if err != nil || !info.ModTime().Before(cutoff) {
+		return 0, nil // gone meanwhile, or too young
 	}
 	s.placing.Lock()
 	defer s.placing.Unlock()
@@ -119,7 +159,7 @@ func (s *Store) removeOrphan(ctx context.Context, name string, d fs.DirEntry,
 	if err != nil || known {
 		return 0, err
 	}
-	return info.Size(), s.root.Remove(name)
+	return info.Size(), s.root.Remove(place(digest))
 }
 
 // digestOf is the inverse of place.

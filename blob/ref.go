@@ -151,6 +151,15 @@ func (s *Store) UnlinkAll(tx *store.Tx, p fairlead.Project, o Owner) error {
 	return nil
 }
 
+// UnlinkSome removes up to limit references of the owner, and returns how many.
+func (s *Store) UnlinkSome(tx *store.Tx, p fairlead.Project, o Owner, limit int) (int, error) {
+	n, err := deleteSomeRefs(tx, p, o, limit)
+	if err != nil {
+		return 0, fmt.Errorf("unlink blobs: %w", err)
+	}
+	return n, nil
+}
+
 // Weigh returns how many files the owner has, and their bytes.
 func (s *Store) Weigh(tx *store.Tx, p fairlead.Project, o Owner) (files, bytes int64, err error) {
 	if files, bytes, err = weigh(tx, p, o); err != nil {
