@@ -47,7 +47,8 @@ func (s *Service) SettleExperiment(ctx context.Context, p fairlead.Project, id s
 		if err := updateExperiment(tx, e, updatedMS); err != nil {
 			return err
 		}
-		_, err = tx.Exec("update experiment set created_ms = ? where k = ?", createdMS, e.k)
+		_, err = tx.Exec("update experiment set created_ms = ?, arrived_ms = ? where k = ?", createdMS,
+			s.nowMS(), e.k)
 		if err != nil || deletedMS == 0 {
 			return err
 		}
@@ -68,7 +69,8 @@ func (s *Service) SettleLoggedModel(ctx context.Context, p fairlead.Project, id,
 		if err := updateLoggedModel(tx, m, updatedMS); err != nil {
 			return err
 		}
-		_, err = tx.Exec("update logged_model set created_ms = ? where k = ?", createdMS, m.k)
+		_, err = tx.Exec("update logged_model set created_ms = ?, arrived_ms = ? where k = ?", createdMS,
+			s.nowMS(), m.k)
 		if err != nil {
 			return err
 		}

@@ -54,26 +54,24 @@ func (s *Service) purge(ctx context.Context, p fairlead.Project, before time.Tim
 			return u.out, fmt.Errorf("purge %ss: %w", kind.name, err)
 		}
 	}
-	if dry || u.out.Runs == 0 {
-		return u.out, nil
-	}
-	return u.out, s.db.Write(ctx, store.Bulk, func(tx *store.Tx) error {
-		return deleteUnusedDatasets(tx, p)
-	})
+	return u.out, nil
 }
 
-// purgeChunk bounds the items of one transaction, and purgePoints the points of a
-// history, so that writers wait briefly.
+// purgeChunk bounds the items of one transaction, and purgeRows its rows, so that
+// writers wait briefly. Of one table an item keeps at most purgeFew to the end.
 const (
-	purgeChunk  = 20
-	purgePoints = 4000
+	purgeChunk = 20
+	purgeRows  = 4000
+	purgeFew   = 300
 )
 
 // item is one thing in the trash.
 type item struct {
-	k         int64
-	id, name  string
-	deletedMS int64
+	k            int64
+	id, name     string
+	deletedMS    int64
+	rows         int // that its last transaction removes
+	files, bytes int64
 }
 
 type purge struct {
@@ -140,26 +138,40 @@ func (u *purge) sort(tx *store.Tx, kind *trashKind, chunk []item) (doomed []item
 	return doomed, kept, nil
 }
 
-// remove removes marked items: first what is large, then the rest of them at once.
+// remove removes marked items: first what is large of each, then the rest of several
+// at once.
 func (u *purge) remove(ctx context.Context, kind *trashKind, items []item) error {
-	for _, it := range items {
-		if kind.prepare == nil {
-			break
-		}
-		if err := kind.prepare(u, ctx, it); err != nil {
+	for i := range items {
+		if err := u.prepare(ctx, kind, &items[i]); err != nil {
 			return err
 		}
 	}
+	for len(items) > 0 {
+		n, rows := 1, items[0].rows
+		for n < len(items) && rows+items[n].rows <= purgeRows {
+			rows += items[n].rows
+			n++
+		}
+		if err := u.removeSome(ctx, kind, items[:n]); err != nil {
+			return err
+		}
+		items = items[n:]
+	}
+	return nil
+}
+
+// removeSome removes items in one transaction.
+func (u *purge) removeSome(ctx context.Context, kind *trashKind, items []item) error {
 	var n, files, bytes int64
 	err := u.transact(ctx, func(tx *store.Tx) error {
 		n, files, bytes = 0, 0, 0
 		for _, it := range items {
-			e, err := u.removeOne(ctx, tx, kind, it)
+			there, err := u.removeOne(ctx, tx, kind, it)
 			if err != nil {
 				return err
 			}
-			if e != nil {
-				n, files, bytes = n+1, files+e.Files, bytes+e.Bytes
+			if there {
+				n, files, bytes = n+1, files+it.files, bytes+it.bytes
 			}
 		}
 		return nil
@@ -172,30 +184,106 @@ func (u *purge) remove(ctx context.Context, kind *trashKind, items []item) error
 	return nil
 }
 
-// removeOne returns what was removed; nil when another purge was faster.
-func (u *purge) removeOne(ctx context.Context, tx *store.Tx, kind *trashKind, it item) (
-	e *event.DataPurged, err error) {
-	owner := kind.owner(it.id)
-	e = &event.DataPurged{Kind: kind.name, ID: it.id, Name: it.name, DeletedMS: it.deletedMS}
-	if e.Files, e.Bytes, err = u.s.blobs.Weigh(tx, u.p, owner); err != nil || u.dry {
-		return e, err
+// removeOne reports whether it was removed; not when another purge was faster.
+func (u *purge) removeOne(ctx context.Context, tx *store.Tx, kind *trashKind, it item) (there bool,
+	err error) {
+	if u.dry {
+		return true, nil
 	}
 	if kind.unlist != nil {
-		if err := kind.unlist(u, tx, it); err != nil {
-			return nil, err
+		if _, err := kind.unlist(u, tx, it, purgeRows); err != nil {
+			return false, err
 		}
 	}
-	there, err := deleteRows(tx, kind, it)
-	if err != nil || !there {
-		return nil, err
+	if kind.last != nil {
+		if err := kind.last(tx, it.k); err != nil {
+			return false, err
+		}
 	}
+	if there, err = deleteRows(tx, kind, it); err != nil || !there {
+		return false, err
+	}
+	owner := kind.owner(it.id)
 	if err := u.s.blobs.UnlinkAll(tx, u.p, owner); err != nil {
-		return nil, err
+		return false, err
 	}
 	if err := deleteSeals(tx, u.p, owner); err != nil {
-		return nil, err
+		return false, err
 	}
-	return e, u.s.emit(ctx, tx, u.p, kind.subject+it.id, *e)
+	return true, u.s.emit(ctx, tx, u.p, kind.subject+it.id, event.DataPurged{Kind: kind.name, ID: it.id,
+		Name: it.name, DeletedMS: it.deletedMS, Files: it.files, Bytes: it.bytes})
+}
+
+// prepare removes of an item what one transaction should not, and notes what stays. Of
+// what a purge that was cut off has removed already, nothing is counted.
+func (u *purge) prepare(ctx context.Context, kind *trashKind, it *item) error {
+	if kind.empty != nil {
+		if err := kind.empty(u, ctx, *it); err != nil {
+			return err
+		}
+	}
+	owner := kind.owner(it.id)
+	counts := make([]int, len(kind.rows))
+	err := u.s.db.Read(ctx, func(tx *store.Tx) (err error) {
+		if it.files, it.bytes, err = u.s.blobs.Weigh(tx, u.p, owner); err != nil || u.dry {
+			return err
+		}
+		for i, t := range kind.rows {
+			if counts[i], err = countRows(tx, kind, t, *it, purgeFew+1); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil || u.dry {
+		return err
+	}
+	for i, t := range kind.rows {
+		if counts[i] <= purgeFew {
+			it.rows += counts[i]
+			continue
+		}
+		if t.listed {
+			if err := u.repeat(ctx, func(tx *store.Tx) (int, error) {
+				return kind.unlist(u, tx, *it, purgeRows/2)
+			}); err != nil {
+				return err
+			}
+		}
+		if err := u.repeat(ctx, func(tx *store.Tx) (int, error) {
+			return deleteSome(tx, kind, t, *it, purgeRows)
+		}); err != nil {
+			return err
+		}
+	}
+	if it.files <= purgeFew {
+		it.rows += int(it.files)
+		return nil
+	}
+	return u.repeat(ctx, func(tx *store.Tx) (int, error) {
+		return u.s.blobs.UnlinkSome(tx, u.p, owner, purgeRows)
+	})
+}
+
+// repeat does some of a work in one transaction after another, until nothing is left.
+func (u *purge) repeat(ctx context.Context, some func(tx *store.Tx) (int, error)) error {
+	for n := 1; n > 0; {
+		err := u.s.db.Write(ctx, store.Bulk, func(tx *store.Tx) (err error) {
+			n, err = some(tx)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// rowsOf is a table that has rows of an item.
+type rowsOf struct {
+	name    string
+	primary string // its primary key
+	listed  bool   // other rows lead to these: unlist comes first
 }
 
 // trashKind is one kind of what the trash holds.
@@ -204,38 +292,61 @@ type trashKind struct {
 	subject string // of its events, before the id
 	table   string
 	id      string   // the column with the public id
+	arrived string   // the column with the time from which it is in the trash at the earliest
 	key     string   // the column of its key in the tables of its rows
-	rows    []string // the tables of its rows
+	rows    []rowsOf // the tables of its rows
 	owner   func(id string) blob.Owner
 	count   func(*Purged) *int64
 	// reason says why an item is kept; empty when it goes.
 	reason func(*purge, *store.Tx, item) (string, error)
-	// prepare removes what one transaction should not; nil where there is nothing.
-	prepare func(*purge, context.Context, item) error
-	// unlist removes rows that the item's other rows lead to; nil where there are none.
-	unlist func(*purge, *store.Tx, item) error
+	// empty removes what is in an item; nil where nothing is.
+	empty func(*purge, context.Context, item) error
+	// unlist removes up to limit rows that the item's other rows lead to, and returns how
+	// many; nil where there are none.
+	unlist func(u *purge, tx *store.Tx, it item, limit int) (int, error)
+	// last removes what the item was the last to have; nil where nothing is shared.
+	last func(tx *store.Tx, k int64) error
 }
 
 var runTrash = &trashKind{
-	name: "run", subject: "run/", table: "run", id: "id", key: "run_k",
-	rows: []string{"metric", "latest", "param", "tag", "run_input", "run_model",
-		"logged_model_metric", "metric_pending"},
+	name: "run", subject: "run/", table: "run", id: "id", arrived: "created_ms", key: "run_k",
+	rows: []rowsOf{
+		{name: "metric", primary: "run_k, key_k, step, ts, value, is_nan"},
+		{name: "latest", primary: "run_k, key_k", listed: true},
+		{name: "param", primary: "run_k, key_k"},
+		{name: "tag", primary: "run_k, key_k"},
+		{name: "run_input", primary: "run_k, dataset_k"},
+		{name: "run_model", primary: "run_k, direction, model_id"},
+		{name: "logged_model_metric", primary: loggedModelMetricKey},
+		{name: "metric_pending", primary: "run_k"},
+	},
 	owner: RunOwner, count: func(p *Purged) *int64 { return &p.Runs },
-	reason: held(RunOwner), prepare: (*purge).shorten, unlist: (*purge).unindex,
+	reason: held(RunOwner), unlist: (*purge).unindex, last: deleteOwnDatasets,
 }
 
+const loggedModelMetricKey = "model_k, key_k, dataset_name, dataset_digest, run_k, step, ts, value, is_nan"
+
 var loggedModelTrash = &trashKind{
-	name: "logged_model", subject: "loggedmodel/", table: "logged_model", id: "id", key: "model_k",
-	rows:  []string{"logged_model_param", "logged_model_tag", "logged_model_metric"},
+	name: "logged_model", subject: "loggedmodel/", table: "logged_model", id: "id",
+	arrived: "arrived_ms", key: "model_k",
+	rows: []rowsOf{
+		{name: "logged_model_param", primary: "model_k, key"},
+		{name: "logged_model_tag", primary: "model_k, key"},
+		{name: "logged_model_metric", primary: loggedModelMetricKey},
+	},
 	owner: LoggedModelOwner, count: func(p *Purged) *int64 { return &p.LoggedModels },
 	reason: held(LoggedModelOwner),
 }
 
 var experimentTrash = &trashKind{
-	name: "experiment", subject: "experiment/", table: "experiment", id: "n", key: "exp_k",
-	rows:  []string{"experiment_tag", "run_dataset"},
+	name: "experiment", subject: "experiment/", table: "experiment", id: "n",
+	arrived: "arrived_ms", key: "exp_k",
+	rows: []rowsOf{
+		{name: "experiment_tag", primary: "exp_k, key"},
+		{name: "run_dataset", primary: "k"},
+	},
 	owner: experimentOwner, count: func(p *Purged) *int64 { return &p.Experiments },
-	reason: (*purge).occupied, prepare: (*purge).empty,
+	reason: (*purge).occupied, empty: (*purge).empty,
 }
 
 // held says who holds a run or a logged model.
@@ -264,30 +375,12 @@ func (u *purge) empty(ctx context.Context, it item) error {
 	})
 }
 
-// unindex takes a run out of the index of metrics. Its key may be given again, and the
-// next run with it is not pending yet.
-func (u *purge) unindex(tx *store.Tx, it item) error {
+// unindex takes a run, or some of its metrics, out of the index. Its key may be given
+// again, and the next run with it is not pending yet.
+func (u *purge) unindex(tx *store.Tx, it item, limit int) (int, error) {
 	u.s.index.forget(it.k)
-	return deleteIndexed(tx, it.k)
-}
-
-// shorten removes all of a run's points but those that fit into a transaction.
-func (u *purge) shorten(ctx context.Context, it item) error {
-	for !u.dry {
-		var last *point
-		err := u.s.db.Read(ctx, func(tx *store.Tx) (err error) {
-			last, err = nthPoint(tx, it.k, purgePoints)
-			return err
-		})
-		if err != nil || last == nil {
-			return err
-		}
-		err = u.s.db.Write(ctx, store.Bulk, func(tx *store.Tx) error {
-			return deletePoints(tx, it.k, last)
-		})
-		if err != nil {
-			return err
-		}
+	if err := deletePending(tx, it.k); err != nil {
+		return 0, err
 	}
-	return nil
+	return deleteIndexed(tx, it.k, limit)
 }

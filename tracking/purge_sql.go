@@ -10,12 +10,13 @@ import (
 )
 
 // trash returns the next things of a kind that a purge removes, the longest deleted
-// first; those that a purge before has begun with whatever their age. A run that was
-// brought in from elsewhere, deleted, is as old as it is here.
+// first; those that a purge before has begun with whatever their age. What was brought in
+// from elsewhere, deleted, is as old as it is here.
 func trash(tx *store.Tx, kind *trashKind, p fairlead.Project, beforeMS int64, after item) (
 	[]item, error) {
 	return items(tx.Query("select k, "+kind.id+", name, deleted_ms from "+kind.table+`
-		where project_k = ? and state <> 'active' and (state = 'purging' or deleted_ms <= ? and created_ms <= ?)
+		where project_k = ? and state <> 'active'
+		and (state = 'purging' or deleted_ms <= ? and `+kind.arrived+` <= ?)
 		and (deleted_ms, k) > (?, ?) order by deleted_ms, k limit ?`,
 		p.K, beforeMS, beforeMS, after.deletedMS, after.k, purgeChunk))
 }
@@ -25,7 +26,8 @@ func trash(tx *store.Tx, kind *trashKind, p fairlead.Project, beforeMS int64, af
 func modelsOf(tx *store.Tx, u *purge, exp, after item) ([]item, error) {
 	condition, args := "", []any{exp.k, after.k}
 	if u.dry {
-		condition, args = "and (state = 'active' or deleted_ms > ?)", append(args, u.beforeMS)
+		condition, args = "and (state = 'active' or deleted_ms > ? or arrived_ms > ?)",
+			append(args, u.beforeMS, u.beforeMS)
 	}
 	return items(tx.Query(`select k, id, name, coalesce(deleted_ms, 0) from logged_model
 		where exp_k = ? and k > ? `+condition+" order by k limit ?", append(args, purgeChunk)...))
@@ -87,19 +89,51 @@ func deleteRows(tx *store.Tx, kind *trashKind, it item) (there bool, err error) 
 	if err != nil || !there {
 		return false, err
 	}
-	for _, table := range kind.rows {
-		if _, err := tx.Exec("delete from "+table+" where "+kind.key+" = ?", it.k); err != nil {
+	for _, t := range kind.rows {
+		if _, err := tx.Exec("delete from "+t.name+" where "+kind.key+" = ?", it.k); err != nil {
 			return false, err
 		}
 	}
 	return true, nil
 }
 
-// deleteIndexed removes what the index of metrics has of a run.
-func deleteIndexed(tx *store.Tx, runK int64) error {
+// countRows counts an item's rows in a table, to limit at most.
+func countRows(tx *store.Tx, kind *trashKind, t rowsOf, it item, limit int) (n int, err error) {
+	err = tx.QueryRow("select count(*) from (select 1 from "+t.name+" where "+kind.key+" = ? limit ?) c",
+		it.k, limit).Scan(&n)
+	return n, err
+}
+
+// deleteSome deletes up to limit of an item's rows in a table, and returns how many.
+func deleteSome(tx *store.Tx, kind *trashKind, t rowsOf, it item, limit int) (int, error) {
+	return affected(tx.Exec("delete from "+t.name+" where ("+t.primary+") in (select "+t.primary+
+		" from "+t.name+" where "+kind.key+" = ? limit ?)", it.k, limit))
+}
+
+func affected(res sql.Result, err error) (int, error) {
+	if err != nil {
+		return 0, err
+	}
+	n, err := res.RowsAffected()
+	return int(n), err
+}
+
+// deleteIndexed removes up to limit rows that the index of metrics has of a run, and
+// returns how many.
+func deleteIndexed(tx *store.Tx, runK int64, limit int) (int, error) {
+	const some = " from latest l where l.run_k = ? and l.indexed is not null order by l.key_k limit ?"
 	_, err := tx.Exec(`delete from metric_index where (exp_k, key_k, value, run_k) in
-		(select r.exp_k, l.key_k, l.indexed, l.run_k from latest l join run r on r.k = l.run_k
-			where l.run_k = ? and l.indexed is not null)`, runK)
+		(select (select r.exp_k from run r where r.k = l.run_k), l.key_k, l.indexed, l.run_k`+some+")",
+		runK, limit)
+	if err != nil {
+		return 0, err
+	}
+	return affected(tx.Exec(`update latest set indexed = null where (run_k, key_k) in
+		(select l.run_k, l.key_k`+some+")", runK, limit))
+}
+
+func deletePending(tx *store.Tx, runK int64) error {
+	_, err := tx.Exec("delete from metric_pending where run_k = ?", runK)
 	return err
 }
 
@@ -109,30 +143,10 @@ func deleteSeals(tx *store.Tx, p fairlead.Project, o blob.Owner) error {
 	return err
 }
 
-// deleteUnusedDatasets removes the descriptions of inputs that no run has any more.
-func deleteUnusedDatasets(tx *store.Tx, p fairlead.Project) error {
-	_, err := tx.Exec(`delete from run_dataset
-		where exp_k in (select k from experiment where project_k = ?)
-		and k not in (select dataset_k from run_input)`, p.K)
-	return err
-}
-
-// nthPoint returns the n-th point of a run, nil when it has fewer.
-func nthPoint(tx *store.Tx, runK int64, n int) (*point, error) {
-	var x point
-	err := tx.QueryRow(`select key_k, step, ts, value, is_nan from metric where run_k = ?
-		order by key_k, step, ts, value, is_nan limit 1 offset ?`, runK, n-1).
-		Scan(&x.key, &x.step, &x.ts, &x.value, &x.nan)
-	if errors.Is(err, store.ErrNoRows) {
-		return nil, nil
-	}
-	return &x, err
-}
-
-// deletePoints removes a run's points up to the given one.
-func deletePoints(tx *store.Tx, runK int64, last *point) error {
-	_, err := tx.Exec(`delete from metric where run_k = ?
-		and (key_k, step, ts, value, is_nan) <= (?, ?, ?, ?, ?)`,
-		runK, last.key, last.step, last.ts, last.value, last.nan)
+// deleteOwnDatasets removes the descriptions of inputs that no run has but this one.
+func deleteOwnDatasets(tx *store.Tx, runK int64) error {
+	_, err := tx.Exec(`delete from run_dataset where k in (select dataset_k from run_input where run_k = ?)
+		and not exists (select 1 from run_input i where i.dataset_k = run_dataset.k and i.run_k <> ?)`,
+		runK, runK)
 	return err
 }

@@ -303,6 +303,109 @@ func TestPurge_ANewRunWithTheKeyOfAPurgedOneIsFoundByItsMetrics(t *testing.T) {
 	}
 }
 
+// A run, a logged model and an experiment that have more of everything than one
+// transaction removes.
+func TestPurge_RemovesWhatIsLargeInParts(t *testing.T) {
+	b, ctx := open(t), t.Context()
+	e, err := b.svc.CreateExperiment(ctx, project, "large", nil)
+	b.must(err)
+	var tags []tracking.Tag
+	var params []tracking.Param
+	for i := range 400 {
+		tags = append(tags, tracking.Tag{Key: fmt.Sprint("t", i), Value: "1"})
+		params = append(params, tracking.Param{Key: fmt.Sprint("p", i), Value: "1"})
+	}
+	for _, tag := range tags {
+		b.must(b.svc.SetExperimentTag(ctx, project, e.ID, tag))
+	}
+	r := b.run(tracking.NewRun{Experiment: e.ID})
+	other := b.run(tracking.NewRun{}) // has the same keys
+	m, err := b.svc.AddLoggedModel(ctx, project, tracking.NewLoggedModel{Experiment: e.ID, Tags: tags,
+		Params: params})
+	b.must(err)
+	for from := range int64(5) {
+		var points []tracking.Metric
+		for i := range int64(1000) {
+			points = append(points, tracking.Metric{Key: fmt.Sprint("m", from*1000+i), Value: float64(i),
+				ModelID: m.ID})
+		}
+		b.log(r.ID, tracking.Batch{Metrics: points})
+	}
+	for _, id := range []string{r.ID, other.ID} {
+		for from := 0; from < 400; from += 100 {
+			b.log(id, tracking.Batch{Tags: tags[from : from+100], Params: params[from : from+100]})
+		}
+		b.log(id, tracking.Batch{Metrics: []tracking.Metric{{Key: "m1", Value: 1}}})
+	}
+	b.must(b.svc.Index(ctx))
+	b.log(r.ID, tracking.Batch{Metrics: []tracking.Metric{{Key: "m1", Step: 1, Value: 2}}}) // is behind
+	for i := range 310 {
+		b.put(fmt.Sprintf("%s/f%d", r.ArtifactURI(), i), "same")
+		ds := tracking.Dataset{Name: "d", Digest: fmt.Sprint(i), SourceType: "local", Source: "{}"}
+		b.must(b.svc.LogInputs(ctx, project, r.ID, []tracking.DatasetInput{{Dataset: ds}}, nil))
+	}
+	b.must(b.svc.DeleteExperiment(ctx, project, e.ID))
+	got := b.purge(0)
+	if got.Runs != 1 || got.LoggedModels != 1 || got.Experiments != 1 || got.Files != 310 ||
+		got.Bytes != 4*310 {
+		t.Errorf("purged %+v", got)
+	}
+	if left := b.orphans(); left != nil {
+		t.Error(left)
+	}
+	if r := b.get(other.ID); len(r.Tags) < 400 || len(r.Params) != 400 || len(r.Metrics) != 1 {
+		t.Errorf("another run has %d tags, %d params", len(r.Tags), len(r.Params))
+	}
+	page, err := b.svc.SearchRuns(ctx, project, tracking.Search{Experiments: []string{"0"},
+		OrderBy: []string{"metrics.m1 desc"}, Limit: 10})
+	b.must(err)
+	if len(page.Items) != 1 || page.Items[0].ID != other.ID {
+		t.Errorf("found %d runs", len(page.Items))
+	}
+}
+
+func TestPurge_KeepsDatasetsThatAnotherRunHas(t *testing.T) {
+	b, ctx := open(t), t.Context()
+	input := func(run, digest string) {
+		b.must(b.svc.LogInputs(ctx, project, run, []tracking.DatasetInput{{Dataset: tracking.Dataset{
+			Name: "d", Digest: digest, SourceType: "local", Source: "{}"}}}, nil))
+	}
+	gone, stays := b.run(tracking.NewRun{}), b.run(tracking.NewRun{})
+	input(gone.ID, "own")
+	input(gone.ID, "shared")
+	input(stays.ID, "shared")
+	b.must(b.svc.DeleteRun(ctx, project, gone.ID))
+	b.purge(0)
+	if r := b.get(stays.ID); len(r.Datasets) != 1 {
+		t.Errorf("the other run has %d datasets", len(r.Datasets))
+	}
+	var left int
+	b.must(b.db.Read(ctx, func(tx *store.Tx) error {
+		return tx.QueryRow("select count(*) from run_dataset").Scan(&left)
+	}))
+	if left != 1 {
+		t.Errorf("%d datasets are left", left)
+	}
+}
+
+func TestPurge_CountsFromTheDayOnWhichWhatWasDeletedCameHere(t *testing.T) {
+	b, ctx := open(t), t.Context()
+	e, err := b.svc.CreateExperiment(ctx, project, "old", nil)
+	b.must(err)
+	m, err := b.svc.AddLoggedModel(ctx, project, tracking.NewLoggedModel{})
+	b.must(err)
+	b.must(b.svc.SettleExperiment(ctx, project, e.ID, 1, 2, 3)) // all in 1970
+	b.must(b.svc.SettleLoggedModel(ctx, project, m.ID, m.Status, tracking.Deleted, 1, 2))
+	b.clock.Advance(29 * 24 * time.Hour)
+	if got := b.purge(30 * 24 * time.Hour); got.Experiments+got.LoggedModels != 0 {
+		t.Errorf("purged %+v", got)
+	}
+	b.clock.Advance(24 * time.Hour)
+	if got := b.purge(30 * 24 * time.Hour); got.Experiments != 1 || got.LoggedModels != 1 {
+		t.Errorf("purged %+v", got)
+	}
+}
+
 func TestPurge_CountsFromTheDayOnWhichADeletedRunCameHere(t *testing.T) {
 	b, ctx := open(t), t.Context()
 	r := b.run(tracking.NewRun{})
