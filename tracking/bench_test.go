@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 
 	"github.com/fairlead-ml/fairlead"
@@ -109,6 +110,39 @@ func BenchmarkLargeRun(b *testing.B) {
 					b.Fatal(err)
 				}
 			}
+		})
+	}
+}
+
+// BenchmarkLogBatch is 16 clients that log batches of 100 points, each to a run of its
+// own; it counts points.
+func BenchmarkLogBatch(b *testing.B) {
+	for _, keys := range []int{10, 100} {
+		b.Run(fmt.Sprint(keys, "keys"), func(b *testing.B) {
+			db, svc := openBench(b)
+			_ = db
+			b.SetParallelism(8)
+			var clients atomic.Int64
+			b.RunParallel(func(pb *testing.PB) {
+				r, err := svc.StartRun(b.Context(), project, tracking.NewRun{})
+				if err != nil {
+					b.Error(err)
+					return
+				}
+				client := clients.Add(1)
+				for step := int64(0); pb.Next(); step++ {
+					var batch tracking.Batch
+					for i := range 100 {
+						batch.Metrics = append(batch.Metrics, tracking.Metric{Key: fmt.Sprint("m", i%keys),
+							Value: float64(client), TimestampMS: step, Step: step*int64(100/keys) + int64(i/keys)})
+					}
+					if err := svc.LogBatch(b.Context(), project, r.ID, batch); err != nil {
+						b.Error(err)
+						return
+					}
+				}
+			})
+			b.ReportMetric(float64(100*b.N)/b.Elapsed().Seconds(), "points/s")
 		})
 	}
 }
