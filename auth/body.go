@@ -1,9 +1,12 @@
 package auth
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"time"
+
+	"github.com/fairlead-ml/fairlead"
 )
 
 // A body must come within bodyLeast, and a second more for each slowestBody bytes that
@@ -14,6 +17,33 @@ const (
 	slowestBody = 256 << 10
 	bodyStall   = 30 * time.Second
 )
+
+// Bodies above freeBody share maxBodies bytes, where their routes read them whole. Who
+// finds no place waits for placeTime at most.
+const (
+	freeBody  = 64 << 10
+	maxBodies = 256 << 20
+	placeTime = 10 * time.Second
+)
+
+// place takes the room of a request's body, which leave gives back. A body that does not
+// say its length may have all that the route takes.
+func (t *Tokens) place(r *http.Request, route Route) (leave func(), err error) {
+	need := min(max(r.ContentLength, 0), route.BodyLimit)
+	if r.ContentLength < 0 {
+		need = route.BodyLimit
+	}
+	if need <= freeBody || route.Streams {
+		return func() {}, nil
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), placeTime)
+	defer cancel()
+	if err := t.bodies.Acquire(ctx, need); err != nil {
+		return nil, fairlead.Errorf(fairlead.Unavailable,
+			"too many large requests come in; send it again").Because(err)
+	}
+	return func() { t.bodies.Release(need) }, nil
+}
 
 // BodyTime is how long a body of at most limit bytes may take to come.
 func BodyTime(limit int64) time.Duration {

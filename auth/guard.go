@@ -32,6 +32,13 @@ func (t *Tokens) Guard(route Route) (http.Handler, error) {
 		}
 		ctx := context.WithValue(r.Context(), callerKey{}, caller)
 		r = r.WithContext(fairlead.WithActor(ctx, caller.Actor))
+		leave, err := t.place(r, route)
+		if err != nil {
+			Hurry(w, r)
+			route.Fail(w, r, err)
+			return
+		}
+		defer leave()
 		b := bound(w, r, route.BodyLimit)
 		if err := route.Handle(w, r); err != nil {
 			b.hurry()

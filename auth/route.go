@@ -47,7 +47,9 @@ type Route struct {
 	// Server says that the route is about the whole server and works without a
 	// project. A step's token, which is bound to one, does not reach it.
 	Server bool
-	Handle func(w http.ResponseWriter, r *http.Request) error
+	// Streams says that the handler bounds by itself what it holds of a body.
+	Streams bool
+	Handle  func(w http.ResponseWriter, r *http.Request) error
 	// Fail writes an error in the form of the route's API.
 	Fail func(w http.ResponseWriter, r *http.Request, err error)
 }

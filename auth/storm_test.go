@@ -278,3 +278,45 @@ func TestSignIn_ThatFailsIsLogged(t *testing.T) {
 		t.Errorf("the log tells what was typed: %s", log)
 	}
 }
+
+func TestGuard_BoundsTheMemoryOfBodiesTogether(t *testing.T) {
+	h := newHouse(t)
+	const large = 100 << 20
+	begun, end := make(chan int), make(chan int)
+	r := route(auth.Read)
+	r.BodyLimit = large
+	r.Handle = func(http.ResponseWriter, *http.Request) error {
+		begun <- 1
+		<-end
+		return nil
+	}
+	ask := func(r auth.Route, ctx context.Context, length int64) int {
+		return h.call(t, r, func(r *http.Request) {
+			basic("ada", phrase)(r)
+			*r = *r.WithContext(fairlead.WithProject(ctx, mine))
+			r.ContentLength = length
+		}).Code
+	}
+	var all sync.WaitGroup
+	for _, length := range []int64{large, -1} { // of the second nothing is known
+		all.Go(func() { ask(r, t.Context(), length) })
+		<-begun
+	}
+	soon, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+	defer cancel()
+	if got := ask(r, soon, large); got != 503 {
+		t.Errorf("a third: %d", got)
+	}
+	quick, streamed := r, r
+	quick.Handle = func(http.ResponseWriter, *http.Request) error { return nil }
+	streamed.Streams, streamed.Handle = true, quick.Handle
+	if a, b := ask(quick, soon, 64<<10), ask(streamed, soon, large); a != 200 || b != 200 {
+		t.Errorf("a small one: %d, a stream: %d", a, b)
+	}
+	end <- 1
+	end <- 1
+	all.Wait()
+	if got := ask(quick, t.Context(), large); got != 200 {
+		t.Errorf("afterwards: %d", got)
+	}
+}

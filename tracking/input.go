@@ -50,6 +50,9 @@ func (s *Service) LogInputs(ctx context.Context, p fairlead.Project, runID strin
 	if err := validateInputs(datasets); err != nil {
 		return err
 	}
+	if err := validateLinks(len(models)); err != nil {
+		return err
+	}
 	return s.db.Write(ctx, store.Client, func(tx *store.Tx) error {
 		r, err := activeRun(tx, p, runID)
 		if err != nil {
@@ -72,6 +75,9 @@ func (s *Service) LogInputs(ctx context.Context, p fairlead.Project, runID strin
 // LogOutputs notes the logged models that the run produced.
 func (s *Service) LogOutputs(ctx context.Context, p fairlead.Project, runID string,
 	models []ModelOutput) error {
+	if err := validateLinks(len(models)); err != nil {
+		return err
+	}
 	return s.db.Write(ctx, store.Client, func(tx *store.Tx) error {
 		r, err := activeRun(tx, p, runID)
 		if err != nil {
@@ -84,6 +90,14 @@ func (s *Service) LogOutputs(ctx context.Context, p fairlead.Project, runID stri
 		}
 		return nil
 	})
+}
+
+func validateLinks(models int) error {
+	if models > maxLinks {
+		return fairlead.Errorf(fairlead.Invalid, "A request can log at most %d models. Got %d.", maxLinks,
+			models)
+	}
+	return nil
 }
 
 func linkModel(tx *store.Tx, p fairlead.Project, runK int64, direction string,

@@ -26,6 +26,7 @@ const (
 	maxExperimentName      = 500
 	maxExperimentTagValue  = 20000
 	maxDatasets            = 1000
+	maxLinks               = 1000
 	maxDatasetName         = 500
 	maxDatasetDigest       = 36
 	maxDatasetSchema       = 1048575

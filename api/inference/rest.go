@@ -44,7 +44,8 @@ func (a *API) Routes() []auth.Route {
 type handler func(w http.ResponseWriter, r *http.Request) error
 
 func (a *API) route(method, path string, perm auth.Permission, limit int64, h handler) auth.Route {
-	return auth.Route{Method: method, Path: path, Permission: perm, BodyLimit: limit, Handle: h, Fail: Fail}
+	return auth.Route{Method: method, Path: path, Permission: perm, BodyLimit: limit, Streams: true,
+		Handle: h, Fail: Fail}
 }
 
 // Fail writes an error in the protocol's form: {"error": "…"}.

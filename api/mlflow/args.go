@@ -23,8 +23,16 @@ type args struct {
 	query url.Values
 	json  map[string]json.RawMessage
 	at    string // where in the request a nested object stands
+	left  *int   // objects in lists that the request may still have
 	err   error
 }
+
+// The bounds of what a body may be made of: it is small, and would take many times its
+// size.
+const (
+	maxFields  = 1000   // of an object
+	maxObjects = 10_000 // in lists, of a request
+)
 
 // parse reads the request's parameters.
 func (c *call) parse() error {
@@ -41,7 +49,8 @@ func (c *call) parse() error {
 }
 
 func parseArgs(b []byte) (*args, error) {
-	a := &args{json: map[string]json.RawMessage{}}
+	left := maxObjects
+	a := &args{json: map[string]json.RawMessage{}, left: &left}
 	b = bytes.TrimSpace(b)
 	if len(b) == 0 {
 		return a, nil
@@ -52,11 +61,68 @@ func parseArgs(b []byte) (*args, error) {
 			b = []byte(inner)
 		}
 	}
-	if err := json.Unmarshal(b, &a.json); err != nil {
-		return nil, fairlead.Errorf(fairlead.Invalid,
-			"the request's body is not a JSON object").Because(err)
+	if !json.Valid(b) || !isObject(b) {
+		return nil, fairlead.Errorf(fairlead.Invalid, "the request's body is not a JSON object")
 	}
-	return a, nil
+	var err error
+	a.json, err = fields(b)
+	return a, err
+}
+
+func isObject(raw json.RawMessage) bool { return raw[0] == '{' || string(raw) == "null" }
+
+// fields returns the members of an object in valid JSON; the last one of a name counts.
+// They share the text.
+func fields(object json.RawMessage) (map[string]json.RawMessage, error) {
+	out := map[string]json.RawMessage{}
+	var key json.RawMessage
+	var err error
+	parts(object, func(part json.RawMessage) bool {
+		if key == nil {
+			key = part
+			return true
+		}
+		var name string
+		if err = json.Unmarshal(key, &name); err != nil {
+			return false
+		}
+		if out[name], key = part, nil; len(out) > maxFields {
+			err = fairlead.Errorf(fairlead.Invalid, "an object of the request has more than %d fields",
+				maxFields)
+		}
+		return err == nil
+	})
+	return out, err
+}
+
+// parts calls fn with each element of a list, or with each key and each value of an
+// object, in valid JSON, while fn says so.
+func parts(b json.RawMessage, fn func(part json.RawMessage) bool) {
+	depth, begin, text := 0, 1, false
+	for i := 0; i < len(b); i++ {
+		ends := false
+		switch c := b[i]; {
+		case text && c == '\\':
+			i++
+		case c == '"':
+			text = !text
+		case text:
+		case c == '[' || c == '{':
+			depth++
+		case c == ']' || c == '}':
+			depth--
+			ends = depth == 0
+		case c == ',' || c == ':':
+			ends = depth == 1
+		}
+		if !ends {
+			continue
+		}
+		if part := bytes.TrimSpace(b[begin:i]); len(part) > 0 && !fn(part) {
+			return
+		}
+		begin = i + 1
+	}
 }
 
 // raw returns a parameter's JSON; a query's text as a JSON string. Absent and
@@ -74,7 +140,7 @@ func (a *args) raw(name string) (json.RawMessage, bool) {
 }
 
 func (a *args) fail(err error) {
-	if a.err == nil {
+	if a.err == nil && err != nil {
 		a.err = err
 	}
 }
@@ -272,32 +338,49 @@ func (a *args) each(name string, fn func(item *args)) {
 	if !ok {
 		return
 	}
-	var list []json.RawMessage
-	if json.Unmarshal(raw, &list) != nil {
+	if raw[0] != '[' {
 		a.badType(name, raw)
 		return
 	}
-	for i, r := range list {
-		item := &args{at: fmt.Sprintf("%s%s[%d].", a.at, name, i)}
-		if json.Unmarshal(r, &item.json) != nil {
+	i := 0
+	parts(raw, func(r json.RawMessage) bool {
+		if !isObject(r) {
 			a.badType(fmt.Sprintf("%s[%d]", name, i), r)
-			return
+			return false
 		}
-		fn(item)
-		if item.err != nil {
-			a.fail(item.err)
-			return
+		if *a.left--; *a.left < 0 {
+			a.fail(fairlead.Errorf(fairlead.Invalid,
+				"the lists of the request have more than %d objects together; split it up", maxObjects))
+			return false
 		}
-	}
+		item := a.below(fmt.Sprintf("%s[%d].", name, i), r)
+		i++
+		if item.err == nil {
+			fn(item)
+		}
+		a.fail(item.err)
+		return item.err == nil
+	})
+}
+
+// below are the members of an object inside.
+func (a *args) below(name string, raw json.RawMessage) *args {
+	item := &args{at: a.at + name, left: a.left}
+	item.json, item.err = fields(raw)
+	return item
 }
 
 // object returns an optional nested object.
 func (a *args) object(name string) *args {
-	item := &args{at: a.at + name + "."}
-	if raw, ok := a.raw(name); ok && json.Unmarshal(raw, &item.json) != nil {
+	raw, ok := a.raw(name)
+	switch {
+	case !ok:
+		raw = nil
+	case !isObject(raw):
 		a.badType(name, raw)
+		raw = nil
 	}
-	return item
+	return a.below(name+".", raw)
 }
 
 // tags returns a list of {key, value}.

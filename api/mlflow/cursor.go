@@ -65,19 +65,23 @@ func (c *cursor) object(field func(key string)) {
 	}
 }
 
+// maxEntities is what a list of log-batch has at most.
+const maxEntities = 1000
+
 // list calls item for each element; item reads it.
 func (c *cursor) list(item func()) {
 	c.expect('[')
 	if c.take(']') {
 		return
 	}
-	for !c.lost {
+	for range maxEntities {
 		item()
-		if c.take(']') {
+		if c.take(']') || c.lost {
 			return
 		}
 		c.expect(',')
 	}
+	c.lost = true
 }
 
 // null consumes a null if it is next.

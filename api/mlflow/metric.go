@@ -2,6 +2,7 @@ package mlflow
 
 import (
 	"math"
+	"net/http"
 
 	"github.com/fairlead-ml/fairlead"
 	"github.com/fairlead-ml/fairlead/tracking"
@@ -108,7 +109,7 @@ func (a *API) getHistory(c *call) error {
 		}
 		page, err = a.tracking.MetricHistory(c.ctx(), c.p, id, key, onePage(limit), page.Next)
 		if err != nil {
-			return err
+			panic(http.ErrAbortHandler) // cut off, so that nobody takes it for whole
 		}
 		limit -= int64(len(page.Items))
 		b = b[:0]

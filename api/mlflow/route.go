@@ -3,6 +3,7 @@ package mlflow
 import (
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/fairlead-ml/fairlead"
 	"github.com/fairlead-ml/fairlead/auth"
@@ -154,7 +155,8 @@ func (a *API) Routes() []auth.Route {
 	}
 	add := func(prefix string, e entry) {
 		routes = append(routes, auth.Route{Method: e.method, Path: prefix + e.path,
-			Permission: e.permission, BodyLimit: e.limit, Handle: a.serve(e), Fail: fail})
+			Permission: e.permission, BodyLimit: e.limit, Streams: e.limit == note || e.limit == part,
+			Handle: a.serve(e), Fail: fail})
 	}
 	for _, e := range a.entries() {
 		add("/api", e)
@@ -174,6 +176,11 @@ func (a *API) serve(e entry) func(http.ResponseWriter, *http.Request) error {
 			return fairlead.Errorf(fairlead.NotFound, "there is no project %q; apply its fairlead.yaml, "+
 				"or name another in the address (/p/…) or as workspace", c.p.Name)
 		}
+		if e.method == http.MethodPost && e.limit != note {
+			if err := checkJSON(r.Header.Get("Content-Type")); err != nil {
+				return err
+			}
+		}
 		if !e.unread() {
 			if err := c.parse(); err != nil {
 				return err
@@ -181,6 +188,20 @@ func (a *API) serve(e entry) func(http.ResponseWriter, *http.Request) error {
 		}
 		return e.handle(c)
 	}
+}
+
+// checkJSON refuses a body of another type, as MLflow does. A page of another site cannot
+// make a browser send JSON without asking first.
+func checkJSON(contentType string) error {
+	kind, _, _ := strings.Cut(contentType, ";")
+	switch {
+	case kind == "":
+		return fairlead.Errorf(fairlead.Invalid, "Bad Request. Content-Type header is missing.")
+	case !strings.EqualFold(strings.TrimSpace(kind), "application/json"):
+		return fairlead.Errorf(fairlead.Invalid,
+			"Bad Request. Content-Type must be one of ['application/json'].")
+	}
+	return nil
 }
 
 func health(w http.ResponseWriter, _ *http.Request) error {

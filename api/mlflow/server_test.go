@@ -164,6 +164,9 @@ func (s *server) sendAs(t testing.TB, token, method, path, body string) (int, st
 	if token != "" {
 		req.Header.Set("Authorization", "Bearer "+token)
 	}
+	if method == "POST" {
+		req.Header.Set("Content-Type", "application/json")
+	}
 	resp, err := s.Client().Do(req)
 	if err != nil {
 		t.Fatal(err)

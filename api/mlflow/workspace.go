@@ -61,6 +61,9 @@ func (a *API) getWorkspace(w http.ResponseWriter, r *http.Request) error {
 
 func (a *API) createWorkspace(w http.ResponseWriter, r *http.Request) error {
 	c := &call{w: w, r: r}
+	if err := checkJSON(r.Header.Get("Content-Type")); err != nil {
+		return err
+	}
 	if err := c.parse(); err != nil {
 		return err
 	}

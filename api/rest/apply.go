@@ -42,7 +42,7 @@ const (
 // applyRoute is outside the operations because it streams a multipart body.
 func (a *API) applyRoute() auth.Route {
 	return auth.Route{Method: http.MethodPost, Path: project + "/revisions", Permission: auth.Run,
-		BodyLimit: maxTree, Handle: a.takeApply, Fail: Fail}
+		BodyLimit: maxTree, Streams: true, Handle: a.takeApply, Fail: Fail}
 }
 
 // takeApply tells an upload that breaks off from one that is wrong.
