@@ -54,7 +54,7 @@ func (s *Service) enter(to string) (lock *os.File, err error) {
 	if err := os.MkdirAll(to, 0o700); err != nil {
 		return nil, err
 	}
-	if err := s.refuseOwn(to); err != nil {
+	if err := Outside(s.dir, to); err != nil {
 		return nil, err
 	}
 	lock, err = os.OpenFile(filepath.Join(to, lockFile), os.O_RDWR|os.O_CREATE, 0o600)
@@ -74,19 +74,18 @@ func (s *Service) enter(to string) (lock *os.File, err error) {
 	return lock, nil
 }
 
-// refuseOwn refuses the data directory itself and what lies in it.
-func (s *Service) refuseOwn(to string) error {
-	real, err := filepath.EvalSymlinks(to)
+// Outside refuses a place, which exists, that is the data directory own or lies in it.
+func Outside(own, place string) error {
+	real, err := filepath.EvalSymlinks(place)
 	if err != nil {
 		return err
 	}
-	own, err := filepath.EvalSymlinks(s.dir)
-	if err != nil {
+	if own, err = filepath.EvalSymlinks(own); err != nil {
 		return err
 	}
 	if rel, err := filepath.Rel(own, real); err == nil && filepath.IsLocal(rel) {
 		return fairlead.Errorf(fairlead.Invalid,
-			"%s lies in the data directory; choose a place outside of it, better on another disk", to)
+			"%s lies in the data directory; choose a place outside of it, better on another disk", place)
 	}
 	return nil
 }

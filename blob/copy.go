@@ -36,6 +36,12 @@ func (s *Store) CopyTo(ctx context.Context, dir string) (Copied, error) {
 	return Copy(ctx, s.db, s.dir, dir)
 }
 
+// CopyObject writes a stored content to w, within a Keep; Conflict when it is missing or
+// damaged, which shows when all of it was written.
+func (s *Store) CopyObject(ctx context.Context, o Object, w io.Writer) error {
+	return compare(ctx, s.root, o, w)
+}
+
 // Copy copies every file that db's rows name from one directory of blobs to another,
 // which is created when absent, and syncs it. A file that is there with its size is
 // left; each other one is compared with its digest on the way, and Conflict when it is

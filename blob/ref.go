@@ -285,3 +285,12 @@ func (s *Store) ReadFile(ctx context.Context, p fairlead.Project, o Owner, path 
 	}
 	return b, nil
 }
+
+// FilesTx is Files of all of the owner, inside the caller's transaction.
+func (s *Store) FilesTx(tx *store.Tx, p fairlead.Project, o Owner) ([]Entry, error) {
+	all, err := readRefs(tx, p, o, "")
+	if err != nil {
+		return nil, fmt.Errorf("list blobs: %w", err)
+	}
+	return all, nil
+}

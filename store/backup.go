@@ -33,3 +33,19 @@ func (db *DB) CheckIntegrity(ctx context.Context) error {
 		return nil
 	})
 }
+
+// Snapshot is Read without a bound in time, in a connection of its own: writes go on, and
+// their log grows until it ends.
+func (db *DB) Snapshot(ctx context.Context, fn func(tx *Tx) error) error {
+	pool, err := open(db.opt.Path, true, 1)
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	conn, err := pool.Conn(ctx)
+	if err != nil {
+		return translate(err)
+	}
+	defer conn.Close()
+	return snapshot(ctx, conn, fn)
+}

@@ -134,6 +134,11 @@ func (db *DB) Read(ctx context.Context, fn func(tx *Tx) error) error {
 		return translate(err)
 	}
 	defer conn.Close()
+	return snapshot(ctx, conn, fn)
+}
+
+// snapshot runs fn in a read transaction of the connection.
+func snapshot(ctx context.Context, conn *sql.Conn, fn func(tx *Tx) error) error {
 	if _, err := conn.ExecContext(ctx, "begin"); err != nil {
 		return translate(err)
 	}
