@@ -34,6 +34,7 @@ import (
 	"github.com/fairlead-ml/fairlead/stream"
 	"github.com/fairlead-ml/fairlead/tracking"
 	"github.com/fairlead-ml/fairlead/transfer"
+	"github.com/fairlead-ml/fairlead/transfer/archive"
 )
 
 // Options configure the program. Zero values are defaults.
@@ -97,6 +98,7 @@ type App struct {
 	Tracking *tracking.Service
 	Registry *registry.Service
 	Transfer *transfer.Service
+	Archive  *archive.Service
 	Pipeline *pipeline.Service
 	Gate     *gate.Service
 	Release  *release.Service
@@ -159,7 +161,7 @@ func Schemas() []store.Schema {
 		stream.Schema(), scm.Schema(), data.Schema(), tracking.Schema(), registry.Schema(),
 		pipeline.Schema(), gate.Schema(), release.Schema(), serving.Schema(), label.Schema(),
 		monitor.Schema(), loop.Schema(), rest.Schema(), sink.Schema(),
-		transfer.Schema()}
+		transfer.Schema(), archive.Schema()}
 }
 
 // URL is where the server answers on this machine.
@@ -224,6 +226,10 @@ func (a *App) wire(ctx context.Context) (err error) {
 	a.Tracking = tracking.New(a.DB, a.Ledger, a.Blobs, clock, log)
 	a.Registry = registry.New(a.DB, a.Ledger, a.Blobs, a.Tracking, clock)
 	a.Transfer = transfer.New(a.DB, a.Tracking, a.Registry)
+	a.Archive = archive.New(archive.Deps{
+		DB: a.DB, Blobs: a.Blobs, Projects: a.Projects, Tracking: a.Tracking, Registry: a.Registry,
+		Clock: clock, Dir: dir, Version: a.opt.Version,
+	})
 	a.Sink, err = sink.New(sink.Deps{
 		DB: a.DB, Ledger: a.Ledger, Clock: clock, Log: log, Source: mlflow.WebhookSource(a.Registry), Dir: dir,
 		Allowed: a.opt.WebhookAllow,

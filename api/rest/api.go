@@ -34,6 +34,7 @@ import (
 	"github.com/fairlead-ml/fairlead/stream"
 	"github.com/fairlead-ml/fairlead/tracking"
 	"github.com/fairlead-ml/fairlead/transfer"
+	"github.com/fairlead-ml/fairlead/transfer/archive"
 )
 
 //go:embed migrations/*.sql
@@ -73,6 +74,7 @@ type Services struct {
 	Backup   *backup.Service
 	Accounts *auth.Accounts
 	Transfer *transfer.Service
+	Archive  *archive.Service
 }
 
 // API is the native API.
@@ -109,7 +111,7 @@ func New(s Services, version string) *API {
 		a.projectOperations, a.dataOperations, a.trackingOperations, a.modelOperations, a.runOperations, a.jobOperations,
 		a.caseOperations, a.endpointOperations, a.rolloutOperations, a.monitorOperations,
 		a.ledgerOperations, a.webhookOperations, a.backupOperations, a.accessOperations,
-		a.trashOperations, a.importOperations, a.partOperations,
+		a.trashOperations, a.importOperations, a.partOperations, a.archiveOperations,
 	} {
 		operations()
 	}

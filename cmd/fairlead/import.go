@@ -52,7 +52,7 @@ off and repeated, and repeated it changes nothing that has come in.`,
 	}
 	mlflow.Flags().StringVar(&artifacts, "artifacts", "",
 		"directory that the MLflow server keeps mlflow-artifacts:/ in (its --artifacts-destination)")
-	return group("import", "Bring in what another server has kept", mlflow)
+	return c.importExport(mlflow)
 }
 
 // watchImport shows how far the import is, until the returned function is called.
