@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"maps"
+	"math"
 	"math/rand/v2"
 	"net/url"
 	"os/exec"
@@ -61,7 +62,7 @@ func writeUntilKilled(t *testing.T, s *server, round int, rng *rand.Rand) []*wri
 		all[i] = &writer{s: s, first: i, name: fmt.Sprintf("w%d-%d", round, i)}
 		ended.Go(func() {
 			func() { defer begun.Done(); all[i].begin(t) }()
-			all[i].write(t)
+			all[i].write(t, math.MaxInt)
 		})
 	}
 	begun.Wait()
@@ -155,9 +156,9 @@ func (w *writer) decode(t *testing.T, method, path, body string, into any) bool 
 	return true
 }
 
-// write sends requests until one is not answered.
-func (w *writer) write(t *testing.T) {
-	for {
+// write sends up to n requests, until one is not answered.
+func (w *writer) write(t *testing.T, n int) {
+	for w.acked < n {
 		method, path, body := w.request(w.acked)
 		r, err := w.s.try(method, path, body)
 		if err != nil {
