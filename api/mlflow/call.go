@@ -1,10 +1,10 @@
 package mlflow
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
-	"io"
 	"net/http"
 	"strconv"
 
@@ -24,7 +24,10 @@ func (c *call) ctx() context.Context { return c.r.Context() }
 
 // body reads the whole body, whose size the route bounds.
 func (c *call) body() ([]byte, error) {
-	b, err := io.ReadAll(c.r.Body)
+	// Room for what the client announces, and not much before it has sent it.
+	announced := min(max(c.r.ContentLength, 0), 256<<10)
+	read := bytes.NewBuffer(make([]byte, 0, announced+bytes.MinRead))
+	_, err := read.ReadFrom(c.r.Body)
 	var tooLong *http.MaxBytesError
 	if errors.As(err, &tooLong) {
 		return nil, fairlead.Errorf(fairlead.Invalid,
@@ -34,7 +37,7 @@ func (c *call) body() ([]byte, error) {
 		return nil, fairlead.Errorf(fairlead.Invalid,
 			"the request's body did not arrive whole").Because(err)
 	}
-	return b, nil
+	return read.Bytes(), nil
 }
 
 // reply writes a JSON answer.

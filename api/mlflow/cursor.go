@@ -245,7 +245,9 @@ func (c *cursor) batch() (run string, b tracking.Batch, ok bool) {
 		case "run_id":
 			run = c.text()
 		case "metrics":
-			b.Metrics = b.Metrics[:0]
+			if b.Metrics = b.Metrics[:0]; b.Metrics == nil { // one is hardly shorter than 50 bytes
+				b.Metrics = make([]tracking.Metric, 0, min(maxEntities, (len(c.s)-c.i)/50+1))
+			}
 			c.list(func() {
 				var m tracking.Metric
 				var seen required
