@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"time"
 
 	"github.com/fairlead-ml/fairlead/blob"
 	"github.com/fairlead-ml/fairlead/job"
@@ -15,10 +14,8 @@ import (
 const collectJob = "blob.collect"
 
 func (a *App) collect(ctx context.Context, _ *job.Run) error {
-	if a.opt.KeepDeleted > 0 {
-		if err := a.purge(ctx, a.opt.Clock.Now().Add(-a.opt.KeepDeleted)); err != nil {
-			return err
-		}
+	if err := a.purge(ctx); err != nil {
+		return err
 	}
 	if err := a.Tracking.ExpireUploads(ctx, blob.Grace); err != nil {
 		return err
@@ -28,14 +25,21 @@ func (a *App) collect(ctx context.Context, _ *job.Run) error {
 	return err
 }
 
-// purge purges the trash of all projects.
-func (a *App) purge(ctx context.Context, before time.Time) error {
+// purge purges the trash of all projects, of what each no longer keeps.
+func (a *App) purge(ctx context.Context) error {
 	projects, err := a.Projects.List(ctx)
 	if err != nil {
 		return err
 	}
 	for _, p := range projects {
-		got, err := a.Tracking.Purge(ctx, p, before)
+		keep, err := a.Projects.Keep(ctx, p, a.opt.KeepDeleted)
+		if err != nil {
+			return err
+		}
+		if keep < 0 {
+			continue
+		}
+		got, err := a.Tracking.Purge(ctx, p, a.opt.Clock.Now().Add(-keep))
 		if err != nil {
 			return err
 		}

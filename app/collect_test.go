@@ -79,8 +79,17 @@ func wake(t *testing.T, a *app.App) {
 func TestApp_PurgesTheTrashOfAllProjectsEachDay(t *testing.T) {
 	for name, tt := range map[string]struct {
 		keep time.Duration
+		set  string // of the other project than the default one
 		want string
-	}{"as set": {48 * time.Hour, "gone"}, "by default after 30 days": {0, "there"}, "never": {-1, "there"}} {
+		also string // what becomes of that project's
+	}{
+		"as set":                   {48 * time.Hour, "", "gone", "gone"},
+		"by default after 30 days": {0, "", "there", "there"},
+		"never":                    {-1, "", "there", "there"},
+		"later in one project":     {48 * time.Hour, "90d", "gone", "there"},
+		"never in one project":     {48 * time.Hour, "forever", "gone", "there"},
+		"sooner in one project":    {-1, "1d", "there", "gone"},
+	} {
 		t.Run(name, func(t *testing.T) {
 			clock := fairlead.NewFakeClock(time.Now())
 			a, err := app.New(t.Context(), app.Options{Dir: t.TempDir(), Listen: "127.0.0.1:0", Clock: clock,
@@ -94,6 +103,10 @@ func TestApp_PurgesTheTrashOfAllProjectsEachDay(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			if err := a.Projects.Set(t.Context(), rev.Project, spec.Settings{KeepDeleted: tt.set}); err != nil {
+				t.Fatal(err)
+			}
+			want := map[fairlead.Project]string{spec.Default: tt.want, rev.Project: tt.also}
 			runs := map[fairlead.Project]string{}
 			for _, p := range []fairlead.Project{spec.Default, rev.Project} {
 				r, err := a.Tracking.StartRun(t.Context(), p, tracking.NewRun{})
@@ -110,8 +123,8 @@ func TestApp_PurgesTheTrashOfAllProjectsEachDay(t *testing.T) {
 			waitForJob(t, a, "blob.collect")
 			for p, id := range runs {
 				_, err := a.Tracking.Run(t.Context(), p, id)
-				if gone := fairlead.Is(err, fairlead.NotFound); gone != (tt.want == "gone") {
-					t.Errorf("the run of project %s: %v, want it %s", p.Name, err, tt.want)
+				if gone := fairlead.Is(err, fairlead.NotFound); gone != (want[p] == "gone") {
+					t.Errorf("the run of project %s: %v, want it %s", p.Name, err, want[p])
 				}
 			}
 		})

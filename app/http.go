@@ -63,6 +63,7 @@ func (a *App) routes(reg *prometheus.Registry) []auth.Route {
 		Registry: a.Registry, Pipeline: a.Pipeline,
 		Gate: a.Gate, Release: a.Release, Serving: a.Serving, Label: a.Label, Monitor: a.Monitor, Loop: a.Loop,
 		Sink: a.Sink, Backup: a.Backup, Transfer: a.Transfer, Archive: a.Archive, Accounts: a.Accounts,
+		KeepDeleted: a.opt.KeepDeleted,
 	}, a.opt.Version)
 	routes := ops.New(ops.Deps{
 		Metrics: reg, Ready: a.ready, Overview: a.overview, Prove: a.Tokens.Prove,

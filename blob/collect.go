@@ -39,6 +39,15 @@ func (s *Store) Usage(ctx context.Context) (u Usage, err error) {
 	return u, err
 }
 
+// UsageOf returns the bytes of the files that the project refers to, each counted once.
+func (s *Store) UsageOf(ctx context.Context, p fairlead.Project) (bytes int64, err error) {
+	err = s.db.Read(ctx, func(tx *store.Tx) error {
+		return tx.QueryRow(`select coalesce(sum(bytes), 0) from blob
+			where digest in (select digest from blob_ref where project_k = ?)`, p.K).Scan(&bytes)
+	})
+	return bytes, err
+}
+
 // Collect deletes what nothing refers to and no Put has touched for olderThan
 // (wall time), and returns the bytes it freed. The grace period is the time that a
 // caller has between Put and Link; it must not be shorter than the longest of

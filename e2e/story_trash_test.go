@@ -68,6 +68,11 @@ func TestTrash_IsEmptiedButForWhatAModelIsMadeOf(t *testing.T) {
 	ids := strings.Fields(script(deleter).want(t, 0).stdout)
 	kept := ids[0]
 	s.run(dir, "gc").want(t, 0, `removed 0 experiments, 0 runs`)
+	s.run(dir, "project", "set", "--keep-deleted", "soon").want(t, 1, `30d.*forever`)
+	s.run(dir, "project", "set", "--keep-deleted", "forever").want(t, 0, `default keeps .* forever`)
+	s.run(dir, "gc").want(t, 1, `for ever`, `--older-than`)
+	s.run(dir, "project", "set", "--keep-deleted", "server").want(t, 0)
+	s.run(dir, "project", "show").want(t, 0, `as long as the server`)
 	s.run(dir, "gc", "--older-than", "0s", "--dry-run").want(t, 0,
 		`would remove 0 experiments, 1 runs`,
 		kept+`.*version 1 of "bikes" is made from it; version 2 of "bikes" is made from it`)
@@ -80,7 +85,8 @@ func TestTrash_IsEmptiedButForWhatAModelIsMadeOf(t *testing.T) {
 	}
 	s.run(dir, "gc", "--older-than", "0s", "-o", "json").want(t, 0).decode(t, &got)
 	if got.Purged.Runs != 1 || len(got.Purged.Kept) != 2 || got.Purged.Kept[0].ID != kept ||
-		got.Before["files_bytes"] == 0 || got.After["unused_files_bytes"] == 0 {
+		got.Before["files_bytes"] == 0 ||
+		got.Before["project_files_bytes"] <= got.After["project_files_bytes"] || got.After["unused_files_bytes"] == 0 {
 		t.Errorf("collected %+v", got)
 	}
 	script(finder, ids...).want(t, 0, `all as it should be`)

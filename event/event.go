@@ -3,6 +3,7 @@ package event
 // Types of events, for subscriptions.
 const (
 	ProjectAppliedType        = "project.applied"
+	ProjectConfiguredType     = "project.configured"
 	DatasetVersionCreatedType = "datasetversion.created"
 	HoldoutReadType           = "holdout.read"
 	PipelineRunStartedType    = "pipelinerun.started"
@@ -60,6 +61,12 @@ type ProjectApplied struct {
 	Revision int64  `json:"revision"`
 	Digest   string `json:"digest"` // SHA-256 of the file, hex
 	Commit   string `json:"commit,omitempty"`
+}
+
+// ProjectConfigured: what is set of a project beside its file was changed.
+type ProjectConfigured struct {
+	v1
+	KeepDeleted string `json:"keep_deleted"` // in the trash: 30d | forever; empty: as the server says
 }
 
 // DatasetVersionCreated: a dataset got a new immutable version.
@@ -376,6 +383,7 @@ type DataPurged struct {
 
 // Type implements Payload.
 func (ProjectApplied) Type() string        { return ProjectAppliedType }
+func (ProjectConfigured) Type() string     { return ProjectConfiguredType }
 func (DatasetVersionCreated) Type() string { return DatasetVersionCreatedType }
 func (HoldoutRead) Type() string           { return HoldoutReadType }
 func (PipelineRunStarted) Type() string    { return PipelineRunStartedType }

@@ -10,7 +10,7 @@ import (
 func TestTypes_AreSubjectThenPastTense(t *testing.T) {
 	name := regexp.MustCompile(`^[a-z]+\.([a-z]+(ed|t)|read)$`)
 	for _, p := range []event.Payload{
-		event.ProjectApplied{}, event.DatasetVersionCreated{}, event.HoldoutRead{},
+		event.ProjectApplied{}, event.ProjectConfigured{}, event.DatasetVersionCreated{}, event.HoldoutRead{},
 		event.PipelineRunStarted{}, event.PipelineRunFinished{}, event.Run{Name: event.RunCreatedType}, event.ModelVersionCreated{},
 		event.ModelVersionCondition{}, event.ModelVersionTagged{}, event.ModelVersionRetired{},
 		event.ModelVersionDeleted{}, event.Experiment{Name: event.ExperimentCreatedType},

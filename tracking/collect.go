@@ -17,8 +17,9 @@ type Collection struct {
 	After  Sizes   `json:"after"`
 }
 
-// Sizes are bytes of the whole server.
+// Sizes are bytes, of the whole server but for Project.
 type Sizes struct {
+	Project      int64 `json:"project_files_bytes"` // files that the project refers to
 	Database     int64 `json:"database_bytes"`      // of the file; it does not shrink
 	DatabaseUsed int64 `json:"database_used_bytes"` // the rest is used again
 	Files        int64 `json:"files_bytes"`
@@ -32,7 +33,7 @@ func (s *Service) Collect(ctx context.Context, p fairlead.Project, olderThan tim
 	dry bool) (*Collection, error) {
 	c := &Collection{DryRun: dry}
 	var err error
-	if c.Before, err = s.sizes(ctx); err != nil {
+	if c.Before, err = s.sizes(ctx, p); err != nil {
 		return nil, err
 	}
 	if c.Purged, err = s.purge(ctx, p, s.clock.Now().Add(-olderThan), dry); err != nil {
@@ -43,12 +44,15 @@ func (s *Service) Collect(ctx context.Context, p fairlead.Project, olderThan tim
 			return nil, err
 		}
 	}
-	c.After, err = s.sizes(ctx)
+	c.After, err = s.sizes(ctx, p)
 	return c, err
 }
 
-func (s *Service) sizes(ctx context.Context) (out Sizes, err error) {
+func (s *Service) sizes(ctx context.Context, p fairlead.Project) (out Sizes, err error) {
 	if out.Database, out.DatabaseUsed, err = s.db.Size(ctx); err != nil {
+		return out, err
+	}
+	if out.Project, err = s.blobs.UsageOf(ctx, p); err != nil {
 		return out, err
 	}
 	files, err := s.blobs.Usage(ctx)

@@ -9,6 +9,7 @@ import (
 	"path"
 	"reflect"
 	"strings"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -75,6 +76,8 @@ type Services struct {
 	Accounts *auth.Accounts
 	Transfer *transfer.Service
 	Archive  *archive.Service
+
+	KeepDeleted time.Duration // in the trash of projects that say nothing; negative for ever
 }
 
 // API is the native API.

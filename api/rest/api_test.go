@@ -60,6 +60,7 @@ func TestOperations_AnswerRefuseAndStayInTheirProject(t *testing.T) {
 		{path: "/jobs", part: w.job, invalid: "/jobs?state=odd", notThere: 200},
 		{path: "/jobs/" + w.job, part: `"state":"queued"`, missing: "/jobs/nothing",
 			invalid: "/jobs/" + w.job + "?wait=soon"},
+		{path: "/settings", part: `"keep_deleted":"60d"`, notThere: 200},
 		{path: "/uploads", part: w.upload, invalid: "/uploads?page=x", notThere: 200},
 		{path: "/uploads/" + w.upload, part: `"parts":3`, missing: "/uploads/nothing"},
 		{path: "/cases", part: `"items":[]`, invalid: "/cases?page=x", notThere: 200},
@@ -116,6 +117,13 @@ func TestOperations_ChangeRefuseAndStayInTheirProject(t *testing.T) {
 		name, method, path, body string
 		status                   int
 	}{
+		{"keep for ever", "PUT", "/projects/alpha/settings", `{"keep_deleted":"forever"}`, 200},
+		{"collect what is kept for ever", "POST", "/projects/alpha/gc", `{}`, 412},
+		{"collect it all the same", "POST", "/projects/alpha/gc", `{"older_than":"1d"}`, 200},
+		{"keep for long", "PUT", "/projects/alpha/settings", `{"keep_deleted":"90d"}`, 200},
+		{"collect by the setting", "POST", "/projects/alpha/gc", `{"dry_run":true}`, 200},
+		{"keep for no time", "PUT", "/projects/alpha/settings", `{"keep_deleted":"0s"}`, 400},
+		{"keep for a while", "PUT", "/projects/alpha/settings", `{"keep_deleted":"a while"}`, 400},
 		{"start an upload for nobody", "POST", "/projects/alpha/uploads", `{"path":"f","bytes":1}`, 400},
 		{"start an upload of nothing", "POST", "/projects/alpha/uploads",
 			`{"run":"` + w.run + `","path":"f","bytes":0}`, 400},

@@ -2,6 +2,7 @@ package rest
 
 import (
 	"context"
+	"time"
 
 	"github.com/fairlead-ml/fairlead"
 	"github.com/fairlead-ml/fairlead/auth"
@@ -17,7 +18,7 @@ type CollectInput struct {
 
 // CollectRequest is the body of CollectInput.
 type CollectRequest struct {
-	OlderThan string `json:"older_than" doc:"in the trash, by wall time, such as 30d or 0s"`
+	OlderThan string `json:"older_than,omitempty" doc:"in the trash, by wall time, such as 30d or 0s; default: as the project is set to, or the server"`
 	DryRun    bool   `json:"dry_run,omitempty" doc:"only say what would be done"`
 }
 
@@ -25,10 +26,41 @@ func (a *API) trashOperations() {
 	register(a, op{id: "collect-garbage", method: "POST", path: "/gc",
 		summary: "Remove for good what was deleted, and files that nothing refers to", may: auth.Administer},
 		func(ctx context.Context, p fairlead.Project, in *CollectInput) (*tracking.Collection, error) {
-			age, err := spec.ParseDuration(in.Body.OlderThan)
+			age, err := a.age(ctx, p, in.Body.OlderThan)
 			if err != nil {
-				return nil, fairlead.Errorf(fairlead.Invalid, "older_than: %w", err)
+				return nil, err
 			}
-			return a.Tracking.Collect(ctx, p, age.Duration, in.Body.DryRun)
+			return a.Tracking.Collect(ctx, p, age, in.Body.DryRun)
 		})
+	register(a, op{id: "get-settings", method: "GET", path: "/settings",
+		summary: "What is set of the project beside its file", may: auth.Read},
+		func(ctx context.Context, p fairlead.Project, _ *InProject) (spec.Settings, error) {
+			return a.Projects.Settings(ctx, p)
+		})
+	register(a, op{id: "put-settings", method: "PUT", path: "/settings",
+		summary: "Set how long what is deleted in the project can be restored", may: auth.Administer},
+		func(ctx context.Context, p fairlead.Project, in *struct {
+			InProject
+			Body spec.Settings
+		}) (spec.Settings, error) {
+			return in.Body, a.Projects.Set(ctx, p, in.Body)
+		})
+}
+
+// age is how long something must have been in the trash to be collected.
+func (a *API) age(ctx context.Context, p fairlead.Project, olderThan string) (time.Duration, error) {
+	if olderThan != "" {
+		d, err := spec.ParseDuration(olderThan)
+		if err != nil {
+			return 0, fairlead.Errorf(fairlead.Invalid, "older_than: %w", err)
+		}
+		return d.Duration, nil
+	}
+	keep, err := a.Projects.Keep(ctx, p, a.KeepDeleted)
+	if err == nil && keep < 0 {
+		err = fairlead.Errorf(fairlead.Precondition,
+			"what is deleted in project %s is kept for ever; say how old what is to go must be (--older-than)",
+			p.Name)
+	}
+	return keep, err
 }

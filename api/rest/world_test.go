@@ -89,6 +89,9 @@ func newWorld(t testing.TB) *world {
 		t.Fatal(err)
 	}
 	w.run, w.upload = run.ID, u.ID
+	if err := a.Projects.Set(t.Context(), w.alpha, spec.Settings{KeepDeleted: "60d"}); err != nil {
+		t.Fatal(err)
+	}
 	return w
 }
 

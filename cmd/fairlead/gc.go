@@ -30,8 +30,8 @@ func (c *cli) gcCommand() *cobra.Command {
 			})
 		},
 	}
-	cmd.Flags().StringVar(&in.OlderThan, "older-than", "30d",
-		"only what was deleted at least this long ago, by the wall clock")
+	cmd.Flags().StringVar(&in.OlderThan, "older-than", "",
+		"only what was deleted at least this long ago, by the wall clock (default: as the project is set to, or the server)")
 	cmd.Flags().BoolVar(&in.DryRun, "dry-run", false, "only say what would be removed")
 	return cmd
 }
@@ -52,9 +52,10 @@ func writeCollection(w io.Writer, c *tracking.Collection) {
 		tw.flush()
 	}
 	fmt.Fprintln(w)
-	tw := table(w, "OF THE WHOLE SERVER", "BEFORE", "AFTER")
-	tw.row("files", size(c.Before.Files), size(c.After.Files))
-	tw.row("of them, not referred to", size(c.Before.Unused), size(c.After.Unused))
+	tw := table(w, "", "BEFORE", "AFTER")
+	tw.row("files of the project", size(c.Before.Project), size(c.After.Project))
+	tw.row("files of the whole server", size(c.Before.Files), size(c.After.Files))
+	tw.row("of them, nobody's", size(c.Before.Unused), size(c.After.Unused))
 	tw.row("database, in use", size(c.Before.DatabaseUsed), size(c.After.DatabaseUsed))
 	tw.row("database, the file", size(c.Before.Database), size(c.After.Database))
 	tw.flush()

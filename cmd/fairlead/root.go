@@ -83,8 +83,8 @@ retraining. Without a command it starts the server with its defaults.`,
 		c.shadowCommand(), c.replayCommand(), c.whyCommand(), c.logCommand(),
 		c.jobCommand(), c.dataCommand(), c.modelCommand(), c.gateCommand(), c.loopCommand(),
 		c.auditCommand(), c.webhookCommand(), c.userCommand(), c.roleCommand(), c.tokenCommand(),
-		c.backupCommand(), c.restoreCommand(), c.gcCommand(), c.uploadCommand(), c.importCommand(),
-		c.exportCommand(), c.demoCommand(),
+		c.backupCommand(), c.restoreCommand(), c.gcCommand(), c.projectCommand(), c.uploadCommand(),
+		c.importCommand(), c.exportCommand(), c.demoCommand(),
 		c.versionCommand())
 	root.SetOut(out)
 	root.SetErr(err)

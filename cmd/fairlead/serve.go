@@ -44,7 +44,7 @@ func (c *cli) newServer(ctx context.Context, s serverSettings, listen string, lo
 	if err != nil {
 		return nil, usage("--webhook-allow (FAIRLEAD_WEBHOOK_ALLOW): %s", err)
 	}
-	keep, err := parseKeep(s.keepDeleted)
+	keep, err := spec.ParseKeep(s.keepDeleted)
 	if err != nil {
 		return nil, usage("--keep-deleted (FAIRLEAD_KEEP_DELETED) is %q; it is a length of time such as 30d, "+
 			"or forever", s.keepDeleted)
@@ -55,18 +55,6 @@ func (c *cli) newServer(ctx context.Context, s serverSettings, listen string, lo
 	return app.New(ctx, app.Options{Dir: c.data, Listen: listen, Project: c.project,
 		Environments: s.environments, UV: s.uv, ONNXRuntime: s.onnxRuntime, Steps: steps,
 		Version: version, WebhookAllow: allowed, KeepDeleted: keep, Log: log})
-}
-
-// parseKeep reads how long what is deleted is kept; negative is for ever.
-func parseKeep(text string) (time.Duration, error) {
-	if text == "forever" {
-		return -1, nil
-	}
-	d, err := spec.ParseDuration(text)
-	if err == nil && d.Duration <= 0 {
-		err = errors.New("it must be longer")
-	}
-	return d.Duration, err
 }
 
 func (c *cli) serveCommand() *cobra.Command {
