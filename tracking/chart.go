@@ -99,21 +99,24 @@ func (s *Service) Chart(ctx context.Context, p fairlead.Project, runID, key stri
 		if err != nil {
 			return err
 		}
-		h := history{tx: tx, runK: r.k}
-		if h.keyK, err = lookUpKey(tx, key); err != nil {
+		k, err := lookUpKey(tx, key)
+		if err != nil {
 			return err
 		}
-		first, last, err := h.ends("step")
-		if err == nil && first == last {
-			out.By = "time"
-			first, last, err = h.ends("ts")
+		h := historyOf(tx, r.k, k)
+		column := "step"
+		first, last, err := h.ends(column)
+		if err == nil && first == last { // then they lie in the order of time
+			out.By, column = "time", "ts"
+			h = h.ofStep(first)
+			first, last, err = h.ends(column)
 		}
 		if err != nil {
 			return err
 		}
 		// Of the quotients, as the difference may be larger than a number can be.
 		width := last/int64(buckets) - first/int64(buckets) + 1
-		out.Buckets, err = h.buckets(map[string]string{"step": "step", "time": "ts"}[out.By], width)
+		out.Buckets, err = h.buckets(column, first, last, width)
 		return err
 	})
 	if errors.Is(err, store.ErrNoRows) {
