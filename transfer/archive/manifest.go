@@ -139,8 +139,11 @@ func damaged(name, format string, args ...any) *fairlead.Error {
 // openFile opens a regular file of an export, and nothing else.
 func openFile(root *os.Root, name string) (*os.File, error) {
 	info, err := root.Lstat(name)
-	if err != nil {
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil, err
+	}
+	if err != nil { // such as a link on the way that leads out of the export
+		return nil, damaged(name, "%v", err)
 	}
 	if !info.Mode().IsRegular() {
 		return nil, damaged(name, "it is no regular file")
