@@ -159,7 +159,8 @@ func (t *Tokens) refuseAnonymous(r *http.Request) error {
 var errSignIn = fairlead.Errorf(fairlead.Unauthenticated,
 	"this server has accounts, so it asks who you are: "+
 		"send a token (`Authorization: Bearer …`, MLFLOW_TRACKING_TOKEN), or a user and password "+
-		"(Basic, MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD)")
+		"(Basic, MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD); "+
+		"the fairlead command reads FAIRLEAD_TOKEN")
 
 // credentials returns the request's user and secret: `Authorization: Bearer`, without
 // a user, or Basic, which MLflow's client prefers when both are set. A token may be
