@@ -191,6 +191,9 @@ func (a *API) putArtifact(c *call) error {
 	if err != nil {
 		return err
 	}
+	if err := whole(c.r.Header); err != nil {
+		return err
+	}
 	stated, err := statedDigest(c.r.Header)
 	if err != nil {
 		return err

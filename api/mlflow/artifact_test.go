@@ -163,6 +163,8 @@ func TestArtifacts_AreHeldToTheDigestThatIsStated(t *testing.T) {
 		{[]string{"Repr-Digest", field(sum), "Content-Digest", field(other)}, 400, "differ"},
 		{[]string{"Content-Digest", "sha-256=abc"}, 400, "RFC 9530"},
 		{[]string{"Content-Digest", "sha-256=:YWJj:"}, 400, "RFC 9530"},
+		{[]string{"Content-Range", "bytes 0-3/8"}, 400, "Content-Range"},
+		{[]string{"Content-Encoding", "gzip"}, 400, "Content-Encoding"},
 		{[]string{"Content-Digest", "md5=:abc:, " + field(other)}, 400, "SHA-256"},
 	} {
 		resp := s.do(t, "PUT", path, strings.NewReader("text"), c.header...)

@@ -35,6 +35,18 @@ func (s stream) Read(b []byte) (int, error) {
 		"the content did not arrive whole; send it again").Because(err)
 }
 
+// whole refuses content that is not the file as it is to be stored (RFC 9110, 8.4, 14.5).
+func whole(h http.Header) error {
+	for _, field := range []string{"Content-Range", "Content-Encoding"} {
+		if v := h.Get(field); v != "" && v != "identity" {
+			return fairlead.Errorf(fairlead.Invalid,
+				"a file is stored as it is sent, so %s is not possible here; send all of it, without",
+				field)
+		}
+	}
+	return nil
+}
+
 // statedDigest returns the SHA-256, in hex, that a request states of its content or of
 // the file that it is (RFC 9530; they are the same here); empty when it states none.
 // Other algorithms are not looked at.

@@ -88,6 +88,9 @@ func origin(r *http.Request) string {
 
 // putPart receives one part. The ETag of the answer is its SHA-256.
 func (a *API) putPart(c *call) error {
+	if err := whole(c.r.Header); err != nil {
+		return err
+	}
 	id := c.r.PathValue("upload_id")
 	n, err := strconv.Atoi(c.r.PathValue("part"))
 	if err != nil {
