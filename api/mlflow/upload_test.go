@@ -372,9 +372,17 @@ func TestUpload_KeepsSealedFiles(t *testing.T) {
 	}
 }
 
-// The real client sends large files in parts once the server says that it takes them.
+// The real clients send large files in parts; that of today once the server says that it
+// takes them, that of MLflow 2 when it is told to.
 func TestClient_SendsALargeFileInParts(t *testing.T) {
-	python := python(t)
+	for name, interpreter := range map[string]string{"mlflow": python(t),
+		"mlflow 2":      interpreter(t, tool("test-mlflow2")),
+		"mlflow-skinny": interpreter(t, tool("test-skinny"))} {
+		t.Run(name, func(t *testing.T) { sendInParts(t, interpreter, name == "mlflow 2") })
+	}
+}
+
+func sendInParts(t *testing.T, python string, told bool) {
 	s := serve(t)
 	home := t.TempDir()
 	want := bytes.Repeat([]byte("0123456789abcdef"), 1<<16) // 1 MiB
@@ -396,6 +404,9 @@ assert open(got, "rb").read() == open(sys.argv[2], "rb").read()
 		cmd.Dir = home
 		cmd.Env = append(clientEnv(home), "MLFLOW_MULTIPART_UPLOAD_MINIMUM_FILE_SIZE=1000",
 			"MLFLOW_MULTIPART_UPLOAD_CHUNK_SIZE=300000")
+		if told {
+			cmd.Env = append(cmd.Env, "MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD=true")
+		}
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Fatalf("%v\n%s", err, out)
 		}
