@@ -59,7 +59,7 @@ func (b *bench) newContestOf(ctx context.Context, what string, names ...string) 
 		name, file string
 		serve      func(context.Context, string) (*process, error)
 	}{{ours, "fairlead.db", b.serve}, {peerMLflow, "mlflow.db", b.serveMLflow},
-		{peerFastTrackML, "fml.db", b.serveFastTrackML}} {
+		{peerFastTrackML, "fml.db", b.serveFastTrackML}, {echo, "", b.serveEcho}} {
 		if !slices.Contains(names, e.name) {
 			continue
 		}

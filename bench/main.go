@@ -50,6 +50,9 @@ func main() {
 }
 
 func run(ctx context.Context, args []string) error {
+	if len(args) == 2 && args[0] == echoCommand {
+		return echoOn(ctx, args[1])
+	}
 	b := &bench{}
 	f := flag.NewFlagSet("bench", flag.ContinueOnError)
 	only := f.String("only", "tracking,steps,lanes",
