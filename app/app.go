@@ -225,7 +225,7 @@ func (a *App) wire(ctx context.Context) (err error) {
 	}
 	a.Tracking = tracking.New(a.DB, a.Ledger, a.Blobs, clock, log)
 	a.Registry = registry.New(a.DB, a.Ledger, a.Blobs, a.Tracking, clock)
-	a.Transfer = transfer.New(a.DB, a.Tracking, a.Registry)
+	a.Transfer = transfer.New(a.DB, a.Tracking, a.Registry, dir)
 	a.Archive = archive.New(archive.Deps{
 		DB: a.DB, Blobs: a.Blobs, Projects: a.Projects, Tracking: a.Tracking, Registry: a.Registry,
 		Clock: clock, Dir: dir, Version: a.opt.Version,

@@ -33,12 +33,12 @@ func TestStory_ImportOfMLflowReadsTheSame(t *testing.T) {
 			want := client("dump.py", tt.scheme+from).stdout
 			s := serve(t, t.TempDir())
 			s.run(dir, "import", "mlflow", from).want(t, 0,
-				`^3 experiments, 3 runs with 1\d{3} points, 1 logged models, 2 models with 2 versions; 7 files`)
+				`^3 experiments, 3 runs, 1 logged models, 2 models with 2 versions; 15\d\d points and 7 files read`)
 			if got := client("dump.py", s.url).stdout; got != want {
 				t.Errorf("the client reads from Fairlead:\n%s\nand from the store:\n%s", got, want)
 			}
 			events := s.run(dir, "audit", "verify").want(t, 0).stdout
-			s.run(dir, "import", "mlflow", from).want(t, 0, `; 0 files stored, 6 things were here already\n$`)
+			s.run(dir, "import", "mlflow", from).want(t, 0, `; 0 points and 0 files read, 6 things were here already\n$`)
 			if got := s.run(dir, "audit", "verify").want(t, 0).stdout; got != events {
 				t.Errorf("a second import has changed something: %s, before %s", got, events)
 			}

@@ -29,6 +29,7 @@ type Batch struct {
 	Tags    []Tag
 
 	single bool // one entity, sent by itself
+	past   bool // of a run that is brought in from elsewhere, which may be deleted
 }
 
 // LogMetric stores one point; see LogBatch.
@@ -57,7 +58,7 @@ func (s *Service) LogBatch(ctx context.Context, p fairlead.Project, runID string
 		return err
 	}
 	lane := store.Client
-	if len(b.Metrics) > 0 {
+	if len(b.Metrics) > 0 || b.past {
 		lane = store.Bulk
 	}
 	var learned map[string]int64
@@ -91,7 +92,11 @@ func (s *Service) LogBatchTx(tx *store.Tx, p fairlead.Project, runID string, b B
 // logBatch returns what is to be called once the transaction is committed, or nil.
 func (s *Service) logBatch(ring *keyring, p fairlead.Project, runID string, b *Batch) (
 	committed func(), err error) {
-	r, err := activeRun(ring.tx, p, runID)
+	find := activeRun
+	if b.past {
+		find = runByID
+	}
+	r, err := find(ring.tx, p, runID)
 	if err != nil {
 		return nil, err
 	}

@@ -394,8 +394,12 @@ func TestPurge_CountsFromTheDayOnWhichWhatWasDeletedCameHere(t *testing.T) {
 	b.must(err)
 	m, err := b.svc.AddLoggedModel(ctx, project, tracking.NewLoggedModel{})
 	b.must(err)
-	b.must(b.svc.SettleExperiment(ctx, project, e.ID, 1, 2, 3)) // all in 1970
-	b.must(b.svc.SettleLoggedModel(ctx, project, m.ID, m.Status, tracking.Deleted, 1, 2))
+	b.must(b.db.Write(ctx, store.Bulk, func(tx *store.Tx) error { // all in 1970
+		if err := b.svc.SettleExperiment(ctx, tx, project, e.ID, 1, 2, 3); err != nil {
+			return err
+		}
+		return b.svc.SettleLoggedModel(ctx, tx, project, m.ID, m.Status, tracking.Deleted, 1, 2)
+	}))
 	b.clock.Advance(29 * 24 * time.Hour)
 	if got := b.purge(30 * 24 * time.Hour); got.Experiments+got.LoggedModels != 0 {
 		t.Errorf("purged %+v", got)
@@ -409,7 +413,9 @@ func TestPurge_CountsFromTheDayOnWhichWhatWasDeletedCameHere(t *testing.T) {
 func TestPurge_CountsFromTheDayOnWhichADeletedRunCameHere(t *testing.T) {
 	b, ctx := open(t), t.Context()
 	r := b.run(tracking.NewRun{})
-	b.must(b.svc.SettleRun(ctx, project, r.ID, tracking.Finished, 2, 3)) // deleted in 1970
+	b.must(b.db.Write(ctx, store.Bulk, func(tx *store.Tx) error {
+		return b.svc.SettleRun(ctx, tx, project, r.ID, tracking.Finished, 2, 3) // deleted in 1970
+	}))
 	b.clock.Advance(29 * 24 * time.Hour)
 	if got := b.purge(30 * 24 * time.Hour); got.Runs != 0 {
 		t.Errorf("purged %+v", got)

@@ -2,11 +2,13 @@
 // with their whole histories, logged models, registered models, and all their files,
 // with the ids, times and states that they had there.
 //
-// A source (files.go, sqlite.go) only reads: text, YAML and SQL. Nothing is unpickled,
-// and no file of the source is changed. What has come in whole is noted with a digest
+// A source (files.go, sql.go) only reads: text, YAML and SQL. Nothing is
+// unpickled, and nothing of the source is changed. What has come in is noted with a digest
 // of what it was, so that an import can be cut off and repeated: a second one skips
 // what has not changed there, and leaves what was changed here.
 //
+// Histories and files pass through in pieces, so that memory does not grow with a run.
+//
 // It writes through the operations of tracking and registry and has no table of its own
-// but that note. Start reading in transfer.go.
+// but that note. Start reading in transfer.go, then importing.go.
 package transfer

@@ -4,7 +4,7 @@ import (
 	"cmp"
 	"context"
 	"maps"
-	"path/filepath"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,38 +19,40 @@ func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys
 
 func newTag(k, v string) registry.Tag { return registry.Tag{Key: k, Value: v} }
 
-func (f fileStore) registered(context.Context) (all []registered, err error) {
-	dir := filepath.Join(f.dir, "models")
-	names, err := dirsWith(dir, metaFile)
+func (f *fileStore) registered(_ context.Context, each func(*registered) error) error {
+	names, err := f.dirsWith("models", metaFile)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	for _, name := range names {
-		m, err := readRegistered(filepath.Join(dir, name))
+		m, err := f.readRegistered(path.Join("models", name))
 		if err != nil {
-			return nil, err
+			f.leave("model %q: %v", name, err)
+			continue
 		}
-		all = append(all, m)
+		if err := each(&m); err != nil {
+			return err
+		}
 	}
-	return all, nil
+	return nil
 }
 
-func readRegistered(dir string) (m registered, err error) {
+func (f *fileStore) readRegistered(dir string) (m registered, err error) {
 	var meta struct {
 		Name        string `yaml:"name"`
 		Description string `yaml:"description"`
 		Created     int64  `yaml:"creation_timestamp"`
 		Updated     int64  `yaml:"last_updated_timestamp"`
 	}
-	if err := readYAML(filepath.Join(dir, metaFile), &meta); err != nil {
+	if err := f.readYAML(path.Join(dir, metaFile), &meta); err != nil {
 		return m, err
 	}
 	m.Name, m.Description = meta.Name, meta.Description
 	m.CreatedMS, m.UpdatedMS = meta.Created, meta.Updated
-	if m.Tags, err = readPairs(filepath.Join(dir, "tags"), newTag); err != nil {
+	if m.Tags, err = readPairs(f, path.Join(dir, "tags"), newTag); err != nil {
 		return m, err
 	}
-	aliases, err := readPairs(filepath.Join(dir, "aliases"), newTag)
+	aliases, err := readPairs(f, path.Join(dir, "aliases"), newTag)
 	if err != nil {
 		return m, err
 	}
@@ -60,12 +62,12 @@ func readRegistered(dir string) (m registered, err error) {
 			return m, err
 		}
 	}
-	names, err := dirsWith(dir, metaFile)
+	names, err := f.dirsWith(dir, metaFile)
 	if err != nil {
 		return m, err
 	}
 	for _, name := range names {
-		v, err := readVersion(filepath.Join(dir, name))
+		v, err := f.readVersion(path.Join(dir, name))
 		if err != nil {
 			return m, err
 		}
@@ -76,7 +78,7 @@ func readRegistered(dir string) (m registered, err error) {
 	return m, nil
 }
 
-func readVersion(dir string) (v version, err error) {
+func (f *fileStore) readVersion(dir string) (v version, err error) {
 	var meta struct {
 		N           int64  `yaml:"version"`
 		Source      string `yaml:"source"`
@@ -90,13 +92,13 @@ func readVersion(dir string) (v version, err error) {
 		Created     int64  `yaml:"creation_timestamp"`
 		Updated     int64  `yaml:"last_updated_timestamp"`
 	}
-	if err := readYAML(filepath.Join(dir, metaFile), &meta); err != nil {
+	if err := f.readYAML(path.Join(dir, metaFile), &meta); err != nil {
 		return v, err
 	}
 	v.N, v.Source, v.Storage = meta.N, meta.Source, meta.Storage
 	v.RunID, v.RunLink, v.LoggedModelID = meta.Run, meta.RunLink, meta.Model
 	v.Description, v.User, v.Stage = meta.Description, meta.User, cmp.Or(meta.Stage, registry.StageNone)
 	v.CreatedMS, v.UpdatedMS = meta.Created, meta.Updated
-	v.Tags, err = readPairs(filepath.Join(dir, "tags"), newTag)
+	v.Tags, err = readPairs(f, path.Join(dir, "tags"), newTag)
 	return v, err
 }

@@ -39,7 +39,11 @@ const (
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	dir := t.TempDir()
-	db, err := store.Open(t.Context(), store.Options{Path: filepath.Join(dir, "f.db")}, ledger.Schema(),
+	data := filepath.Join(dir, "data")
+	if err := os.Mkdir(data, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	db, err := store.Open(t.Context(), store.Options{Path: filepath.Join(data, "f.db")}, ledger.Schema(),
 		blob.Schema(), tracking.Schema(), registry.Schema(), transfer.Schema())
 	if err != nil {
 		t.Fatal(err)
@@ -47,13 +51,13 @@ func newWorld(t *testing.T) *world {
 	t.Cleanup(func() { db.Close() })
 	clock := fairlead.NewFakeClock(time.Date(2026, 11, 21, 15, 0, 0, 0, time.UTC))
 	led := ledger.New(db, clock, slog.New(slog.DiscardHandler))
-	blobs, err := blob.New(db, dir)
+	blobs, err := blob.New(db, data)
 	if err != nil {
 		t.Fatal(err)
 	}
 	tr := tracking.New(db, led, blobs, clock, slog.New(slog.DiscardHandler))
 	reg := registry.New(db, led, blobs, tr, clock)
-	w := &world{T: t, Service: transfer.New(db, tr, reg), tracking: tr, registry: reg, ledger: led,
+	w := &world{T: t, Service: transfer.New(db, tr, reg, data), tracking: tr, registry: reg, ledger: led,
 		dir: filepath.Join(dir, "mlruns")}
 	w.write("7/meta.yaml", "name: 1e5\nlifecycle_stage: active\ncreation_time: 11\nlast_update_time: 12\n")
 	w.run(runA, "active")
@@ -112,7 +116,7 @@ func (w *world) read(id string) *tracking.Run {
 func TestImport_KeepsIDsTimesHistoriesAndStates(t *testing.T) {
 	w := newWorld(t)
 	rep := w.importAll()
-	if rep.Experiments != 1 || rep.Runs != 2 || rep.Points != 6 || rep.Files != 2 || len(rep.Left) > 0 {
+	if rep.Experiments != 1 || rep.Runs != 2 || rep.Points != 8 || rep.Files != 2 || len(rep.Left) > 0 {
 		t.Errorf("report %+v", rep)
 	}
 	a, b := w.read(runA), w.read(runB)
@@ -142,7 +146,7 @@ func TestImport_RepeatedChangesNothingAndTakesWhatIsNew(t *testing.T) {
 		t.Errorf("a second import: %+v, %d events more", rep, w.head()-head)
 	}
 	w.write("7/"+runB+"/metrics/late", "9 1 0\n")
-	if rep := w.importAll(); rep.Skipped != 1 || rep.Points != 7 {
+	if rep := w.importAll(); rep.Skipped != 1 || rep.Points != 5 {
 		t.Errorf("an import after a change: %+v", rep)
 	}
 	if b := w.read(runB); len(b.Metrics) != 2 || b.State != tracking.Deleted {
@@ -153,20 +157,25 @@ func TestImport_RepeatedChangesNothingAndTakesWhatIsNew(t *testing.T) {
 	}
 }
 
-func TestImport_GoesOnWhereItWasCutOff(t *testing.T) {
+func TestImport_TakesTheRestBesideWhatIsDamaged(t *testing.T) {
 	w := newWorld(t)
-	path := "7/" + runB + "/metrics/loss/train"
+	path := "7/" + runA + "/metrics/loss/train"
 	w.write(path, "1 0.5 0\n2 half")
-	_, err := w.ImportMLflow(t.Context(), project, transfer.Source{From: w.dir})
-	if !fairlead.Is(err, fairlead.Invalid) || !strings.Contains(err.Error(), "2 half") {
-		t.Fatalf("a damaged store: %v", err)
+	w.write("7/"+strings.Repeat("c", 32)+"/meta.yaml", "")
+	rep := w.importAll()
+	if all := strings.Join(rep.Left, "\n"); len(rep.Left) != 2 || !strings.Contains(all, "2 half") ||
+		!strings.Contains(all, "run ccc") {
+		t.Errorf("left out: %s", all)
 	}
-	w.write(path, "1 0.5 0\n")
+	if b := w.read(runB); b.State != tracking.Deleted || len(b.Metrics) != 1 {
+		t.Errorf("the other run is %+v", b)
+	}
+	w.write(path, "1 0.5 0\n2 0.25 1\n")
 	if rep := w.importAll(); rep.Runs != 2 || rep.Skipped != 1 {
 		t.Errorf("the second try: %+v", rep)
 	}
-	if b := w.read(runB); b.State != tracking.Deleted || len(b.Metrics) != 1 {
-		t.Errorf("the run that failed is %+v", b)
+	if a := w.read(runA); a.Status != tracking.Finished || len(a.Metrics) != 1 || a.Metrics[0].Step != 1 {
+		t.Errorf("the run that failed is %+v", a)
 	}
 }
 

@@ -13,7 +13,7 @@ type ImportInput struct {
 	InProject
 	Body struct {
 		From      string `json:"from" minLength:"1" doc:"absolute path of the store, on the server's machine"`
-		Artifacts string `json:"artifacts,omitempty" doc:"what is below mlflow-artifacts:/ there"`
+		Artifacts string `json:"artifacts,omitempty" doc:"absolute path of the directory that mlflow-artifacts:/ stands for there"`
 	}
 }
 
@@ -21,14 +21,13 @@ func (a *API) importOperations() {
 	register(a, op{id: "import-mlflow", method: "POST", path: "/imports/mlflow",
 		summary: "Bring in all of an MLflow store; answers when it is done", may: auth.Own}, a.importMLflow)
 	register(a, op{id: "get-import", method: "GET", path: "/imports/mlflow",
-		summary: "How far the import of this server is that runs, or ran last", may: auth.Administer},
-		func(context.Context, fairlead.Project, *InProject) (transfer.Report, error) {
-			return a.Transfer.Progress(), nil
+		summary: "How far the import into this project is that runs, or ran last", may: auth.Administer},
+		func(_ context.Context, p fairlead.Project, _ *InProject) (transfer.Report, error) {
+			return a.Transfer.Progress(p), nil
 		})
 }
 
 func (a *API) importMLflow(ctx context.Context, p fairlead.Project, in *ImportInput) (
 	transfer.Report, error) {
-	return a.Transfer.ImportMLflow(ctx, p,
-		transfer.Source{From: in.Body.From, Artifacts: in.Body.Artifacts})
+	return a.Transfer.ImportMLflow(ctx, p, transfer.Source(in.Body))
 }

@@ -66,8 +66,8 @@ func (c *cli) watchImport(ctx context.Context, cl *client) (done func()) {
 		for pause(ctx, time.Second) == nil {
 			var rep transfer.Report
 			if cl.do(ctx, http.MethodGet, "/imports/mlflow", nil, &rep) == nil {
-				p.status(fmt.Sprintf("%d experiments, %d runs, %d points, %d files", rep.Experiments, rep.Runs,
-					rep.Points, rep.Files))
+				p.status(fmt.Sprintf("%d experiments, %d runs, %d points, %d logged models, %d versions, %d files",
+					rep.Experiments, rep.Runs, rep.Points, rep.LoggedModels, rep.Versions, rep.Files))
 			}
 		}
 	}()
@@ -75,10 +75,13 @@ func (c *cli) watchImport(ctx context.Context, cl *client) (done func()) {
 }
 
 func writeImport(w io.Writer, rep transfer.Report) {
-	fmt.Fprintf(w, "%d experiments, %d runs with %d points, %d logged models, %d models with %d versions; "+
-		"%d files stored, %d things were here already\n", rep.Experiments, rep.Runs, rep.Points,
-		rep.LoggedModels, rep.Models, rep.Versions, rep.Files, rep.Skipped)
+	fmt.Fprintf(w, "%d experiments, %d runs, %d logged models, %d models with %d versions; "+
+		"%d points and %d files read, %d things were here already\n", rep.Experiments, rep.Runs,
+		rep.LoggedModels, rep.Models, rep.Versions, rep.Points, rep.Files, rep.Skipped)
 	for _, what := range rep.Left {
 		fmt.Fprintf(w, "left out: %s\n", what)
+	}
+	if rep.LeftMore > 0 {
+		fmt.Fprintf(w, "left out: %d things more\n", rep.LeftMore)
 	}
 }

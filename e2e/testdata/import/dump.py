@@ -55,7 +55,7 @@ for found in client.search_runs(list(exps), run_view_type=ViewType.ALL):
          for k in d.metrics},
         [[x.dataset.name, x.dataset.digest, x.dataset.source, x.dataset.source_type, x.dataset.schema,
           x.dataset.profile, [(t.key, t.value) for t in x.tags]] for x in r.inputs.dataset_inputs],
-        [(o.model_id, o.step) for o in (r.outputs.model_outputs if r.outputs else [])],
+        [x.model_id for x in r.inputs.model_inputs], [(o.model_id, o.step) for o in (r.outputs.model_outputs if r.outputs else [])],
         files(i.artifact_uri, i.lifecycle_stage == "active")]
 for m in client.search_logged_models([k for k, e in exps.items() if e.lifecycle_stage == "active"]):
     out["logged model " + m.model_id] = [

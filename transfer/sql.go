@@ -3,20 +3,32 @@ package transfer
 import (
 	"context"
 	"database/sql"
+	"io"
 	"math"
 	"net/url"
+	"path/filepath"
 	"strconv"
 
 	"github.com/fairlead-ml/fairlead"
+	"github.com/fairlead-ml/fairlead/blob"
 	"github.com/fairlead-ml/fairlead/registry"
 	"github.com/fairlead-ml/fairlead/tracking"
 )
 
-// sqlite is the database of MLflow's server or client.
-type sqlite struct{ db *sql.DB }
+// database is that of MLflow's server or client.
+type database struct {
+	dirs
+	db    *sql.DB
+	leave func(format string, args ...any)
+}
 
 // openSQLite opens a database to read it; its server may go on meanwhile.
-func openSQLite(path string) (*sqlite, error) {
+func (s *Service) openSQLite(from Source) (*database, error) {
+	path := from.From
+	d, err := s.dirsOf(filepath.Dir(path), from)
+	if err != nil {
+		return nil, err
+	}
 	db, err := sql.Open("sqlite3",
 		"file:"+url.PathEscape(path)+"?mode=ro&_query_only=1&_busy_timeout=5000")
 	if err != nil {
@@ -35,27 +47,41 @@ func openSQLite(path string) (*sqlite, error) {
 		return nil, fairlead.Errorf(fairlead.Invalid, "%s is no database of MLflow 3; bring an older one "+
 			"up to date first: mlflow db upgrade sqlite:///%s", path, path)
 	}
-	return &sqlite{db}, nil
+	return &database{dirs: d, db: db, leave: s.leave}, nil
 }
 
-func (s *sqlite) close() error { return s.db.Close() }
+func (s *database) close() error { return s.db.Close() }
 
-// rows reads a query's rows, one by one.
-func rows[T any](ctx context.Context, s *sqlite, scan func(row *sql.Rows, to *T) error,
-	query string, args ...any) (all []T, err error) {
+func (s *database) files(_ context.Context, o blob.Owner, uri string,
+	each func(path string, r io.Reader) error) ([]string, error) {
+	return s.dirs.files(o, uri, each)
+}
+
+// each passes a query's rows, one by one.
+func each[T any](ctx context.Context, s *database, scan func(row *sql.Rows, to *T) error,
+	pass func(*T) error, query string, args ...any) error {
 	found, err := s.db.QueryContext(ctx, query, args...)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer found.Close()
 	for found.Next() {
 		var v T
 		if err := scan(found, &v); err != nil {
-			return nil, err
+			return err
 		}
-		all = append(all, v)
+		if err := pass(&v); err != nil {
+			return err
+		}
 	}
-	return all, found.Err()
+	return found.Err()
+}
+
+// rows returns all rows of a query.
+func rows[T any](ctx context.Context, s *database, scan func(row *sql.Rows, to *T) error,
+	query string, args ...any) (all []T, err error) {
+	err = each(ctx, s, scan, func(v *T) error { all = append(all, *v); return nil }, query, args...)
+	return all, err
 }
 
 func scanTag(row *sql.Rows, t *tracking.Tag) error { return row.Scan(&t.Key, &t.Value) }
@@ -64,47 +90,65 @@ func scanParam(row *sql.Rows, p *tracking.Param) error { return row.Scan(&p.Key,
 
 func scanText(row *sql.Rows, s *string) error { return row.Scan(s) }
 
-func (s *sqlite) experiments(ctx context.Context) ([]experiment, error) {
+func (s *database) experiments(ctx context.Context) ([]experiment, error) {
 	all, err := rows(ctx, s, func(row *sql.Rows, e *experiment) error {
 		return row.Scan(&e.ID, &e.Name, &e.State, &e.CreatedMS, &e.UpdatedMS)
 	}, `select experiment_id, name, lifecycle_stage, coalesce(creation_time, 0),
 		coalesce(last_update_time, 0) from experiments order by lifecycle_stage, experiment_id`)
+	if err != nil {
+		return nil, err
+	}
 	for i := range all {
 		e := &all[i]
 		if e.State == tracking.Deleted {
 			e.DeletedMS = max(e.UpdatedMS, 1)
 		}
 		if e.Tags, err = rows(ctx, s, scanTag, `select key, coalesce(value, '') from experiment_tags
-			where experiment_id = ? order by key`, number(e.ID)); err != nil {
+			where experiment_id = ? order by key`, numeral(e.ID)); err != nil {
 			return nil, err
 		}
 	}
-	return all, err
+	return all, nil
 }
 
-// number is an experiment's id as the database has it.
-func number(id string) int64 {
+// numeral is an experiment's id as the database has it.
+func numeral(id string) int64 {
 	n, _ := strconv.ParseInt(id, 10, 64) // it was read as a number
 	return n
 }
 
-func (s *sqlite) runs(ctx context.Context, exp string) ([]string, error) {
-	return rows(ctx, s, scanText,
-		"select run_uuid from runs where experiment_id = ? order by run_uuid", number(exp))
+func (s *database) runs(ctx context.Context, exp string, each func(*run) error) error {
+	ids, err := rows(ctx, s, scanText,
+		"select run_uuid from runs where experiment_id = ? order by run_uuid", numeral(exp))
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		r, err := s.run(ctx, id)
+		if err != nil {
+			return err
+		}
+		if r == nil { // it was removed meanwhile
+			continue
+		}
+		if err := each(r); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-func (s *sqlite) run(ctx context.Context, exp, id string) (*run, error) {
+// run reads a run but for its points, nil when there is none.
+func (s *database) run(ctx context.Context, id string) (*run, error) {
 	found, err := rows(ctx, s, func(row *sql.Rows, r *run) error {
 		return row.Scan(&r.Name, &r.User, &r.Status, &r.State, &r.StartMS, &r.EndMS, &r.DeletedMS,
-			&r.Artifacts)
+			&r.Artifacts, &r.Mark)
 	}, `select coalesce(name, ''), coalesce(user_id, ''), status, lifecycle_stage,
 		coalesce(start_time, 0), coalesce(end_time, 0), coalesce(deleted_time, 0),
-		coalesce(artifact_uri, '') from runs where run_uuid = ?`, id)
-	if err != nil {
+		coalesce(artifact_uri, ''), (select count(*) from metrics m where m.run_uuid = r.run_uuid)
+		from runs r where run_uuid = ?`, id)
+	if err != nil || len(found) == 0 {
 		return nil, err
-	}
-	if len(found) == 0 {
-		return nil, fairlead.Errorf(fairlead.Conflict, "it was removed while it was read; import again")
 	}
 	r := &found[0]
 	r.ID = id
@@ -123,48 +167,46 @@ func (s *sqlite) run(ctx context.Context, exp, id string) (*run, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.points(ctx, r); err != nil {
-		return nil, err
-	}
 	return r, s.links(ctx, r)
 }
 
-// points reads the run's history and what it measured of logged models, whose table
-// does not tell NaN from 0.
-func (s *sqlite) points(ctx context.Context, r *run) error {
-	plain, err := rows(ctx, s, func(row *sql.Rows, m *tracking.Metric) error {
+func (s *database) points(ctx context.Context, _ string, r *run,
+	pass func(tracking.Metric) error) (n int, err error) {
+	err = each(ctx, s, func(row *sql.Rows, m *tracking.Metric) error {
 		var nan bool
 		err := row.Scan(&m.Key, &m.Value, &m.TimestampMS, &m.Step, &nan)
 		if nan {
 			m.Value = math.NaN()
 		}
 		return err
-	}, `select key, value, timestamp, step, is_nan from metrics where run_uuid = ?
-		order by key, step, timestamp, value, is_nan`, r.ID)
-	if err != nil {
-		return err
-	}
-	measured, err := rows(ctx, s, func(row *sql.Rows, m *tracking.Metric) error {
+	}, func(m *tracking.Metric) error { n++; return pass(*m) },
+		"select key, value, timestamp, step, is_nan from metrics where run_uuid = ?", r.ID)
+	return n, err
+}
+
+// measured reads a table that does not tell NaN from 0; the run's own does.
+func (s *database) measured(ctx context.Context, _ string, model *model,
+	pass func(tracking.Metric) error) (n int, err error) {
+	err = each(ctx, s, func(row *sql.Rows, m *tracking.Metric) error {
 		var nan bool
-		err := row.Scan(&m.ModelID, &m.Key, &m.Value, &m.TimestampMS, &m.Step, &m.DatasetName,
+		err := row.Scan(&m.RunID, &m.Key, &m.Value, &m.TimestampMS, &m.Step, &m.DatasetName,
 			&m.DatasetDigest, &nan)
 		if nan {
 			m.Value = math.NaN()
 		}
 		return err
-	}, `select l.model_id, l.metric_name, coalesce(l.metric_value, 0), l.metric_timestamp_ms,
+	}, func(m *tracking.Metric) error { n++; return pass(*m) },
+		`select l.run_id, l.metric_name, coalesce(l.metric_value, 0), l.metric_timestamp_ms,
 		l.metric_step,
 		coalesce(l.dataset_name, ''), coalesce(l.dataset_digest, ''),
 		l.metric_value is null or exists (select 1 from metrics m where m.run_uuid = l.run_id
 			and m.key = l.metric_name and m.timestamp = l.metric_timestamp_ms and m.step = l.metric_step
 			and m.is_nan and l.metric_value = 0)
-		from logged_model_metrics l where l.run_id = ?
-		order by l.model_id, l.metric_name, l.metric_step, l.metric_timestamp_ms`, r.ID)
-	r.Metrics = append(plain, measured...)
-	return err
+		from logged_model_metrics l where l.model_id = ?`, model.ID)
+	return n, err
 }
 
-func (s *sqlite) links(ctx context.Context, r *run) (err error) {
+func (s *database) links(ctx context.Context, r *run) (err error) {
 	type input struct {
 		tracking.DatasetInput
 		uuid string
@@ -201,55 +243,84 @@ func (s *sqlite) links(ctx context.Context, r *run) (err error) {
 	return err
 }
 
-func (s *sqlite) models(ctx context.Context, exp string) ([]model, error) {
-	all, err := rows(ctx, s, func(row *sql.Rows, m *model) error {
-		var status int
-		err := row.Scan(&m.ID, &m.Name, &m.Artifacts, &m.CreatedMS, &m.UpdatedMS, &status, &m.State,
-			&m.Type, &m.RunID)
+func (s *database) models(ctx context.Context, exp string, each func(*model) error) error {
+	ids, err := rows(ctx, s, scanText,
+		"select model_id from logged_models where experiment_id = ? order by model_id", numeral(exp))
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		m, err := s.loggedModel(ctx, id)
+		if fairlead.Is(err, fairlead.Invalid) {
+			s.leave("logged model %s: %s", id, fairlead.MessageOf(err))
+			continue
+		}
 		if err != nil {
 			return err
 		}
-		if status < 0 || status >= len(modelStatuses) {
-			return fairlead.Errorf(fairlead.Invalid,
-				"logged model %s has a status %d, which MLflow 3 does not know", m.ID, status)
+		if m == nil { // it was removed meanwhile
+			continue
 		}
-		m.Status = modelStatuses[status]
-		return nil
-	}, `select model_id, name, artifact_location, creation_timestamp_ms,
-		last_updated_timestamp_ms, status,
-		coalesce(lifecycle_stage, 'active'), coalesce(model_type, ''), coalesce(source_run_id, '')
-		from logged_models where experiment_id = ? order by model_id`, number(exp))
-	for i := range all {
-		m := &all[i]
-		if m.Params, err = rows(ctx, s, scanParam, `select param_key, param_value from logged_model_params
-			where model_id = ? order by param_key`, m.ID); err != nil {
-			return nil, err
-		}
-		if m.Tags, err = rows(ctx, s, scanTag, `select tag_key, tag_value from logged_model_tags
-			where model_id = ? order by tag_key`, m.ID); err != nil {
-			return nil, err
+		if err := each(m); err != nil {
+			return err
 		}
 	}
-	return all, err
+	return nil
 }
 
-func (s *sqlite) registered(ctx context.Context) ([]registered, error) {
+// loggedModel reads a logged model but for its points, nil when there is none.
+func (s *database) loggedModel(ctx context.Context, id string) (*model, error) {
+	all, err := rows(ctx, s, func(row *sql.Rows, m *model) error {
+		var status int
+		err := row.Scan(&m.ID, &m.Name, &m.Artifacts, &m.CreatedMS, &m.UpdatedMS, &status, &m.State,
+			&m.Type, &m.RunID, &m.Mark)
+		if err != nil {
+			return err
+		}
+		m.Status, err = modelStatus(status)
+		return err
+	}, `select model_id, name, artifact_location, creation_timestamp_ms,
+		last_updated_timestamp_ms, status,
+		coalesce(lifecycle_stage, 'active'), coalesce(model_type, ''), coalesce(source_run_id, ''),
+		(select count(*) from logged_model_metrics x where x.model_id = l.model_id)
+		from logged_models l where model_id = ?`, id)
+	if err != nil || len(all) == 0 {
+		return nil, err
+	}
+	m := &all[0]
+	m.Params, err = rows(ctx, s, scanParam, `select param_key, param_value from logged_model_params
+		where model_id = ? order by param_key`, id)
+	if err != nil {
+		return nil, err
+	}
+	m.Tags, err = rows(ctx, s, scanTag, `select tag_key, tag_value from logged_model_tags
+		where model_id = ? order by tag_key`, id)
+	return m, err
+}
+
+func (s *database) registered(ctx context.Context, each func(*registered) error) error {
 	all, err := rows(ctx, s, func(row *sql.Rows, m *registered) error {
 		return row.Scan(&m.Name, &m.Description, &m.CreatedMS, &m.UpdatedMS)
 	}, `select name, coalesce(description, ''), coalesce(creation_time, 0),
 		coalesce(last_updated_time, 0)
 		from registered_models order by name`)
+	if err != nil {
+		return err
+	}
 	for i := range all {
 		if err := s.model(ctx, &all[i]); err != nil {
-			return nil, err
+			return err
+		}
+		if err := each(&all[i]); err != nil {
+			return err
 		}
 	}
-	return all, err
+	return nil
 }
 
 func scanRegistryTag(row *sql.Rows, t *registry.Tag) error { return row.Scan(&t.Key, &t.Value) }
 
-func (s *sqlite) model(ctx context.Context, m *registered) (err error) {
+func (s *database) model(ctx context.Context, m *registered) (err error) {
 	m.Tags, err = rows(ctx, s, scanRegistryTag,
 		"select key, coalesce(value, '') from registered_model_tags where name = ? order by key", m.Name)
 	if err != nil {
