@@ -2,7 +2,7 @@
 // with their whole histories, logged models, registered models, and all their files,
 // with the ids, times and states that they had there.
 //
-// A source (files.go, sql.go) only reads: text, YAML and SQL. Nothing is
+// A source (files.go, sql.go, remote.go) only reads: text, YAML, SQL and JSON. Nothing is
 // unpickled, and nothing of the source is changed. What has come in is noted with a digest
 // of what it was, so that an import can be cut off and repeated: a second one skips
 // what has not changed there, and leaves what was changed here.

@@ -3,11 +3,17 @@ package transfer
 import (
 	"context"
 	"database/sql"
+	"fmt"
 	"io"
 	"math"
 	"net/url"
 	"path/filepath"
 	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
 
 	"github.com/fairlead-ml/fairlead"
 	"github.com/fairlead-ml/fairlead/blob"
@@ -15,11 +21,13 @@ import (
 	"github.com/fairlead-ml/fairlead/tracking"
 )
 
-// database is that of MLflow's server or client.
+// database is that of MLflow's server or client, SQLite or Postgres. Queries have ? where
+// their arguments go.
 type database struct {
 	dirs
-	db    *sql.DB
-	leave func(format string, args ...any)
+	db       *sql.DB
+	numbered bool // arguments are written $1, $2, …
+	leave    func(format string, args ...any)
 }
 
 // openSQLite opens a database to read it; its server may go on meanwhile.
@@ -50,6 +58,46 @@ func (s *Service) openSQLite(from Source) (*database, error) {
 	return &database{dirs: d, db: db, leave: s.leave}, nil
 }
 
+// connectMax bounds how long a database may take to answer first.
+const connectMax = 15 * time.Second
+
+// openPostgres connects to a database, in which nothing is written.
+func (s *Service) openPostgres(ctx context.Context, u *url.URL, from Source) (*database, error) {
+	d, err := s.dirsOf("", from)
+	if err != nil {
+		return nil, err
+	}
+	config, err := pgx.ParseConfig(u.String())
+	if err != nil {
+		return nil, fairlead.Errorf(fairlead.Invalid, "the URL of the Postgres database cannot be read; "+
+			"write it as postgresql://user@host:5432/database").Because(err)
+	}
+	if from.Password != "" {
+		config.Password = from.Password
+	}
+	config.RuntimeParams["default_transaction_read_only"] = "on"
+	config.RuntimeParams["application_name"] = "fairlead import"
+	if config.ConnectTimeout == 0 {
+		config.ConnectTimeout = connectMax
+	}
+	db := stdlib.OpenDB(*config)
+	var n int
+	err = db.QueryRowContext(ctx, `select count(*) from information_schema.tables
+		where table_schema = any (current_schemas(false))
+		and table_name in ('experiments', 'runs', 'metrics', 'logged_models')`).Scan(&n)
+	if err != nil {
+		db.Close()
+		return nil, fairlead.Errorf(fairlead.Unavailable, "Postgres at %s cannot be asked: %v",
+			config.Host, err)
+	}
+	if n < 4 {
+		db.Close()
+		return nil, fairlead.Errorf(fairlead.Invalid, "the Postgres database %q is none of MLflow 3; bring "+
+			"an older one up to date first: mlflow db upgrade %s", config.Database, u.Redacted())
+	}
+	return &database{dirs: d, db: db, numbered: true, leave: s.leave}, nil
+}
+
 func (s *database) close() error { return s.db.Close() }
 
 func (s *database) files(_ context.Context, o blob.Owner, uri string,
@@ -60,6 +108,9 @@ func (s *database) files(_ context.Context, o blob.Owner, uri string,
 // each passes a query's rows, one by one.
 func each[T any](ctx context.Context, s *database, scan func(row *sql.Rows, to *T) error,
 	pass func(*T) error, query string, args ...any) error {
+	if s.numbered {
+		query = number(query)
+	}
 	found, err := s.db.QueryContext(ctx, query, args...)
 	if err != nil {
 		return err
@@ -75,6 +126,18 @@ func each[T any](ctx context.Context, s *database, scan func(row *sql.Rows, to *
 		}
 	}
 	return found.Err()
+}
+
+// number writes a query's arguments as Postgres does; no text in it has a question mark.
+func number(query string) string {
+	var b strings.Builder
+	for i, part := range strings.Split(query, "?") {
+		if i > 0 {
+			fmt.Fprintf(&b, "$%d", i)
+		}
+		b.WriteString(part)
+	}
+	return b.String()
 }
 
 // rows returns all rows of a query.

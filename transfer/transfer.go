@@ -5,9 +5,11 @@ import (
 	"embed"
 	"fmt"
 	"io"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/fairlead-ml/fairlead"
@@ -97,8 +99,14 @@ func (s *Service) leave(format string, args ...any) {
 
 // Source says what to import.
 type Source struct {
-	From      string // absolute path of MLflow's file store, or of its SQLite file
+	// From is the absolute path of MLflow's file store or of its SQLite file, the URL of its
+	// Postgres database (postgresql://), or that of its server (http://, https://). No
+	// password is in it.
+	From      string
 	Artifacts string // absolute path of what its server stores below mlflow-artifacts:/
+
+	// How to sign in; they are neither kept nor said. Databases take the password alone.
+	Username, Password, Token string
 }
 
 // experiment, run, model and registered are what sources yield.
@@ -152,10 +160,10 @@ func (s *Service) ImportMLflow(ctx context.Context, p fairlead.Project, from Sou
 	}
 	defer s.busy.Unlock()
 	s.note(func(r *Report) {
-		*r = Report{Project: p.Name, Source: from.From, Left: []string{}}
+		*r = Report{Project: p.Name, Source: shown(from.From), Left: []string{}}
 		s.said = map[string]bool{}
 	})
-	src, err := s.open(from)
+	src, err := s.open(ctx, from)
 	if err != nil {
 		return s.Progress(p), err
 	}
@@ -165,7 +173,46 @@ func (s *Service) ImportMLflow(ctx context.Context, p fairlead.Project, from Sou
 	return s.Progress(p), err
 }
 
-func (s *Service) open(from Source) (source, error) {
+// shown is a source without what a URL may carry to sign in.
+func shown(from string) string {
+	if u, err := url.Parse(from); err == nil && u.User != nil {
+		return u.Redacted()
+	}
+	return from
+}
+
+// open opens what a source names, by its scheme.
+func (s *Service) open(ctx context.Context, from Source) (source, error) {
+	scheme, _, isURL := strings.Cut(from.From, "://")
+	if !isURL {
+		return s.openLocal(from)
+	}
+	u, err := url.Parse(from.From)
+	if err != nil || u.Host == "" {
+		return nil, fairlead.Errorf(fairlead.Invalid, "the source is no URL that can be read; write it "+
+			"as http://host:5000 or postgresql://user@host/database")
+	}
+	if _, ok := u.User.Password(); ok || u.Query().Has("password") {
+		return nil, fairlead.Errorf(fairlead.Invalid, "the URL has a password in it, which others can see "+
+			"in the list of processes; leave it out, and set PGPASSWORD for Postgres, or "+
+			"MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD for a server")
+	}
+	scheme, _, _ = strings.Cut(scheme, "+") // as in postgresql+psycopg2
+	switch scheme {
+	case "http", "https":
+		return openRemote(u, from)
+	case "postgresql", "postgres":
+		u.Scheme = scheme
+		return s.openPostgres(ctx, u, from)
+	case "mysql", "mssql", "oracle":
+		return nil, fairlead.Errorf(fairlead.Unimplemented, "%s databases cannot be read directly; start "+
+			"`mlflow server --backend-store-uri %s://…` and import from its http:// address", scheme, scheme)
+	}
+	return nil, fairlead.Errorf(fairlead.Invalid, "%s:// is no source; name a directory, a SQLite file, "+
+		"postgresql://… or http://…", scheme)
+}
+
+func (s *Service) openLocal(from Source) (source, error) {
 	if !filepath.IsAbs(from.From) {
 		return nil, fairlead.Errorf(fairlead.Invalid, "%q is no absolute path", from.From)
 	}

@@ -12,8 +12,11 @@ import (
 type ImportInput struct {
 	InProject
 	Body struct {
-		From      string `json:"from" minLength:"1" doc:"absolute path of the store, on the server's machine"`
+		From      string `json:"from" minLength:"1" doc:"absolute path of the store, on the server's machine, or its URL: postgresql:// or http(s)://, without a password"`
 		Artifacts string `json:"artifacts,omitempty" doc:"absolute path of the directory that mlflow-artifacts:/ stands for there"`
+		Username  string `json:"username,omitempty" doc:"of a server"`
+		Password  string `json:"password,omitempty" doc:"of a server or of a database; neither kept nor shown"`
+		Token     string `json:"token,omitempty" doc:"of a server, in place of username and password"`
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -17,26 +18,25 @@ import (
 func (c *cli) importCommand() *cobra.Command {
 	var artifacts string
 	mlflow := &cobra.Command{
-		Use:   "mlflow DIRECTORY | FILE",
-		Short: "Bring in all of an MLflow file store or SQLite database",
+		Use:   "mlflow DIRECTORY | FILE | URL",
+		Short: "Bring in all of an MLflow file store, database or server",
 		Long: `Bring in experiments, runs with their whole histories, logged and registered models,
 and their files, with the ids, times and states that they have there. It can be cut
-off and repeated, and repeated it changes nothing that has come in.`,
+off and repeated: what has come in is left as it is, and what is new there is taken.
+
+The server reads the source: a directory or SQLite file of its machine, a Postgres
+database, or an MLflow server. It signs in with what MLflow's client would use here:
+MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN; in
+a database with PGPASSWORD. These are not kept.`,
 		Example: "  fairlead import mlflow ./mlruns\n" +
-			"  fairlead import mlflow ./mlflow.db --artifacts ./mlartifacts",
+			"  fairlead import mlflow ./mlflow.db --artifacts ./mlartifacts\n" +
+			"  fairlead import mlflow postgresql://mlflow@db/mlflow --artifacts /srv/mlartifacts\n" +
+			"  fairlead import mlflow http://mlflow.example:5000",
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			in := map[string]string{}
-			for name, path := range map[string]string{
-				"from": strings.TrimPrefix(args[0], "sqlite:///"), "artifacts": artifacts} {
-				if path == "" {
-					continue
-				}
-				abs, err := filepath.Abs(path)
-				if err != nil {
-					return err
-				}
-				in[name] = abs
+			in, err := importSource(args[0], artifacts)
+			if err != nil {
+				return err
 			}
 			return c.with(cmd.Context(), func(cl *client) error {
 				done := c.watchImport(cmd.Context(), cl)
@@ -51,8 +51,33 @@ off and repeated, and repeated it changes nothing that has come in.`,
 		},
 	}
 	mlflow.Flags().StringVar(&artifacts, "artifacts", "",
-		"directory that the MLflow server keeps mlflow-artifacts:/ in (its --artifacts-destination)")
+		"directory that the MLflow server keeps mlflow-artifacts:/ in (its --artifacts-destination), or that "+
+			"the files are in now")
 	return c.importExport(mlflow)
+}
+
+// importSource is what the server is asked to import: paths become absolute, and a URL gets
+// what signs in there, which is in the environment, where no list of processes shows it.
+func importSource(from, artifacts string) (in map[string]string, err error) {
+	in = map[string]string{}
+	from = strings.TrimPrefix(from, "sqlite:///")
+	switch scheme, _, isURL := strings.Cut(from, "://"); {
+	case !isURL:
+		if in["from"], err = filepath.Abs(from); err != nil {
+			return nil, err
+		}
+	case strings.HasPrefix(scheme, "postgres"):
+		in["from"], in["password"] = from, os.Getenv("PGPASSWORD")
+	default:
+		in["from"] = from
+		in["username"] = os.Getenv("MLFLOW_TRACKING_USERNAME")
+		in["password"] = os.Getenv("MLFLOW_TRACKING_PASSWORD")
+		in["token"] = os.Getenv("MLFLOW_TRACKING_TOKEN")
+	}
+	if artifacts != "" {
+		in["artifacts"], err = filepath.Abs(artifacts)
+	}
+	return in, err
 }
 
 // watchImport shows how far the import is, until the returned function is called.
