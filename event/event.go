@@ -2,6 +2,7 @@ package event
 
 // Types of events, for subscriptions.
 const (
+	ProjectCreatedType        = "project.created"
 	ProjectAppliedType        = "project.applied"
 	ProjectConfiguredType     = "project.configured"
 	DatasetVersionCreatedType = "datasetversion.created"
@@ -54,6 +55,13 @@ const (
 	AccessChangedType         = "access.changed"
 	DataPurgedType            = "data.purged"
 )
+
+// ProjectCreated: there is a new project, with a file or without one.
+type ProjectCreated struct {
+	v1
+	Owner string `json:"owner,omitempty"`
+	Risk  string `json:"risk"`
+}
 
 // ProjectApplied: a revision of a project's fairlead.yaml became the current one.
 type ProjectApplied struct {
@@ -382,6 +390,7 @@ type DataPurged struct {
 }
 
 // Type implements Payload.
+func (ProjectCreated) Type() string        { return ProjectCreatedType }
 func (ProjectApplied) Type() string        { return ProjectAppliedType }
 func (ProjectConfigured) Type() string     { return ProjectConfiguredType }
 func (DatasetVersionCreated) Type() string { return DatasetVersionCreatedType }

@@ -84,7 +84,7 @@ func (s *Projects) List(ctx context.Context) (out []fairlead.Project, err error)
 // none: what a first commit is imported into.
 func (s *Projects) Ensure(ctx context.Context, sp *Spec) (p fairlead.Project, err error) {
 	err = s.db.Write(ctx, store.Control, func(tx *store.Tx) error {
-		p, err = s.ensure(tx, sp)
+		p, err = s.ensure(ctx, tx, sp)
 		return err
 	})
 	return p, err
@@ -101,7 +101,7 @@ func (s *Projects) Create(ctx context.Context, name string) (p fairlead.Project,
 		if !fairlead.Is(err, fairlead.NotFound) {
 			return err
 		}
-		p, err = s.ensure(tx, &Spec{Project: name, Risk: Minimal})
+		p, err = s.ensure(ctx, tx, &Spec{Project: name, Risk: Minimal})
 		return err
 	})
 	return p, err
@@ -123,7 +123,7 @@ func (s *Projects) Apply(ctx context.Context, body []byte, commit string) (rev *
 	sum := sha256.Sum256(body)
 	digest := hex.EncodeToString(sum[:])
 	err = s.db.Write(ctx, store.Control, func(tx *store.Tx) error {
-		p, err := s.ensure(tx, parsed)
+		p, err := s.ensure(ctx, tx, parsed)
 		if err != nil {
 			return err
 		}
@@ -154,15 +154,20 @@ func (s *Projects) Apply(ctx context.Context, body []byte, commit string) (rev *
 }
 
 // ensure returns the project of a file, which the first Apply creates.
-func (s *Projects) ensure(tx *store.Tx, sp *Spec) (fairlead.Project, error) {
+func (s *Projects) ensure(ctx context.Context, tx *store.Tx, sp *Spec) (fairlead.Project, error) {
 	if !projectName.MatchString(sp.Project) {
 		return fairlead.Project{}, fairlead.Errorf(fairlead.Invalid,
 			"project %q: a name has lower-case letters, digits and inner hyphens, at most 63", sp.Project)
 	}
 	p, err := projectByName(tx, sp.Project)
-	if fairlead.Is(err, fairlead.NotFound) {
-		return insertProject(tx, sp, s.clock.Now())
+	if !fairlead.Is(err, fairlead.NotFound) {
+		return p, err
 	}
+	if p, err = insertProject(tx, sp, s.clock.Now()); err != nil {
+		return p, err
+	}
+	_, err = s.led.Append(ctx, tx, p, "project/"+p.Name, time.Time{},
+		event.ProjectCreated{Owner: sp.Owner, Risk: string(sp.Risk)})
 	return p, err
 }
 

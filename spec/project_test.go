@@ -3,6 +3,7 @@ package spec_test
 import (
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/fairlead-ml/fairlead"
@@ -40,6 +41,23 @@ func TestApply_CreatesTheProjectAndOneRevisionForEachChange(t *testing.T) {
 	}
 	if _, err := projects.Get(t.Context(), "other"); !fairlead.Is(err, fairlead.NotFound) {
 		t.Errorf("unknown project: %v", err)
+	}
+	if _, err := projects.Create(t.Context(), "bare"); err != nil {
+		t.Fatal(err)
+	}
+	records, err := led.List(t.Context(), ledger.Filter{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var told []string
+	for _, r := range records {
+		told = append(told, r.Type+" "+r.Subject+" of "+r.Project)
+	}
+	const created, applied = "project.created project/", "project.applied project/"
+	want := []string{created + "p of p", applied + "p of p", applied + "p of p", applied + "p of p",
+		created + "bare of bare"}
+	if !slices.Equal(told, want) {
+		t.Errorf("events %q, want %q", told, want)
 	}
 }
 

@@ -248,6 +248,7 @@ func TestLists_PageToTheEndWithoutGapOrRepeat(t *testing.T) {
 		{"/projects/alpha/endpoints/alpha/rollouts?", field("id"), 2},
 		{"/projects/alpha/rollouts?", field("id"), 2},
 		{"/projects/alpha/events?types=modelversion.created&", field("seq"), 5},
+		{"/projects/alpha/events?types=modelversion.created&newest=true&", field("seq"), 5},
 	} {
 		whole := decode[page](t, w.call("GET", tt.path+"limit=1000", ""))
 		var parts []any

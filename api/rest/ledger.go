@@ -19,6 +19,7 @@ type EventsInput struct {
 	After   int64  `query:"after" minimum:"0" doc:"sequence number to continue after"`
 	Types   string `query:"types" doc:"comma-separated event types; empty for all"`
 	Subject string `query:"subject" doc:"what they are about, such as model/flights/7; empty for all"`
+	Newest  bool   `query:"newest" doc:"the newest first; after is then a number to go on before"`
 	Limit   int    `query:"limit" default:"100" minimum:"1" maximum:"1000"`
 }
 
@@ -39,11 +40,12 @@ func (a *API) ledgerOperations() {
 
 func (a *API) events(ctx context.Context, p fairlead.Project, in *EventsInput) (
 	out fairlead.Page[*ledger.Record], err error) {
-	f := ledger.Filter{ProjectK: p.K, After: in.After, Subject: in.Subject, Limit: in.Limit}
+	f := ledger.Filter{ProjectK: p.K, After: in.After, Subject: in.Subject, Newest: in.Newest,
+		Limit: in.Limit}
 	if in.Types != "" {
 		f.Types = strings.Split(in.Types, ",")
 	}
-	filter := list(p, "events", in.Types, in.Subject)
+	filter := list(p, "events", in.Types, in.Subject, in.Newest)
 	if err := fairlead.DecodeCursor(in.Page, filter, &f.After); err != nil {
 		return out, err
 	}

@@ -191,7 +191,7 @@ func (c *cli) pauseCommand(use string, paused bool) *cobra.Command {
 }
 
 func (c *cli) auditCommand() *cobra.Command {
-	return group("audit", "Prove the record of all changes", &cobra.Command{
+	return group("audit", "List the record of all changes, and prove it", c.auditListCommand(), &cobra.Command{
 		Use:     "verify",
 		Short:   "Check the whole ledger: numbers, digests, Merkle tree",
 		Example: "  fairlead audit verify",
@@ -229,6 +229,47 @@ func (c *cli) auditCommand() *cobra.Command {
 			})
 		},
 	})
+}
+
+func (c *cli) auditListCommand() *cobra.Command {
+	var types, subject string
+	var all bool
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "List who changed what in the project, the newest first",
+		Example: `  fairlead audit list
+  fairlead audit list --type access.changed,webhook.created
+  fairlead audit list --subject model/flights/7 -o json`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			q := url.Values{"types": {types}, "subject": {subject}, "newest": {"true"}}
+			return c.with(cmd.Context(), func(cl *client) error {
+				page, err := newest[*ledger.Record](cmd.Context(), c, cl, "/events", q, all)
+				if err != nil {
+					return err
+				}
+				return c.print(page, func(w io.Writer) {
+					tw := table(w, "SEQ", "AT", "TYPE", "SUBJECT", "BY", "WHAT")
+					for _, r := range page.Items {
+						tw.row(r.Seq, fairlead.FromMS(r.TimeMS), r.Type, r.Subject, r.Actor, shortened(string(r.Body), 80))
+					}
+					tw.flush()
+				})
+			})
+		},
+	}
+	cmd.Flags().StringVar(&types, "type", "", "only events of these types, separated by commas")
+	cmd.Flags().StringVar(&subject, "subject", "", "only what is about this, such as model/flights/7")
+	cmd.Flags().BoolVar(&all, "all", false, "not only the newest")
+	return cmd
+}
+
+// shortened cuts a text to n characters, and shows that it did.
+func shortened(text string, n int) string {
+	if r := []rune(text); len(r) > n {
+		return string(r[:n-1]) + "…"
+	}
+	return text
 }
 
 func (cl *client) verify(cmd *cobra.Command) (*ledger.Report, error) {
