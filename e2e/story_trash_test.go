@@ -89,6 +89,11 @@ func TestTrash_IsEmptiedButForWhatAModelIsMadeOf(t *testing.T) {
 		got.Before["project_files_bytes"] <= got.After["project_files_bytes"] || got.After["unused_files_bytes"] == 0 {
 		t.Errorf("collected %+v", got)
 	}
+	s.run(dir, "gc", "--shrink", "-o", "json").want(t, 0).decode(t, &got)
+	if got.After["database_bytes"] > got.Before["database_bytes"] ||
+		got.After["database_bytes"] > got.After["database_used_bytes"]+2<<20 {
+		t.Errorf("shrunk to %v from %v", got.After, got.Before)
+	}
 	script(finder, ids...).want(t, 0, `all as it should be`)
 	s.run(dir, "audit", "verify").want(t, 0, `verified`)
 

@@ -59,6 +59,7 @@ type writer struct {
 	conn    *sql.Conn
 	stmts   map[string]*sql.Stmt
 	queues  [2]chan *request
+	between chan func() // what runs between two batches
 	quit    chan struct{}
 	stopped chan struct{}
 	once    sync.Once
@@ -71,8 +72,8 @@ func startWriter(ctx context.Context, db *DB) (*writer, error) {
 	}
 	w := &writer{
 		db: db, conn: conn, stmts: map[string]*sql.Stmt{},
-		queues: [2]chan *request{make(chan *request, 1024), make(chan *request, 1024)},
-		quit:   make(chan struct{}), stopped: make(chan struct{}),
+		queues:  [2]chan *request{make(chan *request, 1024), make(chan *request, 1024)},
+		between: make(chan func()), quit: make(chan struct{}), stopped: make(chan struct{}),
 	}
 	err = conn.Raw(func(conn any) error {
 		c := conn.(*sqlite3.SQLiteConn)
@@ -140,11 +141,29 @@ func (w *writer) run() {
 	defer close(w.stopped)
 	defer w.close()
 	for {
+		select { // also when writes wait without an end
+		case fn := <-w.between:
+			fn()
+		default:
+		}
 		first := w.next(true)
 		if first == nil {
 			return
 		}
 		w.commit(first)
+	}
+}
+
+// alone runs fn on the writing connection between two batches.
+func (w *writer) alone(ctx context.Context, fn func(conn *sql.Conn) error) error {
+	done := make(chan error, 1)
+	select {
+	case w.between <- func() { done <- fn(w.conn) }:
+		return <-done
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-w.quit:
+		return errStopping
 	}
 }
 
@@ -178,6 +197,9 @@ func (w *writer) next(wait bool) *request {
 		return r
 	case r := <-w.queues[Bulk]:
 		return r
+	case fn := <-w.between:
+		fn()
+		return w.next(wait)
 	case <-w.quit:
 		return w.next(false)
 	}

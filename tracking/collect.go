@@ -20,7 +20,7 @@ type Collection struct {
 // Sizes are bytes, of the whole server but for Project.
 type Sizes struct {
 	Project      int64 `json:"project_files_bytes"` // files that the project refers to
-	Database     int64 `json:"database_bytes"`      // of the file; it does not shrink
+	Database     int64 `json:"database_bytes"`      // of the file; Shrink makes it smaller
 	DatabaseUsed int64 `json:"database_used_bytes"` // the rest is used again
 	Files        int64 `json:"files_bytes"`
 	Unused       int64 `json:"unused_files_bytes"` // nothing refers to them
@@ -46,6 +46,16 @@ func (s *Service) Collect(ctx context.Context, p fairlead.Project, olderThan tim
 	}
 	c.After, err = s.sizes(ctx, p)
 	return c, err
+}
+
+// Shrink gives the room that is free in the database's file back to the disk, and says
+// what there is then. Writes wait meanwhile (store.DB.Shrink).
+func (s *Service) Shrink(ctx context.Context, p fairlead.Project, c *Collection) (err error) {
+	if err := s.db.Shrink(ctx); err != nil {
+		return err
+	}
+	c.After, err = s.sizes(ctx, p)
+	return err
 }
 
 func (s *Service) sizes(ctx context.Context, p fairlead.Project) (out Sizes, err error) {

@@ -20,6 +20,7 @@ type CollectInput struct {
 type CollectRequest struct {
 	OlderThan string `json:"older_than,omitempty" doc:"in the trash, by wall time, such as 30d or 0s; default: as the project is set to, or the server"`
 	DryRun    bool   `json:"dry_run,omitempty" doc:"only say what would be done"`
+	Shrink    bool   `json:"shrink,omitempty" doc:"give free room of the database back to the disk; all writes wait meanwhile, some 20 s for each GB in use"`
 }
 
 func (a *API) trashOperations() {
@@ -30,7 +31,15 @@ func (a *API) trashOperations() {
 			if err != nil {
 				return nil, err
 			}
-			return a.Tracking.Collect(ctx, p, age, in.Body.DryRun)
+			if in.Body.Shrink && !auth.CallerFrom(ctx).May(fairlead.Project{}, auth.Administer) {
+				return nil, fairlead.Errorf(fairlead.Denied,
+					"to shrink the database holds all projects up; that takes an administrator of all")
+			}
+			c, err := a.Tracking.Collect(ctx, p, age, in.Body.DryRun)
+			if err != nil || !in.Body.Shrink || in.Body.DryRun {
+				return c, err
+			}
+			return c, a.Tracking.Shrink(ctx, p, c)
 		})
 	register(a, op{id: "get-settings", method: "GET", path: "/settings",
 		summary: "What is set of the project beside its file", may: auth.Read},

@@ -18,7 +18,8 @@ func (c *cli) gcCommand() *cobra.Command {
 		Use:   "gc",
 		Short: "Remove for good what was deleted long ago, and files that nothing refers to",
 		Example: `  fairlead gc --dry-run
-  fairlead gc --older-than 7d`,
+  fairlead gc --older-than 7d
+  fairlead gc --shrink             # in a quiet hour`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return c.with(cmd.Context(), func(cl *client) error {
@@ -33,6 +34,8 @@ func (c *cli) gcCommand() *cobra.Command {
 	cmd.Flags().StringVar(&in.OlderThan, "older-than", "",
 		"only what was deleted at least this long ago, by the wall clock (default: as the project is set to, or the server)")
 	cmd.Flags().BoolVar(&in.DryRun, "dry-run", false, "only say what would be removed")
+	cmd.Flags().BoolVar(&in.Shrink, "shrink", false,
+		"also give free room of the database back to the disk; all writes wait meanwhile")
 	return cmd
 }
 
