@@ -1,6 +1,7 @@
 package tracking
 
 import (
+	"database/sql/driver"
 	"encoding/json"
 	"strconv"
 
@@ -123,24 +124,12 @@ func eachPoint(tx *store.Tx, r *RunRecord, key Tag, fn func(*PointRecord) error)
 	if err != nil {
 		return err
 	}
-	rows, err := tx.Query(`select step, ts, value, is_nan from metric
-		where run_k = ? and key_k = ? order by step, ts, value, is_nan`, r.k, keyK)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		at := PointRecord{RunID: r.ID, Key: key.Key}
-		var nan int64
-		if err := rows.Scan(&at.Step, &at.TimestampMS, &at.Value, &nan); err != nil {
-			return err
-		}
-		at.Value = unflag(at.Value, nan)
-		if err := fn(&at); err != nil {
-			return err
-		}
-	}
-	return rows.Err()
+	return tx.Each(`select step, ts, value, is_nan from metric
+		where run_k = ? and key_k = ? order by step, ts, value, is_nan`, []any{r.k, keyK},
+		func(row []driver.Value) error {
+			return fn(&PointRecord{RunID: r.ID, Key: key.Key, Step: row[0].(int64),
+				TimestampMS: row[1].(int64), Value: unflag(row[2].(float64), row[3].(int64))})
+		})
 }
 
 // loggedModelRecords returns the first logged models that meet a condition, by their keys.
@@ -179,26 +168,13 @@ func modelPairs(tx *store.Tx, table string, modelK int64) (map[string]string, er
 }
 
 func eachModelPoint(tx *store.Tx, m *LoggedModelRecord, fn func(*ModelPointRecord) error) error {
-	rows, err := tx.Query(`select n.name, x.dataset_name, x.dataset_digest, r.id, x.step, x.ts,
+	return tx.Each(`select n.name, x.dataset_name, x.dataset_digest, r.id, x.step, x.ts,
 		x.value, x.is_nan from logged_model_metric x join key_name n on n.k = x.key_k
 		join run r on r.k = x.run_k where x.model_k = ? order by n.name, x.dataset_name,
-		x.dataset_digest, x.run_k, x.step, x.ts, x.value, x.is_nan`, m.k)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		at := ModelPointRecord{ModelID: m.ID}
-		var nan int64
-		err := rows.Scan(&at.Key, &at.DatasetName, &at.DatasetDigest, &at.RunID, &at.Step,
-			&at.TimestampMS, &at.Value, &nan)
-		if err != nil {
-			return err
-		}
-		at.Value = unflag(at.Value, nan)
-		if err := fn(&at); err != nil {
-			return err
-		}
-	}
-	return rows.Err()
+		x.dataset_digest, x.run_k, x.step, x.ts, x.value, x.is_nan`, []any{m.k},
+		func(row []driver.Value) error {
+			return fn(&ModelPointRecord{ModelID: m.ID, Key: row[0].(string), DatasetName: row[1].(string),
+				DatasetDigest: row[2].(string), RunID: row[3].(string), Step: row[4].(int64),
+				TimestampMS: row[5].(int64), Value: unflag(row[6].(float64), row[7].(int64))})
+		})
 }

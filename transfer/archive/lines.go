@@ -114,7 +114,7 @@ type table[T any] struct {
 // Rows that are handed on at once, and rows of a group.
 const (
 	tableChunk = 1 << 10
-	tableGroup = 1 << 18
+	tableGroup = 1 << 16
 )
 
 func createTable[T any](root *os.Root, dir, name string) (*table[T], error) {
