@@ -77,7 +77,7 @@ func (s *Service) SearchModels(ctx context.Context, p fairlead.Project, in Searc
 	if err != nil {
 		return page, err
 	}
-	err = s.db.Read(ctx, func(tx *store.Tx) error {
+	err = s.db.ReadLong(ctx, func(tx *store.Tx) error {
 		models, err := queryModels(tx, p, q, limit+1, offset)
 		if err != nil {
 			return err
@@ -100,7 +100,7 @@ func (s *Service) SearchVersions(ctx context.Context, p fairlead.Project, in Sea
 	if err != nil {
 		return page, err
 	}
-	err = s.db.Read(ctx, func(tx *store.Tx) error {
+	err = s.db.ReadLong(ctx, func(tx *store.Tx) error {
 		versions, err := queryVersions(tx, p, q, limit+1, offset)
 		if err != nil {
 			return err

@@ -26,8 +26,11 @@ type Options struct {
 	Readers  int           // concurrent read transactions; default 2 per CPU, at least 4
 	BatchMax int           // rows changed after which a batch is committed; default 4000
 	ReadMax  time.Duration // wall time after which a read is cancelled; default 60 s
+	LongMax  time.Duration // the same of a long read, its wait for a place included; default 10 s
 	Reserve  int64         // bytes kept for control writes on a full disk; default 8 MiB
 }
+
+const longMax = 10 * time.Second
 
 // DB is an open database. It is safe for concurrent use.
 type DB struct {
@@ -35,6 +38,7 @@ type DB struct {
 	write   *sql.DB
 	read    *sql.DB
 	writer  *writer
+	long    chan struct{} // a place for each long read that may run
 	reserve *reserve
 	changed atomic.Pointer[chan struct{}]
 	closed  sync.Once
@@ -46,7 +50,8 @@ func Open(ctx context.Context, opt Options, schemas ...Schema) (*DB, error) {
 	opt = opt.withDefaults()
 	_, statErr := os.Stat(opt.Path)
 	fresh := os.IsNotExist(statErr)
-	db := &DB{opt: opt, reserve: newReserve(opt.Path, opt.Reserve)}
+	db := &DB{opt: opt, long: make(chan struct{}, max(1, opt.Readers/2)),
+		reserve: newReserve(opt.Path, opt.Reserve)}
 	var err error
 	db.write, err = open(opt.Path, false, 1)
 	if isFull(err) && db.reserve.giveUp() {
@@ -83,6 +88,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.ReadMax == 0 {
 		o.ReadMax = time.Minute
+	}
+	if o.LongMax == 0 {
+		o.LongMax = longMax
 	}
 	if o.Reserve == 0 {
 		o.Reserve = 8 << 20
@@ -137,12 +145,27 @@ func (db *DB) Read(ctx context.Context, fn func(tx *Tx) error) error {
 	return snapshot(ctx, conn, fn)
 }
 
+// ReadLong is Read for what may look at many rows, such as a search: it has less time,
+// Options.LongMax, and half of the readers at most, so that short reads always find one.
+func (db *DB) ReadLong(ctx context.Context, fn func(tx *Tx) error) error {
+	ctx, cancel := context.WithTimeout(ctx, db.opt.LongMax)
+	defer cancel()
+	select {
+	case db.long <- struct{}{}:
+		defer func() { <-db.long }()
+		return db.Read(ctx, fn)
+	case <-ctx.Done():
+		return translate(ctx.Err())
+	}
+}
+
 // snapshot runs fn in a read transaction of the connection.
 func snapshot(ctx context.Context, conn *sql.Conn, fn func(tx *Tx) error) error {
-	if _, err := conn.ExecContext(ctx, "begin"); err != nil {
+	lasting := context.WithoutCancel(ctx) // the driver starts a goroutine for what can be cancelled
+	if _, err := conn.ExecContext(lasting, "begin"); err != nil {
 		return translate(err)
 	}
-	defer conn.ExecContext(context.WithoutCancel(ctx), "rollback")
+	defer conn.ExecContext(lasting, "rollback")
 	return translate(fn(&Tx{ctx: ctx, conn: conn}))
 }
 

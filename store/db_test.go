@@ -188,6 +188,45 @@ func TestRead_CutOffIsUnavailable(t *testing.T) {
 	}
 }
 
+// Searches that never end leave a reader to whoever wants little, and are cut off.
+func TestReadLong_LeavesReadersToShortReads(t *testing.T) {
+	const readers = 4
+	db, err := store.Open(t.Context(), store.Options{Path: filepath.Join(t.TempDir(), "f.db"),
+		Readers: readers, LongMax: 200 * time.Millisecond}, schema(noteTable))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	began := make(chan struct{}, 2*readers)
+	var all sync.WaitGroup
+	for range 2 * readers {
+		all.Go(func() {
+			err := db.ReadLong(t.Context(), func(tx *store.Tx) error {
+				began <- struct{}{}
+				var n int
+				return tx.QueryRow(`with recursive n (i) as (select 1 union all select i + 1 from n)
+					select count(*) from n`).Scan(&n)
+			})
+			if !fairlead.Is(err, fairlead.Unavailable) {
+				t.Errorf("a search without an end: %v", err)
+			}
+		})
+	}
+	for range readers / 2 {
+		<-began
+	}
+	if n := count(t, db); n != 0 {
+		t.Errorf("%d notes", n)
+	}
+	if n := len(began); n != 0 {
+		t.Errorf("%d searches more than half of the readers ran at once", n)
+	}
+	all.Wait()
+	if err := db.ReadLong(t.Context(), func(*store.Tx) error { return nil }); err != nil {
+		t.Errorf("a search after the others: %v", err)
+	}
+}
+
 func TestChanged_ClosesAtTheNextCommit(t *testing.T) {
 	db := open(t, t.TempDir(), schema(noteTable))
 	ch := db.Changed()

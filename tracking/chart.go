@@ -94,7 +94,7 @@ func (s *Service) Chart(ctx context.Context, p fairlead.Project, runID, key stri
 		return nil, ErrValue("buckets", buckets, fmt.Sprintf("It is from 1 to %d", MaxBuckets))
 	}
 	out := &Chart{Key: key, By: "step", Buckets: []Bucket{}}
-	err := s.db.Read(ctx, func(tx *store.Tx) error {
+	err := s.db.ReadLong(ctx, func(tx *store.Tx) error {
 		r, err := runByID(tx, p, runID)
 		if err != nil {
 			return err

@@ -16,7 +16,7 @@ import (
 func (s *Service) Histories(ctx context.Context, p fairlead.Project, runIDs []string, key string,
 	limit int) (out []Metric, err error) {
 	ids := slices.Compact(slices.Sorted(slices.Values(runIDs)))
-	err = s.db.Read(ctx, func(tx *store.Tx) error {
+	err = s.db.ReadLong(ctx, func(tx *store.Tx) error {
 		for _, id := range ids {
 			r, err := runByID(tx, p, id)
 			if fairlead.Is(err, fairlead.NotFound) {
@@ -50,7 +50,7 @@ var AllSteps = Steps{math.MinInt64, math.MaxInt64}
 // first of each of limit buckets of the same size. NotFound when a run is not there.
 func (s *Service) SampleHistories(ctx context.Context, p fairlead.Project, runIDs []string,
 	key string, steps Steps, limit int) (out []Metric, err error) {
-	err = s.db.Read(ctx, func(tx *store.Tx) error {
+	err = s.db.ReadLong(ctx, func(tx *store.Tx) error {
 		runs := make([]*Run, len(runIDs))
 		for i, id := range runIDs {
 			if runs[i], err = runByID(tx, p, id); err != nil {
@@ -127,7 +127,7 @@ const maxDatasetUses = 1000
 // experiment, name, digest and context. Experiments that are not there are passed over.
 func (s *Service) DatasetUses(ctx context.Context, p fairlead.Project, experiments []string) (
 	out []DatasetUse, err error) {
-	err = s.db.Read(ctx, func(tx *store.Tx) error {
+	err = s.db.ReadLong(ctx, func(tx *store.Tx) error {
 		var ks []any
 		for _, id := range experiments {
 			e, err := s.experimentByID(tx, p, id)

@@ -135,7 +135,7 @@ func (s *Service) SearchRuns(ctx context.Context, p fairlead.Project, in Search)
 	if err != nil {
 		return page, err
 	}
-	err = s.db.Read(ctx, func(tx *store.Tx) error {
+	err = s.db.ReadLong(ctx, func(tx *store.Tx) error {
 		where, err := scopeOf(tx, p, in)
 		if err != nil || where == nil {
 			return err
@@ -207,7 +207,7 @@ func (s *Service) CountRuns(ctx context.Context, p fairlead.Project, in Search) 
 	if err != nil {
 		return 0, err
 	}
-	err = s.db.Read(ctx, func(tx *store.Tx) error {
+	err = s.db.ReadLong(ctx, func(tx *store.Tx) error {
 		where, err := scopeOf(tx, p, in)
 		if err != nil || where == nil {
 			return err
@@ -303,7 +303,7 @@ func (s *Service) SearchExperiments(ctx context.Context, p fairlead.Project, in 
 	if _, err := s.createDefault(ctx, p); err != nil {
 		return page, err
 	}
-	err = s.db.Read(ctx, func(tx *store.Tx) error {
+	err = s.db.ReadLong(ctx, func(tx *store.Tx) error {
 		found, err := queryExperiments(tx, p, q, limit+1, offset)
 		if err != nil {
 			return err
@@ -375,7 +375,7 @@ func (s *Service) SearchLoggedModels(ctx context.Context, p fairlead.Project, in
 	if err != nil {
 		return page, err
 	}
-	err = s.db.Read(ctx, func(tx *store.Tx) error {
+	err = s.db.ReadLong(ctx, func(tx *store.Tx) error {
 		keys, err := experimentKeys(tx, p, in.Experiments)
 		if err != nil || len(keys) == 0 {
 			return err
