@@ -93,7 +93,7 @@ func (f *fixture) stored(t *testing.T) (content, temporary []string) {
 			return err
 		}
 		rel, _ := filepath.Rel(root, name)
-		if strings.HasPrefix(rel, "tmp/") {
+		if strings.HasPrefix(rel, "tmp/") || strings.HasPrefix(rel, "partial/") {
 			temporary = append(temporary, rel)
 		} else {
 			content = append(content, rel)

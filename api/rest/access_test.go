@@ -207,3 +207,21 @@ func TestMe_WithoutAccounts(t *testing.T) {
 
 // owner signs as the owner of the data directory.
 func (w *world) owner(r *http.Request) { r.Header.Set("Authorization", "Bearer "+w.token) }
+
+// To shrink the database holds all projects up.
+func TestCollect_ShrinksForAdministratorsOfAllProjects(t *testing.T) {
+	w := newWorld(t)
+	people(t, w)
+	if err := w.app.Accounts.Grant(t.Context(), w.alpha, "bob", auth.Admin); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		who, body string
+		status    int
+	}{{"bob", `{}`, 200}, {"bob", `{"shrink":true}`, 403}, {"ada", `{"shrink":true}`, 200}} {
+		status, body := w.as(password(tt.who, phrase), "POST", "/projects/alpha/gc", tt.body)
+		if status != tt.status {
+			t.Errorf("%s collects %s: %d %s", tt.who, tt.body, status, body)
+		}
+	}
+}
