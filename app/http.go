@@ -42,7 +42,9 @@ const maxHeader = 64 << 10
 func (a *App) route() error {
 	reg := prometheus.NewRegistry()
 	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		buildInfo(a.opt.Version), modelsApart(a.engines), progress{a.Ledger, a.opt.Log}, a.Serving.Collector())
+		buildInfo(a.opt.Version), modelsApart(a.engines), progress{a.Ledger, a.opt.Log}, a.Serving.Collector(),
+		a.Jobs.Collector(), a.Sink.Collector(), a.Accounts.Collector())
+	reg.MustRegister(a.DB.Collectors()...)
 	e, err := newEdge(a.Tokens, a.Projects, a.opt.Project, a.opt.Log, reg, a.routes(reg))
 	if err != nil {
 		return err

@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/fairlead-ml/fairlead"
 	"github.com/fairlead-ml/fairlead/event"
 	"github.com/fairlead-ml/fairlead/ledger"
@@ -31,6 +33,7 @@ type Accounts struct {
 	left    bool          // accounts after the batch that is written; the writer's alone
 	keepOne atomic.Bool   // the last account stays
 	hashing chan struct{} // a slot for each password that is hashed at a time
+	signIns *prometheus.CounterVec
 }
 
 // maxHashing bounds the passwords that are hashed at a time, which take 19 MiB each.
@@ -41,7 +44,7 @@ const maxHashing = 2
 func NewAccounts(ctx context.Context, db *store.DB, led *ledger.Ledger,
 	clock fairlead.Clock, log *slog.Logger) (*Accounts, error) {
 	a := &Accounts{db: db, led: led, clock: clock, slow: newThrottle(clock), known: newCache(),
-		log: log, hashing: make(chan struct{}, maxHashing)}
+		log: log, hashing: make(chan struct{}, maxHashing), signIns: newSignIns()}
 	a.first.clock = clock
 	err := db.Read(ctx, func(tx *store.Tx) error {
 		any, err := anyAccount(tx)
@@ -315,6 +318,7 @@ func (a *Accounts) tryPassword(ctx context.Context, key [32]byte, name, password
 		return c, nil // of a request beside this one
 	}
 	if err := a.slow.check(name, from); err != nil {
+		a.signIns.WithLabelValues(signInSlowed).Inc()
 		return nil, err
 	}
 	seen := a.known.generation()
@@ -325,9 +329,11 @@ func (a *Accounts) tryPassword(ctx context.Context, key [32]byte, name, password
 	if len(password) > maxPassword || !verifyPassword(stored, password) {
 		a.slow.failed(name, from)
 		a.logFailure(ctx, name, from)
+		a.signIns.WithLabelValues(signInRefused).Inc()
 		return nil, errPassword
 	}
 	a.slow.passed(name)
+	a.signIns.WithLabelValues(signInPassed).Inc()
 	c := &Caller{Actor: fairlead.Actor{Kind: "user", Name: name}, Kind: ByPassword, Roles: acc.Roles,
 		stored: stored}
 	a.known.put(key, c, seen, now)

@@ -17,6 +17,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/fairlead-ml/fairlead"
 	"github.com/fairlead-ml/fairlead/event"
 	"github.com/fairlead-ml/fairlead/job"
@@ -220,6 +222,13 @@ func TestRun_CarriesPayloadAndResult(t *testing.T) {
 	}
 	if j.Attempt != 1 || j.Fence != 1 || j.Losses != 0 || j.Finished.Before(j.Started) {
 		t.Errorf("job = %+v", j)
+	}
+	reg := prometheus.NewPedanticRegistry()
+	reg.MustRegister(w.Collector())
+	families, err := reg.Gather()
+	if err != nil || len(families) != 1 || families[0].GetName() != "fairlead_jobs_finished_total" ||
+		families[0].Metric[0].GetCounter().GetValue() != 1 {
+		t.Errorf("metrics %v, error %v", families, err)
 	}
 }
 

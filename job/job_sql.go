@@ -222,3 +222,26 @@ func flag(b bool) int {
 	}
 	return 0
 }
+
+// openJobs are how many jobs of a kind wait, or run.
+type openJobs struct {
+	kind, state string
+	jobs        float64
+}
+
+func countOpen(tx *store.Tx) (out []openJobs, err error) {
+	rows, err := tx.Query(`select kind, state, count(*) from job
+		where state in ('queued', 'running') group by kind, state order by kind, state`)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var o openJobs
+		if err := rows.Scan(&o.kind, &o.state, &o.jobs); err != nil {
+			return nil, err
+		}
+		out = append(out, o)
+	}
+	return out, rows.Err()
+}

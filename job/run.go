@@ -120,6 +120,9 @@ func (s *Service) finish(ctx context.Context, tx *store.Tx, j *Job, state State)
 	if err := update(tx, j); err != nil {
 		return fmt.Errorf("finish job %s: %w", j.ID, err)
 	}
+	tx.AfterCommit("job/"+j.ID, func() {
+		s.metrics.finished.WithLabelValues(j.Kind, string(state)).Inc()
+	})
 	if k := s.kinds[j.Kind]; k != nil {
 		for _, fn := range k.done {
 			if err := fn(ctx, tx, j); err != nil {

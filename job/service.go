@@ -124,16 +124,20 @@ type Service struct {
 	mu   sync.Mutex
 	runs map[int64]*Run // by the job's k; what this server runs now
 	work sync.WaitGroup // their goroutines
+
+	metrics *metrics
 }
 
 // New returns a service on db, whose schema must include Schema() and the ledger's.
 func New(db *store.DB, led *ledger.Ledger, clock fairlead.Clock, log *slog.Logger,
 	opt Options) *Service {
-	return &Service{
+	s := &Service{
 		db: db, led: led, clock: clock, log: log, opt: opt.withDefaults(),
 		owner: fairlead.NewHexID(), kinds: map[string]*kind{},
 		wake: make(chan struct{}, 1), quit: make(chan struct{}), runs: map[int64]*Run{},
 	}
+	s.metrics = newMetrics(s)
+	return s
 }
 
 // Handle registers who runs the jobs of a kind.

@@ -148,3 +148,13 @@ func lastAttempt(tx *store.Tx, deliveryK int64) (*Attempt, error) {
 	}
 	return last[0], nil
 }
+
+// countWaiting counts the deliveries that are to be sent, and the webhooks that get none
+// because nothing came through.
+func countWaiting(tx *store.Tx) (waiting, disabled float64, err error) {
+	err = tx.QueryRow(`select (select count(*) from webhook_delivery d join webhook w
+			on w.k = d.webhook_k where d.state = ? and w.active = 1),
+		(select count(*) from webhook where active = 0 and reason <> '')`, Waiting).
+		Scan(&waiting, &disabled)
+	return waiting, disabled, err
+}

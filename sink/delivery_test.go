@@ -20,6 +20,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/fairlead-ml/fairlead"
 	"github.com/fairlead-ml/fairlead/event"
 	"github.com/fairlead-ml/fairlead/ledger"
@@ -703,3 +705,46 @@ func TestCreate_BoundsWhatIsKept(t *testing.T) {
 }
 
 func text(s string) *string { return &s }
+
+func TestMetrics_TellOfDeliveries(t *testing.T) {
+	w, r := begin(t, loopback), receive(t, ok)
+	w.create(r.URL, "")
+	gone := w.create(receive(t, status(410)).URL, "")
+	w.create(receive(t, status(500)).URL, "")
+	w.move("live")
+	w.until("an attempt at each", func() bool {
+		got := measured(t, w.Collector())
+		return got["fairlead_webhook_attempts_total delivered"] == 1 &&
+			got["fairlead_webhook_attempts_total to be sent again"] == 2
+	})
+	if w.get(gone).Active {
+		t.Fatal("the receiver that is gone is still told")
+	}
+	got := measured(t, w.Collector())
+	if got["fairlead_webhook_deliveries_waiting"] != 1 || got["fairlead_webhooks_disabled"] != 1 ||
+		got["fairlead_webhook_attempts_total failed"] != 0 {
+		t.Errorf("metrics %v", got)
+	}
+}
+
+// measured returns the values of a collector's metrics by name and labels.
+func measured(t *testing.T, c prometheus.Collector) map[string]float64 {
+	t.Helper()
+	reg := prometheus.NewPedanticRegistry()
+	reg.MustRegister(c)
+	families, err := reg.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := map[string]float64{}
+	for _, f := range families {
+		for _, m := range f.Metric {
+			key := f.GetName()
+			for _, l := range m.Label {
+				key += " " + l.GetValue()
+			}
+			out[key] = m.GetCounter().GetValue() + m.GetGauge().GetValue()
+		}
+	}
+	return out
+}

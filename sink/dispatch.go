@@ -240,6 +240,7 @@ func (s *Service) record(ctx context.Context, id string, at time.Time, answer *A
 		}
 		now := s.Clock.Now()
 		d.follow(answer, now)
+		tx.AfterCommit("sink/"+d.ID, func() { s.metrics.count(d.State) })
 		if err := updateDelivery(tx, d); err != nil {
 			return err
 		}

@@ -76,9 +76,10 @@ type Deps struct {
 // Service keeps webhooks and sends their deliveries.
 type Service struct {
 	Deps
-	vault  *vault
-	sender *sender
-	atOnce int // atOnce, but in tests
+	vault   *vault
+	sender  *sender
+	metrics *metrics
+	atOnce  int // atOnce, but in tests
 
 	wake  chan struct{} // there may be something to send
 	quit  chan struct{} // closed by Stop
@@ -100,6 +101,7 @@ func New(d Deps) (*Service, error) {
 	}
 	s := &Service{Deps: d, vault: v, sender: newSender(d.Allowed), atOnce: atOnce, wake: make(chan struct{}, 1),
 		quit: make(chan struct{}), busy: map[int64]*due{}, served: map[int64]time.Time{}}
+	s.metrics = newMetrics(s)
 	d.Ledger.Subscribe(ledger.Subscription{Name: "sink",
 		Types: slices.Sorted(maps.Keys(d.Source.Types)), Handle: s.enqueue})
 	return s, nil

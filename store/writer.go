@@ -9,6 +9,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/mattn/go-sqlite3"
 
@@ -59,6 +60,7 @@ type writer struct {
 	conn    *sql.Conn
 	stmts   map[string]*sql.Stmt
 	queues  [2]chan *request
+	metrics *metrics
 	between chan func() // what runs between two batches
 	quit    chan struct{}
 	stopped chan struct{}
@@ -75,6 +77,7 @@ func startWriter(ctx context.Context, db *DB) (*writer, error) {
 		queues:  [2]chan *request{make(chan *request, 1024), make(chan *request, 1024)},
 		between: make(chan func()), quit: make(chan struct{}), stopped: make(chan struct{}),
 	}
+	w.metrics = newMetrics(w)
 	err = conn.Raw(func(conn any) error {
 		c := conn.(*sqlite3.SQLiteConn)
 		return c.SetFileControlInt("", sqlite3.SQLITE_FCNTL_CHUNK_SIZE, growth)
@@ -209,7 +212,9 @@ func (w *writer) next(wait bool) *request {
 // acknowledges them together. When the disk fails it, the control writes are run once
 // more, each alone, and with the room of the reserve when the disk is full.
 func (w *writer) commit(first *request) {
+	began := time.Now()
 	all := w.transact(first, w.next)
+	w.metrics.committed(len(all), time.Since(began))
 	if failed := failedControl(all); len(failed) > 0 {
 		if slices.ContainsFunc(failed, (*outcome).full) && w.db.reserve.giveUp() {
 			w.db.opt.Log.Error("the disk is full; only control writes go on")
