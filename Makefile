@@ -86,8 +86,8 @@ test: setup $(TEST_ENVIRONMENTS) build ## Run all tests
 	@./test.sh
 
 .PHONY: test-chaos
-test-chaos: setup $(STAMP)/test-venv-$(XGBOOST_VERSION) build ## Long rounds: 200 random kills, also of the whole demo, and files of 4 GiB
-	@FAIRLEAD_LONG=1 FAIRLEAD_CHAOS_ROUNDS=200 $(GO) test -count=1 -timeout 90m -run 'Chaos|Kill|WholeYear|LargeOnes' -v ./e2e/... ./job/...
+test-chaos: setup $(STAMP)/test-venv-$(XGBOOST_VERSION) build ## Long rounds: 200 random kills and power cuts, also of the whole demo, and files of 4 GiB
+	@FAIRLEAD_LONG=1 FAIRLEAD_CHAOS_ROUNDS=200 $(GO) test -count=1 -timeout 90m -run 'Chaos|Kill|PowerCut|WholeYear|LargeOnes' -v ./e2e/... ./job/...
 
 $(STAMP)/test-tensorflow-$(TENSORFLOW_VERSION): $(STAMP)/uv-$(UV_VERSION)
 	@echo "setup: a Python environment with TensorFlow for the tests"
