@@ -6,10 +6,14 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/fstest"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/fairlead-ml/fairlead"
 	"github.com/fairlead-ml/fairlead/backup"
@@ -133,12 +137,12 @@ func TestTake_CopiesOnlyWhatIsNew(t *testing.T) {
 	first := w.take(t)
 	w.add(t, "b", "beta")
 	second := w.take(t)
-	if first.Blobs != (blob.Copied{Files: 1, Bytes: 5, NewFiles: 1, NewBytes: 5}) ||
-		second.Blobs != (blob.Copied{Files: 2, Bytes: 9, NewFiles: 1, NewBytes: 4}) {
+	if !reflect.DeepEqual(first.Blobs, blob.Copied{Files: 1, Bytes: 5, NewFiles: 1, NewBytes: 5}) ||
+		!reflect.DeepEqual(second.Blobs, blob.Copied{Files: 2, Bytes: 9, NewFiles: 1, NewBytes: 4}) {
 		t.Errorf("first %+v, second %+v", first.Blobs, second.Blobs)
 	}
 	for path, events := range map[string]int64{first.Path: 1, second.Path: 2, w.place: 2} {
-		rep, err := backup.Check(t.Context(), path, schemas)
+		rep, err := backup.Check(t.Context(), path, "", schemas)
 		if err != nil || rep.Ledger.Events != events {
 			t.Errorf("%s: %+v, %v; want %d events", path, rep, err, events)
 		}
@@ -214,7 +218,7 @@ func TestCheck_SeesWhatIsDamagedMissingOrForeign(t *testing.T) {
 			if err := tt.harm(m); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := backup.Check(t.Context(), m.Path, schemas); !fairlead.Is(err, tt.code) {
+			if _, err := backup.Check(t.Context(), m.Path, "", schemas); !fairlead.Is(err, tt.code) {
 				t.Errorf("check: %v", err)
 			}
 			to := filepath.Join(t.TempDir(), "to")
@@ -239,7 +243,8 @@ func TestCheck_VerifiesTheLedger(t *testing.T) {
 		t.Fatal(err)
 	}
 	m := w.take(t)
-	if _, err := backup.Check(t.Context(), m.Path, schemas); !fairlead.Is(err, fairlead.Conflict) ||
+	if _, err := backup.Check(t.Context(), m.Path, "", schemas); !fairlead.Is(err,
+		fairlead.Conflict) ||
 		!strings.Contains(err.Error(), "event 1") {
 		t.Errorf("a changed event: %v", err)
 	}
@@ -294,4 +299,180 @@ func rewrite(m *backup.Manifest) error {
 		return fmt.Errorf("manifest: %w", err)
 	}
 	return os.WriteFile(filepath.Join(m.Path, "manifest.json"), b, 0o600)
+}
+
+// unlink makes a file garbage, and collects it.
+func (w *world) unlink(t *testing.T, path string) {
+	t.Helper()
+	err := w.db.Write(t.Context(), store.Control, func(tx *store.Tx) error {
+		return w.blobs.Unlink(tx, project, run, path)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.clock.Advance(48 * time.Hour)
+	if freed, err := w.blobs.Collect(t.Context(), time.Hour); err != nil || freed == 0 {
+		t.Fatalf("freed %d bytes, %v", freed, err)
+	}
+}
+
+func TestTake_RemovesWhatOnlyRemovedBackupsNeeded(t *testing.T) {
+	w := newWorld(t)
+	w.add(t, "a", "alpha")
+	w.add(t, "b", "beta")
+	first := w.take(t)
+	w.unlink(t, "a")
+	w.add(t, "c", "gamma")
+	second := w.take(t)
+	if second.Pruned != (backup.Pruned{}) {
+		t.Errorf("removed %+v, which the first backup needs", second.Pruned)
+	}
+	if _, err := backup.Check(t.Context(), first.Path, "", schemas); err != nil {
+		t.Errorf("the first backup: %v", err)
+	}
+	if err := os.RemoveAll(first.Path); err != nil {
+		t.Fatal(err)
+	}
+	third := w.take(t)
+	if third.Pruned != (backup.Pruned{Files: 1, Bytes: 5}) {
+		t.Errorf("removed %+v, want one file of 5 bytes", third.Pruned)
+	}
+	for _, m := range []*backup.Manifest{second, third} {
+		if rep, err := backup.Check(t.Context(), m.Path, "", schemas); err != nil ||
+			rep.Blobs.Files != 2 {
+			t.Errorf("%s: %+v, %v", m.Path, rep, err)
+		}
+	}
+}
+
+// Where a backup does not say, or not reliably, what it needs, everything stays.
+func TestTake_RemovesNothingThatItCannotTell(t *testing.T) {
+	for name, harm := range map[string]func(m *backup.Manifest) error{
+		"no list":      func(m *backup.Manifest) error { return os.Remove(filepath.Join(m.Path,
+			"blobs.txt")) },
+		"another list": func(m *backup.Manifest) error { return os.Truncate(filepath.Join(m.Path,
+			"blobs.txt"), 0) },
+		"no manifest that can be read": func(m *backup.Manifest) error {
+			return os.Truncate(filepath.Join(m.Path, "manifest.json"), 10)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.add(t, "a", "alpha")
+			first := w.take(t)
+			if err := harm(first); err != nil {
+				t.Fatal(err)
+			}
+			w.unlink(t, "a")
+			w.add(t, "b", "beta")
+			if m := w.take(t); m.Pruned.Files > 0 || m.Pruned.Kept == "" {
+				t.Errorf("removed %+v", m.Pruned)
+			}
+			if found, _ := filepath.Glob(filepath.Join(blobsOf(first), "??", "*")); len(found) != 2 {
+				t.Errorf("%d files are left, want 2", len(found))
+			}
+		})
+	}
+}
+
+// One file that is damaged, or gone, does not keep all others out of a backup.
+func TestTake_GoesOnBeyondWhatIsDamaged(t *testing.T) {
+	w := newWorld(t)
+	w.add(t, "a", "alpha")
+	w.add(t, "b", "beta")
+	w.add(t, "c", "gamma")
+	for path, harm := range map[string]func(string) error{"a": os.Remove, "b": flip} {
+		file, _, err := w.blobs.Path(t.Context(), project, run, path)
+		if err == nil {
+			err = harm(file)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	m := w.take(t)
+	if len(m.Blobs.Damaged) != 2 || m.Blobs.NewFiles != 1 {
+		t.Fatalf("blobs %+v", m.Blobs)
+	}
+	for _, l := range m.Blobs.Damaged {
+		if len(l.Of) != 1 || !strings.HasSuffix(l.Of[0], "of run r1") || l.Why == "" {
+			t.Errorf("lost %+v", l)
+		}
+	}
+	to := filepath.Join(t.TempDir(), "restored")
+	rep, err := backup.Restore(t.Context(), w.place, to, schemas)
+	if err != nil || len(rep.Blobs.Damaged) != 2 {
+		t.Fatalf("restore: %+v, %v", rep, err)
+	}
+	r := openWorld(t, to, schemas)
+	if got, err := r.blobs.ReadFile(t.Context(), project, run, "c", 100); string(got) != "gamma" {
+		t.Errorf("c holds %q, %v", got, err)
+	}
+	if err := flip(blobOf(m)); err != nil { // the one that was whole
+		t.Fatal(err)
+	}
+	if _, err := backup.Check(t.Context(), m.Path, "", schemas); !fairlead.Is(err, fairlead.Conflict) {
+		t.Errorf("a file that was damaged in the backup: %v", err)
+	}
+}
+
+// A check works where the backups are, not where all the world keeps its files, and what a
+// kill leaves of it goes with the next backup.
+func TestCheck_WorksBesideTheBackups(t *testing.T) {
+	t.Setenv("TMPDIR", filepath.Join(t.TempDir(), "nowhere"))
+	w := newWorld(t)
+	w.add(t, "a", "alpha")
+	m := w.take(t)
+	if _, err := backup.Check(t.Context(), m.Path, "", schemas); err != nil {
+		t.Error(err)
+	}
+	if _, err := backup.Check(t.Context(), m.Path, filepath.Join(m.Path, "manifest.json"),
+		schemas); !fairlead.Is(err, fairlead.Precondition) {
+		t.Errorf("a check in a file: %v", err)
+	}
+	left := filepath.Join(w.place, ".check-1")
+	busy := filepath.Join(w.place, ".check-2")
+	for _, dir := range []string{left, busy} {
+		if err := os.Mkdir(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		f, err := os.Create(filepath.Join(dir, "lock"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		if dir == busy {
+			err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.take(t)
+	if _, err := os.Stat(left); !os.IsNotExist(err) {
+		t.Errorf("what a kill has left is still there: %v", err)
+	}
+	if _, err := os.Stat(busy); err != nil {
+		t.Errorf("a check lost its directory: %v", err)
+	}
+}
+
+// A place that is full is said to be full, and not the data directory.
+func TestTake_SaysWhichDiskIsFull(t *testing.T) {
+	w := newWorld(t)
+	w.add(t, "a", "alpha")
+	m := w.take(t)
+	small := t.TempDir()
+	if err := unix.Mount("tmpfs", small, "tmpfs", 0, "size=64k"); err != nil {
+		t.Skipf("left out: a full disk needs the right to mount a tmpfs: %v", err)
+	}
+	t.Cleanup(func() { unix.Unmount(small, unix.MNT_DETACH) })
+	_, err := w.Take(t.Context(), small)
+	_, err2 := backup.Check(t.Context(), m.Path, small, schemas)
+	_, err3 := backup.Restore(t.Context(), m.Path, filepath.Join(small, "data"), schemas)
+	for what, err := range map[string]error{"backup": err, "check": err2, "restore": err3} {
+		if !fairlead.Is(err, fairlead.Exhausted) || !strings.Contains(err.Error(), small) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
 }

@@ -4,7 +4,8 @@
 // its time (UTC), and with the content that they share:
 //
 //	blobs/                   as in a data directory; each content once for all backups
-//	20261121-154500.123/     the database, the keys, and manifest.json with their digests
+//	20261121-154500.123/     the database, the keys, the list of its blobs, and
+//	                         manifest.json with their digests
 //
 // The database is copied first and the blobs after it, which stay meanwhile: so all
 // that it refers to is there. A backup gets its name when everything in it is synced;

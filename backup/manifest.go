@@ -22,6 +22,7 @@ const (
 	format       = 1 // of the manifest and of what it describes
 	manifestFile = "manifest.json"
 	blobsDir     = "blobs"
+	listFile     = "blobs.txt"
 	unfinished   = ".new-" // begins the name of a backup that is being written
 )
 
@@ -39,7 +40,9 @@ type Manifest struct {
 	CreatedMS int64       `json:"created_ms"`
 	Files     []File      `json:"files"` // beside the manifest
 	Blobs     blob.Copied `json:"blobs"` // which ones, the database says
+	List      File        `json:"list"`  // their digests, so that others can be told from them
 	Path      string      `json:"-"`     // of the backup's directory
+	Pruned    Pruned      `json:"-"`
 }
 
 // File is a file of a backup.
@@ -160,12 +163,14 @@ func syncDir(path string) error {
 	return errors.Join(dir.Sync(), dir.Close())
 }
 
-// said gives what the destination's disk does not allow its code.
+// said gives what the destination's disk does not allow its code. The database speaks of
+// the disk of the data directory, also where it writes to another one.
 func said(op, dir string, err error) error {
 	switch {
 	case err == nil:
 		return nil
-	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT),
+		fairlead.Is(err, fairlead.Exhausted):
 		return fairlead.Errorf(fairlead.Exhausted, "the disk of %s is full; free some room and try again",
 			dir).Because(err)
 	case errors.Is(err, syscall.EROFS), errors.Is(err, fs.ErrPermission),

@@ -1,12 +1,14 @@
 package backup
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -30,19 +32,36 @@ type Report struct {
 // working is the directory, in that which is restored to, where a restore works.
 const working = ".restoring"
 
+// checking begins the name of a directory in which a backup is checked.
+const checking = ".check-"
+
 // Check reads all of the backup that from names (see Open) and proves that it is whole:
-// every file and blob has its digest, the database is not damaged, and the ledger
-// verifies. Conflict says what is wrong, Precondition that a newer program wrote it.
-func Check(ctx context.Context, from string, schemas []store.Schema) (rep *Report, err error) {
+// every file and blob has its digest, but for those of which the manifest says that they
+// were damaged before, the database is not damaged, and the ledger verifies. It works in
+// a copy of the database and the keys, below the directory work or, where that is empty,
+// in the place of the backup; the next backup there removes what a kill leaves. Conflict
+// says what is wrong, Precondition that a newer program wrote it.
+func Check(ctx context.Context, from, work string, schemas []store.Schema) (rep *Report,
+	err error) {
 	m, err := Open(from)
 	if err != nil {
 		return nil, err
 	}
-	dir, err := os.MkdirTemp("", "fairlead-check-")
+	work = cmp.Or(work, filepath.Dir(m.Path))
+	defer func() { err = said("check", work, err) }()
+	dir, err := os.MkdirTemp(work, checking)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	lock, err := os.OpenFile(filepath.Join(dir, lockFile), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	defer lock.Close()
+	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		return nil, err
+	}
 	return m.unpack(ctx, dir, schemas, func(db *store.DB) (blob.Copied, error) {
 		return blob.Check(ctx, db, m.blobs())
 	})
@@ -118,7 +137,24 @@ func (m *Manifest) unpack(ctx context.Context, dir string, schemas []store.Schem
 		return nil, err
 	}
 	rep.Blobs, err = blobs(db)
+	if fairlead.Is(err, fairlead.Conflict) && m.knows(rep.Blobs.Damaged) {
+		err = nil
+	}
 	return rep, err
+}
+
+// knows reports whether content was damaged already when the backup was made.
+func (m *Manifest) knows(damaged []blob.Lost) bool {
+	before := map[string]bool{}
+	for _, l := range m.Blobs.Damaged {
+		before[l.Digest] = true
+	}
+	for _, l := range damaged {
+		if !before[l.Digest] {
+			return false
+		}
+	}
+	return len(damaged) > 0
 }
 
 func verify(ctx context.Context, db *store.DB, dir string) (*ledger.Report, error) {
@@ -139,8 +175,7 @@ func moveUp(work, to string) error {
 		return err
 	}
 	move := func(name string) error {
-		return unix.Renameat2(unix.AT_FDCWD, filepath.Join(work, name), unix.AT_FDCWD,
-			filepath.Join(to, name), unix.RENAME_NOREPLACE)
+		return moveNew(filepath.Join(work, name), filepath.Join(to, name))
 	}
 	for _, e := range entries {
 		if e.Name() != DatabaseFile {
@@ -157,4 +192,17 @@ func moveUp(work, to string) error {
 		return err
 	}
 	return syncDir(to)
+}
+
+// moveNew renames a file to a name that nothing has. Some file systems, such as NFS, cannot
+// refuse to replace; the directory was empty, and there only the look before is left.
+func moveNew(from, to string) error {
+	err := unix.Renameat2(unix.AT_FDCWD, from, unix.AT_FDCWD, to, unix.RENAME_NOREPLACE)
+	if !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.ENOSYS) {
+		return err
+	}
+	if _, err := os.Lstat(to); !errors.Is(err, fs.ErrNotExist) {
+		return errors.Join(err, fs.ErrExist)
+	}
+	return os.Rename(from, to)
 }

@@ -34,8 +34,10 @@ const lockFile = "lock"
 
 // Take backs up into a place for backups, an absolute path that is created when
 // absent, and returns when all of it is synced: everything that was acknowledged before
-// it began is in it, and some of what came meanwhile. Conflict when another backup
-// writes there, Exhausted when there is no room.
+// it began is in it, and some of what came meanwhile. Content that is damaged or missing
+// in the data directory is not, and the manifest names it. What only backups needed that
+// were removed is removed. Conflict when another backup writes there, Exhausted when there
+// is no room.
 func (s *Service) Take(ctx context.Context, to string) (*Manifest, error) {
 	if !filepath.IsAbs(to) {
 		return nil, fairlead.Errorf(fairlead.Invalid, "%q is no absolute path", to)
@@ -46,7 +48,13 @@ func (s *Service) Take(ctx context.Context, to string) (*Manifest, error) {
 	}
 	defer lock.Close()
 	m, err := s.take(ctx, to)
-	return m, said("back up", to, err)
+	if err != nil {
+		return nil, said("back up", to, err)
+	}
+	if m.Pruned, err = prune(to); err != nil { // the backup is whole all the same
+		m.Pruned.Kept = err.Error()
+	}
+	return m, nil
 }
 
 // enter creates the place, takes its lock, and removes what a kill has left.
@@ -93,11 +101,23 @@ func Outside(own, place string) error {
 func removeUnfinished(to string) error {
 	entries, err := os.ReadDir(to)
 	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), unfinished) {
-			err = errors.Join(err, os.RemoveAll(filepath.Join(to, e.Name())))
+		path := filepath.Join(to, e.Name())
+		if strings.HasPrefix(e.Name(), unfinished) ||
+			strings.HasPrefix(e.Name(), checking) && abandoned(path) {
+			err = errors.Join(err, os.RemoveAll(path))
 		}
 	}
 	return err
+}
+
+// abandoned reports whether nobody checks a backup in the directory any more.
+func abandoned(dir string) bool {
+	lock, err := os.OpenFile(filepath.Join(dir, lockFile), os.O_RDWR, 0)
+	if err != nil {
+		return false
+	}
+	defer lock.Close()
+	return syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) == nil
 }
 
 func (s *Service) take(ctx context.Context, to string) (m *Manifest, err error) {
@@ -118,13 +138,27 @@ func (s *Service) take(ctx context.Context, to string) (m *Manifest, err error) 
 	if err := s.db.Backup(ctx, filepath.Join(temp, DatabaseFile)); err != nil {
 		return nil, err
 	}
-	if m.Blobs, err = s.blobs.CopyTo(ctx, m.blobs()); err != nil {
+	if err := s.copyBlobs(ctx, m, temp); err != nil {
 		return nil, err
 	}
 	if err := s.describe(m, temp); err != nil {
 		return nil, err
 	}
 	return m, finish(m, temp)
+}
+
+// copyBlobs copies what is new and lists all.
+func (s *Service) copyBlobs(ctx context.Context, m *Manifest, temp string) (err error) {
+	list, err := createList(filepath.Join(temp, listFile))
+	if err != nil {
+		return err
+	}
+	m.Blobs, err = s.blobs.CopyTo(ctx, m.blobs(), list.add)
+	if len(m.Blobs.Damaged) > 0 && fairlead.Is(err, fairlead.Conflict) {
+		err = nil // all else is here, and the backup is better than none
+	}
+	m.List, err = list.close(err)
+	return err
 }
 
 // describe copies the keys, and notes all files.

@@ -248,3 +248,22 @@ func scanObjects(rows *sql.Rows, err error) (out []Object, _ error) {
 	}
 	return out, rows.Err()
 }
+
+// owners names some of who refers to an object.
+func owners(tx *store.Tx, digest string) ([]string, error) {
+	rows, err := tx.Query(`select owner_kind, owner_id, path from blob_ref where digest = ?
+		order by project_k, owner_kind, owner_id, path limit 3`, digest)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	out := []string{}
+	for rows.Next() {
+		var kind, id, path string
+		if err := rows.Scan(&kind, &id, &path); err != nil {
+			return nil, err
+		}
+		out = append(out, path+" of "+kind+" "+id)
+	}
+	return out, rows.Err()
+}

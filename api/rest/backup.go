@@ -17,7 +17,8 @@ type BackupInput struct {
 // Backup is a backup that was made.
 type Backup struct {
 	backup.Manifest
-	Path string `json:"path" doc:"the backup's directory"`
+	Path   string        `json:"path" doc:"the backup's directory"`
+	Pruned backup.Pruned `json:"pruned" doc:"what was removed because no backup there needs it"`
 }
 
 func (a *API) backupOperations() {
@@ -31,5 +32,5 @@ func (a *API) takeBackup(ctx context.Context, in *BackupInput) (*Backup, error) 
 	if err != nil {
 		return nil, err
 	}
-	return &Backup{*m, m.Path}, nil
+	return &Backup{*m, m.Path, m.Pruned}, nil
 }
