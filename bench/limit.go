@@ -62,6 +62,11 @@ func openLimit(ctx context.Context, file string) (*limit, error) {
 		return nil, err
 	}
 	db.SetMaxOpenConns(1)
+	// As in the program, but in a commit and not beside it.
+	if _, err := db.ExecContext(ctx, "pragma wal_autocheckpoint = 12000"); err != nil {
+		db.Close()
+		return nil, err
+	}
 	l := &limit{db: db, step: 1 << 40}
 	l.runs, err = l.column(ctx, "select distinct run_k from latest order by run_k")
 	if err == nil {

@@ -39,6 +39,7 @@ type DB struct {
 	read    *sql.DB
 	writer  *writer
 	long    chan struct{} // a place for each long read that may run
+	moving  *checkpointer
 	reserve *reserve
 	changed atomic.Pointer[chan struct{}]
 	closed  sync.Once
@@ -71,7 +72,13 @@ func Open(ctx context.Context, opt Options, schemas ...Schema) (*DB, error) {
 	db.reserve.begin()
 	ch := make(chan struct{})
 	db.changed.Store(&ch)
+	if db.moving, err = startCheckpointer(opt.Path); err != nil {
+		db.read.Close()
+		db.write.Close()
+		return nil, err
+	}
 	if db.writer, err = startWriter(ctx, db); err != nil {
+		db.moving.stop()
 		db.read.Close()
 		db.write.Close()
 		return nil, err
@@ -210,7 +217,10 @@ func (db *DB) Close() error {
 	var err error
 	db.closed.Do(func() {
 		db.writer.stop()
-		err = db.read.Close()
+		err = db.moving.stop()
+		if e := db.read.Close(); err == nil {
+			err = e
+		}
 		if e := db.write.Close(); err == nil {
 			err = e
 		}

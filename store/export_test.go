@@ -10,3 +10,6 @@ func (db *DB) Pragma(text string) error {
 	_, err := db.writer.conn.ExecContext(context.Background(), "pragma "+text)
 	return err
 }
+
+// CheckpointMost is the longest that the log of writes should be, in pages.
+const CheckpointMost = checkpointMost

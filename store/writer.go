@@ -11,8 +11,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/mattn/go-sqlite3"
-
 	"github.com/fairlead-ml/fairlead"
 )
 
@@ -59,6 +57,8 @@ type writer struct {
 	db      *DB
 	conn    *sql.Conn
 	stmts   map[string]*sql.Stmt
+	most    int // pages of the log at which the engine moves it itself
+	rows    int // changed since the last look at the log
 	queues  [2]chan *request
 	metrics *metrics
 	between chan func() // what runs between two batches
@@ -78,25 +78,31 @@ func startWriter(ctx context.Context, db *DB) (*writer, error) {
 		between: make(chan func()), quit: make(chan struct{}), stopped: make(chan struct{}),
 	}
 	w.metrics = newMetrics(w)
-	err = conn.Raw(func(conn any) error {
-		c := conn.(*sqlite3.SQLiteConn)
-		return c.SetFileControlInt("", sqlite3.SQLITE_FCNTL_CHUNK_SIZE, growth)
-	})
-	if err != nil {
-		return nil, fmt.Errorf("open the writer: %w", err)
+	if err := growInSteps(conn); err != nil {
+		return nil, err
+	}
+	if err := w.boundLog(); err != nil {
+		return nil, translate(err)
 	}
 	go w.run()
 	return w, nil
 }
 
-// growth is the step by which the database file grows, in bytes. So there is mostly
-// room in it where there is none on the disk.
-const growth = 1 << 20
-
-// checkpoint moves what the log of writes holds to the database file, which grows for
-// it; where it cannot, the log grows on.
-func (w *writer) checkpoint() {
-	w.conn.ExecContext(context.Background(), "pragma wal_checkpoint(passive)")
+// boundLog has the engine move the log in a commit when it is very long, or, on a full
+// disk, not much longer than what the reserve gave it.
+func (w *writer) boundLog() error {
+	most := 2 * checkpointMost // beyond what ever waits
+	if w.db.reserve.low.Load() {
+		most = checkpointLow
+	}
+	if most == w.most {
+		return nil
+	}
+	_, err := w.conn.ExecContext(context.Background(), fmt.Sprint("pragma wal_autocheckpoint = ", most))
+	if err == nil {
+		w.most = most
+	}
+	return err
 }
 
 func (w *writer) submit(ctx context.Context, lane Lane, fn func(tx *Tx) error) error {
@@ -154,6 +160,7 @@ func (w *writer) run() {
 			return
 		}
 		w.commit(first)
+		w.tend()
 	}
 }
 
@@ -262,6 +269,9 @@ func (w *writer) prompt(queued [2]int) bool {
 // transact runs the first request and those that more returns in one transaction.
 func (w *writer) transact(first *request, more func(wait bool) *request) []*outcome {
 	ctx := context.Background() // an interrupt would roll back the others' work too
+	if err := w.boundLog(); err != nil {
+		w.db.opt.Log.Error("the log of writes keeps its bound", "err", err)
+	}
 	b := &batch{atEnd: map[string]func(*Tx) error{}, after: map[string]func(){}}
 	tx := &Tx{ctx: ctx, conn: w.conn, stmts: w.stmts, batch: b}
 	if _, err := tx.Exec("begin immediate"); err != nil {
@@ -287,6 +297,8 @@ func (w *writer) transact(first *request, more func(wait bool) *request) []*outc
 				o.err = err
 			}
 		}
+	} else {
+		w.rows += b.rows
 	}
 	return all
 }
