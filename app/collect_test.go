@@ -43,16 +43,19 @@ func TestApp_RemovesUnreferencedFilesEachDay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	forgotten := forgottenUpload(t, a)
 	clock.Advance(25 * time.Hour)
 	young := put("just stored, and not yet linked")
 	wake(t, a)
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
-	for _, err := os.Stat(file(lost)); err == nil; _, err = os.Stat(file(lost)) {
-		select {
-		case <-ctx.Done():
-			t.Fatal("the file is not removed")
-		case <-time.After(5 * time.Millisecond):
+	for _, gone := range []string{file(lost), forgotten} {
+		for _, err := os.Stat(gone); err == nil; _, err = os.Stat(gone) {
+			select {
+			case <-ctx.Done():
+				t.Fatalf("the file %s is not removed", gone)
+			case <-time.After(5 * time.Millisecond):
+			}
 		}
 	}
 	for _, o := range []blob.Object{kept, young} {
@@ -60,6 +63,26 @@ func TestApp_RemovesUnreferencedFilesEachDay(t *testing.T) {
 			t.Error(err)
 		}
 	}
+}
+
+// forgottenUpload begins an upload, sends one of its parts, and returns the file that it
+// is in.
+func forgottenUpload(t *testing.T, a *app.App) string {
+	t.Helper()
+	r, err := a.Tracking.StartRun(t.Context(), spec.Default, tracking.NewRun{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	u, err := a.Tracking.StartUpload(t.Context(), spec.Default, tracking.Place{
+		Owner: tracking.RunOwner(r.ID), Path: "f"}, tracking.NewUpload{Parts: 2})
+	if err == nil {
+		_, err = a.Tracking.PutPart(t.Context(), spec.Default, u.ID, 1, 4, strings.NewReader("part"))
+	}
+	file := filepath.Join(a.Dir(), "blobs", "partial", u.ID)
+	if _, e := os.Stat(file); err != nil || e != nil {
+		t.Fatal(err, e)
+	}
+	return file
 }
 
 // wake lets the jobs look at a clock that a test has advanced.

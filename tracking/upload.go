@@ -112,11 +112,14 @@ func (u *Upload) Sign(p fairlead.Project, n int, until time.Time) string {
 // not passed.
 func (s *Service) AdmitPart(ctx context.Context, p fairlead.Project, id string, n int,
 	until time.Time, signature string) error {
-	u, err := s.Upload(ctx, p, id)
-	if err != nil {
+	var u *Upload
+	err := s.db.Read(ctx, func(tx *store.Tx) (err error) {
+		u, err = uploadByID(tx, p, id)
 		return err
-	}
+	})
 	switch {
+	case err != nil:
+		return err
 	case !hmac.Equal([]byte(signature), []byte(u.Sign(p, n, until))):
 		return fairlead.Errorf(fairlead.Denied, "the signature is not that of part %d", n)
 	case s.clock.Now().After(until):
@@ -128,7 +131,10 @@ func (s *Service) AdmitPart(ctx context.Context, p fairlead.Project, id string, 
 // Upload returns an upload of the project with the parts that have come.
 func (s *Service) Upload(ctx context.Context, p fairlead.Project, id string) (u *Upload, err error) {
 	err = s.db.Read(ctx, func(tx *store.Tx) error {
-		u, err = uploadByID(tx, p, id)
+		if u, err = uploadByID(tx, p, id); err != nil {
+			return err
+		}
+		u.Received, err = partsOf(tx, id)
 		return err
 	})
 	return u, err
@@ -186,34 +192,35 @@ func errDone(id string) error {
 // expectPart returns the upload, as it is when part n is about to come: the length of the
 // parts is known then, unless only the last part can say.
 func (s *Service) expectPart(ctx context.Context, p fairlead.Project, id string, n int,
-	length int64) (*Upload, error) {
-	u, err := s.Upload(ctx, p, id)
-	if err != nil {
-		return nil, err
-	}
-	if u.Done {
-		return nil, errDone(id)
-	}
-	if n < 1 || n > u.Parts {
-		return nil, fairlead.Errorf(fairlead.Invalid,
-			"part %d: the parts of this upload are numbered from 1 to %d", n, u.Parts)
-	}
-	learn := u.PartBytes == 0 && n < u.Parts
-	if learn && (length < 1 || length > MaxPartBytes) {
-		return nil, fairlead.Errorf(fairlead.Invalid, "part %d needs a Content-Length, of 1 to %d bytes; "+
-			"with MLflow's client, MLFLOW_MULTIPART_UPLOAD_CHUNK_SIZE says it", n, MaxPartBytes)
-	}
-	known := false
-	for _, part := range u.Received {
-		known = known || part.N == n
-	}
-	if !learn && !known {
-		return u, s.db.Read(ctx, func(tx *store.Tx) error { return s.requireOwner(tx, p, u.at.Owner) })
-	}
-	err = s.db.Write(ctx, store.Client, func(tx *store.Tx) error {
+	length int64) (u *Upload, err error) {
+	var there, learn bool
+	err = s.db.Read(ctx, func(tx *store.Tx) error {
+		if u, err = uploadByID(tx, p, id); err != nil {
+			return err
+		}
 		if err := s.requireOwner(tx, p, u.at.Owner); err != nil {
 			return err
 		}
+		there, err = hasPart(tx, id, n)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	learn = u.PartBytes == 0 && n < u.Parts
+	switch {
+	case u.Done:
+		return nil, errDone(id)
+	case n < 1 || n > u.Parts:
+		return nil, fairlead.Errorf(fairlead.Invalid,
+			"part %d: the parts of this upload are numbered from 1 to %d", n, u.Parts)
+	case learn && (length < 1 || length > MaxPartBytes):
+		return nil, fairlead.Errorf(fairlead.Invalid, "part %d needs a Content-Length, of 1 to %d bytes; "+
+			"with MLflow's client, MLFLOW_MULTIPART_UPLOAD_CHUNK_SIZE says it", n, MaxPartBytes)
+	case !learn && !there:
+		return u, nil
+	}
+	err = s.db.Write(ctx, store.Client, func(tx *store.Tx) error {
 		if learn {
 			if err := setPartBytes(tx, id, length); err != nil {
 				return err

@@ -24,15 +24,21 @@ func scanUpload(row interface{ Scan(dest ...any) error }) (*Upload, error) {
 	return u, err
 }
 
-// uploadByID returns an upload with the parts that have come.
+// uploadByID returns an upload without its parts, which may be many.
 func uploadByID(tx *store.Tx, p fairlead.Project, id string) (*Upload, error) {
 	u, err := scanUpload(tx.QueryRow(uploadColumns+"where id = ? and project_k = ?", id, p.K))
 	if err != nil {
 		return nil, found(err,
 			"there is no upload %s; it was aborted, or nothing came of it for a day", id)
 	}
-	u.Received, err = partsOf(tx, id)
-	return u, err
+	return u, nil
+}
+
+func hasPart(tx *store.Tx, id string, n int) (bool, error) {
+	var parts int
+	err := tx.QueryRow("select count(*) from upload_part where upload_id = ? and n = ?", id, n).
+		Scan(&parts)
+	return parts > 0, err
 }
 
 func partsOf(tx *store.Tx, id string) ([]Part, error) {
