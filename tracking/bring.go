@@ -109,7 +109,7 @@ func (s *Service) BringExperiment(ctx context.Context, tx *store.Tx, p fairlead.
 		return "", err
 	}
 	e := &Experiment{ID: strconv.FormatInt(n, 10), Name: r.Name}
-	if e.k, err = insertExperimentRecord(tx, p, n, r); err != nil {
+	if e.k, err = insertExperimentRecord(tx, p, n, r, s.nowMS()); err != nil {
 		return "", err
 	}
 	for k, v := range r.Tags {
@@ -349,6 +349,9 @@ func (s *Service) insertBroughtModel(ctx context.Context, tx *store.Tx, p fairle
 		return elsewhere("logged model", m.ID)
 	}
 	if err != nil {
+		return err
+	}
+	if err := modelArrived(tx, m.k, s.nowMS()); err != nil {
 		return err
 	}
 	if err := updateLoggedModel(tx, m, s.nowMS()); err != nil { // when it came into the trash

@@ -23,12 +23,17 @@ func takeExperimentNumber(tx *store.Tx, p fairlead.Project, n int64) (int64, err
 	return n, err
 }
 
-func insertExperimentRecord(tx *store.Tx, p fairlead.Project, n int64, r *ExperimentRecord) (
-	k int64, err error) {
+func insertExperimentRecord(tx *store.Tx, p fairlead.Project, n int64, r *ExperimentRecord,
+	nowMS int64) (k int64, err error) {
 	err = tx.QueryRow(`insert into experiment (project_k, n, name, state, created_ms, updated_ms,
-		deleted_ms) values (?, ?, ?, ?, ?, ?, ?) returning k`, p.K, n, r.Name, r.State, r.CreatedMS,
-		r.UpdatedMS, nullZero(r.DeletedMS)).Scan(&k)
+		deleted_ms, arrived_ms) values (?, ?, ?, ?, ?, ?, ?, ?) returning k`, p.K, n, r.Name, r.State,
+		r.CreatedMS, r.UpdatedMS, nullZero(r.DeletedMS), nowMS).Scan(&k)
 	return k, err
+}
+
+func modelArrived(tx *store.Tx, modelK, nowMS int64) error {
+	_, err := tx.Exec("update logged_model set arrived_ms = ? where k = ?", nowMS, modelK)
+	return err
 }
 
 func insertDataset(tx *store.Tx, expK int64, d Dataset) error {

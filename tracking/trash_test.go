@@ -398,14 +398,28 @@ func TestPurge_CountsFromTheDayOnWhichWhatWasDeletedCameHere(t *testing.T) {
 		if err := b.svc.SettleExperiment(ctx, tx, project, e.ID, 1, 2, 3); err != nil {
 			return err
 		}
-		return b.svc.SettleLoggedModel(ctx, tx, project, m.ID, m.Status, tracking.Deleted, 1, 2)
+		err := b.svc.SettleLoggedModel(ctx, tx, project, m.ID, m.Status, tracking.Deleted, 1, 2)
+		if err != nil {
+			return err
+		}
+		_, err = b.svc.BringExperiment(ctx, tx, project, &tracking.ExperimentRecord{ID: "7", Name: "older",
+			State: tracking.Deleted, CreatedMS: 1, UpdatedMS: 2, DeletedMS: 3})
+		if err != nil {
+			return err
+		}
+		r := &tracking.LoggedModelRecord{ID: "m-" + strings.Repeat("0", 32), Experiment: "0", Name: "m",
+			Status: m.Status, State: tracking.Deleted, CreatedMS: 1, UpdatedMS: 2, DeletedMS: 3}
+		if err := b.svc.BringLoggedModel(ctx, tx, project, "0", r); err != nil {
+			return err
+		}
+		return b.svc.SettleBroughtModel(ctx, tx, project, r)
 	}))
 	b.clock.Advance(29 * 24 * time.Hour)
 	if got := b.purge(30 * 24 * time.Hour); got.Experiments+got.LoggedModels != 0 {
 		t.Errorf("purged %+v", got)
 	}
 	b.clock.Advance(24 * time.Hour)
-	if got := b.purge(30 * 24 * time.Hour); got.Experiments != 1 || got.LoggedModels != 1 {
+	if got := b.purge(30 * 24 * time.Hour); got.Experiments != 2 || got.LoggedModels != 2 {
 		t.Errorf("purged %+v", got)
 	}
 }
