@@ -26,6 +26,16 @@ const (
 	placeTime = 10 * time.Second
 )
 
+// checkLength refuses a body that says by itself that it is too long, before it comes.
+func checkLength(r *http.Request, route Route) error {
+	if route.BodyLimit <= 0 || route.Streams || r.ContentLength <= route.BodyLimit {
+		return nil
+	}
+	return fairlead.Errorf(fairlead.Invalid,
+		"the request is longer than %d bytes, the most that is taken here; split it up",
+		route.BodyLimit).Because(&http.MaxBytesError{Limit: route.BodyLimit})
+}
+
 // place takes the room of a request's body, which leave gives back. A body that does not
 // say its length may have all that the route takes.
 func (t *Tokens) place(r *http.Request, route Route) (leave func(), err error) {

@@ -32,7 +32,10 @@ func (t *Tokens) Guard(route Route) (http.Handler, error) {
 		}
 		ctx := context.WithValue(r.Context(), callerKey{}, caller)
 		r = r.WithContext(fairlead.WithActor(ctx, caller.Actor))
-		leave, err := t.place(r, route)
+		leave := func() {}
+		if err = checkLength(r, route); err == nil {
+			leave, err = t.place(r, route)
+		}
 		if err != nil {
 			Hurry(w, r)
 			route.Fail(w, r, err)

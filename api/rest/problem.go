@@ -35,6 +35,10 @@ func newProblem(err error) *problem {
 	if errors.As(err, &known) {
 		return known
 	}
+	var tooLarge *http.MaxBytesError
+	if errors.As(err, &tooLarge) {
+		return uploadProblem(err)
+	}
 	code := fairlead.CodeOf(err)
 	p := &problem{Title: http.StatusText(code.HTTPStatus()), Status: code.HTTPStatus(),
 		Detail: fairlead.MessageOf(err), Code: code}
