@@ -22,7 +22,7 @@ const (
 // finds no place waits for placeTime at most.
 const (
 	freeBody  = 64 << 10
-	maxBodies = 256 << 20
+	maxBodies = 128 << 20
 	placeTime = 10 * time.Second
 )
 
@@ -91,10 +91,10 @@ func (b *body) Read(p []byte) (int, error) {
 		b.conn.SetReadDeadline(time.Now().Add(bodyStall))
 	}
 	n, err := b.ReadCloser.Read(p)
-	if err != nil {
-		b.ended = true
+	if err == io.EOF {
 		b.conn.SetReadDeadline(time.Time{})
-	}
+	} // else the server, which reads the rest before it answers, shall not wait for it either
+	b.ended = b.ended || err != nil
 	return n, err
 }
 

@@ -91,6 +91,9 @@ func (r Route) check() error {
 		return fmt.Errorf("route %s %s has the body limit %d", r.Method, r.Path, r.BodyLimit)
 	case r.BodyLimit == 0 && slices.Contains(withBody, r.Method):
 		return fmt.Errorf("route %s %s states no body limit", r.Method, r.Path)
+	case r.BodyLimit > maxBodies && !r.Streams:
+		return fmt.Errorf("route %s %s takes %d bytes and does not stream them", r.Method, r.Path,
+			r.BodyLimit)
 	case r.Handle == nil || r.Fail == nil:
 		return fmt.Errorf("route %s %s has no handler", r.Method, r.Path)
 	}

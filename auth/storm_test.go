@@ -281,7 +281,7 @@ func TestSignIn_ThatFailsIsLogged(t *testing.T) {
 
 func TestGuard_BoundsTheMemoryOfBodiesTogether(t *testing.T) {
 	h := newHouse(t)
-	const large = 100 << 20
+	const large = 50 << 20
 	begun, end := make(chan int), make(chan int)
 	r := route(auth.Read)
 	r.BodyLimit = large

@@ -24,8 +24,8 @@ func (c *call) ctx() context.Context { return c.r.Context() }
 
 // body reads the whole body, whose size the route bounds.
 func (c *call) body() ([]byte, error) {
-	// Room for what the client announces, and not much before it has sent it.
-	announced := min(max(c.r.ContentLength, 0), 256<<10)
+	// Room for what the client announces, for which the guard has found a place.
+	announced := min(max(c.r.ContentLength, 0), large)
 	read := bytes.NewBuffer(make([]byte, 0, announced+bytes.MinRead))
 	_, err := read.ReadFrom(c.r.Body)
 	var tooLong *http.MaxBytesError

@@ -99,7 +99,7 @@ func (a *API) endpointOperations() {
 		})
 	register(a, op{id: "send-labels", method: "POST", path: "/endpoints/{endpoint}/labels",
 		summary: "Send ground truth, joined to predictions by request id",
-		may:     auth.Label, limit: 64 << 20},
+		may:     auth.Label, limit: 16 << 20},
 		func(ctx context.Context, p fairlead.Project, in *struct {
 			EndpointInput
 			Body struct {

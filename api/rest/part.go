@@ -108,7 +108,7 @@ const partPath = project + "/uploads/{upload}/parts/{part}"
 // partRoute is outside the operations because it streams its body.
 func (a *API) partRoute() auth.Route {
 	return auth.Route{Method: http.MethodPut, Path: partPath, Permission: auth.Track,
-		BodyLimit: tracking.MaxPartBytes, Handle: a.putPart, Fail: Fail}
+		BodyLimit: tracking.MaxPartBytes, Streams: true, Handle: a.putPart, Fail: Fail}
 }
 
 // putPart receives one part.

@@ -24,6 +24,9 @@ type problem struct {
 // Error returns the detail.
 func (p *problem) Error() string { return p.Detail }
 
+// Unwrap tells whose fault it is: only what is ours is logged.
+func (p *problem) Unwrap() error { return fairlead.Errorf(p.Code, "%s", p.Detail) }
+
 // GetStatus returns the HTTP status.
 func (p *problem) GetStatus() int { return p.Status }
 
@@ -71,6 +74,9 @@ func init() {
 // unreadable is how huma calls an error of reading a body.
 const unreadable = "cannot read request body"
 
+// maxDetails is how many mistakes of a request are named.
+const maxDetails = 20
+
 // humaProblem is what huma finds wrong with a request before an operation sees it.
 // It says 422 for what does not fit the document; here that is 400, as elsewhere.
 func humaProblem(status int, msg string, errs ...error) huma.StatusError {
@@ -85,7 +91,7 @@ func humaProblem(status int, msg string, errs ...error) huma.StatusError {
 		code = fairlead.Internal
 	}
 	detail := []string{msg}
-	for _, e := range errs {
+	for _, e := range errs[:min(len(errs), maxDetails)] {
 		detail = append(detail, e.Error())
 	}
 	if status == http.StatusUnprocessableEntity {

@@ -125,6 +125,11 @@ func (c collector) HandleFunc(pattern string, h func(http.ResponseWriter, *http.
 	route.Method, route.Path, _ = strings.Cut(pattern, " ")
 	route.Fail = Fail
 	route.Handle = func(w http.ResponseWriter, r *http.Request) error {
+		if route.BodyLimit > manyValues {
+			if err := narrow(w, r); err != nil {
+				return err
+			}
+		}
 		h(w, r)
 		return nil
 	}

@@ -74,12 +74,28 @@ func broken(begins string, err error) io.Reader {
 	return io.MultiReader(strings.NewReader(begins), iotest.ErrReader(err))
 }
 
+// A body is not decoded that would cost a hundred times its size, and not each of its
+// mistakes is named.
+func TestBodies_AreNotWide(t *testing.T) {
+	w := newWorld(t)
+	zeros := func(n int) io.Reader {
+		return strings.NewReader(`{"labels":[` + strings.Repeat("0,", n-1) + "0]}")
+	}
+	for n, says := range map[int]string{100: "body.labels[0]", 400_001: "more than 400000 values"} {
+		_, a := w.send("POST", labelsPath, "application/json", zeros(n))
+		wantProblem(t, says, a, 400)
+		if text := string(a.body); !strings.Contains(text, says) || len(text) > 2000 {
+			t.Errorf("%d values: %d bytes: %.300s", n, len(text), text)
+		}
+	}
+}
+
 // A body may take as long as the route's limit says, and what it causes longer: the
 // deadline ends with the body.
 func TestUploads_HaveTheTimeOfTheirLimit(t *testing.T) {
 	w := newWorld(t)
 	for path, atLeast := range map[string]time.Duration{
-		rollbackPath: 4 * time.Second, labelsPath: 4 * time.Minute, revisionsPath: 15 * time.Minute,
+		rollbackPath: 4 * time.Second, labelsPath: time.Minute, revisionsPath: 15 * time.Minute,
 	} {
 		c, a := w.send("POST", path, "application/json; boundary=b", strings.NewReader(`{"reason":""}`))
 		if path == revisionsPath {
