@@ -225,3 +225,61 @@ func TestCollect_ShrinksForAdministratorsOfAllProjects(t *testing.T) {
 		}
 	}
 }
+
+// Who may log into a project hands out addresses that take parts without credentials, and
+// nothing else.
+func TestAccess_PartsGoToSignedAddressesAlone(t *testing.T) {
+	w := newWorld(t)
+	people(t, w)
+	if err := w.app.Accounts.Grant(t.Context(), w.alpha, "bob", auth.DataScientist); err != nil {
+		t.Fatal(err)
+	}
+	call := func(sign func(*http.Request), method, target, body string) (int, string) {
+		r := httptest.NewRequest(method, target, strings.NewReader(body))
+		r.RemoteAddr = "127.0.0.1:1"
+		r.Header.Set("Content-Type", "application/json")
+		if sign != nil {
+			sign(r)
+		}
+		rec := httptest.NewRecorder()
+		w.app.Handler().ServeHTTP(rec, r)
+		return rec.Code, rec.Body.String()
+	}
+	bob := password("bob", phrase)
+	const base = "http://127.0.0.1:4747/p/alpha/api/2.0/mlflow-artifacts/mpu/"
+	create := base + "create/0/" + w.run + "/artifacts"
+	for _, who := range []func(*http.Request){nil, bob} {
+		status, _ := call(who, "POST", strings.Replace(create, "/p/alpha", "/p/beta", 1), `{"path":"f","num_parts":1}`)
+		if status != 401 && status != 403 {
+			t.Errorf("an upload to a project of others: %d", status)
+		}
+	}
+	status, answer := call(bob, "POST", create, `{"path":"f","num_parts":1}`)
+	var made struct {
+		ID    string `json:"upload_id"`
+		Parts []struct {
+			URL string `json:"url"`
+		} `json:"credentials"`
+	}
+	if err := json.Unmarshal([]byte(answer), &made); err != nil || status != 200 {
+		t.Fatalf("%d %s: %v", status, answer, err)
+	}
+	bare, _, _ := strings.Cut(made.Parts[0].URL, "?")
+	for _, tt := range []struct {
+		what, method, url string
+		status            int
+	}{
+		{"the address without its signature", "PUT", bare, 403},
+		{"the native path", "PUT", "http://127.0.0.1:4747/api/v1/projects/alpha/uploads/" + made.ID + "/parts/1", 401},
+		{"what has come", "GET", "http://127.0.0.1:4747/api/v1/projects/alpha/uploads/" + made.ID, 401},
+		{"the end", "POST", base + "complete/0/" + w.run + "/artifacts", 401},
+		{"the signed address", "PUT", made.Parts[0].URL, 200},
+	} {
+		if status, answer := call(nil, tt.method, tt.url, "part"); status != tt.status {
+			t.Errorf("%s: %d %s", tt.what, status, answer)
+		}
+	}
+	if status, answer := w.as(bob, "POST", "/projects/alpha/uploads/"+made.ID+"/complete", `{}`); status != 200 {
+		t.Errorf("%d %s", status, answer)
+	}
+}
