@@ -55,7 +55,7 @@ func victim(t *testing.T, data string) {
 // serveHere starts the server in this process.
 func serveHere(t *testing.T, data string) *server {
 	t.Helper()
-	a, err := app.New(t.Context(), app.Options{Dir: data, Listen: "127.0.0.1:0"})
+	a, err := app.New(t.Context(), app.Options{Dir: data, Listen: "127.0.0.1:0", KeepDeleted: -1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,7 +76,30 @@ func TestPowerCut_TheServerKeepsWhatItAcknowledged(t *testing.T) {
 		victim(t, data)
 		return
 	}
-	chance, data := randomness(t), t.TempDir()
+	cutPower(t, t.TempDir(), 2*chaosRounds(t), func(t *testing.T, s *server, acks []string) {
+		checkWriters(t, s, writersOf(t, s, acks))
+	})
+}
+
+// The power is lost while a data directory of the first program is brought up to date:
+// the next start ends the work, and nothing of the directory is lost.
+func TestPowerCut_AnUpgradeGoesOnAfterIt(t *testing.T) {
+	if data := os.Getenv(victimVar); data != "" {
+		serveHere(t, data)
+		return
+	}
+	data, answers := firstData(t)
+	cutPower(t, data, chaosRounds(t), func(t *testing.T, s *server, _ []string) {
+		answersAs(t, s, answers)
+	})
+}
+
+// cutPower records what the test does as a victim of its own, cuts the power at random
+// moments of it, and checks the server that starts on what is left.
+func cutPower(t *testing.T, data string, cuts int,
+	check func(t *testing.T, s *server, acks []string)) {
+	t.Helper()
+	chance := randomness(t)
 	cmd := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$")
 	cmd.Env = append(os.Environ(), victimVar+"="+data)
 	log, err := powercut.Record(cmd, data)
@@ -86,7 +109,7 @@ func TestPowerCut_TheServerKeepsWhatItAcknowledged(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	disk, cuts := log.Disk(), 2*chaosRounds(t)
+	disk := log.Disk()
 	for i := range cuts {
 		at := (i*log.Len() + chance.IntN(log.Len())) / cuts
 		disk.Go(at)
@@ -96,7 +119,7 @@ func TestPowerCut_TheServerKeepsWhatItAcknowledged(t *testing.T) {
 				t.Fatal(err)
 			}
 			s := serveHere(t, left)
-			checkWriters(t, s, writersOf(t, s, log.Acks(at)))
+			check(t, s, log.Acks(at))
 			s.call("POST", "/api/v1/audit/verify", "{}").want(t, 200)
 		})
 	}

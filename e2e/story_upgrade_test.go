@@ -49,18 +49,7 @@ func TestUpgrade_KeepsWhatTheFirstProgramKept(t *testing.T) {
 	data, answers := firstData(t)
 	s := serve(t, data, "--environments", t.TempDir(), "--keep-deleted", "forever")
 	for range 2 {
-		for _, a := range answers {
-			var body any
-			if a.Body != "" {
-				body = a.Body
-			}
-			r := s.call(a.Method, a.Path, body)
-			var got any = r.body
-			if _, isText := a.Answer.(string); !isText {
-				r.want(t, 200).decode(t, &got)
-			}
-			lacks(t, a.Method+" "+a.Path, a.Answer, got)
-		}
+		answersAs(t, s, answers)
 		s.run(t.TempDir(), "audit", "verify").want(t, 0, `^verified`)
 		s.stop()
 		s.start()
@@ -73,6 +62,23 @@ func TestUpgrade_KeepsWhatTheFirstProgramKept(t *testing.T) {
 	s.call("POST", "/api/2.0/mlflow/model-versions/create", fmt.Sprintf(
 		`{"name":"pines","source":"runs:/%s/model","run_id":%q}`, id, id)).want(t, 200, `"version":"4"`)
 	s.run(t.TempDir(), "audit", "verify").want(t, 0, `^verified`)
+}
+
+// answersAs asks the server what the first program was asked.
+func answersAs(t *testing.T, s *server, answers []firstAnswer) {
+	t.Helper()
+	for _, a := range answers {
+		var body any
+		if a.Body != "" {
+			body = a.Body
+		}
+		r := s.call(a.Method, a.Path, body)
+		var got any = r.body
+		if _, isText := a.Answer.(string); !isText {
+			r.want(t, 200).decode(t, &got)
+		}
+		lacks(t, a.Method+" "+a.Path, a.Answer, got)
+	}
 }
 
 // lacks reports what the old answer has and the new one has not, or otherwise.

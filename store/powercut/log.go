@@ -39,15 +39,16 @@ type op struct {
 
 // Log is what a program did to the files below a directory.
 type Log struct {
-	ops []op
+	ops   []op
+	first int // ops that make what was there before; all of it is durable
 }
 
 // Len returns how many moments there are in which the power can be lost.
-func (l *Log) Len() int { return len(l.ops) + 1 }
+func (l *Log) Len() int { return len(l.ops) - l.first + 1 }
 
 // Acks returns what was acknowledged before moment n, from 0.
 func (l *Log) Acks(n int) (lines []string) {
-	for _, o := range l.ops[:n] {
+	for _, o := range l.ops[:l.first+n] {
 		if o.kind == say {
 			lines = append(lines, strings.Split(strings.TrimSuffix(string(o.data), "\n"), "\n")...)
 		}
@@ -58,13 +59,45 @@ func (l *Log) Acks(n int) (lines []string) {
 // WithoutSyncsOf returns the log of a program that does not sync what lost says, by paths
 // relative to the recorded directory.
 func (l *Log) WithoutSyncsOf(lost func(path string) bool) *Log {
-	return &Log{ops: slices.DeleteFunc(slices.Clone(l.ops), func(o op) bool {
+	done := slices.DeleteFunc(slices.Clone(l.ops[l.first:]), func(o op) bool {
 		return o.kind == sync && lost(o.path)
-	})}
+	})
+	return &Log{ops: slices.Concat(l.ops[:l.first], done), first: l.first}
 }
 
-// Disk returns an empty disk on which the program's work begins.
-func (l *Log) Disk() *Disk { return &Disk{log: l, now: names{}, durable: names{}} }
+// begin takes what is in a directory for the durable beginning of the log.
+func (l *Log) begin(dir string) error {
+	paths := []string{"."}
+	err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+		rel, _ := filepath.Rel(dir, path)
+		if err != nil || !modelled(rel) || rel == "." {
+			return err
+		}
+		if rel = filepath.ToSlash(rel); e.IsDir() {
+			l.ops = append(l.ops, op{kind: mkdir, path: rel})
+		} else {
+			b, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			l.ops = append(l.ops, op{kind: create, path: rel}, op{kind: write, path: rel, data: b})
+		}
+		paths = append(paths, rel)
+		return nil
+	})
+	for _, path := range paths {
+		l.ops = append(l.ops, op{kind: sync, path: path, begun: len(l.ops)})
+	}
+	l.first = len(l.ops)
+	return err
+}
+
+// Disk returns the disk as it was before the program's work.
+func (l *Log) Disk() *Disk {
+	d := &Disk{log: l, now: names{}, durable: names{}}
+	d.Go(0)
+	return d
+}
 
 // Disk is what the program sees at a moment, and what of it is durable.
 type Disk struct {
@@ -75,9 +108,9 @@ type Disk struct {
 	pending []renaming
 }
 
-// Go goes on to moment n, which is not before the present one.
+// Go goes on to moment n, from 0, which is not before the present one.
 func (d *Disk) Go(n int) {
-	for ; d.done < n; d.done++ {
+	for ; d.done < d.log.first+n; d.done++ {
 		d.do(d.done, d.log.ops[d.done])
 	}
 }
@@ -108,7 +141,7 @@ func (d *Disk) AfterLoss(dir string, chance *rand.Rand) error {
 // is then complete.
 func (l *Log) compare(dir string) error {
 	d := l.Disk()
-	d.Go(len(l.ops))
+	d.Go(l.Len() - 1)
 	seen := 0
 	err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
 		rel, _ := filepath.Rel(dir, path)

@@ -19,11 +19,15 @@ import (
 var ErrNoTracing = errors.New("a power cut needs the right to trace a process")
 
 // Record runs a command until it ends, and returns what it did to the files below dir,
-// which is an absolute path and empty. What it prints is acknowledged with each write.
-// The command has one process, which may have threads.
+// an absolute path. What is there before is durable. What the command prints is
+// acknowledged with each write. It has one process, which may have threads.
 func Record(cmd *exec.Cmd, dir string) (*Log, error) {
 	dir, err := filepath.EvalSymlinks(dir)
 	if err != nil {
+		return nil, err
+	}
+	log := &Log{}
+	if err := log.begin(dir); err != nil {
 		return nil, err
 	}
 	errs, err := os.CreateTemp("", "powercut-*") // no pipe: the command is waited for here
@@ -40,7 +44,7 @@ func Record(cmd *exec.Cmd, dir string) (*Log, error) {
 		return nil, fmt.Errorf("%w: %w", ErrNoTracing, err)
 	}
 	defer cmd.Process.Release()
-	r := &recorder{dir: dir, pid: cmd.Process.Pid, calls: map[int]*call{}, log: &Log{}}
+	r := &recorder{dir: dir, pid: cmd.Process.Pid, calls: map[int]*call{}, log: log}
 	status, err := r.trace()
 	if err != nil {
 		cmd.Process.Kill()
@@ -50,7 +54,7 @@ func Record(cmd *exec.Cmd, dir string) (*Log, error) {
 		text, _ := os.ReadFile(errs.Name())
 		return nil, fmt.Errorf("%s ended with %d: %s", cmd.Path, status, text)
 	}
-	return r.log, r.log.compare(dir)
+	return log, log.compare(dir)
 }
 
 // recorder traces a process.
