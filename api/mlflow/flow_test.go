@@ -43,7 +43,7 @@ func interpreter(t testing.TB, path string) string {
 }
 
 // mlflowServer starts `mlflow server` as its manual says, and returns its address.
-func mlflowServer(t *testing.T, python string) string {
+func mlflowServer(t *testing.T, python string, args ...string) string {
 	t.Helper()
 	free, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -54,9 +54,10 @@ func mlflowServer(t *testing.T, python string) string {
 	_, port, _ := net.SplitHostPort(address)
 	dir := t.TempDir()
 	bin := filepath.Dir(python)
-	cmd := exec.Command(filepath.Join(bin, "mlflow"), "server", "--host", "127.0.0.1", "--port", port,
-		"--workers", "1", "--backend-store-uri", "sqlite:///"+filepath.Join(dir, "mlflow.db"),
-		"--artifacts-destination", filepath.Join(dir, "artifacts"))
+	args = append([]string{"server", "--host", "127.0.0.1", "--port", port, "--workers", "1",
+		"--backend-store-uri", "sqlite:///" + filepath.Join(dir, "mlflow.db"),
+		"--artifacts-destination", filepath.Join(dir, "artifacts")}, args...)
+	cmd := exec.Command(filepath.Join(bin, "mlflow"), args...)
 	cmd.Dir = dir
 	cmd.Env = append(clientEnv(dir), "PATH="+bin+":"+os.Getenv("PATH"))
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}

@@ -2,16 +2,50 @@ package mlflow
 
 import (
 	"net/http"
+	"regexp"
+	"slices"
+	"unicode/utf8"
 
 	"github.com/fairlead-ml/fairlead"
 	"github.com/fairlead-ml/fairlead/auth"
+	"github.com/fairlead-ml/fairlead/spec"
 )
 
 // A workspace is a project. A request's workspace, named in its path or in the header
 // X-MLFLOW-WORKSPACE, is settled at the edge.
 
 type wireWorkspace struct {
-	Name string `json:"name"`
+	Name        string `json:"name"`
+	Description string `json:"description,omitempty"`
+}
+
+func workspace(p fairlead.Project) wireWorkspace {
+	w := wireWorkspace{Name: p.Name}
+	if p.Name == spec.Default.Name {
+		w.Description = "Default workspace for legacy resources"
+	}
+	return w
+}
+
+var workspaceName = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`)
+
+// reservedWorkspaces are MLflow's own paths.
+var reservedWorkspaces = []string{"workspaces", "api", "ajax-api", "static-files"}
+
+// checkWorkspace refuses names as MLflow does, which are names of projects too.
+func checkWorkspace(name string) error {
+	switch n := utf8.RuneCountInString(name); {
+	case n < 2 || n > 63:
+		return fairlead.Errorf(fairlead.Invalid,
+			"Workspace name '%s' must be between 2 and 63 characters.", name)
+	case !workspaceName.MatchString(name):
+		return fairlead.Errorf(fairlead.Invalid, "Workspace name '%s' must match the pattern %s "+
+			"(lowercase alphanumeric with optional internal hyphens).", name, workspaceName)
+	case slices.Contains(reservedWorkspaces, name):
+		return fairlead.Errorf(fairlead.Invalid, "Workspace name '%s' is reserved and cannot be used.",
+			name)
+	}
+	return nil
 }
 
 // workspaceRoutes are about the whole server and not about one project.
@@ -40,7 +74,7 @@ func (a *API) listWorkspaces(w http.ResponseWriter, r *http.Request) error {
 	out := []wireWorkspace{}
 	for _, p := range projects {
 		if auth.CallerFrom(r.Context()).May(p, auth.Read) {
-			out = append(out, wireWorkspace{p.Name})
+			out = append(out, workspace(p))
 		}
 	}
 	return (&call{w: w, r: r}).reply(map[string]any{"workspaces": out})
@@ -51,12 +85,15 @@ func (a *API) getWorkspace(w http.ResponseWriter, r *http.Request) error {
 	p, err := a.projects.Get(r.Context(), name)
 	hidden := err == nil && !auth.CallerFrom(r.Context()).May(p, auth.Read)
 	if fairlead.Is(err, fairlead.NotFound) || hidden {
+		if err := checkWorkspace(name); err != nil {
+			return err
+		}
 		return fairlead.Errorf(fairlead.NotFound, "Workspace '%s' not found", name)
 	}
 	if err != nil {
 		return err
 	}
-	return (&call{w: w, r: r}).reply(map[string]any{"workspace": wireWorkspace{p.Name}})
+	return (&call{w: w, r: r}).reply(map[string]any{"workspace": workspace(p)})
 }
 
 func (a *API) createWorkspace(w http.ResponseWriter, r *http.Request) error {
@@ -71,11 +108,22 @@ func (a *API) createWorkspace(w http.ResponseWriter, r *http.Request) error {
 	if c.err != nil {
 		return c.err
 	}
+	if name == spec.Default.Name {
+		return fairlead.Errorf(fairlead.Invalid,
+			"The '%s' workspace is reserved and cannot be created", name)
+	}
+	if err := checkWorkspace(name); err != nil {
+		return err
+	}
 	p, err := a.projects.Create(r.Context(), name)
+	if fairlead.Is(err, fairlead.Conflict) {
+		return fairlead.Errorf(fairlead.Conflict, "Workspace '%s' already exists.", name).
+			With("exists", true)
+	}
 	if err != nil {
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(http.StatusCreated)
-	return c.reply(map[string]any{"workspace": wireWorkspace{p.Name}})
+	return c.reply(map[string]any{"workspace": workspace(p)})
 }

@@ -13,13 +13,13 @@ func TestWorkspace_IsAProject(t *testing.T) {
 		status                    int
 		answer                    string
 	}{
-		{"", "GET", path, "", 200, `{"workspaces":[{"name":"default"}]}`},
+		{"", "GET", path, "", 200, `{"workspaces":[{"name":"default","description":"Default workspace for legacy resources"}]}`},
 		{"", "POST", path, `{"name":"wine"}`, 401, ""},
 		{s.owner, "POST", path, `{"name":"wine"}`, 201, `{"workspace":{"name":"wine"}}`},
 		{s.owner, "POST", path, `{"name":"wine"}`, 400, ""},
 		{s.owner, "POST", path, `{"name":"Wine/1"}`, 400, ""},
 		{s.owner, "POST", path, `{}`, 400, ""},
-		{"", "GET", path, "", 200, `{"workspaces":[{"name":"default"},{"name":"wine"}]}`},
+		{"", "GET", path, "", 200, `{"workspaces":[{"name":"default","description":"Default workspace for legacy resources"},{"name":"wine"}]}`},
 		{"", "GET", path + "/wine", "", 200, `{"workspace":{"name":"wine"}}`},
 		{"", "GET", "/ajax-api/3.0/mlflow/workspaces/none", "", 404, ""},
 		{s.owner, "DELETE", path + "/wine", "", 501, ""},
