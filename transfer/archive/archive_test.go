@@ -315,6 +315,29 @@ func TestImport_WhatCameInWorks(t *testing.T) {
 	}
 }
 
+// What was deleted there can be restored here for as long as what is deleted here.
+func TestImport_TimeInTheTrashBeginsHere(t *testing.T) {
+	w := full(t)
+	e, err := w.tracking.CreateExperiment(t.Context(), w.p, "nothing in it", nil)
+	w.ok(err)
+	w.ok(w.tracking.DeleteExperiment(t.Context(), w.p, e.ID))
+	m, err := w.tracking.AddLoggedModel(t.Context(), w.p, tracking.NewLoggedModel{})
+	w.ok(err)
+	w.ok(w.tracking.DeleteLoggedModel(t.Context(), w.p, m.ID))
+	from, other := w.export(), empty(t)
+	other.bring(from)
+	purged, err := other.tracking.Purge(t.Context(), other.p, other.clock.Now().Add(-time.Hour))
+	other.ok(err)
+	if purged.Runs+purged.Experiments+purged.LoggedModels > 0 {
+		t.Errorf("a purge of what was deleted an hour ago: %+v", purged)
+	}
+	purged, err = other.tracking.Purge(t.Context(), other.p, other.clock.Now())
+	other.ok(err)
+	if purged.Runs != 2 || purged.Experiments != 2 || purged.LoggedModels != 1 {
+		t.Errorf("a purge of all: %+v", purged)
+	}
+}
+
 func TestImport_RepeatedChangesNothing(t *testing.T) {
 	w, other := full(t), empty(t)
 	from := w.export()

@@ -78,8 +78,8 @@ func readManifest(root *os.Root) (*Manifest, error) {
 			return nil, fairlead.Errorf(fairlead.Precondition, "the export in %s was cut off, or is being "+
 				"written; export again", root.Name())
 		}
-		return nil, fairlead.Errorf(fairlead.NotFound, "%s is no export: it has no %s", root.Name(),
-			manifestFile)
+		return nil, fairlead.Errorf(fairlead.NotFound, "%s is no export: it has no %s; what MLflow "+
+			"has written comes in with `fairlead import mlflow`", root.Name(), manifestFile)
 	}
 	if err != nil {
 		return nil, err
