@@ -55,9 +55,9 @@ func (f *fixture) wants(t *testing.T, obj blob.Object, text string) {
 func TestJoin_StoresPartsInTheirOrder(t *testing.T) {
 	f := open(t)
 	last := f.part(t, 1000, "tail") // came when nobody knew where it begins
-	second := f.part(t, 5, "wrong")
+	f.part(t, 5, "wrong")
 	first := f.part(t, 0, "first")
-	second = f.part(t, 5, "secnd")
+	second := f.part(t, 5, "secnd")
 	obj, err := f.join(t, first, second, last)
 	if err != nil {
 		t.Fatal(err)
