@@ -397,7 +397,8 @@ func TestImport_GoesOnWhereItWasCutOff(t *testing.T) {
 		fairlead.NotFound) {
 		t.Errorf("a logged model that is not whole: %v", err)
 	}
-	w.ok(os.WriteFile(file, []byte(first["projects/wine/artifacts/models/"+loggedModel+"/MLmodel"]), 0o600))
+	whole := first["projects/wine/artifacts/models/"+loggedModel+"/MLmodel"]
+	w.ok(os.WriteFile(file, []byte(whole), 0o600))
 	if rep := other.bring(from); rep.Skipped != 0 {
 		t.Errorf("the second try: %+v", rep)
 	}

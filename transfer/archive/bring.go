@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -25,7 +26,7 @@ func (im *importing) experiment(tx *store.Tx, e *tracking.ExperimentRecord) (
 	return im.Tracking.FindExperiment(tx, im.p, e)
 }
 
-func (im *importing) bringExperiments() error {
+func (im *importing) bringExperiments(ctx context.Context) error {
 	im.experiments = map[string]string{}
 	return eachLine(im.root, im.file(experimentsFile), func(e *tracking.ExperimentRecord) error {
 		im.count(func(c *Counts) { c.Experiments++ })
@@ -34,7 +35,7 @@ func (im *importing) bringExperiments() error {
 		}
 		var here *tracking.ExperimentRecord
 		var arriving bool
-		err := im.DB.Read(im.ctx, func(tx *store.Tx) (err error) {
+		err := im.DB.Read(ctx, func(tx *store.Tx) (err error) {
 			if here, err = im.experiment(tx, e); err == nil && here != nil {
 				arriving, err = isArriving(tx, im.p, "experiment", here.ID)
 			}
@@ -53,24 +54,29 @@ func (im *importing) bringExperiments() error {
 			}
 			return nil
 		}
-		var id string
-		err = im.DB.Write(im.ctx, store.Bulk, func(tx *store.Tx) (err error) {
-			if id, err = im.Tracking.BringExperiment(im.ctx, tx, im.p, e); err != nil {
-				return err
-			}
-			if err := noteExperiment(tx, im.p, e, id); err != nil {
-				return err
-			}
-			return markArriving(tx, im.p, "experiment", id)
-		})
-		if err != nil {
-			return fmt.Errorf("experiment %s (%q): %w", e.ID, e.Name, err)
-		}
-		if im.experiments[e.ID] = id; id != e.ID {
-			im.leave("experiment %s (%q): the number is taken here, it is %s now", e.ID, e.Name, id)
-		}
-		return nil
+		return im.makeExperiment(ctx, e)
 	})
+}
+
+// makeExperiment brings in an experiment that is not here yet.
+func (im *importing) makeExperiment(ctx context.Context, e *tracking.ExperimentRecord) error {
+	var id string
+	err := im.DB.Write(ctx, store.Bulk, func(tx *store.Tx) (err error) {
+		if id, err = im.Tracking.BringExperiment(ctx, tx, im.p, e); err != nil {
+			return err
+		}
+		if err := noteExperiment(tx, im.p, e, id); err != nil {
+			return err
+		}
+		return markArriving(tx, im.p, "experiment", id)
+	})
+	if err != nil {
+		return fmt.Errorf("experiment %s (%q): %w", e.ID, e.Name, err)
+	}
+	if im.experiments[e.ID] = id; id != e.ID {
+		im.leave("experiment %s (%q): the number is taken here, it is %s now", e.ID, e.Name, id)
+	}
+	return nil
 }
 
 // here is what the experiment of a record is here.
@@ -82,7 +88,7 @@ func (im *importing) here(file, exp string) (string, error) {
 	return id, nil
 }
 
-func (im *importing) bringDatasets() error {
+func (im *importing) bringDatasets(ctx context.Context) error {
 	w := &work{im: im}
 	err := eachLine(im.root, im.file(datasetsFile), func(d *tracking.DatasetRecord) error {
 		exp, err := im.here(datasetsFile, d.Experiment)
@@ -90,12 +96,14 @@ func (im *importing) bringDatasets() error {
 			return err
 		}
 		im.count(func(c *Counts) { c.Datasets++ })
-		return w.add(1, func(tx *store.Tx) error { return im.Tracking.BringDataset(tx, im.p, exp, d) })
+		return w.add(ctx, 1, func(tx *store.Tx) error {
+			return im.Tracking.BringDataset(tx, im.p, exp, d)
+		})
 	})
-	return errors.Join(err, w.flush())
+	return errors.Join(err, w.flush(ctx))
 }
 
-func (im *importing) bringRuns() error {
+func (im *importing) bringRuns(ctx context.Context) error {
 	w := &work{im: im}
 	err := eachLine(im.root, im.file(runsFile), func(r *tracking.RunRecord) error {
 		exp, err := im.here(runsFile, r.Experiment)
@@ -105,7 +113,7 @@ func (im *importing) bringRuns() error {
 		im.count(func(c *Counts) { c.Runs++ })
 		var have *tracking.RunRecord
 		arriving := false
-		err = im.DB.Read(im.ctx, func(tx *store.Tx) (err error) {
+		err = im.DB.Read(ctx, func(tx *store.Tx) (err error) {
 			if arriving, err = isArriving(tx, im.p, "run", r.ID); err == nil && !arriving {
 				have, err = im.Tracking.RunRecord(tx, im.p, r.ID)
 			}
@@ -120,14 +128,15 @@ func (im *importing) bringRuns() error {
 			im.skip(want.Same(have), "run %s", r.ID)
 			return nil
 		}
-		return w.add(len(r.Params)+len(r.Tags)+len(r.Datasets)+len(r.Models), func(tx *store.Tx) error {
-			if err := im.Tracking.BringRun(im.ctx, tx, im.p, exp, r); err != nil {
+		rows := len(r.Params) + len(r.Tags) + len(r.Datasets) + len(r.Models)
+		return w.add(ctx, rows, func(tx *store.Tx) error {
+			if err := im.Tracking.BringRun(ctx, tx, im.p, exp, r); err != nil {
 				return fmt.Errorf("run %s: %w", r.ID, err)
 			}
 			return markArriving(tx, im.p, "run", r.ID)
 		})
 	})
-	return errors.Join(err, w.flush())
+	return errors.Join(err, w.flush(ctx))
 }
 
 // arriving tells of one thing after another whether it is coming in.
@@ -138,11 +147,11 @@ type arriving struct {
 	is   bool
 }
 
-func (a *arriving) ask(id string) (bool, error) {
+func (a *arriving) ask(ctx context.Context, id string) (bool, error) {
 	if a.last == id {
 		return a.is, nil
 	}
-	err := a.im.DB.Read(a.im.ctx, func(tx *store.Tx) (err error) {
+	err := a.im.DB.Read(ctx, func(tx *store.Tx) (err error) {
 		a.is, err = isArriving(tx, a.im.p, a.kind, id)
 		return err
 	})
@@ -153,8 +162,8 @@ func (a *arriving) ask(id string) (bool, error) {
 // pointChunk is how many points of one run or logged model are written at once.
 const pointChunk = 1000
 
-func (im *importing) bringPoints() error {
-	return bringTable(im, metricsFile, "run",
+func (im *importing) bringPoints(ctx context.Context) error {
+	return bringTable(ctx, im, metricsFile, "run",
 		func(at *tracking.PointRecord) string { return at.RunID },
 		func(tx *store.Tx, id string, part []tracking.PointRecord) error {
 			return im.Tracking.BringPoints(tx, im.p, id, part)
@@ -162,8 +171,8 @@ func (im *importing) bringPoints() error {
 		func(c *Counts, n int64) { c.Points += n })
 }
 
-func (im *importing) bringModelPoints() error {
-	return bringTable(im, modelMetricsFile, "logged_model",
+func (im *importing) bringModelPoints(ctx context.Context) error {
+	return bringTable(ctx, im, modelMetricsFile, "logged_model",
 		func(at *tracking.ModelPointRecord) string { return at.ModelID },
 		func(tx *store.Tx, id string, part []tracking.ModelPointRecord) error {
 			return im.Tracking.BringModelPoints(tx, im.p, id, part)
@@ -172,7 +181,7 @@ func (im *importing) bringModelPoints() error {
 }
 
 // bringTable brings in the points of what is coming in.
-func bringTable[T any](im *importing, file, kind string, owner func(*T) string,
+func bringTable[T any](ctx context.Context, im *importing, file, kind string, owner func(*T) string,
 	bring func(tx *store.Tx, id string, part []T) error, count func(*Counts, int64)) error {
 	w, coming := &work{im: im}, &arriving{im: im, kind: kind}
 	var part []T
@@ -181,11 +190,11 @@ func bringTable[T any](im *importing, file, kind string, owner func(*T) string,
 		id, all := last, part
 		part = nil
 		im.count(func(c *Counts) { count(c, int64(len(all))) })
-		is, err := coming.ask(id)
+		is, err := coming.ask(ctx, id)
 		if err != nil || !is || len(all) == 0 {
 			return err
 		}
-		return w.add(len(all), func(tx *store.Tx) error {
+		return w.add(ctx, len(all), func(tx *store.Tx) error {
 			if err := bring(tx, id, all); err != nil {
 				return fmt.Errorf("%s %s: %w", kind, id, err)
 			}
@@ -208,10 +217,10 @@ func bringTable[T any](im *importing, file, kind string, owner func(*T) string,
 	if err := flush(); err != nil {
 		return err
 	}
-	return w.flush()
+	return w.flush(ctx)
 }
 
-func (im *importing) bringLoggedModels() error {
+func (im *importing) bringLoggedModels(ctx context.Context) error {
 	w := &work{im: im}
 	err := eachLine(im.root, im.file(loggedModelsFile), func(m *tracking.LoggedModelRecord) error {
 		exp, err := im.here(loggedModelsFile, m.Experiment)
@@ -221,7 +230,7 @@ func (im *importing) bringLoggedModels() error {
 		im.count(func(c *Counts) { c.LoggedModels++ })
 		var have *tracking.LoggedModelRecord
 		arriving := false
-		err = im.DB.Read(im.ctx, func(tx *store.Tx) (err error) {
+		err = im.DB.Read(ctx, func(tx *store.Tx) (err error) {
 			if arriving, err = isArriving(tx, im.p, "logged_model", m.ID); err == nil && !arriving {
 				have, err = im.Tracking.LoggedModelRecord(tx, im.p, m.ID)
 			}
@@ -236,14 +245,14 @@ func (im *importing) bringLoggedModels() error {
 			im.skip(want.Same(have), "logged model %s", m.ID)
 			return nil
 		}
-		return w.add(len(m.Params)+len(m.Tags), func(tx *store.Tx) error {
-			if err := im.Tracking.BringLoggedModel(im.ctx, tx, im.p, exp, m); err != nil {
+		return w.add(ctx, len(m.Params)+len(m.Tags), func(tx *store.Tx) error {
+			if err := im.Tracking.BringLoggedModel(ctx, tx, im.p, exp, m); err != nil {
 				return fmt.Errorf("logged model %s: %w", m.ID, err)
 			}
 			return markArriving(tx, im.p, "logged_model", m.ID)
 		})
 	})
-	return errors.Join(err, w.flush())
+	return errors.Join(err, w.flush(ctx))
 }
 
 // Files that are stored at once.
@@ -253,7 +262,7 @@ const (
 )
 
 // bringArtifacts stores the files of what is coming in.
-func (im *importing) bringArtifacts() error {
+func (im *importing) bringArtifacts(ctx context.Context) error {
 	f := &filing{im: im}
 	err := eachLine(im.root, im.file(artifactsFile), func(a *artifact) error {
 		if _, known := ownerDirs[a.Owner]; !known || !fs.ValidPath(a.File) {
@@ -266,13 +275,13 @@ func (im *importing) bringArtifacts() error {
 			}
 			a.ID = id
 		}
-		return f.add(a)
+		return f.add(ctx, a)
 	})
 	defer f.discard()
 	if err != nil {
 		return err
 	}
-	return f.store()
+	return f.store(ctx)
 }
 
 // filing stores files, those of one owner at a time.
@@ -285,15 +294,15 @@ type filing struct {
 	bytes  int64
 }
 
-func (f *filing) add(a *artifact) error {
+func (f *filing) add(ctx context.Context, a *artifact) error {
 	if owner := (blob.Owner{Kind: a.Owner, ID: a.ID}); owner != f.owner || f.files == fileChunk ||
 		f.bytes > byteChunk {
-		if err := f.store(); err != nil {
+		if err := f.store(ctx); err != nil {
 			return err
 		}
 		f.owner, f.coming = owner, arriving{im: f.im, kind: owner.Kind}
 	}
-	if is, err := f.coming.ask(a.ID); err != nil || !is {
+	if is, err := f.coming.ask(ctx, a.ID); err != nil || !is {
 		return err
 	}
 	name := path.Join(f.im.dir, a.File)
@@ -312,7 +321,7 @@ func (f *filing) add(a *artifact) error {
 	if f.batch == nil {
 		f.batch = f.im.Blobs.NewBatch()
 	}
-	obj, err := f.batch.Add(f.im.ctx, a.Path, in)
+	obj, err := f.batch.Add(ctx, a.Path, in)
 	if err != nil {
 		return err
 	}
@@ -324,15 +333,15 @@ func (f *filing) add(a *artifact) error {
 }
 
 // store stores what was added, and links it to its owner.
-func (f *filing) store() error {
+func (f *filing) store(ctx context.Context) error {
 	if f.batch == nil {
 		return nil
 	}
-	entries, err := f.batch.Store(f.im.ctx)
+	entries, err := f.batch.Store(ctx)
 	if err != nil {
 		return err
 	}
-	err = f.im.DB.Write(f.im.ctx, store.Bulk, func(tx *store.Tx) error {
+	err = f.im.DB.Write(ctx, store.Bulk, func(tx *store.Tx) error {
 		return f.im.Blobs.LinkAll(tx, f.im.p, f.owner, "", entries)
 	})
 	if err != nil {
@@ -350,54 +359,54 @@ func (f *filing) discard() {
 }
 
 // settleRuns takes what is whole out of the trash, where it was not deleted there too.
-func (im *importing) settleRuns() error {
+func (im *importing) settleRuns(ctx context.Context) error {
 	w, coming := &work{im: im}, &arriving{im: im, kind: "run"}
 	err := eachLine(im.root, im.file(runsFile), func(r *tracking.RunRecord) error {
-		if is, err := coming.ask(r.ID); err != nil || !is {
+		if is, err := coming.ask(ctx, r.ID); err != nil || !is {
 			return err
 		}
-		n, err := im.Tracking.CountPoints(im.ctx, im.p, r.ID)
+		n, err := im.Tracking.CountPoints(ctx, im.p, r.ID)
 		if err != nil {
 			return err
 		}
 		if n != r.Points {
 			return damaged(metricsFile, "the run %s has %d points and not %d", r.ID, n, r.Points)
 		}
-		return w.add(1, func(tx *store.Tx) error {
-			if err := im.Tracking.SettleBrought(im.ctx, tx, im.p, r); err != nil {
+		return w.add(ctx, 1, func(tx *store.Tx) error {
+			if err := im.Tracking.SettleBrought(ctx, tx, im.p, r); err != nil {
 				return err
 			}
 			return arrived(tx, im.p, "run", r.ID)
 		})
 	})
-	return errors.Join(err, w.flush())
+	return errors.Join(err, w.flush(ctx))
 }
 
-func (im *importing) settleLoggedModels() error {
+func (im *importing) settleLoggedModels(ctx context.Context) error {
 	w, coming := &work{im: im}, &arriving{im: im, kind: "logged_model"}
 	err := eachLine(im.root, im.file(loggedModelsFile), func(m *tracking.LoggedModelRecord) error {
-		if is, err := coming.ask(m.ID); err != nil || !is {
+		if is, err := coming.ask(ctx, m.ID); err != nil || !is {
 			return err
 		}
-		return w.add(1, func(tx *store.Tx) error {
-			if err := im.Tracking.SettleBroughtModel(im.ctx, tx, im.p, m); err != nil {
+		return w.add(ctx, 1, func(tx *store.Tx) error {
+			if err := im.Tracking.SettleBroughtModel(ctx, tx, im.p, m); err != nil {
 				return err
 			}
 			return arrived(tx, im.p, "logged_model", m.ID)
 		})
 	})
-	return errors.Join(err, w.flush())
+	return errors.Join(err, w.flush(ctx))
 }
 
-func (im *importing) settleExperiments() error {
+func (im *importing) settleExperiments(ctx context.Context) error {
 	w := &work{im: im}
 	for _, id := range im.experiments {
-		err := w.add(1, func(tx *store.Tx) error { return arrived(tx, im.p, "experiment", id) })
+		err := w.add(ctx, 1, func(tx *store.Tx) error { return arrived(tx, im.p, "experiment", id) })
 		if err != nil {
 			return err
 		}
 	}
-	return w.flush()
+	return w.flush(ctx)
 }
 
 // moved is a URI of artifacts in which the experiment has its number of here.

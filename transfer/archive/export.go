@@ -90,7 +90,7 @@ func (s *Service) export(ctx context.Context, to string, projects []fairlead.Pro
 		Projects: []Project{}}
 	err = s.DB.Snapshot(ctx, func(tx *store.Tx) error {
 		for _, p := range projects {
-			out := &exporting{Service: s, ctx: ctx, tx: tx, root: root, p: p,
+			out := &exporting{Service: s, tx: tx, root: root, p: p,
 				dir: path.Join(projectsDir, p.Name), out: Project{Name: p.Name}}
 			if err := out.records(); err != nil {
 				return fmt.Errorf("export project %s: %w", p.Name, err)
@@ -171,7 +171,6 @@ func claim(root *os.Root) (lock *os.File, err error) {
 // exporting writes one project.
 type exporting struct {
 	*Service
-	ctx  context.Context
 	tx   *store.Tx
 	root *os.Root
 	p    fairlead.Project
@@ -215,12 +214,10 @@ func (x *exporting) with(name string, fn func(*lines) error) error {
 	return x.done(l.close())
 }
 
-// count adds to the counts of the project and to the report, and ends a long export when
-// nobody waits for it.
-func (x *exporting) count(add func(*Counts)) error {
+// count adds to the counts of the project and to the report.
+func (x *exporting) count(add func(*Counts)) {
 	add(&x.out.Counts)
 	x.note(func(r *Report) { add(&r.Counts) })
-	return x.ctx.Err()
 }
 
 func (x *exporting) experiments() error {
@@ -231,9 +228,7 @@ func (x *exporting) experiments() error {
 			if err := l.add(e); err != nil {
 				return err
 			}
-			if err := x.count(func(c *Counts) { c.Experiments++ }); err != nil {
-				return err
-			}
+			x.count(func(c *Counts) { c.Experiments++ })
 			return x.artifacts(tracking.ExperimentOwner(e.ID))
 		})
 	})
@@ -243,10 +238,8 @@ func (x *exporting) experiments() error {
 	return x.with(datasetsFile, func(l *lines) error {
 		for _, e := range all {
 			err := x.Tracking.Datasets(x.tx, e, func(d *tracking.DatasetRecord) error {
-				if err := l.add(d); err != nil {
-					return err
-				}
-				return x.count(func(c *Counts) { c.Datasets++ })
+				x.count(func(c *Counts) { c.Datasets++ })
+				return l.add(d)
 			})
 			if err != nil {
 				return err
@@ -270,10 +263,7 @@ func (x *exporting) runs() error {
 			if err := x.Tracking.Points(x.tx, r, points.add); err != nil {
 				return err
 			}
-			err := x.count(func(c *Counts) { c.Runs, c.Points = c.Runs+1, c.Points+r.Points })
-			if err != nil {
-				return err
-			}
+			x.count(func(c *Counts) { c.Runs, c.Points = c.Runs+1, c.Points+r.Points })
 			return x.artifacts(tracking.RunOwner(r.ID))
 		})
 	})
@@ -296,12 +286,9 @@ func (x *exporting) loggedModels() error {
 			if err := x.Tracking.ModelPoints(x.tx, m, points.add); err != nil {
 				return err
 			}
-			err := x.count(func(c *Counts) {
+			x.count(func(c *Counts) {
 				c.LoggedModels, c.ModelPoints = c.LoggedModels+1, c.ModelPoints+m.Points
 			})
-			if err != nil {
-				return err
-			}
 			return x.artifacts(tracking.LoggedModelOwner(m.ID))
 		})
 	})
@@ -321,14 +308,10 @@ func (x *exporting) models() error {
 			if err := l.add(m); err != nil {
 				return err
 			}
-			if err := x.count(func(c *Counts) { c.Models++ }); err != nil {
-				return err
-			}
+			x.count(func(c *Counts) { c.Models++ })
 			return x.Registry.VersionRecords(x.tx, m, func(v *registry.VersionRecord) error {
-				if err := versions.add(v); err != nil {
-					return err
-				}
-				return x.count(func(c *Counts) { c.Versions++ })
+				x.count(func(c *Counts) { c.Versions++ })
+				return versions.add(v)
 			})
 		})
 	})

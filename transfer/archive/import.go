@@ -56,23 +56,23 @@ func (s *Service) importAll(ctx context.Context, root *os.Root, into string) err
 	}
 	var all []*importing
 	for _, p := range m.Projects {
-		im := &importing{Service: s, ctx: ctx, root: root, from: p, dir: path.Join(projectsDir, p.Name),
+		im := &importing{Service: s, root: root, from: p, dir: path.Join(projectsDir, p.Name),
 			name: p.Name}
 		if into != "" {
 			im.name = into
 		}
-		if err := im.verify(); err != nil {
+		if err := im.verify(ctx); err != nil {
 			return err
 		}
 		all = append(all, im)
 	}
 	for _, im := range all {
-		if err := im.check(); err != nil {
+		if err := im.check(ctx); err != nil {
 			return fmt.Errorf("project %s: %w", im.name, err)
 		}
 	}
 	for _, im := range all {
-		if err := im.bring(); err != nil {
+		if err := im.bring(ctx); err != nil {
 			return fmt.Errorf("project %s: %w", im.name, err)
 		}
 	}
@@ -82,7 +82,6 @@ func (s *Service) importAll(ctx context.Context, root *os.Root, into string) err
 // importing is the import of one project.
 type importing struct {
 	*Service
-	ctx  context.Context
 	root *os.Root
 	from Project
 	dir  string
@@ -99,7 +98,7 @@ func (im *importing) file(name string) string { return path.Join(im.dir, name) }
 
 // verify compares all files but the artifacts, which are when they are read, with their
 // digests.
-func (im *importing) verify() error {
+func (im *importing) verify(ctx context.Context) error {
 	for _, want := range im.from.Files {
 		name := im.file(want.Name)
 		f, err := openFile(im.root, name)
@@ -118,7 +117,7 @@ func (im *importing) verify() error {
 		if got := hex.EncodeToString(sum.Sum(nil)); got != want.SHA256 || n != want.Bytes {
 			return damaged(name, "it has %d bytes with SHA-256 %s", n, got)
 		}
-		if err := im.ctx.Err(); err != nil {
+		if err := ctx.Err(); err != nil {
 			return err
 		}
 	}
@@ -151,15 +150,15 @@ func (c *conflicts) err() error {
 }
 
 // check compares the records' names and ids with what is here.
-func (im *importing) check() (err error) {
-	im.p, err = im.Projects.Get(im.ctx, im.name)
+func (im *importing) check(ctx context.Context) (err error) {
+	im.p, err = im.Projects.Get(ctx, im.name)
 	if err != nil && !fairlead.Is(err, fairlead.NotFound) {
 		return err
 	}
 	var found conflicts
-	for _, check := range []func(*conflicts) error{im.checkExperiments, im.checkRuns,
+	for _, check := range []func(context.Context, *conflicts) error{im.checkExperiments, im.checkRuns,
 		im.checkLoggedModels, im.checkModels, im.checkVersions} {
-		if err := check(&found); err != nil {
+		if err := check(ctx, &found); err != nil {
 			return err
 		}
 	}
@@ -167,10 +166,10 @@ func (im *importing) check() (err error) {
 }
 
 // checkLines checks each record of a file in a transaction.
-func checkLines[T any](im *importing, file string, found *conflicts,
+func checkLines[T any](ctx context.Context, im *importing, file string, found *conflicts,
 	check func(tx *store.Tx, record *T) error) error {
 	return eachLine(im.root, im.file(file), func(record *T) error {
-		err := found.add(im.DB.Read(im.ctx, func(tx *store.Tx) error { return check(tx, record) }))
+		err := found.add(im.DB.Read(ctx, func(tx *store.Tx) error { return check(tx, record) }))
 		if err != nil && fairlead.Is(err, fairlead.Invalid) {
 			return damaged(file, "%s", fairlead.MessageOf(err))
 		}
@@ -178,7 +177,7 @@ func checkLines[T any](im *importing, file string, found *conflicts,
 	})
 }
 
-func (im *importing) checkExperiments(found *conflicts) error {
+func (im *importing) checkExperiments(ctx context.Context, found *conflicts) error {
 	check := func(tx *store.Tx, e *tracking.ExperimentRecord) error {
 		here, err := im.experiment(tx, e)
 		if err != nil || here != nil {
@@ -186,23 +185,23 @@ func (im *importing) checkExperiments(found *conflicts) error {
 		}
 		return im.Tracking.CheckExperiment(tx, im.p, e)
 	}
-	return checkLines(im, experimentsFile, found, check)
+	return checkLines(ctx, im, experimentsFile, found, check)
 }
 
-func (im *importing) checkRuns(found *conflicts) error {
-	return checkLines(im, runsFile, found, func(tx *store.Tx, r *tracking.RunRecord) error {
+func (im *importing) checkRuns(ctx context.Context, found *conflicts) error {
+	return checkLines(ctx, im, runsFile, found, func(tx *store.Tx, r *tracking.RunRecord) error {
 		return im.Tracking.CheckRun(tx, im.p, r)
 	})
 }
 
-func (im *importing) checkLoggedModels(found *conflicts) error {
+func (im *importing) checkLoggedModels(ctx context.Context, found *conflicts) error {
 	check := func(tx *store.Tx, m *tracking.LoggedModelRecord) error {
 		return im.Tracking.CheckLoggedModel(tx, im.p, m)
 	}
-	return checkLines(im, loggedModelsFile, found, check)
+	return checkLines(ctx, im, loggedModelsFile, found, check)
 }
 
-func (im *importing) checkModels(found *conflicts) error {
+func (im *importing) checkModels(ctx context.Context, found *conflicts) error {
 	last := map[string]int64{}
 	err := eachLine(im.root, im.file(numbersFile), func(n *registry.NumberRecord) error {
 		im.numbers, last[n.Name] = append(im.numbers, *n), n.Last
@@ -211,7 +210,7 @@ func (im *importing) checkModels(found *conflicts) error {
 	if err != nil {
 		return err
 	}
-	return checkLines(im, modelsFile, found, func(tx *store.Tx, m *registry.ModelRecord) error {
+	return checkLines(ctx, im, modelsFile, found, func(tx *store.Tx, m *registry.ModelRecord) error {
 		here, err := im.Registry.Here(tx, im.p, m)
 		if err != nil || here {
 			return err
@@ -220,7 +219,7 @@ func (im *importing) checkModels(found *conflicts) error {
 	})
 }
 
-func (im *importing) checkVersions(*conflicts) error {
+func (im *importing) checkVersions(_ context.Context, _ *conflicts) error {
 	return eachLine(im.root, im.file(versionsFile), func(v *registry.VersionRecord) error {
 		if err := v.Check(); err != nil {
 			return damaged(versionsFile, "version %d of model %d: %s", v.N, v.Model, fairlead.MessageOf(err))
@@ -230,17 +229,20 @@ func (im *importing) checkVersions(*conflicts) error {
 }
 
 // bring brings everything in, each kind after what it stands on.
-func (im *importing) bring() (err error) {
+func (im *importing) bring(ctx context.Context) (err error) {
 	if im.p.K == 0 {
-		if im.p, err = im.Projects.Create(im.ctx, im.name); err != nil {
+		if im.p, err = im.Projects.Create(ctx, im.name); err != nil {
 			return err
 		}
 	}
 	im.note(func(r *Report) { r.Projects = append(r.Projects, im.name) })
-	for _, step := range []func() error{im.bringExperiments, im.bringDatasets, im.bringRuns,
-		im.bringPoints, im.bringLoggedModels, im.bringModelPoints, im.bringArtifacts, im.settleRuns,
-		im.settleLoggedModels, im.settleExperiments, im.bringModels, im.bringVersions, im.settleModels} {
-		if err := step(); err != nil {
+	for _, step := range []func(context.Context) error{
+		im.bringExperiments, im.bringDatasets, im.bringRuns, im.bringPoints,
+		im.bringLoggedModels, im.bringModelPoints, im.bringArtifacts,
+		im.settleRuns, im.settleLoggedModels, im.settleExperiments,
+		im.bringModels, im.bringVersions, im.settleModels,
+	} {
+		if err := step(ctx); err != nil {
 			return err
 		}
 	}
@@ -249,29 +251,28 @@ func (im *importing) bring() (err error) {
 
 // work is what goes in one transaction: its closures are called again when that is.
 type work struct {
-	im    *importing
-	fns   []func(tx *store.Tx) error
-	rows  int
-	after func(*Counts) // not nil: counts what was done
+	im   *importing
+	fns  []func(tx *store.Tx) error
+	rows int
 }
 
 // workRows bounds the rows of one transaction, so that others wait briefly.
 const workRows = 2000
 
 // add adds something that writes about that many rows.
-func (w *work) add(rows int, fn func(tx *store.Tx) error) error {
+func (w *work) add(ctx context.Context, rows int, fn func(tx *store.Tx) error) error {
 	w.fns, w.rows = append(w.fns, fn), w.rows+rows+1
 	if w.rows < workRows {
 		return nil
 	}
-	return w.flush()
+	return w.flush(ctx)
 }
 
-func (w *work) flush() error {
+func (w *work) flush(ctx context.Context) error {
 	if len(w.fns) == 0 {
 		return nil
 	}
-	err := w.im.DB.Write(w.im.ctx, store.Bulk, func(tx *store.Tx) error {
+	err := w.im.DB.Write(ctx, store.Bulk, func(tx *store.Tx) error {
 		for _, fn := range w.fns {
 			if err := fn(tx); err != nil {
 				return err

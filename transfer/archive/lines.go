@@ -16,10 +16,9 @@ import (
 
 // writer writes a file of a project, and counts and digests it.
 type writer struct {
-	name string
-	f    *os.File
-	buf  *bufio.Writer
-	sum  hash.Hash
+	f   *os.File
+	buf *bufio.Writer
+	sum hash.Hash
 	File
 }
 
@@ -28,7 +27,7 @@ func create(root *os.Root, dir, name string) (*writer, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &writer{name: name, f: f, sum: sha256.New(), File: File{Name: name}}
+	w := &writer{f: f, sum: sha256.New(), File: File{Name: name}}
 	w.buf = bufio.NewWriterSize(io.MultiWriter(f, w.sum), 1<<16)
 	return w, nil
 }

@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -10,7 +11,7 @@ import (
 
 // bringModels makes the models that are not here yet. Those that are, with all their
 // versions, stay as they are.
-func (im *importing) bringModels() error {
+func (im *importing) bringModels(ctx context.Context) error {
 	im.models = map[int64]*registry.ModelRecord{}
 	w := &work{im: im}
 	err := eachLine(im.root, im.file(modelsFile), func(m *registry.ModelRecord) error {
@@ -20,7 +21,7 @@ func (im *importing) bringModels() error {
 		}
 		im.models[m.ID] = nil
 		coming, here, same := false, false, false
-		err := im.DB.Read(im.ctx, func(tx *store.Tx) (err error) {
+		err := im.DB.Read(ctx, func(tx *store.Tx) (err error) {
 			if here, err = im.Registry.Here(tx, im.p, m); err != nil || !here {
 				return err
 			}
@@ -38,14 +39,14 @@ func (im *importing) bringModels() error {
 			return nil
 		}
 		im.models[m.ID] = m
-		return w.add(len(m.Names)+len(m.Tags)+len(m.Changes), func(tx *store.Tx) error {
-			if err := im.Registry.BringModel(im.ctx, tx, im.p, m); err != nil {
+		return w.add(ctx, len(m.Names)+len(m.Tags)+len(m.Changes), func(tx *store.Tx) error {
+			if err := im.Registry.BringModel(ctx, tx, im.p, m); err != nil {
 				return fmt.Errorf("model %q: %w", m.Name, err)
 			}
 			return markArriving(tx, im.p, "model", keyOf(m))
 		})
 	})
-	return errors.Join(err, w.flush())
+	return errors.Join(err, w.flush(ctx))
 }
 
 // keyOf names a model among what is coming in.
@@ -53,7 +54,7 @@ func keyOf(m *registry.ModelRecord) string {
 	return fmt.Sprintf("%d %s", m.Names[0].FromMS, m.Names[0].Name)
 }
 
-func (im *importing) bringVersions() error {
+func (im *importing) bringVersions(ctx context.Context) error {
 	w := &work{im: im}
 	err := eachLine(im.root, im.file(versionsFile), func(v *registry.VersionRecord) error {
 		im.count(func(c *Counts) { c.Versions++ })
@@ -65,17 +66,17 @@ func (im *importing) bringVersions() error {
 			return nil // is here already
 		}
 		v.Source, v.Storage = im.moved(v.Source), im.moved(v.Storage)
-		return w.add(len(v.Tags)+2*len(v.Changes)+3, func(tx *store.Tx) error {
-			if err := im.Registry.BringVersion(im.ctx, tx, im.p, m, v); err != nil {
+		return w.add(ctx, len(v.Tags)+2*len(v.Changes)+3, func(tx *store.Tx) error {
+			if err := im.Registry.BringVersion(ctx, tx, im.p, m, v); err != nil {
 				return fmt.Errorf("version %d of model %q: %w", v.N, m.Name, err)
 			}
 			return nil
 		})
 	})
-	return errors.Join(err, w.flush())
+	return errors.Join(err, w.flush(ctx))
 }
 
-func (im *importing) settleModels() error {
+func (im *importing) settleModels(ctx context.Context) error {
 	w := &work{im: im}
 	for _, m := range im.models {
 		if m == nil {
@@ -87,8 +88,8 @@ func (im *importing) settleModels() error {
 					m.Name, a.Version)
 			}
 		}
-		err := w.add(len(m.AliasMoves)+len(m.Aliases), func(tx *store.Tx) error {
-			if err := im.Registry.SettleModel(im.ctx, tx, im.p, m, im.numbers); err != nil {
+		err := w.add(ctx, len(m.AliasMoves)+len(m.Aliases), func(tx *store.Tx) error {
+			if err := im.Registry.SettleModel(ctx, tx, im.p, m, im.numbers); err != nil {
 				return fmt.Errorf("model %q: %w", m.Name, err)
 			}
 			return arrived(tx, im.p, "model", keyOf(m))
@@ -99,11 +100,11 @@ func (im *importing) settleModels() error {
 	}
 	for i := range im.numbers {
 		if n := im.numbers[i]; n.Model == 0 {
-			err := w.add(1, func(tx *store.Tx) error { return im.Registry.BringNumber(tx, im.p, n) })
+			err := w.add(ctx, 1, func(tx *store.Tx) error { return im.Registry.BringNumber(tx, im.p, n) })
 			if err != nil {
 				return err
 			}
 		}
 	}
-	return w.flush()
+	return w.flush(ctx)
 }
