@@ -52,6 +52,7 @@ func TestComing_RunsAsWritten(t *testing.T) {
 		`C=1\.0 .*version 2 of "wine" is made from it`, `ci +active`,
 		`\['default', 'cellar'\]|\['cellar', 'default'\]`, `name='barrels'`,
 		`ada has an account`, `(\['scratch', 'Default', 'wine'\]\n){4}`, `whole: .*events verified`,
+		`(?m)^README\.md$`, `(?m)^manifest\.json$`, `imported from .*, 3 runs with 3 points`,
 	} {
 		if !regexp.MustCompile(want).Match(out) {
 			t.Errorf("docs/coming-from-mlflow.md did not print %q", want)
