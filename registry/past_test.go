@@ -183,15 +183,16 @@ func (b *bench) change(random *rand.Rand, logged string) error {
 	return b.write(func(ctx context.Context, tx *store.Tx) error {
 		switch random.IntN(17) {
 		case 0, 1, 2:
+			tags := []registry.Tag{{Key: key, Value: value}}
 			_, err := b.reg.Model(tx, project, name)
 			if fairlead.Is(err, fairlead.NotFound) {
-				_, err = b.reg.CreateModel(ctx, tx, project, name, value, []registry.Tag{{Key: key, Value: value}})
+				_, err = b.reg.CreateModel(ctx, tx, project, name, value, tags)
 			}
 			if err != nil {
 				return err
 			}
 			_, err = b.reg.CreateVersion(ctx, tx, project, registry.NewVersion{Model: name,
-				LoggedModelID: logged, Description: value, Tags: []registry.Tag{{Key: key, Value: value}}})
+				LoggedModelID: logged, Description: value, Tags: tags})
 			return err
 		case 12:
 			return b.reg.DescribeModel(ctx, tx, project, name, value)
@@ -302,7 +303,8 @@ func TestAliasMoves_SayWhoAlsoWhenTheModelIsGone(t *testing.T) {
 	}))
 	b.must(b.reg.Read(t.Context(), func(tx *store.Tx) error {
 		moves, err := b.reg.AliasMoves(tx, project, "bikes", "best")
-		if len(moves) != 3 || moves[2].To != 0 || moves[2].Event == "" || moves[1].From != 1 || moves[1].To != 2 || moves[1].Actor != "user:ann" ||
+		if len(moves) != 3 || moves[2].To != 0 || moves[2].Event == "" ||
+			moves[1].From != 1 || moves[1].To != 2 || moves[1].Actor != "user:ann" ||
 			moves[1].AtMS-moves[0].AtMS != 3600_000 {
 			t.Errorf("moves %+v", moves)
 		}

@@ -382,7 +382,8 @@ func TestTest_SendsAnExample(t *testing.T) {
 		r.body[0] != `"an example"` {
 		t.Errorf("%+v, %v; sent %v", a, err, r.body)
 	}
-	if _, err := w.Test(t.Context(), project, h.ID, "nothing.happened"); !fairlead.Is(err, fairlead.Invalid) {
+	_, err := w.Test(t.Context(), project, h.ID, "nothing.happened")
+	if !fairlead.Is(err, fairlead.Invalid) {
 		t.Errorf("an event that there is not: %v", err)
 	}
 }

@@ -141,7 +141,8 @@ func judge(resp *http.Response, now time.Time) *Answer {
 	a := &Answer{Status: resp.StatusCode, Body: strings.ToValidUTF8(string(b), "\ufffd")}
 	switch class := resp.StatusCode / 100; {
 	case class == 3:
-		a.Error = said(resp) + "; redirects are not followed, so the webhook needs the address behind it"
+		a.Error = said(resp) +
+			"; redirects are not followed, so the webhook needs the address behind it"
 	case class != 2:
 		a.Error = said(resp)
 		a.RetryAfter = retryAfter(resp.Header.Get("Retry-After"), now)

@@ -99,8 +99,9 @@ func New(d Deps) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Service{Deps: d, vault: v, sender: newSender(d.Allowed), atOnce: atOnce, wake: make(chan struct{}, 1),
-		quit: make(chan struct{}), busy: map[int64]*due{}, served: map[int64]time.Time{}}
+	s := &Service{Deps: d, vault: v, sender: newSender(d.Allowed), atOnce: atOnce,
+		wake: make(chan struct{}, 1), quit: make(chan struct{}), busy: map[int64]*due{},
+		served: map[int64]time.Time{}}
 	s.metrics = newMetrics(s)
 	d.Ledger.Subscribe(ledger.Subscription{Name: "sink",
 		Types: slices.Sorted(maps.Keys(d.Source.Types)), Handle: s.enqueue})

@@ -97,8 +97,8 @@ func (a *API) searchRuns(ctx context.Context, p fairlead.Project, in *RunsInput)
 
 func newRun(r *tracking.Run) Run {
 	out := Run{ID: r.ID, Name: r.Name, Experiment: r.ExperimentID, User: r.User, Status: r.Status,
-		State: r.State, StartMS: r.StartMS, EndMS: r.EndMS, ArtifactURI: r.ArtifactURI(), Metrics: map[string]*float64{},
-		Params: map[string]string{}, Tags: map[string]string{}}
+		State: r.State, StartMS: r.StartMS, EndMS: r.EndMS, ArtifactURI: r.ArtifactURI(),
+		Metrics: map[string]*float64{}, Params: map[string]string{}, Tags: map[string]string{}}
 	for i := range r.Metrics {
 		m := &r.Metrics[i]
 		out.Metrics[m.Key] = &m.Value

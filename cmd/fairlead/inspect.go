@@ -191,7 +191,8 @@ func (c *cli) pauseCommand(use string, paused bool) *cobra.Command {
 }
 
 func (c *cli) auditCommand() *cobra.Command {
-	return group("audit", "List the record of all changes, and prove it", c.auditListCommand(), &cobra.Command{
+	list := c.auditListCommand()
+	return group("audit", "List the record of all changes, and prove it", list, &cobra.Command{
 		Use:     "verify",
 		Short:   "Check the whole ledger: numbers, digests, Merkle tree",
 		Example: "  fairlead audit verify",
@@ -251,7 +252,8 @@ func (c *cli) auditListCommand() *cobra.Command {
 				return c.print(page, func(w io.Writer) {
 					tw := table(w, "SEQ", "AT", "TYPE", "SUBJECT", "BY", "WHAT")
 					for _, r := range page.Items {
-						tw.row(r.Seq, fairlead.FromMS(r.TimeMS), r.Type, r.Subject, r.Actor, shortened(string(r.Body), 80))
+						tw.row(r.Seq, fairlead.FromMS(r.TimeMS), r.Type, r.Subject, r.Actor,
+							shortened(string(r.Body), 80))
 					}
 					tw.flush()
 				})

@@ -221,7 +221,8 @@ func printVersion(w io.Writer, v *rest.ModelVersion) {
 		stage = ""
 	}
 	for _, line := range []struct{ name, text string }{
-		{"description", v.Description}, {"stage", stage}, {"retired", v.Reason}, {"pipeline run", made.PipelineRun}, {"commit", made.Commit},
+		{"description", v.Description}, {"stage", stage}, {"retired", v.Reason},
+		{"pipeline run", made.PipelineRun}, {"commit", made.Commit},
 		{"data", strings.Join(inputs, ", ")}, {"environment", made.EnvLock}, {"run", v.RunID},
 		{"source", v.Source},
 	} {
