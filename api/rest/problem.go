@@ -74,8 +74,11 @@ func init() {
 // unreadable is how huma calls an error of reading a body.
 const unreadable = "cannot read request body"
 
-// maxDetails is how many mistakes of a request are named.
-const maxDetails = 20
+// maxDetails is how many mistakes of a request are named, each in maxDetail bytes.
+const (
+	maxDetails = 20
+	maxDetail  = 500
+)
 
 // humaProblem is what huma finds wrong with a request before an operation sees it.
 // It says 422 for what does not fit the document; here that is 400, as elsewhere.
@@ -92,7 +95,8 @@ func humaProblem(status int, msg string, errs ...error) huma.StatusError {
 	}
 	detail := []string{msg}
 	for _, e := range errs[:min(len(errs), maxDetails)] {
-		detail = append(detail, e.Error())
+		text := e.Error() // it may hold all that was sent
+		detail = append(detail, strings.ToValidUTF8(text[:min(len(text), maxDetail)], ""))
 	}
 	if status == http.StatusUnprocessableEntity {
 		status = http.StatusBadRequest
