@@ -37,6 +37,7 @@ func (s *Service) ImportVersion(ctx context.Context, tx *store.Tx, p fairlead.Pr
 			"the model %q has had a version %d here already; rename that model, or this one there",
 			n.Model, past.N)
 	}
+	n.past = true
 	v, err := s.CreateVersion(ctx, tx, p, n)
 	if err != nil {
 		return err

@@ -74,6 +74,8 @@ type NewVersion struct {
 	Description   string
 	Tags          []Tag
 	ProducedBy    Lineage
+
+	past bool // its logged model tells of it, as all that is brought in
 }
 
 // CreateVersion adds the next version of an existing model. The source must be
@@ -102,8 +104,10 @@ func (s *Service) CreateVersion(ctx context.Context, tx *store.Tx, p fairlead.Pr
 	if err := s.protect(tx, p, v); err != nil {
 		return nil, err
 	}
-	if err := s.tellLoggedModel(tx, p, v); err != nil {
-		return nil, err
+	if !n.past {
+		if err := s.tellLoggedModel(tx, p, v); err != nil {
+			return nil, err
+		}
 	}
 	if at, ok := tracking.ParseURI(storage); ok {
 		err := s.tracking.Seal(tx, p, at, fmt.Sprintf("version %d of %q", v.N, v.Model))

@@ -430,6 +430,9 @@ func TestImport_TakesWhatRunsNameThatIsGone(t *testing.T) {
 		c.Files != 1 {
 		t.Errorf("the logged model has %+v, %v", c, err)
 	}
+	if c, err := w.tracking.CountLoggedModel(t.Context(), project, modelB); err != nil || c.Tags != 0 {
+		t.Errorf("the version has changed its logged model: %+v, %v", c, err)
+	}
 	err := w.registry.Read(t.Context(), func(tx *store.Tx) error {
 		v, err := w.registry.Version(tx, project, "m", 2)
 		if err == nil && v.LoggedModelID != modelB {
