@@ -103,7 +103,8 @@ func (d dirs) find(o blob.Owner, uri string) (dir, why string) {
 		}
 		return real, ""
 	}
-	if o.Kind == "run" && ownedBy(o, candidates[0]) && used(filepath.Join(candidates[0], "../../..")) {
+	if first := candidates[0]; o.Kind == "run" && ownedBy(o, first) &&
+		(within(d.home, first) || used(filepath.Join(first, "../../.."))) {
 		return "", "" // no files were logged
 	}
 	return "", fmt.Sprintf("there are no files at %s; if they are elsewhere now, name that directory "+

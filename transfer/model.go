@@ -33,20 +33,27 @@ func (im *importing) registered(ctx context.Context, m *registered) error {
 		return nil
 	}
 	slices.SortFunc(m.Versions, func(a, b version) int { return int(a.N - b.N) })
-	changed := false
+	var fresh []int64
 	for i := range m.Versions {
-		fresh, err := im.version(ctx, m, &m.Versions[i])
+		is, err := im.version(ctx, m, &m.Versions[i])
 		if err != nil {
 			return fmt.Errorf("version %d: %w", m.Versions[i].N, err)
 		}
-		changed = changed || fresh
+		if is {
+			fresh = append(fresh, m.Versions[i].N)
+		}
 	}
 	now := came{target: m.Name, digest: digestOf([]any{m.Aliases, m.UpdatedMS}), whole: true}
-	if !changed && was.whole && was.digest == now.digest {
+	if len(fresh) == 0 && was.whole && was.digest == now.digest {
 		return nil
 	}
 	moved := 0
 	err = im.db.Write(ctx, store.Bulk, func(tx *store.Tx) error {
+		for _, n := range fresh { // they are counted
+			if _, err := im.registry.Version(tx, im.p, m.Name, n); err != nil {
+				return fmt.Errorf("version %d, which has come in: %w", n, err)
+			}
+		}
 		if moved, err = im.aliases(ctx, tx, m); err != nil {
 			return err
 		}

@@ -2,7 +2,6 @@ package transfer
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -17,7 +16,6 @@ import (
 	"time"
 
 	"github.com/fairlead-ml/fairlead"
-	"github.com/fairlead-ml/fairlead/blob"
 	"github.com/fairlead-ml/fairlead/tracking"
 )
 
@@ -127,7 +125,11 @@ func (c *remote) refused(res *http.Response) error {
 func (c *remote) call(ctx context.Context, path string, query url.Values, in, out any) error {
 	body, err := c.open(ctx, path, query, in)
 	if r := (*refusal)(nil); errors.As(err, &r) {
-		return fairlead.Errorf(fairlead.Unavailable, "%s answers %s with %v", c.base, path, r)
+		code := fairlead.Unavailable
+		if r.status == http.StatusNotFound {
+			code = fairlead.NotFound
+		}
+		return fairlead.Errorf(code, "%s answers %s with %v", c.base, path, r)
 	}
 	if err != nil {
 		return err
@@ -300,6 +302,9 @@ func (c *remote) runs(ctx context.Context, exp string, each func(*run) error) er
 		}
 		for i := range page.Runs {
 			r, err := c.run(ctx, page.Runs[i].Info.RunID)
+			if fairlead.Is(err, fairlead.NotFound) { // it was removed meanwhile
+				continue
+			}
 			if err == nil {
 				err = each(r)
 			}
@@ -417,93 +422,4 @@ func (c *remote) measured(_ context.Context, _ string, m *model,
 		}
 	}
 	return len(m.Metrics), nil
-}
-
-// files asks for the files of a run or a logged model by its id, wherever the server
-// keeps them.
-func (c *remote) files(ctx context.Context, o blob.Owner, _ string,
-	each func(path string, r io.Reader) error) (left []string, err error) {
-	list, get, id := api+"artifacts/list", "/get-artifact", url.Values{"run_id": {o.ID}}
-	dir, file := "path", "path"
-	if o.Kind == "logged_model" {
-		list = api + "logged-models/" + url.PathEscape(o.ID) + "/artifacts/directories"
-		get = "/ajax-api/2.0/mlflow/logged-models/" + url.PathEscape(o.ID) + "/artifacts/files"
-		dir, file, id = "artifact_directory_path", "artifact_file_path", nil
-	}
-	with := func(name, value string) url.Values {
-		q := url.Values{}
-		for k, v := range id {
-			q[k] = v
-		}
-		if value != "" {
-			q.Set(name, value)
-		}
-		return q
-	}
-	refused := func(path string, err error) error {
-		r := (*refusal)(nil)
-		if !errors.As(err, &r) {
-			return err
-		}
-		left = append(left, fmt.Sprintf("files of %s: the server answers %v for %q", called(o), r,
-			cmp.Or(path, "/")))
-		return nil
-	}
-	var walk func(path string, depth int) error
-	walk = func(path string, depth int) error {
-		var found struct {
-			Files []struct {
-				Path  string
-				IsDir bool `json:"is_dir"`
-			}
-		}
-		body, err := c.open(ctx, list, with(dir, path), nil)
-		if err != nil {
-			return refused(path, err)
-		}
-		err = json.NewDecoder(io.LimitReader(body, maxAnswer)).Decode(&found)
-		body.Close()
-		if err != nil {
-			return fairlead.Errorf(fairlead.Unavailable, "%s does not answer as an MLflow server does (%s): %w",
-				c.base, list, err)
-		}
-		for _, f := range found.Files {
-			if !beneath(path, f.Path) || depth == maxDepth {
-				left = append(left, fmt.Sprintf("%q of %s is no path below %q", f.Path, called(o), path))
-				continue
-			}
-			if f.IsDir {
-				if err := walk(f.Path, depth+1); err != nil {
-					return err
-				}
-				continue
-			}
-			body, err := c.open(ctx, get, with(file, f.Path), nil)
-			if err != nil {
-				if err := refused(f.Path, err); err != nil {
-					return err
-				}
-				continue
-			}
-			err = each(f.Path, body)
-			body.Close()
-			if err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-	return left, walk("", 0)
-}
-
-// beneath reports whether a path is directly in a directory.
-func beneath(dir, path string) bool {
-	rest := path
-	if dir != "" {
-		var ok bool
-		if rest, ok = strings.CutPrefix(path, dir+"/"); !ok {
-			return false
-		}
-	}
-	return rest != "" && rest != "." && rest != ".." && !strings.ContainsRune(rest, '/')
 }

@@ -37,7 +37,8 @@ func (im *importing) run(ctx context.Context, at *place, r *run) error {
 		return err
 	}
 	var want tracking.Contents
-	now := came{target: r.ID, digest: digest, state: r.State, whole: r.EndMS != 0}
+	runs := r.Status == tracking.Running || r.Status == tracking.Scheduled
+	now := came{target: r.ID, digest: digest, state: r.State, whole: !runs}
 	if was.digest != digest {
 		if want, err = im.fillRun(ctx, at, r); fairlead.Is(err, fairlead.Invalid) {
 			im.leave("run %s is here in part: %s", r.ID, fairlead.MessageOf(err))

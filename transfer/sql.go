@@ -93,7 +93,7 @@ func (s *Service) openPostgres(ctx context.Context, u *url.URL, from Source) (*d
 	if n < 4 {
 		db.Close()
 		return nil, fairlead.Errorf(fairlead.Invalid, "the Postgres database %q is none of MLflow 3; bring "+
-			"an older one up to date first: mlflow db upgrade %s", config.Database, u.Redacted())
+			"an older one up to date first: mlflow db upgrade %s", config.Database, shown(u.String()))
 	}
 	return &database{dirs: d, db: db, numbered: true, leave: s.leave}, nil
 }

@@ -175,10 +175,19 @@ func (s *Service) ImportMLflow(ctx context.Context, p fairlead.Project, from Sou
 
 // shown is a source without what a URL may carry to sign in.
 func shown(from string) string {
-	if u, err := url.Parse(from); err == nil && u.User != nil {
-		return u.Redacted()
+	scheme, _, isURL := strings.Cut(from, "://")
+	if !isURL {
+		return from
 	}
-	return from
+	u, err := url.Parse(from)
+	if err != nil {
+		return scheme + "://"
+	}
+	shown := url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}
+	if u.User != nil {
+		shown.User = url.User(u.User.Username())
+	}
+	return shown.String()
 }
 
 // open opens what a source names, by its scheme.
