@@ -47,10 +47,10 @@ $(STAMP)/islp-$(ISLP_VERSION): $(STAMP)/uv-$(UV_VERSION)
 	@rm -rf $(TOOLS)/islp && $(UV) pip install --quiet --python $(PYTHON) --no-deps --target $(TOOLS)/islp ISLP==$(ISLP_VERSION)
 	@touch $@
 
-$(STAMP)/test-venv-$(XGBOOST_VERSION): examples/bikes/requirements.txt $(STAMP)/uv-$(UV_VERSION)
+$(STAMP)/test-venv-$(XGBOOST_VERSION)-$(PSYCOPG2_VERSION): examples/bikes/requirements.txt $(STAMP)/uv-$(UV_VERSION)
 	@echo "setup: a Python environment with mlflow for the tests"
 	@rm -rf $(TOOLS)/test-venv && $(UV) venv --quiet --python $(PYTHON) $(TOOLS)/test-venv
-	@$(UV) pip install --quiet --compile-bytecode --python $(TOOLS)/test-venv/bin/python -r examples/bikes/requirements.txt xgboost-cpu==$(XGBOOST_VERSION)
+	@$(UV) pip install --quiet --compile-bytecode --python $(TOOLS)/test-venv/bin/python -r examples/bikes/requirements.txt xgboost-cpu==$(XGBOOST_VERSION) psycopg2-binary==$(PSYCOPG2_VERSION)
 	@touch $@
 
 $(STAMP)/test-mlflow2-$(MLFLOW2_VERSION): $(STAMP)/uv-$(UV_VERSION)
@@ -66,7 +66,7 @@ $(STAMP)/test-skinny-$(MLFLOW_VERSION): $(STAMP)/uv-$(UV_VERSION)
 	@touch $@
 
 # What the tests need besides the program's own tools.
-TEST_ENVIRONMENTS := $(STAMP)/test-venv-$(XGBOOST_VERSION) $(STAMP)/test-mlflow2-$(MLFLOW2_VERSION) $(STAMP)/test-skinny-$(MLFLOW_VERSION)
+TEST_ENVIRONMENTS := $(STAMP)/test-venv-$(XGBOOST_VERSION)-$(PSYCOPG2_VERSION) $(STAMP)/test-mlflow2-$(MLFLOW2_VERSION) $(STAMP)/test-skinny-$(MLFLOW_VERSION)
 
 .PHONY: build
 build: ## Build bin/fairlead
@@ -86,7 +86,7 @@ test: setup $(TEST_ENVIRONMENTS) build ## Run all tests
 	@./test.sh
 
 .PHONY: test-chaos
-test-chaos: setup $(STAMP)/test-venv-$(XGBOOST_VERSION) build ## Long rounds: 200 random kills and power cuts, also of the whole demo, and files of 4 GiB
+test-chaos: setup $(STAMP)/test-venv-$(XGBOOST_VERSION)-$(PSYCOPG2_VERSION) build ## Long rounds: 200 random kills and power cuts, also of the whole demo, and files of 4 GiB
 	@FAIRLEAD_LONG=1 FAIRLEAD_CHAOS_ROUNDS=200 $(GO) test -count=1 -timeout 90m -run 'Chaos|Kill|PowerCut|WholeYear|LargeOnes' -v ./e2e/... ./job/...
 
 $(STAMP)/test-tensorflow-$(TENSORFLOW_VERSION): $(STAMP)/uv-$(UV_VERSION)
