@@ -2,6 +2,7 @@ package backup_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -155,6 +156,18 @@ func TestTake_RefusesTheDataDirectory(t *testing.T) {
 		if _, err := w.Take(t.Context(), to); !fairlead.Is(err, fairlead.Invalid) {
 			t.Errorf("a backup into %s: %v", to, err)
 		}
+	}
+}
+
+// Its files are at the same paths as those of backups.
+func TestTake_RefusesTheDataDirectoryOfAnotherServer(t *testing.T) {
+	w, other := newWorld(t), newWorld(t)
+	other.add(t, "a", "alpha")
+	if _, err := w.Take(t.Context(), other.dir); !fairlead.Is(err, fairlead.Invalid) {
+		t.Errorf("a backup into it: %v", err)
+	}
+	if m := other.take(t); m.Blobs.Files != 1 {
+		t.Errorf("%d of its files are left", m.Blobs.Files)
 	}
 }
 
@@ -348,12 +361,19 @@ func TestTake_RemovesWhatOnlyRemovedBackupsNeeded(t *testing.T) {
 // Where a backup does not say, or not reliably, what it needs, everything stays.
 func TestTake_RemovesNothingThatItCannotTell(t *testing.T) {
 	for name, harm := range map[string]func(m *backup.Manifest) error{
-		"no list":      func(m *backup.Manifest) error { return os.Remove(filepath.Join(m.Path,
-			"blobs.txt")) },
-		"another list": func(m *backup.Manifest) error { return os.Truncate(filepath.Join(m.Path,
-			"blobs.txt"), 0) },
+		"no list": func(m *backup.Manifest) error {
+			return os.Remove(filepath.Join(m.Path,
+				"blobs.txt"))
+		},
+		"another list": func(m *backup.Manifest) error {
+			return os.Truncate(filepath.Join(m.Path,
+				"blobs.txt"), 0)
+		},
 		"no manifest that can be read": func(m *backup.Manifest) error {
 			return os.Truncate(filepath.Join(m.Path, "manifest.json"), 10)
+		},
+		"a link to what is not there": func(m *backup.Manifest) error {
+			return errors.Join(os.RemoveAll(m.Path), os.Symlink("/nowhere", m.Path))
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -88,7 +88,12 @@ func openLists(place string) (all needed, why string, err error) {
 	}
 	for _, e := range entries {
 		dir := filepath.Join(place, e.Name())
-		if !e.IsDir() || e.Name() == blobsDir || strings.HasPrefix(e.Name(), ".") {
+		if e.Name() == blobsDir || strings.HasPrefix(e.Name(), ".") {
+			continue
+		}
+		if info, err := os.Stat(dir); err != nil { // such as a link to a disk that is not there
+			return all, fmt.Sprintf("%s cannot be read: %v", e.Name(), err), nil
+		} else if !info.IsDir() {
 			continue
 		}
 		m, err := Open(dir)

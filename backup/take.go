@@ -62,6 +62,13 @@ func (s *Service) enter(to string) (lock *os.File, err error) {
 	if err := os.MkdirAll(to, 0o700); err != nil {
 		return nil, err
 	}
+	// Its blobs would be taken for those of removed backups.
+	if _, err := os.Lstat(filepath.Join(to, DatabaseFile)); err == nil {
+		return nil, fairlead.Errorf(fairlead.Invalid,
+			"%s is a data directory; choose another place for backups", to)
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
 	if err := Outside(s.dir, to); err != nil {
 		return nil, err
 	}

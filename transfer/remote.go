@@ -40,7 +40,7 @@ const (
 func openRemote(u *url.URL, from Source) (*remote, error) {
 	if u.User != nil || u.RawQuery != "" || u.Fragment != "" {
 		return nil, fairlead.Errorf(fairlead.Invalid, "write the server's address as http://host:5000, and "+
-			"its user as MLFLOW_TRACKING_USERNAME")
+			"its user as FAIRLEAD_IMPORT_USERNAME")
 	}
 	dialer := net.Dialer{Timeout: connectMax}
 	return &remote{base: strings.TrimRight(u.String(), "/"), from: from, http: &http.Client{
@@ -100,8 +100,8 @@ func (c *remote) open(ctx context.Context, path string, query url.Values, in any
 func (c *remote) refused(res *http.Response) error {
 	switch res.StatusCode {
 	case http.StatusUnauthorized, http.StatusForbidden:
-		return fairlead.Errorf(fairlead.Precondition, "%s answers %d: set MLFLOW_TRACKING_USERNAME and "+
-			"MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN, to those of an account that may read all",
+		return fairlead.Errorf(fairlead.Precondition, "%s answers %d: set FAIRLEAD_IMPORT_USERNAME and "+
+			"FAIRLEAD_IMPORT_PASSWORD, or FAIRLEAD_IMPORT_TOKEN, to those of an account that may read all",
 			c.base, res.StatusCode)
 	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther,
 		http.StatusTemporaryRedirect, http.StatusPermanentRedirect:

@@ -204,7 +204,7 @@ func (s *Service) open(ctx context.Context, from Source) (source, error) {
 	if _, ok := u.User.Password(); ok || u.Query().Has("password") {
 		return nil, fairlead.Errorf(fairlead.Invalid, "the URL has a password in it, which others can see "+
 			"in the list of processes; leave it out, and set PGPASSWORD for Postgres, or "+
-			"MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD for a server")
+			"FAIRLEAD_IMPORT_USERNAME and FAIRLEAD_IMPORT_PASSWORD for a server")
 	}
 	scheme, _, _ = strings.Cut(scheme, "+") // as in postgresql+psycopg2
 	switch scheme {

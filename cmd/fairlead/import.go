@@ -25,9 +25,9 @@ and their files, with the ids, times and states that they have there. It can be 
 off and repeated: what has come in is left as it is, and what is new there is taken.
 
 The server reads the source: a directory or SQLite file of its machine, a Postgres
-database, or an MLflow server. It signs in with what MLflow's client would use here:
-MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN; in
-a database with PGPASSWORD. These are not kept.`,
+database, or an MLflow server. It signs in there with FAIRLEAD_IMPORT_USERNAME and
+FAIRLEAD_IMPORT_PASSWORD, or FAIRLEAD_IMPORT_TOKEN; in a database with PGPASSWORD.
+These are not kept.`,
 		Example: "  fairlead import mlflow ./mlruns\n" +
 			"  fairlead import mlflow ./mlflow.db --artifacts ./mlartifacts\n" +
 			"  fairlead import mlflow postgresql://mlflow@db/mlflow --artifacts /srv/mlartifacts\n" +
@@ -58,6 +58,7 @@ a database with PGPASSWORD. These are not kept.`,
 
 // importSource is what the server is asked to import: paths become absolute, and a URL gets
 // what signs in there, which is in the environment, where no list of processes shows it.
+// These are not the variables of MLflow's client, which may hold what signs in here.
 func importSource(from, artifacts string) (in map[string]string, err error) {
 	in = map[string]string{}
 	from = strings.TrimPrefix(from, "sqlite:///")
@@ -70,9 +71,9 @@ func importSource(from, artifacts string) (in map[string]string, err error) {
 		in["from"], in["password"] = from, os.Getenv("PGPASSWORD")
 	default:
 		in["from"] = from
-		in["username"] = os.Getenv("MLFLOW_TRACKING_USERNAME")
-		in["password"] = os.Getenv("MLFLOW_TRACKING_PASSWORD")
-		in["token"] = os.Getenv("MLFLOW_TRACKING_TOKEN")
+		in["username"] = os.Getenv("FAIRLEAD_IMPORT_USERNAME")
+		in["password"] = os.Getenv("FAIRLEAD_IMPORT_PASSWORD")
+		in["token"] = os.Getenv("FAIRLEAD_IMPORT_TOKEN")
 	}
 	if artifacts != "" {
 		in["artifacts"], err = filepath.Abs(artifacts)
