@@ -18,7 +18,8 @@ const script = `<script>alert("stored")</script>`
 
 // hostile are names of files that browsers or servers have been tricked with.
 var hostile = []string{
-	"page.html", "page.svg", "page.xhtml", "page", `a"b.html`, "a'b.html", "x;filename=evil.exe", "x; filename*=utf-8''evil.html",
+	"page.html", "page.svg", "page.xhtml", "page", `a"b.html`, "a'b.html", "x;filename=evil.exe",
+	"x; filename*=utf-8''evil.html",
 	"<img src=x onerror=alert(1)>.html", "ü模.html", "gpj\u202elmth.html", "$(id).html", "a b.html",
 	"index.html?x=1", "page.html#x", "..html", "&quot;.html", "javascript:alert(1)",
 }
@@ -54,25 +55,29 @@ func TestRoutes_WhatUsersStoredIsSafeInABrowser(t *testing.T) {
 	run := id(call("POST", api+"runs/create", `{"experiment_id":"0"}`), "run_id")
 	model := id(call("POST", api+"logged-models", `{"experiment_id":"0","name":"m"}`), "model_id")
 	for _, name := range hostile {
-		for _, root := range []string{"0/" + run + "/artifacts/d/", "0/models/" + model + "/artifacts/d/"} {
+		for _, root := range []string{"0/" + run + "/artifacts/d/",
+			"0/models/" + model + "/artifacts/d/"} {
 			call("PUT", "/api/2.0/mlflow-artifacts/artifacts/"+root+url.PathEscape(name), script)
 		}
 	}
-	call("PATCH", api+"logged-models/"+model, fmt.Sprintf(`{"model_id":%q,"status":"LOGGED_MODEL_READY"}`, model))
+	call("PATCH", api+"logged-models/"+model,
+		fmt.Sprintf(`{"model_id":%q,"status":"LOGGED_MODEL_READY"}`, model))
 	call("POST", api+"registered-models/create", `{"name":"m"}`)
-	call("POST", api+"model-versions/create", fmt.Sprintf(`{"name":"m","source":"models:/%s","model_id":%q}`, model, model))
+	call("POST", api+"model-versions/create",
+		fmt.Sprintf(`{"name":"m","source":"models:/%s","model_id":%q}`, model, model))
 
 	answered := map[string]bool{}
 	for _, name := range hostile {
 		file := "d/" + name
-		query := url.Values{"run_uuid": {run}, "run_id": {run}, "name": {"m"}, "version": {"1"}, "path": {file},
-			"artifact_file_path": {file}, "artifact_directory_path": {"d"}}
+		query := url.Values{"run_uuid": {run}, "run_id": {run}, "name": {"m"}, "version": {"1"},
+			"path": {file}, "artifact_file_path": {file}, "artifact_directory_path": {"d"}}
 		for _, r := range a.Routes() {
 			if r.Method != http.MethodGet {
 				continue
 			}
-			target := strings.NewReplacer("{path...}", "0/"+run+"/artifacts/d/"+url.PathEscape(name), "{project}", "default",
-				"{model_id}", model, "{model}", "m", "{version}", "1", "{run}", run, "{name}", "m", "{$}", "").Replace(r.Path)
+			target := strings.NewReplacer("{path...}", "0/"+run+"/artifacts/d/"+url.PathEscape(name),
+				"{project}", "default", "{model_id}", model, "{model}", "m", "{version}", "1", "{run}", run,
+				"{name}", "m", "{$}", "").Replace(r.Path)
 			w := send(t, a, token, "GET", fill(target, func() string { return "1" })+"?"+query.Encode(), "")
 			body := w.Body.String()
 			if strings.Contains(body, "<img") {
@@ -84,11 +89,13 @@ func TestRoutes_WhatUsersStoredIsSafeInABrowser(t *testing.T) {
 			answered[r.Path] = true
 			kind, params, err := mime.ParseMediaType(w.Header().Get("Content-Disposition"))
 			if err != nil || kind != "attachment" || params["filename"] != path.Base(name) {
-				t.Errorf("%s, %q: Content-Disposition %q, %v", r.Path, name, w.Header().Get("Content-Disposition"), err)
+				t.Errorf("%s, %q: Content-Disposition %q, %v", r.Path, name,
+					w.Header().Get("Content-Disposition"), err)
 			}
 			for header, want := range map[string]string{"X-Content-Type-Options": "nosniff",
 				"Content-Security-Policy":      "default-src 'none'; frame-ancestors 'none'; sandbox",
-				"Cross-Origin-Resource-Policy": "same-origin", "Cache-Control": "private, no-cache", "Set-Cookie": ""} {
+				"Cross-Origin-Resource-Policy": "same-origin", "Cache-Control": "private, no-cache",
+				"Set-Cookie": ""} {
 				if got := w.Header().Get(header); got != want {
 					t.Errorf("%s, %q: %s is %q", r.Path, name, header, got)
 				}

@@ -163,10 +163,10 @@ const isGarbage = `b.touched_ms < ? and not exists (
 
 // garbageAfter looks at up to limit blobs after last, by digest. It returns those that are
 // garbage, and the last that it looked at; empty when there was none.
-func garbageAfter(tx *store.Tx, cutoffMS int64, last string, limit int) (garbage []Object, at string,
-	err error) {
-	rows, err := tx.Query("select b.digest, b.bytes, case when "+isGarbage+` then 1 else 0 end from blob b
-		where b.digest > ? order by b.digest limit ?`, cutoffMS, last, limit)
+func garbageAfter(tx *store.Tx, cutoffMS int64, last string, limit int) (garbage []Object,
+	at string, err error) {
+	rows, err := tx.Query("select b.digest, b.bytes, case when "+isGarbage+` then 1 else 0 end
+		from blob b where b.digest > ? order by b.digest limit ?`, cutoffMS, last, limit)
 	if err != nil {
 		return nil, "", err
 	}
@@ -213,8 +213,8 @@ func weigh(tx *store.Tx, p fairlead.Project, o Owner) (files, bytes int64, err e
 
 // storedWith returns the stored digests that begin so.
 func storedWith(tx *store.Tx, start string) (map[string]bool, error) {
-	objects, err := scanObjects(tx.Query("select digest, bytes from blob where digest >= ? and digest < ?",
-		start, start+"g")) // the digit after f
+	objects, err := scanObjects(tx.Query(`select digest, bytes from blob
+		where digest >= ? and digest < ?`, start, start+"g")) // the digit after f
 	out := make(map[string]bool, len(objects))
 	for _, o := range objects {
 		out[o.Digest] = true

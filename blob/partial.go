@@ -162,7 +162,8 @@ func (d DamagedParts) Error() string {
 // where the ones before it end, or behind them all. It reads the file once, and writes
 // only parts of the latter kind. DamagedParts, or an error of check, which sees the
 // whole, leave the partial file as it was.
-func (f *Partial) Join(ctx context.Context, parts []Part, check func(Object) error) (Object, error) {
+func (f *Partial) Join(ctx context.Context, parts []Part, check func(Object) error) (Object,
+	error) {
 	if err := f.s.db.Room(); err != nil {
 		return Object{}, err
 	}

@@ -144,8 +144,8 @@ func (s *server) putInParts(t *testing.T, run string, parts int, partBytes int64
 			URL string `json:"url"`
 		} `json:"credentials"`
 	}
-	s.call("POST", mpu+"create/0/"+run+"/artifacts", fmt.Sprintf(`{"path":"joined.bin","num_parts":%d}`,
-		parts)).want(t, 200).decode(t, &upload)
+	s.call("POST", mpu+"create/0/"+run+"/artifacts",
+		fmt.Sprintf(`{"path":"joined.bin","num_parts":%d}`, parts)).want(t, 200).decode(t, &upload)
 	type wirePart struct {
 		N    int    `json:"part_number"`
 		ETag string `json:"etag"`
@@ -223,8 +223,8 @@ func (s *server) halfAnUpload(t *testing.T, target, token string) net.Conn {
 	}
 	t.Cleanup(func() { conn.Close() })
 	w := bufio.NewWriter(conn)
-	fmt.Fprintf(w, "PUT %s HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\nContent-Length: %d\r\n\r\n",
-		target, host, token, 1<<20)
+	fmt.Fprintf(w, "PUT %s HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\n"+
+		"Content-Length: %d\r\n\r\n", target, host, token, 1<<20)
 	w.Write(make([]byte, 1<<19))
 	if err := w.Flush(); err != nil {
 		t.Fatal(err)
@@ -256,7 +256,8 @@ func TestFiles_AKilledServerLeavesNoHalfFiles(t *testing.T) {
 	if left := filesIn(t, filepath.Join(s.data, "blobs")); len(left) > 0 {
 		t.Errorf("%d files are left, one of %d bytes", len(left), left[0].Size())
 	}
-	s.call("GET", "/api/2.0/mlflow/artifacts/list?run_id="+run, nil).want(t, 200, `^\{"root_uri":"[^"]+"\}$`)
+	s.call("GET", "/api/2.0/mlflow/artifacts/list?run_id="+run, nil).want(t, 200,
+		`^\{"root_uri":"[^"]+"\}$`)
 }
 
 func (s *server) token(t *testing.T) string {
@@ -284,8 +285,9 @@ func TestFiles_AnUploadGoesOnWhereItBrokeOff(t *testing.T) {
 	}
 	const uploads = "/api/v1/projects/default/uploads"
 	var u struct{ Upload string }
-	s.call("POST", uploads, fmt.Sprintf(`{"run":%q,"path":"model/weights.bin","bytes":%d,"part_bytes":%d}`,
-		run, size, partBytes)).want(t, 200).decode(t, &u)
+	s.call("POST", uploads, fmt.Sprintf(
+		`{"run":%q,"path":"model/weights.bin","bytes":%d,"part_bytes":%d}`, run, size,
+		partBytes)).want(t, 200).decode(t, &u)
 	for _, n := range []int{5, 2} { // the last one first
 		part := want[(n-1)*partBytes : min(n*partBytes, size)]
 		path := fmt.Sprintf("%s/%s/parts/%d", uploads, u.Upload, n)
@@ -296,10 +298,12 @@ func TestFiles_AnUploadGoesOnWhereItBrokeOff(t *testing.T) {
 	s.halfAnUpload(t, uploads+"/"+u.Upload+"/parts/3", s.token(t))
 	s.kill()
 	s.start()
-	s.call("GET", uploads+"/"+u.Upload, nil).want(t, 200, `"received":\[\{"part":2,.*\{"part":5,"bytes":7,`)
+	s.call("GET", uploads+"/"+u.Upload, nil).want(t, 200,
+		`"received":\[\{"part":2,.*\{"part":5,"bytes":7,`)
 	s.call("GET", uploads, nil).want(t, 200, u.Upload)
-	args := []string{"upload", file, "--run", run, "--to", "model", "--part-bytes", fmt.Sprint(partBytes)}
-	s.run(dir, args...).want(t, 0, `model/weights.bin is stored: 4.2 MB, of which 3.1 MB were sent now`)
+	s.run(dir, "upload", file, "--run", run, "--to", "model", "--part-bytes",
+		fmt.Sprint(partBytes)).want(t, 0,
+		`model/weights.bin is stored: 4.2 MB, of which 3.1 MB were sent now`)
 	var got bytes.Buffer
 	if _, err := s.get(filesPath+run+"/artifacts/model/weights.bin", "", &got); err != nil ||
 		!bytes.Equal(got.Bytes(), want) {
@@ -328,7 +332,8 @@ func TestFiles_AFullDiskLeavesNothing(t *testing.T) {
 	}
 	path := uploads + "/" + u.Upload + "/parts/1"
 	for _, to := range []string{path, filesPath + run + "/artifacts/g"} {
-		if _, err := s.put(to, 4<<20, content(1, 4<<20)); err == nil || !strings.Contains(err.Error(), "507") {
+		_, err := s.put(to, 4<<20, content(1, 4<<20))
+		if err == nil || !strings.Contains(err.Error(), "507") {
 			t.Errorf("%s: %v", to, err)
 		}
 	}

@@ -35,7 +35,8 @@ func TestShrink_GivesFreeRoomBackAndKeepsTheRest(t *testing.T) {
 		return n
 	}
 	write("create table x (k integer primary key, text text not null)")
-	write(`insert into x (text) with recursive g(n) as (select 1 union all select n + 1 from g where n < 20000)
+	write(`insert into x (text) with recursive g(n) as (
+			select 1 union all select n + 1 from g where n < 20000)
 		select hex(randomblob(500)) from g`)
 	write("delete from x where k % 10 <> 0")
 	before, used, err := db.Size(t.Context())

@@ -210,8 +210,8 @@ func (u *purge) removeOne(ctx context.Context, tx *store.Tx, kind *trashKind, it
 	if err := deleteSeals(tx, u.p, owner); err != nil {
 		return false, err
 	}
-	return true, u.s.emit(ctx, tx, u.p, kind.subject+it.id, event.DataPurged{Kind: kind.name, ID: it.id,
-		Name: it.name, DeletedMS: it.deletedMS, Files: it.files, Bytes: it.bytes})
+	return true, u.s.emit(ctx, tx, u.p, kind.subject+it.id, event.DataPurged{Kind: kind.name,
+		ID: it.id, Name: it.name, DeletedMS: it.deletedMS, Files: it.files, Bytes: it.bytes})
 }
 
 // prepare removes of an item what one transaction should not, and notes what stays. Of
@@ -324,7 +324,8 @@ var runTrash = &trashKind{
 	reason: held(RunOwner), unlist: (*purge).unindex, last: deleteOwnDatasets,
 }
 
-const loggedModelMetricKey = "model_k, key_k, dataset_name, dataset_digest, run_k, step, ts, value, is_nan"
+const loggedModelMetricKey = "model_k, key_k, dataset_name, dataset_digest, run_k, step, ts, " +
+	"value, is_nan"
 
 var loggedModelTrash = &trashKind{
 	name: "logged_model", subject: "loggedmodel/", table: "logged_model", id: "id",

@@ -99,8 +99,8 @@ func deleteRows(tx *store.Tx, kind *trashKind, it item) (there bool, err error) 
 
 // countRows counts an item's rows in a table, to limit at most.
 func countRows(tx *store.Tx, kind *trashKind, t rowsOf, it item, limit int) (n int, err error) {
-	err = tx.QueryRow("select count(*) from (select 1 from "+t.name+" where "+kind.key+" = ? limit ?) c",
-		it.k, limit).Scan(&n)
+	err = tx.QueryRow("select count(*) from (select 1 from "+t.name+" where "+kind.key+
+		" = ? limit ?) c", it.k, limit).Scan(&n)
 	return n, err
 }
 
@@ -145,7 +145,8 @@ func deleteSeals(tx *store.Tx, p fairlead.Project, o blob.Owner) error {
 
 // deleteOwnDatasets removes the descriptions of inputs that no run has but this one.
 func deleteOwnDatasets(tx *store.Tx, runK int64) error {
-	_, err := tx.Exec(`delete from run_dataset where k in (select dataset_k from run_input where run_k = ?)
+	_, err := tx.Exec(`delete from run_dataset
+		where k in (select dataset_k from run_input where run_k = ?)
 		and not exists (select 1 from run_input i where i.dataset_k = run_dataset.k and i.run_k <> ?)`,
 		runK, runK)
 	return err

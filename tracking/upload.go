@@ -123,13 +123,15 @@ func (s *Service) AdmitPart(ctx context.Context, p fairlead.Project, id string, 
 	case !hmac.Equal([]byte(signature), []byte(u.Sign(p, n, until))):
 		return fairlead.Errorf(fairlead.Denied, "the signature is not that of part %d", n)
 	case s.clock.Now().After(until):
-		return fairlead.Errorf(fairlead.Denied, "the address of the part has expired; begin the upload anew")
+		return fairlead.Errorf(fairlead.Denied,
+			"the address of the part has expired; begin the upload anew")
 	}
 	return nil
 }
 
 // Upload returns an upload of the project with the parts that have come.
-func (s *Service) Upload(ctx context.Context, p fairlead.Project, id string) (u *Upload, err error) {
+func (s *Service) Upload(ctx context.Context, p fairlead.Project, id string) (u *Upload,
+	err error) {
 	err = s.db.Read(ctx, func(tx *store.Tx) error {
 		if u, err = uploadByID(tx, p, id); err != nil {
 			return err
@@ -215,8 +217,8 @@ func (s *Service) expectPart(ctx context.Context, p fairlead.Project, id string,
 		return nil, fairlead.Errorf(fairlead.Invalid,
 			"part %d: the parts of this upload are numbered from 1 to %d", n, u.Parts)
 	case learn && (length < 1 || length > MaxPartBytes):
-		return nil, fairlead.Errorf(fairlead.Invalid, "part %d needs a Content-Length, of 1 to %d bytes; "+
-			"with MLflow's client, MLFLOW_MULTIPART_UPLOAD_CHUNK_SIZE says it", n, MaxPartBytes)
+		return nil, fairlead.Errorf(fairlead.Invalid, "part %d needs a Content-Length, of 1 to %d "+
+			"bytes; with MLflow's client, MLFLOW_MULTIPART_UPLOAD_CHUNK_SIZE says it", n, MaxPartBytes)
 	case !learn && !there:
 		return u, nil
 	}
@@ -326,8 +328,8 @@ func (s *Service) CompleteUpload(ctx context.Context, p fairlead.Project, id str
 // CheckDigest is Invalid when a digest is given that is not the object's.
 func CheckDigest(o blob.Object, digest string) error {
 	if digest != "" && digest != o.Digest {
-		return fairlead.Errorf(fairlead.Invalid, "the content has the SHA-256 %s, and not %s as was said; "+
-			"send it again", o.Digest, digest)
+		return fairlead.Errorf(fairlead.Invalid, "the content has the SHA-256 %s, and not %s as was "+
+			"said; send it again", o.Digest, digest)
 	}
 	return nil
 }

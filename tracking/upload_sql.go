@@ -13,8 +13,8 @@ func insertUpload(tx *store.Tx, p fairlead.Project, u *Upload, nowMS int64) erro
 	return err
 }
 
-const uploadColumns = `select id, owner_kind, owner_id, path, secret, parts, part_bytes, bytes, done,
-	touched_ms from upload `
+const uploadColumns = `select id, owner_kind, owner_id, path, secret, parts, part_bytes, bytes,
+	done, touched_ms from upload `
 
 func scanUpload(row interface{ Scan(dest ...any) error }) (*Upload, error) {
 	u := &Upload{}
@@ -86,9 +86,9 @@ func setPartBytes(tx *store.Tx, id string, bytes int64) error {
 }
 
 func putUploadPart(tx *store.Tx, id string, part Part, nowMS int64) error {
-	_, err := tx.Exec(`insert into upload_part (upload_id, n, starts, bytes, digest) values (?, ?, ?, ?, ?)
-		on conflict (upload_id, n) do update set starts = excluded.starts, bytes = excluded.bytes,
-		digest = excluded.digest`, id, part.N, part.at, part.Bytes, part.Digest)
+	_, err := tx.Exec(`insert into upload_part (upload_id, n, starts, bytes, digest)
+		values (?, ?, ?, ?, ?) on conflict (upload_id, n)
+		do update set starts = excluded.starts, bytes = excluded.bytes, digest = excluded.digest`, id, part.N, part.at, part.Bytes, part.Digest)
 	if err != nil {
 		return err
 	}

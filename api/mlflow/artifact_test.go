@@ -24,7 +24,8 @@ import (
 const proxied = "/api/2.0/mlflow-artifacts/artifacts/"
 
 // do sends a request with headers, which are name and value in turn.
-func (s *server) do(t *testing.T, method, path string, body io.Reader, header ...string) *http.Response {
+func (s *server) do(t *testing.T, method, path string, body io.Reader,
+	header ...string) *http.Response {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, s.URL+path, body)
 	if err != nil {
@@ -58,9 +59,11 @@ func (s *server) downloads(t *testing.T, text string) []string {
 	for _, root := range []string{"0/" + run + "/artifacts/", "0/models/" + id + "/artifacts/"} {
 		s.ok(t, "PUT", proxied+root+"d/f.txt", text, nil)
 	}
-	s.ok(t, "PATCH", api+"logged-models/"+id, fmt.Sprintf(`{"model_id":%q,"status":"LOGGED_MODEL_READY"}`, id), nil)
+	s.ok(t, "PATCH", api+"logged-models/"+id,
+		fmt.Sprintf(`{"model_id":%q,"status":"LOGGED_MODEL_READY"}`, id), nil)
 	s.ok(t, "POST", api+"registered-models/create", `{"name":"m"}`, nil)
-	s.ok(t, "POST", api+"model-versions/create", fmt.Sprintf(`{"name":"m","source":"models:/%s","model_id":%q}`, id, id), nil)
+	s.ok(t, "POST", api+"model-versions/create",
+		fmt.Sprintf(`{"name":"m","source":"models:/%s","model_id":%q}`, id, id), nil)
 	var out []string
 	for _, prefix := range []string{"/api", "/ajax-api"} {
 		out = append(out, prefix+"/2.0/mlflow-artifacts/artifacts/0/"+run+"/artifacts/d/f.txt",
@@ -141,7 +144,8 @@ func (s *server) severalRanges(t *testing.T, path string) {
 			t.Error(err)
 		}
 	}
-	if want := []string{"bytes 0-1/10 01", "bytes 4-4/10 4", "bytes 9-9/10 9"}; !slices.Equal(got, want) {
+	want := []string{"bytes 0-1/10 01", "bytes 4-4/10 4", "bytes 9-9/10 9"}
+	if !slices.Equal(got, want) {
 		t.Errorf("%s: %q", path, got)
 	}
 }
@@ -199,7 +203,8 @@ func (s *server) nothingStored(t *testing.T) {
 	if n := s.count(t, "select count(*) from blob"); n != 0 {
 		t.Errorf("%d blobs are stored", n)
 	}
-	err := filepath.WalkDir(filepath.Join(s.dir, "blobs"), func(path string, d os.DirEntry, err error) error {
+	root := filepath.Join(s.dir, "blobs")
+	err := filepath.WalkDir(root, func(path string, d os.DirEntry, err error) error {
 		if err == nil && !d.IsDir() {
 			t.Errorf("there is a file %s", path)
 		}

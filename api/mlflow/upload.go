@@ -99,7 +99,8 @@ func (a *API) putPart(c *call) error {
 	q := c.r.URL.Query()
 	until, err := strconv.ParseInt(q.Get("until"), 10, 64)
 	if err != nil {
-		return fairlead.Errorf(fairlead.Denied, "the address of a part is signed, and this one is not whole")
+		return fairlead.Errorf(fairlead.Denied,
+			"the address of a part is signed, and this one is not whole")
 	}
 	err = a.tracking.AdmitPart(c.ctx(), c.p, id, n, time.Unix(until, 0), q.Get("signature"))
 	if err != nil {

@@ -249,7 +249,8 @@ func TestAccess_PartsGoToSignedAddressesAlone(t *testing.T) {
 	const base = "http://127.0.0.1:4747/p/alpha/api/2.0/mlflow-artifacts/mpu/"
 	create := base + "create/0/" + w.run + "/artifacts"
 	for _, who := range []func(*http.Request){nil, bob} {
-		status, _ := call(who, "POST", strings.Replace(create, "/p/alpha", "/p/beta", 1), `{"path":"f","num_parts":1}`)
+		status, _ := call(who, "POST", strings.Replace(create, "/p/alpha", "/p/beta", 1),
+			`{"path":"f","num_parts":1}`)
 		if status != 401 && status != 403 {
 			t.Errorf("an upload to a project of others: %d", status)
 		}
@@ -264,14 +265,15 @@ func TestAccess_PartsGoToSignedAddressesAlone(t *testing.T) {
 	if err := json.Unmarshal([]byte(answer), &made); err != nil || status != 200 {
 		t.Fatalf("%d %s: %v", status, answer, err)
 	}
+	const native = "http://127.0.0.1:4747/api/v1/projects/alpha/uploads/"
 	bare, _, _ := strings.Cut(made.Parts[0].URL, "?")
 	for _, tt := range []struct {
 		what, method, url string
 		status            int
 	}{
 		{"the address without its signature", "PUT", bare, 403},
-		{"the native path", "PUT", "http://127.0.0.1:4747/api/v1/projects/alpha/uploads/" + made.ID + "/parts/1", 401},
-		{"what has come", "GET", "http://127.0.0.1:4747/api/v1/projects/alpha/uploads/" + made.ID, 401},
+		{"the native path", "PUT", native + made.ID + "/parts/1", 401},
+		{"what has come", "GET", native + made.ID, 401},
 		{"the end", "POST", base + "complete/0/" + w.run + "/artifacts", 401},
 		{"the signed address", "PUT", made.Parts[0].URL, 200},
 	} {
@@ -279,7 +281,8 @@ func TestAccess_PartsGoToSignedAddressesAlone(t *testing.T) {
 			t.Errorf("%s: %d %s", tt.what, status, answer)
 		}
 	}
-	if status, answer := w.as(bob, "POST", "/projects/alpha/uploads/"+made.ID+"/complete", `{}`); status != 200 {
+	status, answer = w.as(bob, "POST", "/projects/alpha/uploads/"+made.ID+"/complete", `{}`)
+	if status != 200 {
 		t.Errorf("%d %s", status, answer)
 	}
 }

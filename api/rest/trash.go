@@ -18,14 +18,15 @@ type CollectInput struct {
 
 // CollectRequest is the body of CollectInput.
 type CollectRequest struct {
-	OlderThan string `json:"older_than,omitempty" doc:"in the trash, by wall time, such as 30d or 0s; default: as the project is set to, or the server"`
+	OlderThan string `json:"older_than,omitempty" doc:"such as 30d, by wall time; default: as set"`
 	DryRun    bool   `json:"dry_run,omitempty" doc:"only say what would be done"`
-	Shrink    bool   `json:"shrink,omitempty" doc:"give free room of the database back to the disk; all writes wait meanwhile, some 20 s for each GB in use"`
+	Shrink    bool   `json:"shrink,omitempty" doc:"shrink the database; all writes wait"`
 }
 
 func (a *API) trashOperations() {
 	register(a, op{id: "collect-garbage", method: "POST", path: "/gc",
-		summary: "Remove for good what was deleted, and files that nothing refers to", may: auth.Administer},
+		summary: "Remove for good what was deleted, and files that nothing refers to",
+		may:     auth.Administer},
 		func(ctx context.Context, p fairlead.Project, in *CollectInput) (*tracking.Collection, error) {
 			age, err := a.age(ctx, p, in.Body.OlderThan)
 			if err != nil {
@@ -57,7 +58,8 @@ func (a *API) trashOperations() {
 }
 
 // age is how long something must have been in the trash to be collected.
-func (a *API) age(ctx context.Context, p fairlead.Project, olderThan string) (time.Duration, error) {
+func (a *API) age(ctx context.Context, p fairlead.Project, olderThan string) (time.Duration,
+	error) {
 	if olderThan != "" {
 		d, err := spec.ParseDuration(olderThan)
 		if err != nil {
@@ -68,8 +70,8 @@ func (a *API) age(ctx context.Context, p fairlead.Project, olderThan string) (ti
 	keep, err := a.Projects.Keep(ctx, p, a.KeepDeleted)
 	if err == nil && keep < 0 {
 		err = fairlead.Errorf(fairlead.Precondition,
-			"what is deleted in project %s is kept for ever; say how old what is to go must be (--older-than)",
-			p.Name)
+			"what is deleted in project %s is kept for ever; say how old what is to go must be "+
+				"(--older-than)", p.Name)
 	}
 	return keep, err
 }

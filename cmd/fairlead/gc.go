@@ -32,7 +32,8 @@ func (c *cli) gcCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&in.OlderThan, "older-than", "",
-		"only what was deleted at least this long ago, by the wall clock (default: as the project is set to, or the server)")
+		"only what was deleted at least this long ago, by the wall clock "+
+			"(default: as the project is set to, or the server)")
 	cmd.Flags().BoolVar(&in.DryRun, "dry-run", false, "only say what would be removed")
 	cmd.Flags().BoolVar(&in.Shrink, "shrink", false,
 		"also give free room of the database back to the disk; all writes wait meanwhile")

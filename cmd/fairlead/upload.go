@@ -48,7 +48,8 @@ func (c *cli) uploadCommand() *cobra.Command {
 					return err
 				}
 				return c.print(u.Upload, func(w io.Writer) {
-					fmt.Fprintf(w, "%s is stored: %s, of which %s were sent now\n", u.Path, size(u.Bytes), size(u.sent))
+					fmt.Fprintf(w, "%s is stored: %s, of which %s were sent now\n", u.Path, size(u.Bytes),
+						size(u.sent))
 				})
 			})
 		},
