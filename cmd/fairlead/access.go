@@ -1,9 +1,7 @@
 package main
 
 import (
-	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -93,22 +91,48 @@ func (c *cli) userRemoveCommand() *cobra.Command {
 }
 
 func (c *cli) userPasswordCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:     "password NAME",
-		Short:   "Set the password of an account, which ends its sessions",
-		Example: "  fairlead user password ada",
-		Args:    cobra.ExactArgs(1),
+	cmd := &cobra.Command{
+		Use:   "password [NAME]",
+		Short: "Set the password of an account, or with --as one's own; its sessions end",
+		Example: `  fairlead user password ada        # as the owner of the data directory
+  fairlead user password --as ada   # as ada, who types the present one first`,
+		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			password, err := c.newPassword(args[0])
+			name, path := c.as, "//api/v1/me/password"
+			switch {
+			case len(args) == 0 && c.as == "":
+				return usage("say whose: NAME, or with --as one's own")
+			case len(args) > 0:
+				name, path = args[0], "//api/v1/users/"+url.PathEscape(args[0])+"/password"
+			}
+			if err := c.signIn(); err != nil { // the present one comes first
+				return err
+			}
+			password, err := c.newPassword(name)
 			if err != nil {
 				return err
 			}
-			return c.access(cmd.Context(), http.MethodPut,
-				"//api/v1/users/"+url.PathEscape(args[0])+"/password",
-				map[string]string{"password": password}, nil,
-				func(w io.Writer) { fmt.Fprintf(w, "%s has a new password\n", args[0]) })
+			return c.access(cmd.Context(), http.MethodPut, path, map[string]string{"password": password},
+				nil, func(w io.Writer) { fmt.Fprintf(w, "%s has a new password\n", name) })
 		},
 	}
+	c.asFlag(cmd)
+	return cmd
+}
+
+// asFlag lets a command be somebody who has a password.
+func (c *cli) asFlag(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&c.as, "as", "",
+		"user to sign in as; the password is asked for, or the first line of the standard input")
+}
+
+// signIn asks for the password of who --as says, once.
+func (c *cli) signIn() (err error) {
+	if c.as == "" || c.secret != "" {
+		return nil
+	}
+	c.secret, err = c.typed("password", "password of "+c.as)
+	return err
 }
 
 func (c *cli) tokenCommand() *cobra.Command {
@@ -129,6 +153,7 @@ func (c *cli) tokenCreateCommand() *cobra.Command {
 		Use:   "create NAME",
 		Short: "Make a token; NAME says what it is for. It is printed once",
 		Example: `  fairlead token create laptop --user ada
+  fairlead token create laptop --as ada     # ada's own, made with the password
   fairlead token create scoring --user ci --scope predict,label --only flights --lasts 720h`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -151,6 +176,7 @@ func (c *cli) tokenCreateCommand() *cobra.Command {
 		"permissions that it is narrowed to, such as read,track")
 	f.StringVar(&body.Project, "only", "", "project that it is narrowed to")
 	f.DurationVar(&lasts, "lasts", 90*24*time.Hour, "for how long; at most 8784h")
+	c.asFlag(cmd)
 	return cmd
 }
 
@@ -176,11 +202,12 @@ func (c *cli) tokenListCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&everybody, "all", false, "those of everybody; for administrators")
+	c.asFlag(cmd)
 	return cmd
 }
 
 func (c *cli) tokenRevokeCommand() *cobra.Command {
-	return &cobra.Command{
+	cmd := &cobra.Command{
 		Use:     "revoke TOKEN",
 		Short:   "End a token, by its id",
 		Example: "  fairlead token revoke tok_01h2x…",
@@ -191,6 +218,8 @@ func (c *cli) tokenRevokeCommand() *cobra.Command {
 				func(w io.Writer) { fmt.Fprintf(w, "%s is revoked\n", args[0]) })
 		},
 	}
+	c.asFlag(cmd)
+	return cmd
 }
 
 func (c *cli) roleCommand() *cobra.Command {
@@ -274,7 +303,11 @@ func yes(b bool) string {
 // answer that holds a secret is kept nowhere.
 func (c *cli) access(ctx context.Context, method, path string, in, out any,
 	text func(io.Writer)) error {
+	if err := c.signIn(); err != nil {
+		return err
+	}
 	return c.with(ctx, func(cl *client) error {
+		cl.user, cl.secret = c.as, c.secret
 		var done map[string]any
 		if out == nil {
 			out = &done
@@ -289,7 +322,11 @@ func (c *cli) access(ctx context.Context, method, path string, in, out any,
 // listed prints a whole list.
 func listed[T any](c *cli, ctx context.Context, path string, q url.Values, text func(io.Writer,
 	[]T)) error {
+	if err := c.signIn(); err != nil {
+		return err
+	}
 	return c.with(ctx, func(cl *client) error {
+		cl.user, cl.secret = c.as, c.secret
 		var page fairlead.Page[T]
 		var err error
 		if page.Items, err = every[T](ctx, cl, path, q); err != nil {
@@ -307,29 +344,39 @@ func (c *cli) newPassword(name string) (string, error) {
 
 // newSecret is newPassword for any secret.
 func (c *cli) newSecret(kind, prompt string) (string, error) {
-	fd := int(os.Stdin.Fd())
-	if !term.IsTerminal(fd) {
-		line, err := bufio.NewReader(os.Stdin).ReadString('\n')
-		if line = strings.TrimRight(line, "\r\n"); line == "" {
-			return "", usage("the standard input holds no %s", kind)
-		}
-		if errors.Is(err, io.EOF) {
-			err = nil
-		}
-		return line, err
+	first, err := c.typed(kind, prompt)
+	if err != nil || !term.IsTerminal(int(os.Stdin.Fd())) {
+		return first, err
 	}
-	var typed [2]string
-	for i, prompt := range []string{prompt + ": ", "once more: "} {
-		fmt.Fprint(c.err, prompt)
+	second, err := c.typed(kind, "once more")
+	if err == nil && first != second {
+		err = usage("the two %ss differ", kind)
+	}
+	return first, err
+}
+
+// typed asks on a terminal, or reads the next line of the standard input.
+func (c *cli) typed(kind, prompt string) (string, error) {
+	if fd := int(os.Stdin.Fd()); term.IsTerminal(fd) {
+		fmt.Fprint(c.err, prompt+": ")
 		b, err := term.ReadPassword(fd)
 		fmt.Fprintln(c.err)
-		if err != nil {
+		return string(b), err
+	}
+	var line []byte
+	for one := make([]byte, 1); ; { // no more than the line: another may follow
+		n, err := os.Stdin.Read(one)
+		if err != nil && err != io.EOF {
 			return "", err
 		}
-		typed[i] = string(b)
+		if n == 0 || one[0] == '\n' {
+			break
+		}
+		line = append(line, one[0])
 	}
-	if typed[0] != typed[1] {
-		return "", usage("the two %ss differ", kind)
+	text := strings.TrimRight(string(line), "\r")
+	if text == "" {
+		return "", usage("the standard input holds no %s", kind)
 	}
-	return typed[0], nil
+	return text, nil
 }

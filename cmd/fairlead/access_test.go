@@ -47,6 +47,13 @@ func TestAccess_AsAnAdministratorTypesIt(t *testing.T) {
 		{"user add ci --no-password", "", 0, "ci has an account"},
 		{"user password ada", "another long phrase\n", 0, "new password"},
 		{"user password nobody", phrase, 5, "no user"},
+		{"user password", phrase, 2, "say whose"},
+		{"user password --as ada", "a wrong phrase\na third long phrase\n", 6, "password is wrong"},
+		{"user password --as ada", "another long phrase\n", 2, "no password"},
+		{"user password --as ada", "another long phrase\na third long phrase\n", 0, "ada has a new"},
+		{"token create laptop --as ada", "a third long phrase\n", 0, "fl_user_"},
+		{"token list --as ada", "a third long phrase\n", 0, "laptop"},
+		{"token revoke tok_1 --as ada", "a third long phrase\n", 5, "no token"},
 		{"role grant ci data-engineer --project default", "", 0, "done"},
 		{"role grant ci viewer --all-projects", "", 0, "done"},
 		{"role grant ci viewer --project nowhere", "", 5, "no project"},
@@ -81,6 +88,15 @@ func TestAccess_AsAnAdministratorTypesIt(t *testing.T) {
 	}
 	if got := command(t, "token", "list", "--all"); strings.Contains(got.out, "nightly") {
 		t.Errorf("a token of a removed user is left: %s", got.out)
+	}
+}
+
+func TestServer_IsNamedWithoutItsPassword(t *testing.T) {
+	elsewhere(t)
+	got := command(t, "user", "list", "--server", "http://ada:sesame@127.0.0.1:1")
+	if got.status == 0 || strings.Contains(got.out+got.stderr, "sesame") ||
+		!strings.Contains(got.stderr, "ada:xxxxx@127.0.0.1:1") {
+		t.Errorf("status %d: %s", got.status, got.stderr)
 	}
 }
 

@@ -28,6 +28,8 @@ type client struct {
 	base    string // http://127.0.0.1:4747
 	project string
 	token   string
+	user    string // who signs in with a password instead, and it
+	secret  string
 	http    *http.Client
 	own     bool        // the server lives in this process, and ends with the command
 	met     atomic.Bool // the server has answered before, so it comes back when it is gone
@@ -60,10 +62,10 @@ func (c *cli) connect(ctx context.Context) (*client, error) {
 func (cl *client) checkServer(ctx context.Context, data string) error {
 	u, err := url.Parse(cl.base)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return usage("--server is %q; write it as http://127.0.0.1:4747", cl.base)
+		return usage("--server is %q; write it as http://127.0.0.1:4747", cl.shown())
 	}
-	if cl.token != "" || !auth.LoopbackHost(u.Host) {
-		return nil // another machine's; what needs a token will say so
+	if cl.token != "" || u.User != nil || !auth.LoopbackHost(u.Host) {
+		return nil // somebody's, or another machine's; what needs a token will say so
 	}
 	if token, err := auth.ReadOwner(data); err == nil {
 		if proven, err := ops.Challenge(ctx, cl.base, token); err == nil {
@@ -290,7 +292,10 @@ func (cl *client) roundTrip(ctx context.Context, method, path string, header htt
 // exchange sends a request with who asks it, and decodes the answer.
 func (cl *client) exchange(req *http.Request, out any) error {
 	ctx := req.Context()
-	if cl.token != "" {
+	switch {
+	case cl.user != "":
+		req.SetBasicAuth(cl.user, cl.secret)
+	case cl.token != "":
 		req.Header.Set("Authorization", "Bearer "+cl.token)
 	}
 	res, err := cl.http.Do(req)
@@ -311,7 +316,7 @@ func (cl *client) exchange(req *http.Request, out any) error {
 	}
 	if err := json.Unmarshal(answer, out); err != nil {
 		return fairlead.Errorf(fairlead.Internal, "%s does not answer as a Fairlead server does (%s %s)",
-			cl.base, req.Method, req.URL.Path).Because(err)
+			cl.shown(), req.Method, req.URL.Path).Because(err)
 	}
 	return nil
 }
@@ -323,14 +328,23 @@ func (cl *client) gone(ctx context.Context, err error) error {
 		return &statusError{fairlead.ExitError, "interrupted"}
 	case errors.Is(err, syscall.ECONNREFUSED) && !cl.met.Load():
 		return fairlead.Errorf(fairlead.Unavailable,
-			"no server answers at %s; start one with `fairlead serve`", cl.base)
+			"no server answers at %s; start one with `fairlead serve`", cl.shown())
 	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, syscall.ECONNRESET),
 		errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return fairlead.Errorf(fairlead.Unavailable,
 			"the server at %s has gone; what it was doing goes on when it runs again: `fairlead serve`",
-			cl.base)
+			cl.shown())
 	}
-	return fairlead.Errorf(fairlead.Unavailable, "%s cannot be reached: %w", cl.base, err)
+	return fairlead.Errorf(fairlead.Unavailable, "%s cannot be reached: %w", cl.shown(), err)
+}
+
+// shown is the server's address without a password.
+func (cl *client) shown() string {
+	u, err := url.Parse(cl.base)
+	if err != nil {
+		return "the server"
+	}
+	return u.Redacted()
 }
 
 func refusal(status int, body []byte) error {

@@ -36,6 +36,8 @@ type cli struct {
 	data    string
 	project string
 	output  string
+	as      string // who signs in with a password, of the commands that can
+	secret  string // it
 	out     io.Writer
 	err     io.Writer
 }
