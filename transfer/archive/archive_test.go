@@ -17,6 +17,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/fairlead-ml/fairlead"
 	"github.com/fairlead-ml/fairlead/blob"
 	"github.com/fairlead-ml/fairlead/ledger"
@@ -722,6 +724,21 @@ func TestExport_RefusesWhereSomethingIs(t *testing.T) {
 	if _, err := w.Export(t.Context(), filepath.Join(used, "x"), []string{"none"}); !fairlead.Is(err,
 		fairlead.NotFound) {
 		t.Errorf("an export of a project that is not there: %v", err)
+	}
+}
+
+func TestExport_SaysWhichDiskIsFull(t *testing.T) {
+	w := full(t)
+	small := t.TempDir()
+	if err := unix.Mount("tmpfs", small, "tmpfs", 0, "size=32k"); err != nil {
+		t.Skipf("left out: a full disk needs the right to mount a tmpfs: %v", err)
+	}
+	t.Cleanup(func() { unix.Unmount(small, unix.MNT_DETACH) })
+	for range 2 { // what the first one has left goes
+		_, err := w.Export(t.Context(), small, nil)
+		if !fairlead.Is(err, fairlead.Exhausted) || !strings.Contains(err.Error(), small) {
+			t.Errorf("export: %v", err)
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -28,6 +29,9 @@ func eachRow[T any](root *os.Root, name string, fn func(*T) error) (err error) {
 		}
 	}()
 	err = func() error {
+		if err := checkFooter(f, info.Size()); err != nil {
+			return err
+		}
 		file, err := parquet.OpenFile(f, info.Size(), parquet.SkipBloomFilters(true),
 			parquet.SkipPageIndex(true))
 		if err != nil {
@@ -52,10 +56,29 @@ func eachRow[T any](root *os.Root, name string, fn func(*T) error) (err error) {
 			if err != nil {
 				return err
 			}
+			if n == 0 {
+				return errors.New("it has fewer rows than it says")
+			}
 		}
 	}()
 	if err != nil && ours == nil {
 		return damaged(name, "%v", err)
 	}
 	return err
+}
+
+// maxFooter bounds what a Parquet file may say about itself, in bytes.
+const maxFooter = 64 << 20
+
+// checkFooter refuses a footer that is longer than its file, or than any of ours: the
+// library makes room for it before it looks.
+func checkFooter(f *os.File, size int64) error {
+	var end [8]byte
+	if _, err := f.ReadAt(end[:], max(0, size-int64(len(end)))); err != nil {
+		return err
+	}
+	if n := int64(binary.LittleEndian.Uint32(end[:])); n > min(maxFooter, size) {
+		return fmt.Errorf("its footer has %d bytes", n)
+	}
+	return nil
 }
