@@ -1,6 +1,8 @@
 package e2e_test
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io/fs"
@@ -171,4 +173,32 @@ func cut(t *testing.T, s *server, path string, body any, far func() bool) {
 func exists(path string) bool {
 	_, err := os.Lstat(path)
 	return err == nil
+}
+
+// A file that the disk has lost is named by what copies the data, keeps nothing else out,
+// and is not passed over in silence.
+func TestStory_BackupAndExportNameWhatIsDamaged(t *testing.T) {
+	s := serve(t, t.TempDir())
+	id := newRun(t, s)
+	for _, name := range []string{"kept", "lost"} {
+		s.call("PUT", fmt.Sprintf("/api/2.0/mlflow-artifacts/artifacts/0/%s/artifacts/%s.txt", id, name),
+			name).want(t, 200)
+	}
+	sum := sha256.Sum256([]byte("lost"))
+	digest := hex.EncodeToString(sum[:])
+	if err := os.Remove(filepath.Join(s.data, "blobs", digest[:2], digest[2:])); err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	backups, export := filepath.Join(dir, "backups"), filepath.Join(dir, "export")
+	named := `not in it: lost.txt of run ` + id + `: the file with the content ` + digest + ` is missing`
+	s.run(dir, "backup", backups).want(t, 1, `^backed up to `, named, `1 files are damaged or missing`)
+	s.run(dir, "restore", backups, "--check").want(t, 1, `^not whole: `, named)
+	s.run(dir, "restore", backups, "--check", "--work", dir).want(t, 1, `^not whole: `)
+	run(t, dir, "restore", backups, "--data", filepath.Join(dir, "data")).want(t, 0, `^restored`, named)
+	s.run(dir, "export", export).want(t, 1, `^exported to .* 1 files of 4 B`, `left out: lost.txt of run `+id)
+	other := serve(t, t.TempDir())
+	other.run(dir, "import", export).want(t, 0, `1 files of 4 B`, `left out: lost.txt of run `+id)
+	other.call("GET", fmt.Sprintf("/api/2.0/mlflow-artifacts/artifacts/0/%s/artifacts/kept.txt", id),
+		nil).want(t, 200, `^kept$`)
 }
