@@ -273,8 +273,36 @@ func (f *fileStore) model(dir, id string) (*model, error) {
 	if m.Tags, err = readPairs(f, path.Join(dir, "tags"), newRunTag); err != nil {
 		return nil, err
 	}
-	m.Mark, err = f.mark(path.Join(dir, "metrics"))
-	return m, err
+	dirs, err := f.measuredIn(id)
+	if err != nil {
+		return nil, err
+	}
+	for _, dir := range dirs {
+		mark, err := f.mark(dir)
+		if err != nil {
+			return nil, err
+		}
+		m.Mark += mark
+	}
+	return m, nil
+}
+
+// measuredIn returns the directories with the points of a logged model: a run's are in the
+// run's experiment, which need not be the model's.
+func (f *fileStore) measuredIn(id string) (dirs []string, err error) {
+	for _, top := range []string{".", trash} {
+		exps, err := f.dirsWith(top, metaFile)
+		if err != nil {
+			return nil, err
+		}
+		for _, exp := range exps {
+			dir := path.Join(top, exp, "models", id, "metrics")
+			if _, err := fs.Stat(f.fs, dir); err == nil {
+				dirs = append(dirs, dir)
+			}
+		}
+	}
+	return dirs, nil
 }
 
 func modelStatus(n int) (string, error) {
@@ -290,9 +318,20 @@ func (f *fileStore) points(_ context.Context, exp string, r *run,
 	return f.readPoints(path.Join(f.at(exp), r.ID, "metrics"), each)
 }
 
-func (f *fileStore) measured(_ context.Context, exp string, m *model,
-	each func(tracking.Metric) error) (int, error) {
-	return f.readPoints(path.Join(f.at(exp), "models", m.ID, "metrics"), each)
+func (f *fileStore) measured(_ context.Context, _ string, m *model,
+	each func(tracking.Metric) error) (n int, err error) {
+	dirs, err := f.measuredIn(m.ID)
+	if err != nil {
+		return 0, err
+	}
+	for _, dir := range dirs {
+		more, err := f.readPoints(dir, each)
+		if err != nil {
+			return n, err
+		}
+		n += more
+	}
+	return n, nil
 }
 
 func (f *fileStore) files(_ context.Context, o blob.Owner, uri string,

@@ -28,6 +28,7 @@ func (w *world) rich() {
 	w.write("8/meta.yaml", "name: gone\nlifecycle_stage: deleted\ncreation_time: 13\nlast_update_time: 14\n")
 	w.loggedModel("8", modelA, "active")
 	w.loggedModel("7", modelB, "deleted")
+	w.write("7/models/"+modelA+"/metrics/f1", "9 1 3 "+runB+"\n") // of a run in another experiment
 	w.write("7/"+runA+"/outputs/x/meta.yaml", "source_id: "+runA+"\nsource_type: RUN_OUTPUT\n"+
 		"destination_id: "+modelA+"\nstep: 4\n")
 	w.write("7/"+runB+"/inputs/x/meta.yaml", "source_id: "+runB+"\nsource_type: RUN_INPUT\n"+
@@ -426,7 +427,7 @@ func TestImport_TakesWhatRunsNameThatIsGone(t *testing.T) {
 	if len(a.ModelOutputs) != 1 || a.ModelOutputs[0].Step != 4 || len(b.ModelInputs) != 1 {
 		t.Errorf("runs %+v and %+v", a, b)
 	}
-	if c, err := w.tracking.CountLoggedModel(t.Context(), project, modelA); err != nil || c.Points != 2 ||
+	if c, err := w.tracking.CountLoggedModel(t.Context(), project, modelA); err != nil || c.Points != 3 ||
 		c.Files != 1 {
 		t.Errorf("the logged model has %+v, %v", c, err)
 	}

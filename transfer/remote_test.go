@@ -127,7 +127,7 @@ func TestImport_OfAServerSignsInAsItsClientDoes(t *testing.T) {
 			f := newFake(w)
 			f.signIn = tt.want
 			if _, err := f.bring(); !fairlead.Is(err, fairlead.Precondition) ||
-				!strings.Contains(err.Error(), "MLFLOW_TRACKING_USERNAME") {
+				!strings.Contains(err.Error(), "FAIRLEAD_IMPORT_USERNAME") {
 				t.Errorf("unknown: %v", err)
 			}
 			tt.source.From = f.URL
@@ -177,12 +177,12 @@ func TestImport_OfAServerThatMeansNoGood(t *testing.T) {
 func TestImport_RefusesURLsThatItCannotUse(t *testing.T) {
 	w := newWorld(t)
 	for from, want := range map[string]string{
-		"http://ann:5ecret@host":                   "MLFLOW_TRACKING_PASSWORD",
+		"http://ann:5ecret@host":                   "FAIRLEAD_IMPORT_PASSWORD",
 		"postgresql://ann:5ecret@host/db":          "PGPASSWORD",
 		"postgresql://ann@host/db?password=5ecret": "PGPASSWORD",
 		"mysql+pymysql://ann@host/db":              "mlflow server --backend-store-uri mysql://",
 		"s3://bucket/x":                            "no source",
-		"http://ann@host":                          "MLFLOW_TRACKING_USERNAME",
+		"http://ann@host":                          "FAIRLEAD_IMPORT_USERNAME",
 		"http://":                                  "no URL",
 		"http://127.0.0.1:1":                       "cannot be asked",
 		"postgresql+psycopg2://a@127.0.0.1:1/db":   "cannot be asked",

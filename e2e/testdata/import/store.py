@@ -38,7 +38,8 @@ client.set_terminated(deleted, "FAILED", end_time=12345)
 client.delete_run(deleted)
 other = client.create_run("0", run_name="uses a model of another experiment").info.run_id
 client.log_inputs(other, models=[LoggedModelInput(info.model_id)])
-client.log_metric(other, "acc", 0.25, timestamp=7, step=3, model_id=info.model_id)
+if not uri.startswith("file:"):  # where MLflow itself does not find the model any more after that
+    client.log_metric(other, "acc", 0.25, timestamp=7, step=3, model_id=info.model_id)
 gone = client.create_experiment("gone")
 client.create_run(gone)
 client.delete_experiment(gone)
