@@ -26,8 +26,9 @@ off and repeated: what has come in is left as it is, and what is new there is ta
 
 The server reads the source: a directory or SQLite file of its machine, a Postgres
 database, or an MLflow server. It signs in there with FAIRLEAD_IMPORT_USERNAME and
-FAIRLEAD_IMPORT_PASSWORD, or FAIRLEAD_IMPORT_TOKEN; in a database with PGPASSWORD.
-These are not kept.`,
+FAIRLEAD_IMPORT_PASSWORD, or FAIRLEAD_IMPORT_TOKEN; where MLFLOW_TRACKING_URI is that
+server, also with what MLflow's client would; in a database with PGPASSWORD. These
+are not kept.`,
 		Example: "  fairlead import mlflow ./mlruns\n" +
 			"  fairlead import mlflow ./mlflow.db --artifacts ./mlartifacts\n" +
 			"  fairlead import mlflow postgresql://mlflow@db/mlflow --artifacts /srv/mlartifacts\n" +
@@ -58,7 +59,6 @@ These are not kept.`,
 
 // importSource is what the server is asked to import: paths become absolute, and a URL gets
 // what signs in there, which is in the environment, where no list of processes shows it.
-// These are not the variables of MLflow's client, which may hold what signs in here.
 func importSource(from, artifacts string) (in map[string]string, err error) {
 	in = map[string]string{}
 	from = strings.TrimPrefix(from, "sqlite:///")
@@ -71,14 +71,32 @@ func importSource(from, artifacts string) (in map[string]string, err error) {
 		in["from"], in["password"] = from, os.Getenv("PGPASSWORD")
 	default:
 		in["from"] = from
-		in["username"] = os.Getenv("FAIRLEAD_IMPORT_USERNAME")
-		in["password"] = os.Getenv("FAIRLEAD_IMPORT_PASSWORD")
-		in["token"] = os.Getenv("FAIRLEAD_IMPORT_TOKEN")
+		prefix := importPrefix(from)
+		in["username"] = os.Getenv(prefix + "USERNAME")
+		in["password"] = os.Getenv(prefix + "PASSWORD")
+		in["token"] = os.Getenv(prefix + "TOKEN")
 	}
 	if artifacts != "" {
 		in["artifacts"], err = filepath.Abs(artifacts)
 	}
 	return in, err
+}
+
+// importPrefix begins the names of the variables that sign in at a server. Those of MLflow's
+// client count where it is this server that they are for: otherwise they may hold what
+// signs in here.
+func importPrefix(from string) string {
+	const ours = "FAIRLEAD_IMPORT_"
+	for _, name := range []string{"USERNAME", "PASSWORD", "TOKEN"} {
+		if os.Getenv(ours+name) != "" {
+			return ours
+		}
+	}
+	theirs := os.Getenv("MLFLOW_TRACKING_URI")
+	if theirs != "" && strings.TrimRight(theirs, "/") == strings.TrimRight(from, "/") {
+		return "MLFLOW_TRACKING_"
+	}
+	return ours
 }
 
 // watchImport shows how far the import is, until the returned function is called.
