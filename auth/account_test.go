@@ -327,10 +327,26 @@ func TestAdd_RefusesNamesAndPasswordsThatDoHarm(t *testing.T) {
 		{"eve", "fl_user_000000000000", fairlead.Invalid},
 		{"eveline", "Eveline-Eveline", fairlead.Invalid},
 		{"eve", "aaaaaaaaaaaaaaaa", fairlead.Invalid},
+		{"eve", "password1234", fairlead.Invalid}, // MLflow's default
+		{"eve", "P@ssw0rd2026!", fairlead.Invalid},
+		{"eve", "PasswordPassword", fairlead.Invalid},
+		{"eve", "Welcome-2026!", fairlead.Invalid},
+		{"eve", "qwertyuiop[]12", fairlead.Invalid},
+		{"eve", "admin.admin.99", fairlead.Invalid},
+		{"eve", "314159265358979", fairlead.Invalid},
+		{"eve", "abcabcabcabcabc", fairlead.Invalid},
+		{"eve", "correct horse battery staple", fairlead.Invalid},
 	} {
 		_, err := h.Add(t.Context(), auth.NewAccount{Name: tt.name, Password: tt.password})
 		if !fairlead.Is(err, tt.want) {
 			t.Errorf("%q with %q: %v, want %s", tt.name, tt.password, err, tt.want)
+		}
+	}
+	for i, password := range []string{"my password is a quiet harbour", "7!q93-04k2$1", "ÜberdenDächern",
+		"12345 quiet harbours", "test data of the moon"} {
+		_, err := h.Add(t.Context(), auth.NewAccount{Name: fmt.Sprintf("good%d", i), Password: password})
+		if err != nil {
+			t.Errorf("%q: %v", password, err)
 		}
 	}
 	if _, err := h.Add(t.Context(), auth.NewAccount{Name: "ci"}); err != nil {

@@ -3,9 +3,12 @@ package auth
 import (
 	"crypto/rand"
 	"crypto/subtle"
+	_ "embed"
 	"encoding/base64"
 	"fmt"
+	"slices"
 	"strings"
+	"unicode"
 
 	"golang.org/x/crypto/argon2"
 
@@ -28,12 +31,51 @@ func checkPassword(name, password string) error {
 	case strings.HasPrefix(password, tokenPrefix):
 		return fairlead.Errorf(fairlead.Invalid, "a password does not begin with %q, as tokens do",
 			tokenPrefix)
-	case strings.Contains(strings.ToLower(password), name) && len(name) > 3,
-		strings.Count(password, password[:1]) == len(password):
-		return fairlead.Errorf(fairlead.Invalid,
-			"the password is easily guessed; it should not hold the user's name, nor repeat one character")
+	case strings.Contains(strings.ToLower(password), name) && len(name) > 3, easy(password):
+		return fairlead.Errorf(fairlead.Invalid, "the password is easily guessed; it should not hold "+
+			"the user's name, nor be made of a common password, digits or a few characters")
 	}
 	return nil
+}
+
+// commonWords are those that the commonest passwords are made of, the longest first.
+var commonWords = func() []string {
+	words := strings.Fields(commonText)
+	slices.SortStableFunc(words, func(a, b string) int { return len(b) - len(a) })
+	return words
+}()
+
+//go:embed common.txt
+var commonText string
+
+// asLetters undoes what is written in place of letters.
+var asLetters = strings.NewReplacer("0", "o", "1", "i", "3", "e", "4", "a", "5", "s", "7", "t",
+	"@", "a", "$", "s", "!", "i")
+
+// easy reports whether a password is what guesses begin with: a common one, drawn out by
+// digits and signs until it is long enough, or few characters.
+func easy(password string) bool {
+	seen := map[rune]bool{}
+	for _, r := range password {
+		seen[r] = true
+	}
+	lower := strings.ToLower(password)
+	return len(seen) < 5 || common(lower) || common(asLetters.Replace(lower))
+}
+
+// common reports whether besides common words next to no letters are in a text.
+func common(text string) bool {
+	letters := strings.Map(func(r rune) rune {
+		if unicode.IsLetter(r) {
+			return r
+		}
+		return -1
+	}, text)
+	rest := letters
+	for _, word := range commonWords {
+		rest = strings.ReplaceAll(rest, word, "")
+	}
+	return letters == "" || rest != letters && len(rest) < 4
 }
 
 // cost is what one guess of a password takes: Argon2id (RFC 9106) with the memory in
