@@ -158,6 +158,62 @@ func refused(w *httptest.ResponseRecorder) bool {
 	return w.Code == 403 && strings.Contains(w.Body.String(), "it needs the permission")
 }
 
+// A role for all projects holds in each of them and for the server.
+func TestRoles_ForAllProjectsOverEachRoute(t *testing.T) {
+	a, tokens := household(t)
+	table := mayByRole(t)
+	for _, role := range auth.Roles {
+		if err := a.Accounts.Grant(t.Context(), fairlead.Project{}, "a-"+string(role), role); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, r := range a.Routes() {
+		if r.Method == auth.AnyMethod {
+			r.Method = "POST"
+		}
+		for _, role := range auth.Roles {
+			for _, project := range []string{"alpha", "beta"} {
+				w := ask(a, r.Method, pathOf(r, project), token(tokens[role]))
+				if refused(w) == table[role][r.Permission] {
+					t.Errorf("%s of all: %s %s (%s) in %s: %d %s", role, r.Method, r.Path, r.Permission,
+						project, w.Code, w.Body)
+				}
+			}
+		}
+	}
+}
+
+// What a request holds may need more than its route.
+func TestRoles_WhatTheBodyNeeds(t *testing.T) {
+	a, tokens := household(t)
+	table := mayByRole(t)
+	alias := func(name string) string { return `{"name":"none","alias":"` + name + `","version":"1"}` }
+	for _, tt := range []struct {
+		path, body string
+		needs      []auth.Permission
+	}{
+		{"/p/alpha/api/2.0/mlflow/registered-models/alias", alias("candidate"),
+			[]auth.Permission{auth.Track, auth.Run}},
+		{"/p/alpha/api/2.0/mlflow/registered-models/alias", alias("best"), []auth.Permission{auth.Track}},
+	} {
+		for _, role := range auth.Roles {
+			may := true
+			for _, need := range tt.needs {
+				may = may && table[role][need]
+			}
+			r := httptest.NewRequest("POST", "http://127.0.0.1:4747"+tt.path, strings.NewReader(tt.body))
+			r.RemoteAddr = "127.0.0.1:1"
+			r.Header.Set("Content-Type", "application/json")
+			token(tokens[role])(r)
+			w := httptest.NewRecorder()
+			a.Handler().ServeHTTP(w, r)
+			if refused(w) == may {
+				t.Errorf("%s: %s %s: %d %s", role, tt.path, tt.body, w.Code, w.Body)
+			}
+		}
+	}
+}
+
 func TestRoles_ForAllProjectsReachTheServer(t *testing.T) {
 	a, tokens := household(t)
 	for path, want := range map[string]int{"/metrics": 403, "/": 200, "/api/v1/projects": 200,
