@@ -2,14 +2,29 @@ package app
 
 import (
 	"container/list"
+	"log/slog"
 	"net"
 	"net/http"
 	"sync"
+	"syscall"
 )
 
 // maxConns bounds the connections, each of which holds a file descriptor and some tens
 // of kilobytes.
 const maxConns = 4096
+
+// connsHere is how many connections the server takes on this machine: of the descriptors
+// that it may have, half are for files and what else there is.
+func connsHere(log *slog.Logger) int {
+	var files syscall.Rlimit
+	err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files)
+	if err != nil || files.Cur/2 >= maxConns {
+		return maxConns
+	}
+	log.Warn("few file descriptors, so few connections; raise `ulimit -n`", "descriptors", files.Cur,
+		"connections", files.Cur/2)
+	return int(files.Cur / 2)
+}
 
 // crowd bounds a server's connections. Where there are too many, the one goes that has
 // waited the longest for a request: that of a client which says nothing, or is slow to

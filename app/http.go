@@ -51,7 +51,7 @@ func (a *App) route() error {
 	}
 	a.server = &http.Server{
 		Handler: e, ReadHeaderTimeout: readHeaderTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
-		WriteTimeout: writeTimeout, ConnState: newCrowd(maxConns).note,
+		WriteTimeout: writeTimeout, ConnState: newCrowd(connsHere(a.opt.Log)).note,
 		BaseContext: func(net.Listener) context.Context { return a.life.requests },
 		ErrorLog:    slog.NewLogLogger(a.opt.Log.Handler(), slog.LevelWarn),
 	}
