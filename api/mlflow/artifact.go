@@ -1,7 +1,7 @@
 package mlflow
 
 import (
-	"bytes"
+	"io"
 	"mime"
 	"net/http"
 	"path"
@@ -228,17 +228,24 @@ func (a *API) uploadArtifact(c *call) error {
 			return fairlead.Errorf(fairlead.Invalid, "Request must specify %s.", p.name)
 		}
 	}
-	b, err := c.body()
+	if c.r.ContentLength == 0 || c.r.ContentLength > maxNote {
+		return checkNote(c.r.ContentLength)
+	}
+	return a.tracking.PutArtifactChecked(c.ctx(), c.p,
+		tracking.Place{Owner: tracking.RunOwner(id), Path: file},
+		stream{io.LimitReader(c.r.Body, maxNote+1)},
+		func(o blob.Object) error { return checkNote(o.Bytes) })
+}
+
+// checkNote holds the size of what uploadArtifact takes.
+func checkNote(bytes int64) error {
 	switch {
-	case err != nil:
-		return err
-	case len(b) > maxNote:
+	case bytes > maxNote:
 		return fairlead.Errorf(fairlead.Invalid, "Artifact size is too large. Max size is 10MB.")
-	case len(b) == 0:
+	case bytes == 0:
 		return fairlead.Errorf(fairlead.Invalid, "Request must specify data.")
 	}
-	return a.tracking.PutArtifact(c.ctx(), c.p,
-		tracking.Place{Owner: tracking.RunOwner(id), Path: file}, bytes.NewReader(b))
+	return nil
 }
 
 func (a *API) deleteArtifact(c *call) error {

@@ -11,6 +11,7 @@ import (
 	"mime/multipart"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
@@ -278,4 +279,51 @@ func TestUpload_SaysWhichPartsAreTooLong(t *testing.T) {
 		t.Errorf("%d %s", resp.StatusCode, answer)
 	}
 	s.nothingLeft(t)
+}
+
+// onlyPieces is a body without an end that nobody may ask for much of at once.
+type onlyPieces struct {
+	t    *testing.T
+	left int64
+}
+
+func (o *onlyPieces) Read(p []byte) (int, error) {
+	if len(p) > 1<<20 {
+		o.t.Errorf("%d bytes are made ready for what has not come", len(p))
+	}
+	n := int(min(int64(len(p)), o.left))
+	if o.left -= int64(n); n == 0 {
+		return 0, io.EOF
+	}
+	return n, nil
+}
+
+func TestUploadArtifact_HoldsLittleInMemory(t *testing.T) {
+	s := serve(t)
+	path := "/api/2.0/mlflow/upload-artifact?path=a.bin&run_uuid=" + s.newRun(t)
+	for _, c := range []struct {
+		name           string
+		length, stated int64
+		status         int
+		says           string
+	}{
+		{"the most", 10 << 20, 10 << 20, 200, ""},
+		{"the most, unannounced", 10 << 20, -1, 200, ""},
+		{"too long", 10<<20 + 1, 10<<20 + 1, 400, "Artifact size is too large. Max size is 10MB."},
+		{"too long, unannounced", 1 << 30, -1, 400, "Artifact size is too large. Max size is 10MB."},
+		{"nothing", 0, 0, 400, "Request must specify data."},
+		{"nothing, unannounced", 0, -1, 400, "Request must specify data."},
+	} {
+		body := &onlyPieces{t, c.length}
+		r := httptest.NewRequest("POST", path, body)
+		r.ContentLength, r.RemoteAddr, r.Host = c.stated, "127.0.0.1:1", "127.0.0.1:4747"
+		w := httptest.NewRecorder()
+		s.edge(w, r)
+		if w.Code != c.status || !strings.Contains(w.Body.String(), c.says) {
+			t.Errorf("%s: %d %s, want %d %s", c.name, w.Code, w.Body, c.status, c.says)
+		}
+		if c.stated > 10<<20 && body.left != c.length {
+			t.Errorf("%s: it was read before it was refused", c.name)
+		}
+	}
 }
