@@ -2,7 +2,10 @@ package app
 
 import (
 	"context"
+	"errors"
+	"fmt"
 
+	"github.com/fairlead-ml/fairlead"
 	"github.com/fairlead-ml/fairlead/blob"
 	"github.com/fairlead-ml/fairlead/job"
 	"github.com/fairlead-ml/fairlead/spec"
@@ -14,38 +17,39 @@ import (
 const collectJob = "blob.collect"
 
 func (a *App) collect(ctx context.Context, _ *job.Run) error {
-	if err := a.purge(ctx); err != nil {
-		return err
-	}
-	if err := a.Tracking.ExpireUploads(ctx, blob.Grace); err != nil {
-		return err
-	}
-	freed, err := a.Blobs.Collect(ctx, blob.Grace)
+	err := a.purge(ctx)
+	err = errors.Join(err, a.Tracking.ExpireUploads(ctx, blob.Grace))
+	freed, e := a.Blobs.Collect(ctx, blob.Grace)
 	a.opt.Log.Info("unreferenced files removed", "bytes", freed)
-	return err
+	return errors.Join(err, e)
 }
 
-// purge purges the trash of all projects, of what each no longer keeps.
+// purge purges the trash of all projects, of what each no longer keeps. One that fails
+// does not keep the others from it.
 func (a *App) purge(ctx context.Context) error {
 	projects, err := a.Projects.List(ctx)
 	if err != nil {
 		return err
 	}
 	for _, p := range projects {
-		keep, err := a.Projects.Keep(ctx, p, a.opt.KeepDeleted)
-		if err != nil {
-			return err
+		if e := a.purgeProject(ctx, p); e != nil {
+			err = errors.Join(err, fmt.Errorf("purge project %s: %w", p.Name, e))
 		}
-		if keep < 0 {
-			continue
-		}
-		got, err := a.Tracking.Purge(ctx, p, a.opt.Clock.Now().Add(-keep))
-		if err != nil {
-			return err
-		}
-		a.opt.Log.Info("trash purged", "project", p.Name, "experiments", got.Experiments,
-			"runs", got.Runs, "logged_models", got.LoggedModels, "kept", len(got.Kept))
 	}
+	return err
+}
+
+func (a *App) purgeProject(ctx context.Context, p fairlead.Project) error {
+	keep, err := a.Projects.Keep(ctx, p, a.opt.KeepDeleted)
+	if err != nil || keep < 0 {
+		return err
+	}
+	got, err := a.Tracking.Purge(ctx, p, a.opt.Clock.Now().Add(-keep))
+	if err != nil {
+		return err
+	}
+	a.opt.Log.Info("trash purged", "project", p.Name, "experiments", got.Experiments,
+		"runs", got.Runs, "logged_models", got.LoggedModels, "kept", len(got.Kept))
 	return nil
 }
 

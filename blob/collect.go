@@ -91,7 +91,7 @@ func (s *Store) collectRows(ctx context.Context, cutoff time.Time, objects []Obj
 	s.placing.Lock()
 	defer s.placing.Unlock()
 	var dead []Object
-	err = s.db.Write(ctx, store.Bulk, func(tx *store.Tx) (err error) {
+	err = s.db.Free(ctx, store.Bulk, func(tx *store.Tx) (err error) {
 		dead, err = deleteGarbage(tx, fairlead.MS(cutoff), objects)
 		return err
 	})

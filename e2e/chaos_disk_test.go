@@ -47,6 +47,9 @@ func TestFaults_FullDiskRefusesEachWriteAndNoRead(t *testing.T) {
 	const api = "/api/2.0/mlflow/"
 	s.call("POST", api+"runs/log-batch", batchOf(id, "before", 10)).want(t, 200)
 	putArtifact(s, id, "early").want(t, 200)
+	spare := newRun(t, s)
+	putArtifact(s, spare, "spare").want(t, 200)
+	s.call("POST", api+"runs/log-batch", batchOf(spare, "spare", 1000)).want(t, 200)
 	s.call("POST", api+"registered-models/create", `{"name":"m"}`).want(t, 200)
 	version := fmt.Sprintf(`{"name":"m","source":"runs:/%s/model","run_id":%q}`, id, id)
 	s.call("POST", api+"model-versions/create", version).want(t, 200)
@@ -95,6 +98,12 @@ func TestFaults_FullDiskRefusesEachWriteAndNoRead(t *testing.T) {
 	for _, call := range calls {
 		wantMatches(t, refused.stdout, `(?m)^`+call+` .*RESOURCE_EXHAUSTED.*disk.*is full`)
 	}
+
+	// What gives room back works, so that one need not look for something else to remove.
+	s.call("DELETE", "/api/2.0/mlflow-artifacts/artifacts/0/"+spare+"/artifacts/weights.bin", "").want(t, 200)
+	s.call("POST", api+"runs/delete", fmt.Sprintf(`{"run_id":%q}`, spare)).want(t, 200)
+	s.run(t.TempDir(), "gc", "--older-than", "0s").want(t, 0, `1 runs? `)
+	s.call("GET", api+"runs/get?run_id="+spare, "").want(t, 404)
 
 	if err := os.Remove(ballast); err != nil {
 		t.Fatal(err)

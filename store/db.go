@@ -203,6 +203,16 @@ func (db *DB) Room() error {
 	return nil
 }
 
+// Free is Write for what gives room back, and is small. On a full disk it goes on as a
+// control write, which has a reserve; fn is called again then.
+func (db *DB) Free(ctx context.Context, lane Lane, fn func(tx *Tx) error) error {
+	err := db.Write(ctx, lane, fn)
+	if lane != Control && fairlead.Is(err, fairlead.Exhausted) {
+		err = db.Write(ctx, Control, fn)
+	}
+	return err
+}
+
 // Changed returns a channel that is closed by the next commit.
 func (db *DB) Changed() <-chan struct{} { return *db.changed.Load() }
 

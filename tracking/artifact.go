@@ -226,7 +226,7 @@ func (s *Service) DeleteArtifacts(ctx context.Context, p fairlead.Project, at Pl
 	if err != nil {
 		return err
 	}
-	return s.db.Write(ctx, store.Client, func(tx *store.Tx) error {
+	return s.db.Free(ctx, store.Client, func(tx *store.Tx) error {
 		if err := requireUnsealed(tx, p, at); err != nil {
 			return err
 		}

@@ -251,7 +251,7 @@ func (s *Service) RenameExperiment(ctx context.Context, p fairlead.Project,
 // DeleteExperiment moves the experiment with its active runs to the trash. Its name can
 // be taken again at once.
 func (s *Service) DeleteExperiment(ctx context.Context, p fairlead.Project, id string) error {
-	return s.db.Write(ctx, store.Client, func(tx *store.Tx) error {
+	return s.db.Free(ctx, store.Client, func(tx *store.Tx) error {
 		e, err := s.experimentByID(tx, p, id)
 		if err != nil {
 			return err

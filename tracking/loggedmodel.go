@@ -238,7 +238,7 @@ func (s *Service) LogLoggedModelParams(ctx context.Context, p fairlead.Project, 
 // DeleteLoggedModel moves the model to the trash: it is no longer found. What was
 // registered from it keeps its files.
 func (s *Service) DeleteLoggedModel(ctx context.Context, p fairlead.Project, id string) error {
-	return s.db.Write(ctx, store.Client, func(tx *store.Tx) error {
+	return s.db.Free(ctx, store.Client, func(tx *store.Tx) error {
 		m, err := loggedModelByID(tx, p, id)
 		if err != nil {
 			return err

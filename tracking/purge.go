@@ -111,7 +111,7 @@ func (u *purge) transact(ctx context.Context, fn func(tx *store.Tx) error) error
 	if u.dry {
 		return u.s.db.Read(ctx, fn)
 	}
-	return u.s.db.Write(ctx, store.Bulk, fn)
+	return u.s.db.Free(ctx, store.Bulk, fn)
 }
 
 // sort tells what is held from what goes, and marks the latter: from then on nobody
@@ -268,7 +268,7 @@ func (u *purge) prepare(ctx context.Context, kind *trashKind, it *item) error {
 // repeat does some of a work in one transaction after another, until nothing is left.
 func (u *purge) repeat(ctx context.Context, some func(tx *store.Tx) (int, error)) error {
 	for n := 1; n > 0; {
-		err := u.s.db.Write(ctx, store.Bulk, func(tx *store.Tx) (err error) {
+		err := u.s.db.Free(ctx, store.Bulk, func(tx *store.Tx) (err error) {
 			n, err = some(tx)
 			return err
 		})

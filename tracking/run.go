@@ -241,7 +241,7 @@ func (s *Service) updateRun(ctx context.Context, tx *store.Tx, p fairlead.Projec
 
 // DeleteRun moves a run to the trash; one that is there already is fine.
 func (s *Service) DeleteRun(ctx context.Context, p fairlead.Project, id string) error {
-	return s.db.Write(ctx, store.Client, func(tx *store.Tx) error {
+	return s.db.Free(ctx, store.Client, func(tx *store.Tx) error {
 		r, err := runByID(tx, p, id)
 		if err != nil || r.State == Deleted {
 			return err
