@@ -358,10 +358,10 @@ func TestSession_IsNotUsedByPagesOfOtherSites(t *testing.T) {
 	b := &browser{t: t, app: a}
 	b.want("POST", "/signin", url.Values{"name": {"ada"}, "password": {phrase}}, 303, "/")
 	for name, sign := range map[string]func(*http.Request){
-		"origin":       func(r *http.Request) { r.Header.Set("Origin", "https://evil.example") },
-		"null origin":  func(r *http.Request) { r.Header.Set("Origin", "null") },
-		"fetch":        func(r *http.Request) { r.Header.Set("Sec-Fetch-Site", "cross-site") },
-		"rebound name": func(r *http.Request) { r.Header.Set("Origin", "http://evil.example:4747") },
+		"origin":                    func(r *http.Request) { r.Header.Set("Origin", "https://evil.example") },
+		"null origin":               func(r *http.Request) { r.Header.Set("Origin", "null") },
+		"fetch":                     func(r *http.Request) { r.Header.Set("Sec-Fetch-Site", "cross-site") },
+		"another name of this port": func(r *http.Request) { r.Header.Set("Origin", "http://evil.example:4747") },
 	} {
 		w := ask(a, "DELETE", "/api/v1/users/ada", func(r *http.Request) {
 			r.Header.Set("Cookie", b.cookie)

@@ -271,11 +271,25 @@ func TestAttacks_ThatWerePublished(t *testing.T) {
 	people := g.people(t)
 	before = g.state(t)
 	t.Run("with accounts", func(t *testing.T) { run(t, people) })
+	t.Run("webhooks by an administrator", func(t *testing.T) { webhooksToInside(t, g, all) })
 	if after := g.state(t); after != before {
 		t.Errorf("something has changed, from\n%s\nto\n%s", before, after)
 	}
 	t.Logf("%d requests of %d classes", len(all), classes(all))
 	g.run(t.TempDir(), "audit", "verify").want(t, 0)
+}
+
+// webhooksToInside sends what only an administrator may: it is refused for where it leads.
+func webhooksToInside(t *testing.T, g *target, all []attack) {
+	for _, a := range all {
+		if a.Class != "webhook to inside" {
+			continue
+		}
+		answer := g.call(a.Method, "/p/alpha"+a.Path, g.fill.Replace(a.Body))
+		if answer.status != 400 {
+			t.Errorf("%s: %d %s", a.Body, answer.status, answer.body)
+		}
+	}
 }
 
 func classes(all []attack) int {
