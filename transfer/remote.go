@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -25,6 +26,7 @@ type remote struct {
 	base string // without a slash at its end
 	from Source
 	http *http.Client
+	met  bool // it has answered before
 }
 
 // Bounds of what a server may do to us.
@@ -64,8 +66,37 @@ type refusal struct {
 
 func (e *refusal) Error() string { return fmt.Sprintf("%d: %s", e.status, e.message) }
 
-// open sends a request and returns the body of an answer that is no error.
+// A request that a busy or restarting server does not take is sent again, after growing
+// times: nothing there is changed by it.
+const (
+	askTimes  = 5
+	askPause  = 200 * time.Millisecond
+	pauseGrow = 3
+)
+
+// open sends a request, again where that helps, and returns the body of an answer that is
+// no error.
 func (c *remote) open(ctx context.Context, path string, query url.Values, in any) (io.ReadCloser,
+	error) {
+	for n, wait := 1, askPause; ; n, wait = n+1, pauseGrow*wait {
+		body, err := c.ask(ctx, path, query, in)
+		r := (*refusal)(nil)
+		busy := errors.As(err, &r) && slices.Contains([]int{http.StatusTooManyRequests,
+			http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout}, r.status)
+		gone := c.met && fairlead.Is(err, fairlead.Unavailable)
+		if !busy && !gone || n == askTimes {
+			return body, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(wait):
+		}
+	}
+}
+
+// ask sends a request once.
+func (c *remote) ask(ctx context.Context, path string, query url.Values, in any) (io.ReadCloser,
 	error) {
 	method, body := http.MethodGet, io.Reader(nil)
 	if in != nil {
@@ -90,6 +121,7 @@ func (c *remote) open(ctx context.Context, path string, query url.Values, in any
 	if err != nil {
 		return nil, fairlead.Errorf(fairlead.Unavailable, "%s cannot be asked: %w", c.base, err)
 	}
+	c.met = true
 	if res.StatusCode == http.StatusOK {
 		return res.Body, nil
 	}

@@ -21,6 +21,7 @@ type fakeMLflow struct {
 	w       *world
 	answers map[string]string
 	signIn  string // the header that it wants; empty for none
+	busy    int    // how many requests more are refused
 	stored  []int  // points that the world had, at each request for a page of the history
 }
 
@@ -46,6 +47,9 @@ func newFake(w *world) *fakeMLflow {
 
 func (f *fakeMLflow) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
+	case f.busy > 0:
+		f.busy--
+		w.WriteHeader(http.StatusServiceUnavailable)
 	case f.signIn != "" && r.Header.Get("Authorization") != f.signIn:
 		w.WriteHeader(http.StatusUnauthorized)
 	case strings.HasSuffix(r.URL.Path, "/get-history"):
@@ -110,6 +114,14 @@ func TestImport_OfAServerStoresAPageBeforeTheNext(t *testing.T) {
 	head := w.head()
 	if rep, err := f.bring(); err != nil || rep.Skipped != 1 || rep.Points != 0 || w.head() != head {
 		t.Errorf("again: %+v, %v", rep, err)
+	}
+}
+
+func TestImport_OfAServerAsksAgainWhileItIsBusy(t *testing.T) {
+	f := newFake(newWorld(t))
+	f.busy = 2
+	if rep, err := f.bring(); err != nil || rep.Runs != 1 {
+		t.Errorf("report %+v, %v", rep, err)
 	}
 }
 
