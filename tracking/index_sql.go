@@ -67,6 +67,10 @@ func ints(tx *store.Tx, query string, args ...any) (out []int64, err error) {
 	return out, err
 }
 
+// notPurging joins to the newest values l the runs that the index takes over: a purge takes
+// those that it is at out of the index, and their keys may be given again.
+const notPurging = " cross join run r where r.k = l.run_k and r.state <> 'purging' "
+
 // index takes the newest values over, which may be newer than what was found, and takes
 // the runs off the list of which nothing is behind.
 func (found *behindSome) index(tx *store.Tx) error {
@@ -82,17 +86,17 @@ func (found *behindSome) index(tx *store.Tx) error {
 		}
 		// As a table, whose keys SQLite looks up: it scans for a bare list of pairs.
 		list := "values " + strings.TrimSuffix(strings.Repeat("(?, ?),", places), ",")
-		from := "(" + list + `) p cross join latest l left join run r on r.k = l.run_k
-			where l.run_k = p.column1 and l.key_k = p.column2 and ` + isBehind
+		from := "(" + list + ") p cross join latest l" + notPurging + `
+			and l.run_k = p.column1 and l.key_k = p.column2 and ` + isBehind
 		for _, change := range []string{
 			`delete from metric_index where (exp_k, key_k, value, run_k) in
-				(select coalesce(r.exp_k, 0), l.key_k, l.indexed, l.run_k from ` + from +
+				(select r.exp_k, l.key_k, l.indexed, l.run_k from ` + from +
 				" and l.indexed is not null)",
 			`insert into metric_index (exp_k, key_k, value, run_k)
-				select coalesce(r.exp_k, 0) as exp_k, l.key_k, l.value, l.run_k from ` + from + ` and l.is_nan = 0
-				order by exp_k, l.key_k, l.value, l.run_k on conflict do nothing`,
+				select r.exp_k, l.key_k, l.value, l.run_k from ` + from + ` and l.is_nan = 0
+				order by r.exp_k, l.key_k, l.value, l.run_k on conflict do nothing`,
 			`update latest set indexed = case when is_nan = 1 then null else value end
-				where (run_k, key_k) in (select column1, column2 from (` + list + ") p)",
+				where (run_k, key_k) in (select l.run_k, l.key_k from ` + from + ")",
 		} {
 			if _, err := tx.Exec(change, args...); err != nil {
 				return err
@@ -105,14 +109,15 @@ func (found *behindSome) index(tx *store.Tx) error {
 	return deleteSettled(tx, found.done)
 }
 
-// deleteSettled takes the runs off the list of which nothing is behind any more.
+// deleteSettled takes the runs off the list of which nothing is behind any more, or which
+// are not taken over.
 func deleteSettled(tx *store.Tx, runs []int64) error {
 	args := make([]any, len(runs))
 	for i, k := range runs {
 		args[i] = k
 	}
 	_, err := tx.Exec("delete from metric_pending where run_k in ("+store.Placeholders(len(args))+
-		`) and not exists (select 1 from latest l where l.run_k = metric_pending.run_k and `+isBehind+")",
-		args...)
+		`) and not exists (select 1 from latest l`+notPurging+
+		"and l.run_k = metric_pending.run_k and "+isBehind+")", args...)
 	return err
 }

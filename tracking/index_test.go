@@ -224,3 +224,31 @@ func TestIndex_MissesNothingOfConcurrentWrites(t *testing.T) {
 		t.Errorf("%d runs are pending and %d values wrong", pending, wrong)
 	}
 }
+
+// TestIndex_LeavesRunsToThePurgeThatHasBegunWithThem goes on with a run that a purge has
+// marked, and taken out of the index in part.
+func TestIndex_LeavesRunsToThePurgeThatHasBegunWithThem(t *testing.T) {
+	b := open(t)
+	r := b.run(tracking.NewRun{})
+	b.log(r.ID, tracking.Batch{Metrics: []tracking.Metric{metric("kept", 1, 1)}})
+	b.must(b.svc.Index(t.Context()))
+	b.log(r.ID, tracking.Batch{Metrics: []tracking.Metric{metric("kept", 2, 2), metric("new", 1, 1)}})
+	b.must(b.svc.DeleteRun(t.Context(), project, r.ID))
+	b.must(b.db.Write(t.Context(), store.Bulk, func(tx *store.Tx) error {
+		_, err := tx.Exec("update run set state = 'purging' where id = ?", r.ID)
+		return err
+	}))
+	b.must(b.svc.Index(t.Context()))
+	var pending, indexed int
+	b.must(b.db.Read(t.Context(), func(tx *store.Tx) error {
+		return tx.QueryRow(`select (select count(*) from metric_pending),
+			(select count(*) from metric_index)`).Scan(&pending, &indexed)
+	}))
+	if pending != 0 || indexed != 1 {
+		t.Errorf("%d runs are pending, and %d values indexed; want 0 and 1", pending, indexed)
+	}
+	b.purge(0)
+	if left := b.orphans(); left != nil {
+		t.Error(left)
+	}
+}
