@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 
 	"github.com/fairlead-ml/fairlead"
@@ -116,6 +117,9 @@ func (s *Service) Chart(ctx context.Context, p fairlead.Project, runID, key stri
 		}
 		// Of the quotients, as the difference may be larger than a number can be.
 		width := last/int64(buckets) - first/int64(buckets) + 1
+		if width <= 0 { // half of all numbers or more, which only one or two buckets take
+			width = math.MaxInt64
+		}
 		out.Buckets, err = h.buckets(column, first, last, width)
 		return err
 	})

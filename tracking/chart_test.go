@@ -80,6 +80,11 @@ func TestChart_TakesWhateverStepsThereAre(t *testing.T) {
 	if c := chart("wide", 2000); c.Points != 3 || len(c.Buckets) != 3 {
 		t.Errorf("the widest steps: %+v", c)
 	}
+	for _, buckets := range []int{1, 2, 3} { // of steps further apart than a number can say
+		if c := chart("wide", buckets); c.Points != 3 || len(c.Buckets) > buckets+2 {
+			t.Errorf("the widest steps in %d: %+v", buckets, c)
+		}
+	}
 	if c := chart("nan", 5); c.Points != 1 || c.Buckets[0].Min != nil || c.Buckets[0].NaNs != 1 {
 		t.Errorf("one NaN: %+v", c)
 	}
