@@ -63,7 +63,7 @@ func openLimit(ctx context.Context, file string) (*limit, error) {
 	}
 	db.SetMaxOpenConns(1)
 	// As in the program, but in a commit and not beside it.
-	if _, err := db.ExecContext(ctx, "pragma wal_autocheckpoint = 12000"); err != nil {
+	if _, err := db.ExecContext(ctx, "pragma wal_autocheckpoint = 6000"); err != nil {
 		db.Close()
 		return nil, err
 	}

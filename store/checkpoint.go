@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/mattn/go-sqlite3"
 )
@@ -21,15 +22,23 @@ type checkpointer struct {
 	wait   sync.WaitGroup
 	moving sync.Mutex  // held while pages are moved here
 	rest   atomic.Bool // it is the writer's turn to move what was written meanwhile
+	full   atomic.Bool // the database file could not grow
 }
 
-// Sizes of the log in pages that are not moved yet.
+const pageSize = 4096 // bytes
+
+// Sizes in pages.
 const (
-	checkpointAt   = 4000   // what is moved beside the writer
+	checkpointAt   = 2000   // of the log that are not moved: they are, beside the writer
 	checkpointRest = 500    // what is left to the writer, if that can be reached
-	checkpointMost = 12_000 // for which the writer waits
+	checkpointMost = 6000   // for which the writer waits
+	logMost        = 12_000 // of all of the log, for which the writer waits for readers
 	checkpointLow  = 1000   // what is moved in a commit on a full disk
 )
+
+// readersWait is how long the writer waits for reads that keep the log from beginning
+// anew; of longer ones it grows.
+const readersWait = 100 * time.Millisecond
 
 // checkpointRows is how many rows are changed between two looks at the log.
 const checkpointRows = 1000
@@ -90,13 +99,14 @@ func growInSteps(conn *sql.Conn) error {
 func (c *checkpointer) move(ctx context.Context) {
 	c.moving.Lock()
 	defer c.moving.Unlock()
-	left, err := unmoved(c.conn.QueryRowContext(ctx, lookAtLog))
+	left, _, err := logPages(c.conn.QueryRowContext(ctx, lookAtLog))
 	for before := left + 1; err == nil && left > checkpointRest && left < before; {
 		before = left
 		if _, err = c.conn.ExecContext(ctx, moveLog); err == nil {
-			left, err = unmoved(c.conn.QueryRowContext(ctx, lookAtLog))
+			left, _, err = logPages(c.conn.QueryRowContext(ctx, lookAtLog))
 		}
 	}
+	c.full.Store(isFull(err))
 	c.rest.Store(err == nil)
 }
 
@@ -105,11 +115,11 @@ const (
 	moveLog   = "pragma wal_checkpoint(passive)"
 )
 
-// unmoved reads how many pages of the log are not moved yet.
-func unmoved(row *sql.Row) (int64, error) {
-	var busy, log, moved int64
-	err := row.Scan(&busy, &log, &moved)
-	return log - moved, err
+// logPages reads how many pages of the log are not moved yet, and how many it has.
+func logPages(row *sql.Row) (left, all int64, err error) {
+	var busy, moved int64
+	err = row.Scan(&busy, &all, &moved)
+	return all - moved, all, err
 }
 
 // tend keeps the log short, after a batch is acknowledged.
@@ -119,22 +129,46 @@ func (w *writer) tend() {
 		w.checkpoint()
 		c.rest.Store(false)
 	}
+	if c.full.Swap(false) { // before the log needs room that the database file wants
+		w.giveUpReserve()
+	}
 	if w.rows < checkpointRows {
 		return
 	}
 	w.rows = 0
-	left, err := unmoved(w.conn.QueryRowContext(context.Background(), lookAtLog))
-	switch {
-	case err != nil || left < checkpointAt:
-	case left >= checkpointMost:
-		c.moving.Lock()
-		w.checkpoint()
-		c.moving.Unlock()
-	default:
+	left, all, err := logPages(w.conn.QueryRowContext(context.Background(), lookAtLog))
+	if err != nil {
+		return
+	}
+	if all < w.log { // it began anew
+		w.moveAt = 0
+	}
+	if w.log = all; all < w.moveAt || left < checkpointAt && all < logMost {
+		return
+	}
+	// What did not help, because of a long read or a full disk, is not tried again soon.
+	w.moveAt = all + max(all/4, checkpointAt/4)
+	if left < checkpointMost && all < logMost {
 		select {
 		case c.poke <- struct{}{}:
 		default:
 		}
+		return
+	}
+	c.moving.Lock()
+	defer c.moving.Unlock()
+	w.restart()
+}
+
+// restart moves all of the log, and has it begin anew unless a long read is in the way.
+func (w *writer) restart() {
+	ctx := context.Background()
+	for _, q := range []string{
+		fmt.Sprint("pragma busy_timeout = ", readersWait.Milliseconds()),
+		"pragma wal_checkpoint(restart)",
+		fmt.Sprint("pragma busy_timeout = ", busyTimeout.Milliseconds()),
+	} {
+		w.conn.ExecContext(ctx, q) // where it cannot, the log grows on
 	}
 }
 

@@ -111,13 +111,16 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
+// busyTimeout is how long a connection waits for another's lock, in wall time.
+const busyTimeout = 5 * time.Second
+
 // open returns a pool on the file. WAL with synchronous=FULL: an acknowledged
 // write survives power loss, and group commit makes that cost nothing.
 func open(path string, readonly bool, conns int) (*sql.DB, error) {
 	q := url.Values{}
 	q.Set("_journal_mode", "WAL")
 	q.Set("_synchronous", "FULL")
-	q.Set("_busy_timeout", "5000")
+	q.Set("_busy_timeout", fmt.Sprint(busyTimeout.Milliseconds()))
 	q.Set("_foreign_keys", "1")
 	q.Set("_cache_size", "-4000")
 	if readonly {

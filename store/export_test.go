@@ -11,5 +11,5 @@ func (db *DB) Pragma(text string) error {
 	return err
 }
 
-// CheckpointMost is the longest that the log of writes should be, in pages.
-const CheckpointMost = checkpointMost
+// LogMost is the longest that the log of writes should be, in pages.
+const LogMost = logMost

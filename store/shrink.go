@@ -3,8 +3,13 @@ package store
 import (
 	"context"
 	"database/sql"
+	"fmt"
 	"path/filepath"
 	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/fairlead-ml/fairlead"
 )
 
 // Shrink writes the database anew without the room that is free in its file, and gives
@@ -17,16 +22,48 @@ func (db *DB) Shrink(ctx context.Context) error {
 	}
 	return db.writer.alone(ctx, func(conn *sql.Conn) error {
 		ctx := context.WithoutCancel(ctx)
+		if err := db.roomToShrink(ctx); err != nil {
+			return err
+		}
+		db.moving.moving.Lock()
+		defer db.moving.moving.Unlock()
+		defer conn.ExecContext(ctx, truncateLog) // which has grown by all that there is
 		// Not where temporary files are: there may be less room, and others may read.
 		dir := strings.ReplaceAll(filepath.Dir(db.opt.Path), "'", "''")
 		defer conn.ExecContext(ctx, "pragma temp_store_directory = ''")
 		for _, q := range []string{
-			"pragma temp_store_directory = '" + dir + "'", "vacuum", "pragma wal_checkpoint(truncate)",
+			"pragma temp_store_directory = '" + dir + "'", "vacuum",
 		} {
 			if _, err := conn.ExecContext(ctx, q); err != nil {
 				return translate(err)
 			}
 		}
+		var busy, log, moved int64
+		if err := conn.QueryRowContext(ctx, truncateLog).Scan(&busy, &log, &moved); err != nil {
+			return translate(err)
+		}
+		if busy != 0 {
+			db.opt.Log.Warn("a long read keeps the disk's room until it ends and something is written")
+		}
 		return nil
 	})
+}
+
+const truncateLog = "pragma wal_checkpoint(truncate)"
+
+// roomToShrink is Exhausted when the disk has no room for what is in use twice more.
+func (db *DB) roomToShrink(ctx context.Context) error {
+	_, used, err := db.Size(ctx)
+	if err != nil {
+		return err
+	}
+	var disk unix.Statfs_t
+	if err := unix.Statfs(filepath.Dir(db.opt.Path), &disk); err != nil {
+		return fmt.Errorf("shrink the database: %w", err)
+	}
+	if free := int64(disk.Bavail) * disk.Bsize; free < 2*used+db.opt.Reserve {
+		return fairlead.Errorf(fairlead.Exhausted, "the database has %d bytes in use, and shrinking it needs "+
+			"room for that twice; the disk has %d free", used, free)
+	}
+	return nil
 }

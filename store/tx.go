@@ -5,7 +5,9 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"errors"
+	"fmt"
 	"io"
+	"maps"
 
 	"github.com/mattn/go-sqlite3"
 
@@ -85,7 +87,13 @@ func (tx *Tx) Each(query string, args []any, fn func(row []driver.Value) error) 
 		}
 		named[i] = driver.NamedValue{Ordinal: i + 1, Value: v}
 	}
-	return translate(tx.conn.Raw(func(conn any) error {
+	var panicked any
+	err := tx.conn.Raw(func(conn any) (err error) {
+		defer func() { // Raw would give the connection up, and the writer with it
+			if panicked = recover(); panicked != nil {
+				err = fmt.Errorf("panic: %v", panicked)
+			}
+		}()
 		rows, err := conn.(driver.QueryerContext).QueryContext(tx.ctx, query, named)
 		if err != nil {
 			return err
@@ -102,7 +110,11 @@ func (tx *Tx) Each(query string, args []any, fn func(row []driver.Value) error) 
 				return err
 			}
 		}
-	}))
+	})
+	if panicked != nil {
+		panic(panicked)
+	}
+	return translate(err)
 }
 
 // Row is the result of QueryRow.
@@ -155,7 +167,16 @@ func (tx *Tx) AfterCommit(key string, fn func()) {
 	if tx.batch == nil {
 		panic("store: AfterCommit on a read transaction")
 	}
-	tx.batch.after[key] = fn
+	tx.batch.after = merged(tx.batch.after, map[string]func(){key: fn})
+}
+
+// merged adds more to all, which may be nil.
+func merged(all, more map[string]func()) map[string]func() {
+	if all == nil {
+		return more
+	}
+	maps.Copy(all, more)
+	return all
 }
 
 // maxPrepared bounds the writer's statement cache; texts are few and constant,

@@ -57,8 +57,11 @@ type writer struct {
 	db      *DB
 	conn    *sql.Conn
 	stmts   map[string]*sql.Stmt
-	most    int // pages of the log at which the engine moves it itself
-	rows    int // changed since the last look at the log
+	bound   bool // the engine knows when it is to move the log: on a low disk
+	low     bool
+	rows    int   // changed since the last look at the log
+	log     int64 // pages of the log then
+	moveAt  int64 // at how many pages it is moved again
 	queues  [2]chan *request
 	metrics *metrics
 	between chan func() // what runs between two batches
@@ -81,6 +84,11 @@ func startWriter(ctx context.Context, db *DB) (*writer, error) {
 	if err := growInSteps(conn); err != nil {
 		return nil, err
 	}
+	// After a long read the log is longer than it needs to be.
+	limit := fmt.Sprint("pragma journal_size_limit = ", logMost*pageSize)
+	if _, err := conn.ExecContext(ctx, limit); err != nil {
+		return nil, translate(err)
+	}
 	if err := w.boundLog(); err != nil {
 		return nil, translate(err)
 	}
@@ -88,19 +96,20 @@ func startWriter(ctx context.Context, db *DB) (*writer, error) {
 	return w, nil
 }
 
-// boundLog has the engine move the log in a commit when it is very long, or, on a full
-// disk, not much longer than what the reserve gave it.
+// boundLog has the engine move the log in commits on a full disk, where it is not to be
+// much longer than what the reserve gave it, and in none otherwise.
 func (w *writer) boundLog() error {
-	most := 2 * checkpointMost // beyond what ever waits
-	if w.db.reserve.low.Load() {
-		most = checkpointLow
-	}
-	if most == w.most {
+	low := w.db.reserve.low.Load()
+	if w.bound && low == w.low {
 		return nil
 	}
-	_, err := w.conn.ExecContext(context.Background(), fmt.Sprint("pragma wal_autocheckpoint = ", most))
+	at := 0
+	if low {
+		at = checkpointLow
+	}
+	_, err := w.conn.ExecContext(context.Background(), fmt.Sprint("pragma wal_autocheckpoint = ", at))
 	if err == nil {
-		w.most = most
+		w.bound, w.low = true, low
 	}
 	return err
 }
@@ -223,9 +232,8 @@ func (w *writer) commit(first *request) {
 	all := w.transact(first, w.next)
 	w.metrics.committed(len(all), time.Since(began))
 	if failed := failedControl(all); len(failed) > 0 {
-		if slices.ContainsFunc(failed, (*outcome).full) && w.db.reserve.giveUp() {
-			w.db.opt.Log.Error("the disk is full; only control writes go on")
-			w.checkpoint()
+		if slices.ContainsFunc(failed, (*outcome).full) {
+			w.giveUpReserve()
 		}
 		for _, o := range failed {
 			o.err = w.transact(o.request, func(bool) *request { return nil })[0].err
@@ -238,6 +246,14 @@ func (w *writer) commit(first *request) {
 	}
 	if committed {
 		w.db.announce()
+	}
+}
+
+// giveUpReserve leaves the reserve's room to control writes, once.
+func (w *writer) giveUpReserve() {
+	if w.db.reserve.giveUp() {
+		w.db.opt.Log.Error("the disk is full; only control writes go on")
+		w.checkpoint()
 	}
 }
 
@@ -272,7 +288,7 @@ func (w *writer) transact(first *request, more func(wait bool) *request) []*outc
 	if err := w.boundLog(); err != nil {
 		w.db.opt.Log.Error("the log of writes keeps its bound", "err", err)
 	}
-	b := &batch{atEnd: map[string]func(*Tx) error{}, after: map[string]func(){}}
+	b := &batch{atEnd: map[string]func(*Tx) error{}}
 	tx := &Tx{ctx: ctx, conn: w.conn, stmts: w.stmts, batch: b}
 	if _, err := tx.Exec("begin immediate"); err != nil {
 		return []*outcome{{request: first, err: err}}
@@ -298,7 +314,7 @@ func (w *writer) transact(first *request, more func(wait bool) *request) []*outc
 			}
 		}
 	} else {
-		w.rows += b.rows
+		w.rows += max(b.rows, checkpointRows/100) // some rows are large
 	}
 	return all
 }
@@ -317,6 +333,14 @@ func (w *writer) apply(tx *Tx, fn func(*Tx) error) (err error) {
 	if _, err := tx.Exec("savepoint w"); err != nil {
 		return err
 	}
+	after := tx.batch.after
+	tx.batch.after = nil
+	defer func() {
+		if err == nil {
+			after = merged(after, tx.batch.after)
+		}
+		tx.batch.after = after
+	}()
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("write panicked: %v\n%s", p, debug.Stack())
