@@ -23,7 +23,9 @@ type searchPage struct {
 func TestHouse_SearchingIsAsDocumented(t *testing.T) {
 	p := &searchPage{server: serve(t, t.TempDir()), text: readTree(t, "docs/search.md")}
 	for i, id := range []*string{&p.with, &p.lacks} {
-		var made struct{ Run struct{ Info struct{ Run_ID string } } }
+		var made struct {
+			Run struct{ Info struct{ Run_ID string } }
+		}
 		p.call(http.MethodPost, "/api/2.0/mlflow/runs/create", fmt.Sprintf(
 			`{"experiment_id": "0", "run_name": "r%d", "start_time": %d}`, i, i)).want(t, 200).decode(t, &made)
 		*id = made.Run.Info.Run_ID
@@ -43,7 +45,9 @@ func (p *searchPage) found(filter string) (ids []string) {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	var out struct{ Runs []struct{ Info struct{ Run_ID string } } }
+	var out struct {
+		Runs []struct{ Info struct{ Run_ID string } }
+	}
 	p.call(http.MethodPost, "/api/2.0/mlflow/runs/search", string(body)).want(p.t, 200).decode(p.t, &out)
 	for _, r := range out.Runs {
 		ids = append(ids, r.Info.Run_ID)
