@@ -79,6 +79,7 @@ func (s *Service) Start(ctx context.Context) error {
 		for run.Err() == nil {
 			if err := s.Index(run); err != nil && run.Err() == nil {
 				s.log.Error("metrics cannot be indexed; searches are slower meanwhile", "err", err)
+				s.index.signal()
 			}
 			select {
 			case <-run.Done():
@@ -114,12 +115,17 @@ func (s *Service) Index(ctx context.Context) error {
 		if err != nil || len(found.runs) == 0 {
 			return err
 		}
-		err = s.db.Write(ctx, store.Bulk, func(tx *store.Tx) error {
+		var left int
+		err = s.db.Write(ctx, store.Bulk, func(tx *store.Tx) (err error) {
 			s.index.forget(found.runs...)
-			return found.index(tx)
+			left, err = found.index(tx)
+			return err
 		})
 		if err != nil {
 			return err
+		}
+		if left > 0 {
+			s.index.signal()
 		}
 		at = found.next
 	}

@@ -72,8 +72,9 @@ func ints(tx *store.Tx, query string, args ...any) (out []int64, err error) {
 const notPurging = " cross join run r where r.k = l.run_k and r.state <> 'purging' "
 
 // index takes the newest values over, which may be newer than what was found, and takes
-// the runs off the list of which nothing is behind.
-func (found *behindSome) index(tx *store.Tx) error {
+// the runs off the list of which nothing is behind. Left are those that were written
+// since, whose writers may have taken them for pending and woken nobody.
+func (found *behindSome) index(tx *store.Tx) (left int, err error) {
 	if len(found.keys) > 0 {
 		places := 1
 		for places < len(found.keys) {
@@ -99,25 +100,25 @@ func (found *behindSome) index(tx *store.Tx) error {
 				where (run_k, key_k) in (select l.run_k, l.key_k from ` + from + ")",
 		} {
 			if _, err := tx.Exec(change, args...); err != nil {
-				return err
+				return 0, err
 			}
 		}
 	}
 	if len(found.done) == 0 {
-		return nil
+		return 0, nil
 	}
-	return deleteSettled(tx, found.done)
+	settled, err := deleteSettled(tx, found.done)
+	return len(found.done) - settled, err
 }
 
 // deleteSettled takes the runs off the list of which nothing is behind any more, or which
-// are not taken over.
-func deleteSettled(tx *store.Tx, runs []int64) error {
+// are not taken over, and returns how many.
+func deleteSettled(tx *store.Tx, runs []int64) (int, error) {
 	args := make([]any, len(runs))
 	for i, k := range runs {
 		args[i] = k
 	}
-	_, err := tx.Exec("delete from metric_pending where run_k in ("+store.Placeholders(len(args))+
+	return affected(tx.Exec("delete from metric_pending where run_k in ("+store.Placeholders(len(args))+
 		`) and not exists (select 1 from latest l`+notPurging+
-		"and l.run_k = metric_pending.run_k and "+isBehind+")", args...)
-	return err
+		"and l.run_k = metric_pending.run_k and "+isBehind+")", args...))
 }

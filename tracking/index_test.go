@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/fairlead-ml/fairlead/store"
@@ -251,4 +252,66 @@ func TestIndex_LeavesRunsToThePurgeThatHasBegunWithThem(t *testing.T) {
 	if left := b.orphans(); left != nil {
 		t.Error(left)
 	}
+}
+
+// TestIndex_ComesBackToWhatWasWrittenMeanwhile writes between the reading and the writing
+// of a pass, for a run of which is known that it is behind; no write follows.
+func TestIndex_ComesBackToWhatWasWrittenMeanwhile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := open(t)
+		r := b.run(tracking.NewRun{})
+		b.log(r.ID, tracking.Batch{Metrics: []tracking.Metric{metric("a", 1, 1)}})
+		x := tracking.New(b.db, b.led, nil, b.clock, slog.New(slog.DiscardHandler))
+		begun, hasRead := make(chan bool), make(chan bool)
+		go func() {
+			err := b.db.Write(t.Context(), store.Bulk, func(tx *store.Tx) error {
+				close(begun)
+				<-hasRead
+				return b.svc.LogBatchTx(tx, project, r.ID,
+					tracking.Batch{Metrics: []tracking.Metric{metric("b", 1, 1)}})
+			})
+			if err != nil {
+				t.Error(err)
+			}
+		}()
+		<-begun
+		b.must(x.Start(t.Context()))
+		defer x.Stop()
+		synctest.Wait() // it waits for the writer
+		close(hasRead)
+		time.Sleep(time.Minute) // of the bubble
+		if pending, wrong := b.behind(); pending != 0 || wrong != 0 {
+			t.Errorf("%d runs are pending and %d values wrong", pending, wrong)
+		}
+	})
+}
+
+// TestIndex_TriesAgainWhatFailed has the database refuse values; no write follows.
+func TestIndex_TriesAgainWhatFailed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := open(t)
+		exec := func(statement string) {
+			t.Helper()
+			b.must(b.db.Write(t.Context(), store.Bulk, func(tx *store.Tx) error {
+				_, err := tx.Exec(statement)
+				return err
+			}))
+		}
+		r := b.run(tracking.NewRun{})
+		b.log(r.ID, tracking.Batch{Metrics: []tracking.Metric{metric("a", 1, 1)}})
+		exec(`create trigger refuse before insert on metric_index begin
+			select raise(abort, 'refused'); end`)
+		x := tracking.New(b.db, b.led, nil, b.clock, slog.New(slog.DiscardHandler))
+		b.must(x.Start(t.Context()))
+		defer x.Stop()
+		time.Sleep(time.Minute) // of the bubble
+		if pending, _ := b.behind(); pending != 1 {
+			t.Fatalf("%d runs are pending", pending)
+		}
+		exec("drop trigger refuse")
+		time.Sleep(time.Minute)
+		if pending, wrong := b.behind(); pending != 0 || wrong != 0 {
+			t.Errorf("%d runs are pending and %d values wrong", pending, wrong)
+		}
+	})
 }
