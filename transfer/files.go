@@ -454,19 +454,24 @@ func (f *fileStore) readPoints(dir string, each func(tracking.Metric) error) (n 
 				return err
 			}
 		}
-		slices.Sort(seen)
-		n += len(slices.Compact(seen))
+		n += different(seen)
 		return lines.Err()
 	})
 	return n, err
 }
 
-// identity is a digest of what tells points of a file apart.
+// different counts how many of the identities are not the same.
+func different(seen []uint64) int {
+	slices.Sort(seen)
+	return len(slices.Compact(seen))
+}
+
+// identity is a digest of what tells points apart.
 func identity(m *tracking.Metric) uint64 {
 	v := max(-math.MaxFloat64, min(math.MaxFloat64, m.Value)) // as infinities are kept here
 	sum := fnv.New64a()
-	fmt.Fprintf(sum, "%d %d %v %s %s %s", m.Step, m.TimestampMS, v, m.RunID, m.DatasetName,
-		m.DatasetDigest)
+	fmt.Fprintf(sum, "%s %d %d %v %s %s %s", m.Key, m.Step, m.TimestampMS, v, m.RunID,
+		m.DatasetName, m.DatasetDigest)
 	return sum.Sum64()
 }
 

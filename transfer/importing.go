@@ -222,15 +222,16 @@ func called(o blob.Owner) string {
 	return o.Kind + " " + o.ID
 }
 
-// enough compares what is here now of something with what was read of it.
-func enough(have, want tracking.Contents) error {
+// lacks compares what is here now of something with what was read of it, and says what is
+// fewer; nothing when it is all.
+func lacks(have, want tracking.Contents) string {
 	if have.Points < want.Points || have.Params < want.Params || have.Tags < want.Tags ||
 		have.Links < want.Links || have.Files < want.Files {
-		return fairlead.Errorf(fairlead.Internal, "%d points, %d params, %d tags, %d inputs and outputs "+
+		return fmt.Sprintf("%d points, %d params, %d tags, %d inputs and outputs "+
 			"and %d files are here, of %d, %d, %d, %d and %d that were read", have.Points, have.Params,
 			have.Tags, have.Links, have.Files, want.Points, want.Params, want.Tags, want.Links, want.Files)
 	}
-	return nil
+	return ""
 }
 
 // digestOf identifies what something was in the source.

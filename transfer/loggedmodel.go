@@ -55,11 +55,12 @@ func (im *importing) model(ctx context.Context, at *place, m *model) error {
 	}
 	now.whole, want.Files = now.whole && all, n
 	have, err := im.tracking.CountLoggedModel(ctx, im.p, m.ID)
-	if err == nil {
-		err = enough(have, want)
-	}
 	if err != nil {
 		return err
+	}
+	if few := lacks(have, want); few != "" {
+		im.leave("logged model %s is here in part: %s", m.ID, few)
+		now.digest, now.whole = "", false
 	}
 	return im.settleModel(ctx, m, now)
 }

@@ -375,9 +375,13 @@ func (f *runForm) run() *run {
 	return r
 }
 
+// points asks for the history of each metric. A server over a store of files gives a point
+// as often as it was written, and one whose history grows may give it on two pages; it takes
+// 8 bytes a point of a metric to count the different ones.
 func (c *remote) points(ctx context.Context, _ string, r *run,
 	each func(tracking.Metric) error) (n int, err error) {
 	for _, latest := range r.Metrics {
+		var seen []uint64
 		query := url.Values{"run_id": {r.ID}, "metric_key": {latest.Key},
 			"max_results": {strconv.Itoa(pointsPage)}}
 		err := pages(func(token string) (string, error) {
@@ -392,8 +396,9 @@ func (c *remote) points(ctx context.Context, _ string, r *run,
 				return "", err
 			}
 			for i := range page.Metrics {
-				n++
-				if err := each(page.Metrics[i].metric()); err != nil {
+				m := page.Metrics[i].metric()
+				seen = append(seen, identity(&m))
+				if err := each(m); err != nil {
 					return "", err
 				}
 			}
@@ -402,6 +407,7 @@ func (c *remote) points(ctx context.Context, _ string, r *run,
 		if err != nil {
 			return n, err
 		}
+		n += different(seen)
 	}
 	return n, nil
 }
@@ -448,10 +454,12 @@ func (f *modelForm) model() *model {
 
 func (c *remote) measured(_ context.Context, _ string, m *model,
 	each func(tracking.Metric) error) (int, error) {
+	var seen []uint64
 	for _, x := range m.Metrics {
+		seen = append(seen, identity(&x))
 		if err := each(x); err != nil {
 			return 0, err
 		}
 	}
-	return len(m.Metrics), nil
+	return different(seen), nil
 }

@@ -22,6 +22,7 @@ type fakeMLflow struct {
 	answers map[string]string
 	signIn  string // the header that it wants; empty for none
 	busy    int    // how many requests more are refused
+	twice   bool   // whether each page of the history has its points twice
 	stored  []int  // points that the world had, at each request for a page of the history
 }
 
@@ -84,6 +85,9 @@ func (f *fakeMLflow) history(w http.ResponseWriter, token string) {
 	for i := from; i < min(from+size, points); i++ {
 		page.Metrics = append(page.Metrics, metric{"loss", float64(i), i, fmt.Sprint(i)})
 	}
+	if f.twice {
+		page.Metrics = append(page.Metrics, page.Metrics...)
+	}
 	if from+size < points {
 		page.Next = fmt.Sprint(from + size)
 	}
@@ -114,6 +118,43 @@ func TestImport_OfAServerStoresAPageBeforeTheNext(t *testing.T) {
 	head := w.head()
 	if rep, err := f.bring(); err != nil || rep.Skipped != 1 || rep.Points != 0 || w.head() != head {
 		t.Errorf("again: %+v, %v", rep, err)
+	}
+}
+
+// A server over a store of files gives a point as often as it was written.
+func TestImport_OfAServerThatGivesPointsTwice(t *testing.T) {
+	w := newWorld(t)
+	f := newFake(w)
+	f.twice = true
+	f.answers["/api/2.0/mlflow/logged-models/search"] = `{"models":[{"info":{"model_id":"` + modelA + `",
+		"name":"n","status":"LOGGED_MODEL_READY","creation_timestamp_ms":1,"last_updated_timestamp_ms":2},
+		"data":{"metrics":[` + strings.Repeat(`{"key":"auc","value":"NaN","timestamp":1,"step":0,"run_id":"`+
+		runA+`"},`, 2) + `{"key":"f1","value":1,"timestamp":1,"step":0,"run_id":"` + runA + `"}]}}]}`
+	f.answers["/api/2.0/mlflow/logged-models/"+modelA+"/artifacts/directories"] = "{}"
+	rep, err := f.bring()
+	if err != nil || len(rep.Left) > 0 {
+		t.Fatalf("report %+v, %v", rep, err)
+	}
+	if c, err := w.tracking.CountRun(t.Context(), project, runA); err != nil || c.Points != points {
+		t.Errorf("the run has %+v, %v", c, err)
+	}
+	if rep, err := f.bring(); err != nil || rep.Skipped != 2 || rep.Points != 0 {
+		t.Errorf("again: %+v, %v", rep, err)
+	}
+}
+
+// What cannot be counted back is said of its run, and does not keep the others away.
+func TestImport_SaysWhereLessIsHereThanWasRead(t *testing.T) {
+	w := newWorld(t)
+	f := newFake(w)
+	f.answers["/api/2.0/mlflow/runs/get"] = `{"run":{"info":{"run_id":"` + runA + `","status":"FINISHED",
+		"lifecycle_stage":"active"},"inputs":{"model_inputs":[{"model_id":"m-1"},{"model_id":"m-1"}]}}}`
+	for range 2 {
+		rep, err := f.bring()
+		if err != nil || rep.Runs != 1 || rep.Skipped != 0 || len(rep.Left) != 1 ||
+			!strings.Contains(rep.Left[0], "run "+runA+" is here in part: 0 points") {
+			t.Errorf("report %+v, %v", rep, err)
+		}
 	}
 }
 

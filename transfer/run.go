@@ -53,11 +53,12 @@ func (im *importing) run(ctx context.Context, at *place, r *run) error {
 	}
 	now.whole, want.Files = now.whole && all, n
 	have, err := im.tracking.CountRun(ctx, im.p, r.ID)
-	if err == nil {
-		err = enough(have, want)
-	}
 	if err != nil {
 		return err
+	}
+	if few := lacks(have, want); few != "" {
+		im.leave("run %s is here in part: %s", r.ID, few)
+		now.digest, now.whole = "", false
 	}
 	deleted := r.DeletedMS
 	if deleted != 0 && at.there.DeletedMS != 0 {
