@@ -73,7 +73,8 @@ func (f *fileStore) experiments(context.Context) (all []experiment, err error) {
 		for _, name := range names {
 			e, err := f.experiment(path.Join(dir, name), name)
 			if err != nil {
-				return nil, err
+				f.leave("experiment %s: %v", name, err)
+				continue
 			}
 			all = append(all, e)
 		}
@@ -96,6 +97,9 @@ func (f *fileStore) experiment(dir, id string) (e experiment, err error) {
 	}
 	if err := f.readYAML(path.Join(dir, metaFile), &meta); err != nil {
 		return e, err
+	}
+	if meta.Name == "" {
+		return e, fairlead.Errorf(fairlead.Invalid, "%s has no name", path.Join(dir, metaFile))
 	}
 	e.ID, e.Name, e.State = id, meta.Name, meta.State
 	e.CreatedMS, e.UpdatedMS = meta.Created, meta.Updated
@@ -349,14 +353,19 @@ func (f *fileStore) artifactsOf(uri, dir string) string {
 	return uri
 }
 
-// dirsWith returns the directories below dir that have the file; none when there is no dir.
+// dirsWith returns the directories below dir that have the file, also when it cannot be
+// read; none when there is no dir.
 func (f *fileStore) dirsWith(dir, file string) (names []string, err error) {
 	entries, err := fs.ReadDir(f.fs, dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	for _, e := range entries {
-		if _, err := fs.Stat(f.fs, path.Join(dir, e.Name(), file)); err == nil && e.IsDir() {
+		if !e.IsDir() {
+			continue
+		}
+		_, err := fs.Stat(f.fs, path.Join(dir, e.Name(), file))
+		if !errors.Is(err, fs.ErrNotExist) {
 			names = append(names, e.Name())
 		}
 	}

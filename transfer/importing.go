@@ -34,6 +34,10 @@ func (im *importing) all(ctx context.Context) error {
 	var places []*place
 	for _, e := range experiments {
 		at, err := im.place(ctx, e)
+		if fairlead.Is(err, fairlead.Invalid) {
+			im.leave("experiment %q: %s", e.Name, fairlead.MessageOf(err))
+			continue
+		}
 		if err != nil {
 			return fmt.Errorf("experiment %q: %w", e.Name, err)
 		}

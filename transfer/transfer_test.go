@@ -179,6 +179,30 @@ func TestImport_TakesTheRestBesideWhatIsDamaged(t *testing.T) {
 	}
 }
 
+func TestImport_TakesTheRestBesideDamagedExperiments(t *testing.T) {
+	w := newWorld(t)
+	w.write("1/meta.yaml", "")
+	w.write("2/meta.yaml", "name: [")
+	w.write("3/meta.yaml", "name: "+strings.Repeat("n", 10_000)+"\nlifecycle_stage: active\n")
+	w.write("4/tags/x", "y")
+	if err := os.Symlink("/etc/hostname", filepath.Join(w.dir, "4", "meta.yaml")); err != nil {
+		t.Fatal(err)
+	}
+	w.write("5/no/experiment", "")
+	for range 2 {
+		rep := w.importAll()
+		all := strings.Join(rep.Left, "\n")
+		for _, want := range []string{"experiment 1: ", "experiment 2: ", `experiment "nnn`, "experiment 4: "} {
+			if !strings.Contains(all, want) {
+				t.Errorf("%q is not among what was left out:\n%s", want, all)
+			}
+		}
+		if rep.Experiments != 1 || rep.Runs != 2 || len(rep.Left) != 4 {
+			t.Errorf("report %+v", rep)
+		}
+	}
+}
+
 func TestImport_OfADeletedExperimentLeavesAnActiveOneOfItsName(t *testing.T) {
 	w := newWorld(t)
 	w.write("7/meta.yaml", "name: wines\nlifecycle_stage: deleted\ncreation_time: 11\nlast_update_time: 12\n")
