@@ -32,17 +32,13 @@ func (t *Tokens) Guard(route Route) (http.Handler, error) {
 		}
 		ctx := context.WithValue(r.Context(), callerKey{}, caller)
 		r = r.WithContext(fairlead.WithActor(ctx, caller.Actor))
-		leave := func() {}
-		if err = checkLength(r, route); err == nil {
-			leave, err = t.place(r, route)
-		}
-		if err != nil {
+		if err := checkLength(r, route); err != nil {
 			Hurry(w, r)
 			route.Fail(w, r, err)
 			return
 		}
-		defer leave()
-		b := bound(w, r, route.BodyLimit)
+		b := t.bodies.bound(w, r, route)
+		defer b.leave()
 		if err := route.Handle(w, r); err != nil {
 			b.hurry()
 			route.Fail(w, r, err)

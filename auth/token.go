@@ -16,8 +16,6 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/sync/semaphore"
-
 	"github.com/fairlead-ml/fairlead"
 	"github.com/fairlead-ml/fairlead/store"
 )
@@ -38,7 +36,7 @@ type Tokens struct {
 	owner    [sha256.Size]byte // digest of the owner's token, which costs no look-up
 	accounts *Accounts         // nil: nobody signs in
 	steps    *cache            // callers that are steps
-	bodies   *semaphore.Weighted
+	bodies   *room
 }
 
 // NewTokens reads the owner's token in the data directory, or makes it, readable
@@ -54,7 +52,7 @@ func NewTokens(db *store.DB, clock fairlead.Clock, dir string) (*Tokens, error) 
 		return nil, fmt.Errorf("owner's token: %w", err)
 	}
 	return &Tokens{db: db, clock: clock, owner: sha256.Sum256([]byte(owner)), steps: newCache(),
-		bodies: semaphore.NewWeighted(maxBodies)}, nil
+		bodies: newRoom()}, nil
 }
 
 // Admit lets people sign in with their accounts. It is called before the first request.

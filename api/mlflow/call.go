@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 	"strconv"
 
@@ -24,11 +25,11 @@ func (c *call) ctx() context.Context { return c.r.Context() }
 
 // body reads the whole body, whose size the route bounds.
 func (c *call) body() ([]byte, error) {
-	// Room for what the client announces, for which the guard has found a place.
-	announced := min(max(c.r.ContentLength, 0), large)
-	read := bytes.NewBuffer(make([]byte, 0, announced+bytes.MinRead))
-	_, err := read.ReadFrom(c.r.Body)
+	b, err := readAll(c.r.Body, c.r.ContentLength)
 	var tooLong *http.MaxBytesError
+	if fairlead.Is(err, fairlead.Unavailable) {
+		return nil, err // there is no room
+	}
 	if errors.As(err, &tooLong) {
 		return nil, fairlead.Errorf(fairlead.Invalid,
 			"the request is longer than %d bytes; split it up", tooLong.Limit)
@@ -37,7 +38,33 @@ func (c *call) body() ([]byte, error) {
 		return nil, fairlead.Errorf(fairlead.Invalid,
 			"the request's body did not arrive whole").Because(err)
 	}
-	return read.Bytes(), nil
+	return b, nil
+}
+
+// readAll reads a body that announces so many bytes, or -1, in pieces: room is made for
+// what comes, whatever is announced.
+func readAll(r io.Reader, announced int64) ([]byte, error) {
+	var pieces [][]byte
+	size := int64(point)
+	for left := announced; ; size = 4 * point {
+		if left >= 0 {
+			size = min(size, left+1) // one more than comes, so that its end is seen
+		}
+		piece := bytes.NewBuffer(make([]byte, 0, size+bytes.MinRead))
+		n, err := piece.ReadFrom(io.LimitReader(r, size))
+		if err != nil {
+			return nil, err
+		}
+		pieces = append(pieces, piece.Bytes())
+		if n < size {
+			break
+		}
+		left -= n
+	}
+	if len(pieces) == 1 {
+		return pieces[0], nil
+	}
+	return bytes.Join(pieces, nil), nil
 }
 
 // reply writes a JSON answer.

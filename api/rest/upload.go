@@ -39,6 +39,8 @@ func uploadProblem(err error) *problem {
 	p := &problem{Status: http.StatusBadRequest, Code: fairlead.Invalid,
 		Detail: "the body ended before its end; send the request again"}
 	switch {
+	case fairlead.Is(err, fairlead.Unavailable):
+		return newProblem(err)
 	case errors.As(err, &tooLarge):
 		p.Status = http.StatusRequestEntityTooLarge
 		p.Detail = fmt.Sprintf("the body is larger than %d bytes, the most that is taken here",
