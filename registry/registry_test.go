@@ -310,6 +310,66 @@ func TestCreateVersion_CopiesAVersionWhoseLoggedModelIsGone(t *testing.T) {
 	}
 }
 
+func TestCreateVersion_KeepsTheVersionThatItsSourceNamed(t *testing.T) {
+	b := open(t)
+	b.model("bikes", 3)
+	b.model("a@b", 1)
+	b.must(b.setAlias("bikes", "best", 1))
+	b.must(b.setAlias("a@b", "best", 1))
+	b.must(b.write(func(ctx context.Context, tx *store.Tx) error {
+		if _, err := b.reg.EnsureModel(ctx, tx, project, "none"); err != nil {
+			return err
+		}
+		return b.reg.SetStage(ctx, tx, project, "bikes", 2, "Production", false)
+	}))
+	b.must(b.write(func(ctx context.Context, tx *store.Tx) error {
+		_, err := b.reg.CreateModel(ctx, tx, project, "greeting", "",
+			[]registry.Tag{{Key: "mlflow.prompt.is_prompt", Value: "True"}})
+		return err
+	}))
+	_, err := b.version(registry.NewVersion{Model: "greeting", Source: "dummy-source",
+		Tags: []registry.Tag{{Key: "mlflow.prompt.is_prompt", Value: "true"}}})
+	b.must(err)
+	for source, want := range map[string]string{
+		"models:/bikes@best":       "models:/bikes/1",
+		"models:/bikes@LATEST":     "models:/bikes/3",
+		"models:/bikes/latest":     "models:/bikes/3",
+		"models:/bikes/production": "models:/bikes/2",
+		"models:/bikes/None":       "models:/bikes/3",
+		"models:///bikes/01":       "models:/bikes/1",
+		"models:/a@b/1":            "models:/a@b/1",
+		"models:/a@b@best":         "models:/a@b/1",
+	} {
+		v, err := b.version(registry.NewVersion{Model: "copies", Source: source})
+		if err != nil || v.Source != want {
+			t.Errorf("%s: %+v, error %v, want %s", source, v, err, want)
+		}
+	}
+	for source, refused := range map[string]string{
+		"models:/greeting/1":      "Prompt versions cannot be used as model version sources.",
+		"models:/greeting@latest": "Prompt versions cannot be used as model version sources.",
+		"models://bikes/1":        "names no other server",
+		"models://x/bikes/1":      "names no other server",
+		"models:bikes/1":          "names no other server",
+		"models:":                 "names no other server",
+		"runs://x/y/model":        "names no other server",
+		"models:/bikes/Staging":   `"Staging" names no version of "bikes"`,
+		"models:/bikes@other":     `"other" names no version of "bikes"`,
+		"models:/none/latest":     `"latest" names no version of "none"`,
+		"models:/bikes/9":         "version=9) not found",
+		"models:/bikes/+1":        "Invalid Model Version stage: +1",
+		"models:/bikes/1/x":       "Invalid Model Version stage: 1/x",
+		"models:/bikes/":          "expected models:/m-<id>",
+		"models:/@best":           "expected models:/m-<id>",
+		"models:/absent/latest":   "not found",
+	} {
+		if v, err := b.version(registry.NewVersion{Model: "copies", Source: source}); err == nil ||
+			!strings.Contains(err.Error(), refused) {
+			t.Errorf("%s: %+v, error %v, want %q", source, v, err, refused)
+		}
+	}
+}
+
 func TestSetAlias_MovesWithRevisionHistoryAndEvent(t *testing.T) {
 	b := open(t)
 	b.model("bikes", 2)

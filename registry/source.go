@@ -30,8 +30,12 @@ var storeSchemes = []string{"s3", "gs", "wasbs", "oss", "oci"}
 
 var loggedModelID = regexp.MustCompile(`^m-[0-9a-f]{32}$`)
 
+// ownPath is what follows the scheme in a source of ours: a path, and no host.
+var ownPath = regexp.MustCompile(`^/([^/]|//)`)
+
 // resolveSource returns where the files of a new version are, in canonical form where
-// they are ours, and completes run and logged model from the source. A source that this project's runs and logged
+// they are ours, and completes run and logged model from the source, which it turns into
+// that of the version that it names. A source that this project's runs and logged
 // models do not vouch for is Invalid, so that nobody registers what others own.
 func (s *Service) resolveSource(tx *store.Tx, p fairlead.Project, n *NewVersion) (string, error) {
 	if isPrompt(n.Tags) {
@@ -56,6 +60,8 @@ func (s *Service) resolveSource(tx *store.Tx, p fairlead.Project, n *NewVersion)
 		return "", badSource(n.Source, "it has .. in it")
 	case hasHidden(rest):
 		return "", badSource(n.Source, "it has a backslash or a control character in it")
+	case (scheme == "models" || scheme == "runs") && !ownPath.MatchString(rest):
+		return "", badSource(n.Source, "expected "+scheme+":/ and a path; it names no other server")
 	case scheme == "models":
 		return s.modelSource(tx, p, n, strings.TrimLeft(rest, "/"))
 	case scheme == "runs":
@@ -152,8 +158,9 @@ func (s *Service) vouch(tx *store.Tx, p fairlead.Project, n *NewVersion) error {
 	return nil
 }
 
-// modelSource reads m-<id>, <model>/<version> or <model>@<alias>. A version vouches for
-// its own run and logged model, also when the logged model is deleted by now.
+// modelSource reads m-<id> and what names a version. That vouches for its own run and
+// logged model, also when the logged model is deleted by now; the source becomes its
+// number, as aliases and stages move.
 func (s *Service) modelSource(tx *store.Tx, p fairlead.Project, n *NewVersion, ref string) (string,
 	error) {
 	if loggedModelID.MatchString(ref) {
@@ -171,33 +178,61 @@ func (s *Service) modelSource(tx *store.Tx, p fairlead.Project, n *NewVersion, r
 	if err != nil {
 		return "", err
 	}
+	prompt, err := modelTag(tx, p, v.Model, promptTag)
+	if err != nil {
+		return "", err
+	}
+	if strings.EqualFold(prompt, "true") || v.Storage == "" {
+		return "", badSource(n.Source, "Prompt versions cannot be used as model version sources")
+	}
 	if n.RunID != "" && n.RunID != v.RunID {
 		return "", badSource(n.Source, "it is not of the run "+n.RunID)
 	}
 	if n.LoggedModelID != "" && n.LoggedModelID != v.LoggedModelID {
 		return "", badSource(n.Source, "it is not of the logged model "+n.LoggedModelID)
 	}
+	n.Source = fmt.Sprintf("models:/%s/%d", v.Model, v.N)
 	n.RunID, n.LoggedModelID = v.RunID, v.LoggedModelID
 	return v.Storage, nil
 }
 
-// referenced returns the version that <model>/<version> or <model>@<alias> names.
-func (s *Service) referenced(tx *store.Tx, p fairlead.Project, source, ref string) (*Version,
+// referenced returns the version that <model>/<version>, <model>/latest, <model>/<stage> or
+// <model>@<alias> names.
+func (s *Service) referenced(tx *store.Tx, p fairlead.Project, source, ref string) (v *Version,
+	err error) {
+	model, suffix, ok := strings.Cut(ref, "/")
+	n, notNumber := strconv.ParseUint(suffix, 10, 63)
+	number := int64(n)
+	switch at := strings.LastIndexByte(ref, '@'); {
+	case ok && notNumber == nil:
+	case ok && strings.EqualFold(suffix, latestAlias):
+		number, err = s.highest(tx, p, model)
+	case ok && suffix != "":
+		number, err = s.highestAtStage(tx, p, model, suffix)
+	case !ok && at > 0:
+		model, suffix = ref[:at], ref[at+1:]
+		number, err = s.Alias(tx, p, model, suffix)
+	default:
+		return nil, badSource(source, "expected models:/m-<id>, models:/<name>/<version>, "+
+			"models:/<name>/<stage>, models:/<name>/latest or models:/<name>@<alias>")
+	}
+	if err != nil {
+		return nil, err
+	}
+	if number == 0 {
+		return nil, fairlead.Errorf(fairlead.NotFound, "%q names no version of %q", suffix, model)
+	}
+	return versionOf(tx, p, model, number)
+}
+
+// highestAtStage returns the highest version at a stage, 0 for none.
+func (s *Service) highestAtStage(tx *store.Tx, p fairlead.Project, model, stage string) (int64,
 	error) {
-	if model, alias, ok := strings.Cut(ref, "@"); ok {
-		n, err := s.Alias(tx, p, model, alias)
-		if err != nil {
-			return nil, err
-		}
-		return versionOf(tx, p, model, n)
+	at, err := s.Latest(tx, p, model, []string{stage})
+	if err != nil || len(at) == 0 {
+		return 0, err
 	}
-	model, number, ok := strings.Cut(ref, "/")
-	n, err := strconv.ParseInt(number, 10, 64)
-	if !ok || err != nil {
-		return nil, badSource(source, "expected models:/m-<id>, models:/<name>/<version> or "+
-			"models:/<name>@<alias>")
-	}
-	return versionOf(tx, p, model, n)
+	return at[0].N, nil
 }
 
 // runSource reads <run id>/<path>.
