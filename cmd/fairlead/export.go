@@ -63,8 +63,9 @@ func (c *cli) importExport(others ...*cobra.Command) *cobra.Command {
 		Short: "Bring in an export, or what another server has kept",
 		Long: `Bring in all of an export of this or another server: each project under its own name,
 or with -p the only one under that. Everything keeps its ids, times and states, and what
-is here already stays as it is. Nothing is changed when something in the export is damaged,
-or something else here has a name or id of it. It can be cut off and repeated.`,
+is here already stays as it is. Nothing is changed when a file of records is damaged, or
+something else here has a name or id of it; an artifact that is damaged is left out and
+named. It can be cut off and repeated.`,
 		Example: "  fairlead import ./wine-2026",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {

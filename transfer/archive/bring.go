@@ -8,6 +8,7 @@ import (
 	"path"
 	"strings"
 
+	"github.com/fairlead-ml/fairlead"
 	"github.com/fairlead-ml/fairlead/blob"
 	"github.com/fairlead-ml/fairlead/store"
 	"github.com/fairlead-ml/fairlead/tracking"
@@ -305,11 +306,21 @@ func (f *filing) add(ctx context.Context, a *artifact) error {
 	if is, err := f.coming.ask(ctx, a.ID); err != nil || !is {
 		return err
 	}
-	name := path.Join(f.im.dir, a.File)
 	if why, missing := f.im.from.Missing[a.File]; missing {
 		f.im.leave("%s of %s %s was missing when it was exported: %s", a.Path, a.Owner, a.ID, why)
 		return nil
 	}
+	err := f.read(ctx, a)
+	if fairlead.Is(err, fairlead.Invalid) {
+		f.im.leave("%s of %s %s: %s", a.Path, a.Owner, a.ID, fairlead.MessageOf(err))
+		return nil
+	}
+	return err
+}
+
+// read adds a file to the batch; Invalid when it is not what the export says.
+func (f *filing) read(ctx context.Context, a *artifact) error {
+	name := path.Join(f.im.dir, a.File)
 	in, err := openFile(f.im.root, name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return damaged(name, "it is missing")
@@ -321,12 +332,14 @@ func (f *filing) add(ctx context.Context, a *artifact) error {
 	if f.batch == nil {
 		f.batch = f.im.Blobs.NewBatch()
 	}
-	obj, err := f.batch.Add(ctx, a.Path, in)
+	_, err = f.batch.AddChecked(ctx, a.Path, in, func(o blob.Object) error {
+		if o.Digest != a.SHA256 || o.Bytes != a.Bytes {
+			return damaged(name, "it has %d bytes with SHA-256 %s", o.Bytes, o.Digest)
+		}
+		return nil
+	})
 	if err != nil {
 		return err
-	}
-	if obj.Digest != a.SHA256 || obj.Bytes != a.Bytes {
-		return damaged(name, "it has %d bytes with SHA-256 %s", obj.Bytes, obj.Digest)
 	}
 	f.files, f.bytes = f.files+1, f.bytes+a.Bytes
 	return nil

@@ -25,8 +25,9 @@ import (
 //
 // First all is compared with the digests, and with what is here: Invalid when the export is
 // damaged, Precondition when it was cut off or is newer than the program, Conflict when
-// something else here has a name or id of it; nothing is changed then. What is here already
-// stays as it is, and is named when it differs. Cut off, it can be repeated.
+// something else here has a name or id of it; nothing is changed then. Artifacts, which are
+// compared as they are read, are left out and named when they are damaged or missing. What
+// is here already stays as it is, and is named when it differs. Cut off, it can be repeated.
 func (s *Service) Import(ctx context.Context, from, into string) (Report, error) {
 	if !filepath.IsAbs(from) {
 		return Report{}, fairlead.Errorf(fairlead.Invalid, "%q is no absolute path", from)
