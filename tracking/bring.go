@@ -137,7 +137,8 @@ func (s *Service) BringDataset(tx *store.Tx, p fairlead.Project, exp string,
 	return insertDataset(tx, e.k, r.Dataset)
 }
 
-// BringRun adds a run, without its history, to an experiment.
+// BringRun adds a run, without its history, to an experiment. One that has begun to come
+// becomes what the record says, which may be of a later export.
 func (s *Service) BringRun(ctx context.Context, tx *store.Tx, p fairlead.Project, exp string,
 	r *RunRecord) error {
 	if err := r.check(); err != nil {
@@ -146,6 +147,9 @@ func (s *Service) BringRun(ctx context.Context, tx *store.Tx, p fairlead.Project
 	run, err := runByID(tx, p, r.ID)
 	if fairlead.Is(err, fairlead.NotFound) {
 		run, err = s.insertBroughtRun(ctx, tx, p, exp, r)
+	} else if err == nil {
+		run.Name, run.Status, run.EndMS = r.Name, r.Status, r.EndMS
+		err = errors.Join(updateRun(tx, run), deleteTags(tx, run.k))
 	}
 	if err != nil {
 		return err
@@ -315,7 +319,8 @@ func (s *Service) SettleBrought(ctx context.Context, tx *store.Tx, p fairlead.Pr
 	return s.emitRun(ctx, tx, p, run, event.RunDeletedType)
 }
 
-// BringLoggedModel adds a logged model, without what was measured of it.
+// BringLoggedModel adds a logged model, without what was measured of it. One that has
+// begun to come becomes what the record says.
 func (s *Service) BringLoggedModel(ctx context.Context, tx *store.Tx, p fairlead.Project,
 	exp string, r *LoggedModelRecord) error {
 	if err := r.check(); err != nil {
@@ -328,7 +333,9 @@ func (s *Service) BringLoggedModel(ctx context.Context, tx *store.Tx, p fairlead
 	m := &LoggedModel{ID: r.ID, RunID: r.RunID, Name: r.Name, Type: r.Type, Status: r.Status,
 		State: Deleted, CreatedMS: r.CreatedMS}
 	if have != nil {
-		m.k = have.k
+		if m.k, err = have.k, updateModelRecord(tx, have.k, r); err != nil {
+			return err
+		}
 	} else if err := s.insertBroughtModel(ctx, tx, p, exp, m); err != nil {
 		return err
 	}

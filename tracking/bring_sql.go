@@ -36,6 +36,23 @@ func modelArrived(tx *store.Tx, modelK, nowMS int64) error {
 	return err
 }
 
+func deleteTags(tx *store.Tx, runK int64) error {
+	_, err := tx.Exec("delete from tag where run_k = ?", runK)
+	return err
+}
+
+// updateModelRecord makes a logged model what a record says, but for its tags, of which it
+// has none then, its times and its state.
+func updateModelRecord(tx *store.Tx, modelK int64, r *LoggedModelRecord) error {
+	_, err := tx.Exec("update logged_model set name = ?, model_type = ?, status = ? where k = ?",
+		r.Name, r.Type, r.Status, modelK)
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec("delete from logged_model_tag where model_k = ?", modelK)
+	return err
+}
+
 func insertDataset(tx *store.Tx, expK int64, d Dataset) error {
 	_, err := tx.Exec(`insert into run_dataset (exp_k, name, digest, source_type, source, schema,
 		profile) values (?, ?, ?, ?, ?, ?, ?) on conflict do nothing`, expK, d.Name, d.Digest,

@@ -552,20 +552,23 @@ func manifest(t *testing.T, dir string, change func(*archive.Manifest)) {
 	}
 }
 
+// harm replaces a text in a file, and signs it.
+func harm(t *testing.T, dir, file, old, text string) {
+	t.Helper()
+	path := filepath.Join(dir, "projects/wine", file)
+	b, err := os.ReadFile(path)
+	if err != nil || !bytes.Contains(b, []byte(old)) {
+		t.Fatalf("%s has no %q (%v)", file, old, err)
+	}
+	if err := os.WriteFile(path, bytes.Replace(b, []byte(old), []byte(text), 1), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	sign(t, dir, file)
+}
+
 func TestImport_BelievesNothing(t *testing.T) {
 	replace := func(file, old, text string) func(t *testing.T, dir string) {
-		return func(t *testing.T, dir string) {
-			path := filepath.Join(dir, "projects/wine", file)
-			b, err := os.ReadFile(path)
-			if err != nil || !bytes.Contains(b, []byte(old)) {
-				t.Fatalf("%s has no %q (%v)", file, old, err)
-			}
-			b = bytes.Replace(b, []byte(old), []byte(text), 1)
-			if err := os.WriteFile(path, b, 0o600); err != nil {
-				t.Fatal(err)
-			}
-			sign(t, dir, file)
-		}
+		return func(t *testing.T, dir string) { harm(t, dir, file, old, text) }
 	}
 	of := func(change func(m *archive.Manifest)) func(t *testing.T, dir string) {
 		return func(t *testing.T, dir string) { manifest(t, dir, change) }
@@ -709,6 +712,36 @@ func TestImport_SurvivesBrokenParquet(t *testing.T) {
 			t.Errorf("byte %d: %v", i, err)
 		}
 	}
+}
+
+// What has begun to come becomes what a later export says of it.
+func TestImport_GoesOnWithALaterExport(t *testing.T) {
+	w, other := full(t), empty(t)
+	ctx, run := t.Context(), onlyActive(w)
+	w.ok(w.tracking.SetTag(ctx, w.p, run, tracking.Tag{Key: "passing", Value: "x"}))
+	_, err := w.tracking.SetLoggedModelTags(ctx, w.p, loggedModel,
+		[]tracking.Tag{{Key: "passing", Value: "x"}})
+	w.ok(err)
+	from := w.export()
+	harm(t, from, runsFile, `"points":4`, `"points":5`)
+	if _, err = other.Import(ctx, from, ""); !fairlead.Is(err, fairlead.Invalid) {
+		t.Fatalf("the first import was not cut off: %v", err)
+	}
+	_, err = w.tracking.UpdateRun(ctx, w.p, run, tracking.Update{Status: new(tracking.Failed),
+		Name: new("later"), EndMS: new(int64(77))})
+	w.ok(err)
+	w.ok(w.tracking.SetTag(ctx, w.p, run, tracking.Tag{Key: "note", Value: "later"}))
+	w.ok(w.tracking.DeleteTag(ctx, w.p, run, "passing"))
+	w.ok(w.tracking.LogMetric(ctx, w.p, run, tracking.Metric{Key: "loss", Value: 0.5, Step: 9}))
+	_, err = w.tracking.SetLoggedModelTags(ctx, w.p, loggedModel,
+		[]tracking.Tag{{Key: "note", Value: "later"}})
+	w.ok(err)
+	w.ok(w.tracking.DeleteLoggedModelTag(ctx, w.p, loggedModel, "passing"))
+	_, err = w.tracking.FinishLoggedModel(ctx, w.p, loggedModel, tracking.ModelFailed)
+	w.ok(err)
+	later := w.export()
+	other.bring(later)
+	wantSame(t, other.export(), later, "models.jsonl")
 }
 
 func TestExport_RefusesWhereSomethingIs(t *testing.T) {

@@ -47,11 +47,12 @@ func (im *importing) bringExperiments(ctx context.Context) error {
 		}
 		if here != nil {
 			im.experiments[e.ID] = here.ID
-			if want := *e; !arriving {
-				if want.ID = here.ID; e.ID == "0" { // every project has one
-					want.CreatedMS, want.UpdatedMS = here.CreatedMS, here.UpdatedMS
-				}
-				im.skip(want.Same(here), "experiment %s (%q)", here.ID, e.Name)
+			want := *e
+			if want.ID = here.ID; e.ID == "0" { // every project has one
+				want.CreatedMS, want.UpdatedMS = here.CreatedMS, here.UpdatedMS
+			}
+			if same := want.Same(here); !arriving || !same {
+				im.skip(same, "experiment %s (%q)", here.ID, e.Name)
 			}
 			return nil
 		}
