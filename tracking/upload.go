@@ -228,11 +228,13 @@ func (s *Service) expectPart(ctx context.Context, p fairlead.Project, id string,
 				return err
 			}
 		}
-		if err := deleteUploadPart(tx, id, n); err != nil { // it is about to be written over
+		if u, err = uploadByID(tx, p, id); err != nil {
 			return err
 		}
-		u, err = uploadByID(tx, p, id)
-		return err
+		if _, err := u.sized(n, length, nil); err != nil {
+			return err
+		}
+		return deleteUploadPart(tx, id, n) // it is about to be written over
 	})
 	return u, err
 }
