@@ -297,6 +297,9 @@ func (s *sized) Read(b []byte) (int, error) {
 func (s *Service) CompleteUpload(ctx context.Context, p fairlead.Project, id string, at *Place,
 	parts []Part, digest string) error {
 	ctx = context.WithoutCancel(ctx) // who asks again after a time-out must find it done
+	if _, err := s.uploadFor(ctx, p, id, at); err != nil {
+		return err // before the turns of those who write its parts are ended
+	}
 	file := s.blobs.Seize(id)
 	defer file.Release()
 	u, err := s.uploadFor(ctx, p, id, at)

@@ -1,6 +1,7 @@
 package tracking_test
 
 import (
+	"io"
 	"strings"
 	"testing"
 
@@ -39,4 +40,33 @@ func TestPutPart_OfAnotherLengthLeavesWhatHasCome(t *testing.T) {
 		t.Errorf("after it: %+v, %v", got, err)
 	}
 	b.must(b.svc.CompleteUpload(t.Context(), project, u.ID, nil, nil, ""))
+}
+
+// meanwhile does something before it yields its content.
+type meanwhile struct {
+	io.Reader
+	do func()
+}
+
+func (m *meanwhile) Read(p []byte) (int, error) {
+	if m.do != nil {
+		m.do()
+		m.do = nil
+	}
+	return m.Reader.Read(p)
+}
+
+// Who may not complete an upload does not end the turns of those who write its parts.
+func TestCompleteUpload_OfAnotherProjectDisturbsNobody(t *testing.T) {
+	b := open(t)
+	u := b.upload()
+	body := &meanwhile{strings.NewReader("abcd"), func() {
+		err := b.svc.CompleteUpload(t.Context(), other, u.ID, nil, nil, "")
+		if !fairlead.Is(err, fairlead.NotFound) {
+			t.Errorf("completed by another project: %v", err)
+		}
+	}}
+	if _, err := b.svc.PutPart(t.Context(), project, u.ID, 1, 4, body); err != nil {
+		t.Errorf("the part that was coming: %v", err)
+	}
 }
