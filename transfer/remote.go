@@ -27,6 +27,8 @@ type remote struct {
 	from Source
 	http *http.Client
 	met  bool // it has answered before
+
+	leave func(format string, args ...any)
 }
 
 // Bounds of what a server may do to us.
@@ -39,13 +41,14 @@ const (
 	listPage   = 1000
 )
 
-func openRemote(u *url.URL, from Source) (*remote, error) {
+func (s *Service) openRemote(u *url.URL, from Source) (*remote, error) {
 	if u.User != nil || u.RawQuery != "" || u.Fragment != "" {
 		return nil, fairlead.Errorf(fairlead.Invalid, "write the server's address as http://host:5000, and "+
 			"its user as FAIRLEAD_IMPORT_USERNAME")
 	}
 	dialer := net.Dialer{Timeout: connectMax}
-	return &remote{base: strings.TrimRight(u.String(), "/"), from: from, http: &http.Client{
+	base := strings.TrimRight(u.String(), "/")
+	return &remote{base: base, from: from, leave: s.leave, http: &http.Client{
 		Transport: &http.Transport{Proxy: http.ProxyFromEnvironment, DialContext: dialer.DialContext,
 			TLSHandshakeTimeout: connectMax, ResponseHeaderTimeout: answerMax,
 			DisableCompression: true}, // files come as they are
@@ -421,6 +424,10 @@ func (c *remote) models(ctx context.Context, exp string, each func(*model) error
 		err := c.call(ctx, api+"logged-models/search", nil, map[string]any{
 			"experiment_ids": []string{exp}, "max_results": runsPage, "page_token": token,
 			"order_by": []any{map[string]any{"field_name": "creation_time", "ascending": true}}}, &page)
+		if token == "" && fairlead.Is(err, fairlead.NotFound) { // a server of MLflow 2 has none
+			c.leave("logged models: %s", fairlead.MessageOf(err))
+			return "", nil
+		}
 		if err != nil {
 			return "", err
 		}

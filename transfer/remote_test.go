@@ -206,6 +206,7 @@ func TestImport_OfAServerThatMeansNoGood(t *testing.T) {
 		{"names the root", list, `{"files":[{"path":"/etc/passwd","is_dir":false}]}`, "/etc/passwd", ""},
 		{"has a bad path", list, `{"files":[{"path":"a\\b","is_dir":false}]}`, `a\b`, ""},
 		{"removes a run meanwhile", "/api/2.0/mlflow/runs/get", "gone", "", ""},
+		{"is of MLflow 2", "/api/2.0/mlflow/logged-models/search", "gone", "logged models: ", ""},
 		{"has no files", list, `{}`, "", ""},
 		{"does not list", list, "", "no such file", ""},
 		{"does not give", get, "", "no such file", ""},

@@ -209,7 +209,7 @@ func (s *Service) open(ctx context.Context, from Source) (source, error) {
 	scheme, _, _ = strings.Cut(scheme, "+") // as in postgresql+psycopg2
 	switch scheme {
 	case "http", "https":
-		return openRemote(u, from)
+		return s.openRemote(u, from)
 	case "postgresql", "postgres":
 		u.Scheme = scheme
 		return s.openPostgres(ctx, u, from)
