@@ -108,7 +108,7 @@ func (s *Store) PutPart(ctx context.Context, name string, at int64, r io.Reader)
 	p := s.receiving.use(name)
 	defer s.receiving.leave(name, p)
 	p.mu.Lock()
-	f, err := s.root.OpenFile(partials+"/"+name, os.O_WRONLY|os.O_CREATE, 0o600)
+	f, err := s.openPartial(name, os.O_WRONLY|os.O_CREATE)
 	if err != nil {
 		p.mu.Unlock()
 		return Object{}, diskError("write a part", err)
@@ -127,6 +127,15 @@ func (s *Store) PutPart(ctx context.Context, name string, at int64, r io.Reader)
 		return Object{}, diskError("write a part", err)
 	}
 	return Object{hex.EncodeToString(sum.Sum(nil)), n}, nil
+}
+
+// openPartial opens a partial file, which may be read-only since it was joined in vain.
+func (s *Store) openPartial(name string, flag int) (*os.File, error) {
+	name = partials + "/" + name
+	if err := s.root.Chmod(name, 0o600); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	return s.root.OpenFile(name, flag, 0o600)
 }
 
 // Partial is a partial file that nobody else writes, joins or removes, until Release.
@@ -160,15 +169,14 @@ func (d DamagedParts) Error() string {
 
 // Join makes the partial file a stored one, of these parts one after another: each lies
 // where the ones before it end, or behind them all. It reads the file once, and writes
-// only parts of the latter kind. DamagedParts, or an error of check, which sees the
-// whole, leave the partial file as it was.
+// only parts of the latter kind. After an error, also one of check, which sees the whole,
+// the parts are still there, and can be joined again.
 func (f *Partial) Join(ctx context.Context, parts []Part, check func(Object) error) (Object,
 	error) {
 	if err := f.s.db.Room(); err != nil {
 		return Object{}, err
 	}
-	name := partials + "/" + f.name
-	file, err := f.s.root.OpenFile(name, os.O_RDWR, 0)
+	file, err := f.s.openPartial(f.name, os.O_RDWR)
 	if errors.Is(err, fs.ErrNotExist) {
 		all := make(DamagedParts, len(parts))
 		for i := range all {
@@ -190,16 +198,24 @@ func (f *Partial) Join(ctx context.Context, parts []Part, check func(Object) err
 	if err := errors.Join(file.Truncate(obj.Bytes), file.Chmod(0o444)); err != nil {
 		return Object{}, diskError("join parts", err)
 	}
-	return obj, f.s.place(ctx, []staging{{obj, name}})
+	if err := f.s.settle(ctx, []staging{{obj, partials + "/" + f.name}}); err != nil {
+		return Object{}, err
+	}
+	return obj, f.Remove() // it is still there where the content was stored already
 }
 
-// joined brings the parts into their order and returns what they are together.
+// joined brings the parts into their order and returns what they are together. What lay
+// behind all parts and is gone was moved to its place before.
 func joined(ctx context.Context, file *os.File, parts []Part) (Object, error) {
+	info, err := file.Stat()
+	if err != nil {
+		return Object{}, err
+	}
 	whole := sha256.New()
 	var end int64
 	var damaged DamagedParts
 	for i, part := range parts {
-		if part.At != end {
+		if part.At != end && part.At+part.Bytes <= info.Size() {
 			from := io.NewSectionReader(file, part.At, part.Bytes)
 			if _, err := io.Copy(io.NewOffsetWriter(file, end), &reader{ctx, from}); err != nil {
 				return Object{}, err

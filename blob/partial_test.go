@@ -16,6 +16,7 @@ import (
 
 	"github.com/fairlead-ml/fairlead"
 	"github.com/fairlead-ml/fairlead/blob"
+	"github.com/fairlead-ml/fairlead/store"
 )
 
 func (f *fixture) part(t *testing.T, at int64, text string) blob.Part {
@@ -96,6 +97,66 @@ func TestJoin_SaysWhichPartsAreNotWhatWasReceived(t *testing.T) {
 	f.wants(t, obj, "firstsecndthird")
 	if _, err := f.join(t, parts...); !errors.As(err, &damaged) || len(damaged) != 3 {
 		t.Errorf("joined again: %v", err)
+	}
+}
+
+// refuseRows lets the database take no rows of content, until the returned function is
+// called.
+func (f *fixture) refuseRows(t *testing.T) (end func()) {
+	t.Helper()
+	exec := func(statement string) {
+		t.Helper()
+		err := f.write(func(tx *store.Tx) error { _, err := tx.Exec(statement); return err })
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	exec("create trigger refused before insert on blob begin select raise(abort, 'refused'); end")
+	return func() { exec("drop trigger refused") }
+}
+
+// What the database does not take is not lost: the parts can be joined again.
+func TestJoin_ThatGetsNoRowKeepsTheParts(t *testing.T) {
+	f := open(t)
+	parts := []blob.Part{f.part(t, 0, "first"), f.part(t, 1000, "tail")}
+	end := f.refuseRows(t)
+	if _, err := f.join(t, parts...); err == nil || !strings.Contains(err.Error(), "refused") {
+		t.Fatalf("joined without a row: %v", err)
+	}
+	if content, _ := f.stored(t); len(content) > 0 {
+		t.Errorf("content without a row: %v", content)
+	}
+	end()
+	obj, err := f.join(t, parts...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.wants(t, obj, "firsttail")
+}
+
+func TestPut_ThatGetsNoRowLeavesNothing(t *testing.T) {
+	f := open(t)
+	defer f.refuseRows(t)()
+	_, err := f.Put(t.Context(), strings.NewReader("text"))
+	if err == nil || !strings.Contains(err.Error(), "refused") {
+		t.Errorf("stored without a row: %v", err)
+	}
+	if content, temporary := f.stored(t); len(content)+len(temporary) > 0 {
+		t.Errorf("left %v %v", content, temporary)
+	}
+}
+
+// Content that is stored already leaves no partial file.
+func TestJoin_OfWhatIsStoredRemovesTheParts(t *testing.T) {
+	f := open(t)
+	f.put(t, "same")
+	obj, err := f.join(t, f.part(t, 0, "same"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.wants(t, obj, "same")
+	if names, err := f.Partials(); err != nil || len(names) > 0 {
+		t.Errorf("left %v, %v", names, err)
 	}
 }
 

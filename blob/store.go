@@ -172,33 +172,70 @@ func (r *reader) Read(b []byte) (int, error) {
 	return r.r.Read(b)
 }
 
-// place gives staged content its final name and its rows: first the bytes, then
-// their directory entries, then the rows, each synced before the next.
-func (s *Store) place(ctx context.Context, all []staging) (err error) {
+// place gives staged content its final name and its rows, or removes it.
+func (s *Store) place(ctx context.Context, all []staging) error {
 	defer func() {
 		for _, st := range all {
 			s.root.Remove(st.name) // what was not renamed
 		}
 	}()
+	return s.settle(ctx, all)
+}
+
+// settle gives staged content its final name and its rows. What gets no row keeps its
+// temporary name, and so does what was in its place already.
+func (s *Store) settle(ctx context.Context, all []staging) error {
+	fresh, err := s.tryPlace(ctx, all)
+	if err != nil {
+		err = errors.Join(err, s.unplace(context.WithoutCancel(ctx), fresh))
+	}
+	return err
+}
+
+// tryPlace writes first the bytes, then their directory entries, then the rows, each
+// synced before the next. It returns what was not in its place before.
+func (s *Store) tryPlace(ctx context.Context, all []staging) (fresh []staging, err error) {
 	s.placing.RLock()
 	defer s.placing.RUnlock()
-	fresh := slices.DeleteFunc(slices.Clone(all), s.has)
+	fresh = slices.DeleteFunc(slices.Clone(all), s.has)
 	if err := s.syncAll(fresh); err != nil {
-		return diskError("store a blob", err)
+		return fresh, diskError("store a blob", err)
 	}
 	for _, st := range fresh {
 		if err := s.rename(st); err != nil {
-			return diskError("store a blob", err)
+			return fresh, diskError("store a blob", err)
 		}
 	}
 	if err := s.syncPlaces(all); err != nil { // also what a concurrent Put has not synced yet
-		return diskError("store a blob", err)
+		return fresh, diskError("store a blob", err)
 	}
 	objects := make([]Object, len(all))
 	for i, st := range all {
 		objects[i] = st.Object
 	}
-	return s.record(ctx, objects)
+	return fresh, s.record(ctx, objects)
+}
+
+// unplace gives content that has got no row its temporary name again.
+func (s *Store) unplace(ctx context.Context, all []staging) error {
+	s.placing.Lock()
+	defer s.placing.Unlock()
+	return s.db.Read(ctx, func(tx *store.Tx) error {
+		for _, st := range all {
+			known, err := stored(tx, st.Digest)
+			if err != nil {
+				return err
+			}
+			if known {
+				continue
+			}
+			err = s.root.Rename(place(st.Digest), st.name)
+			if err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // has reports whether the content is in its place already.
