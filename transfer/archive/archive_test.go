@@ -744,6 +744,32 @@ func TestImport_GoesOnWithALaterExport(t *testing.T) {
 	wantSame(t, other.export(), later, "models.jsonl")
 }
 
+// How long what is deleted is kept comes along with a project that is not here yet.
+func TestImport_SetsHowLongWhatIsDeletedIsKept(t *testing.T) {
+	w, other := empty(t), empty(t)
+	w.ok(w.Projects.Set(t.Context(), w.p, spec.Settings{KeepDeleted: "90d"}))
+	from := w.export()
+	keeps := func(p fairlead.Project, want string) {
+		t.Helper()
+		if set, err := other.Projects.Settings(t.Context(), p); err != nil || set.KeepDeleted != want {
+			t.Errorf("%s keeps what is deleted for %+v, %v", p.Name, set, err)
+		}
+	}
+	rep := other.bring(from)
+	if keeps(other.p, ""); len(rep.Left) != 1 || !strings.Contains(rep.Left[0], "for 90d") {
+		t.Errorf("what differs is not named: %+v", rep)
+	}
+	_, err := other.Import(t.Context(), from, "beta")
+	other.ok(err)
+	beta, err := other.Projects.Get(t.Context(), "beta")
+	other.ok(err)
+	keeps(beta, "90d")
+	manifest(t, from, func(m *archive.Manifest) { m.Projects[0].KeepDeleted = "soon" })
+	if _, err := other.Import(t.Context(), from, "gamma"); !fairlead.Is(err, fairlead.Invalid) {
+		t.Errorf("kept for what is no length of time: %v", err)
+	}
+}
+
 func TestExport_RefusesWhereSomethingIs(t *testing.T) {
 	w := full(t)
 	used := t.TempDir()

@@ -103,6 +103,11 @@ func (s *Service) export(ctx context.Context, to string, projects []fairlead.Pro
 		return err
 	}
 	for i := range m.Projects {
+		set, err := s.Projects.Settings(ctx, projects[i])
+		if err != nil {
+			return err
+		}
+		m.Projects[i].KeepDeleted = set.KeepDeleted
 		if err := s.copyArtifacts(ctx, root, &m.Projects[i]); err != nil {
 			return err
 		}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/fairlead-ml/fairlead"
 	"github.com/fairlead-ml/fairlead/registry"
+	"github.com/fairlead-ml/fairlead/spec"
 	"github.com/fairlead-ml/fairlead/store"
 	"github.com/fairlead-ml/fairlead/tracking"
 )
@@ -231,12 +232,16 @@ func (im *importing) checkVersions(_ context.Context, _ *conflicts) error {
 
 // bring brings everything in, each kind after what it stands on.
 func (im *importing) bring(ctx context.Context) (err error) {
-	if im.p.K == 0 {
+	created := im.p.K == 0
+	if created {
 		if im.p, err = im.Projects.Create(ctx, im.name); err != nil {
 			return err
 		}
 	}
 	im.note(func(r *Report) { r.Projects = append(r.Projects, im.name) })
+	if err := im.bringSettings(ctx, created); err != nil {
+		return err
+	}
 	for _, step := range []func(context.Context) error{
 		im.bringExperiments, im.bringDatasets, im.bringRuns, im.bringPoints,
 		im.bringLoggedModels, im.bringModelPoints, im.bringArtifacts,
@@ -247,6 +252,24 @@ func (im *importing) bring(ctx context.Context) (err error) {
 			return err
 		}
 	}
+	return nil
+}
+
+// bringSettings sets what is set of a project that has come into being, and names what
+// differs of another.
+func (im *importing) bringSettings(ctx context.Context, created bool) error {
+	if im.from.KeepDeleted == "" {
+		return nil
+	}
+	set, err := im.Projects.Settings(ctx, im.p)
+	if err != nil || set.KeepDeleted == im.from.KeepDeleted {
+		return err
+	}
+	if created {
+		return im.Projects.Set(ctx, im.p, spec.Settings{KeepDeleted: im.from.KeepDeleted})
+	}
+	im.leave("the export's project keeps what is deleted for %s; set it with `fairlead project set "+
+		"--keep-deleted`", im.from.KeepDeleted)
 	return nil
 }
 

@@ -11,6 +11,7 @@ import (
 	"regexp"
 
 	"github.com/fairlead-ml/fairlead"
+	"github.com/fairlead-ml/fairlead/spec"
 )
 
 // format is that of the manifest and of all files.
@@ -55,6 +56,8 @@ type Project struct {
 	Files  []File `json:"files"`
 	// Missing are artifacts that were damaged or missing in the server: file → why.
 	Missing map[string]string `json:"missing,omitempty"`
+	// KeepDeleted is how long what is deleted can be restored, where the project says it.
+	KeepDeleted string `json:"keep_deleted,omitempty"`
 }
 
 // File is a file of a project.
@@ -116,6 +119,12 @@ func (m *Manifest) check() error {
 			return damaged(manifestFile, "it names a project %.80q, or names it twice", p.Name)
 		}
 		seen[p.Name] = true
+		if p.KeepDeleted != "" {
+			if _, err := spec.ParseKeep(p.KeepDeleted); err != nil {
+				return damaged(manifestFile, "keep_deleted of the project %q: %s", p.Name,
+					fairlead.MessageOf(err))
+			}
+		}
 		if len(p.Files) != len(projectFiles) {
 			return damaged(manifestFile, "the project %q has %d files and not %d", p.Name, len(p.Files),
 				len(projectFiles))
