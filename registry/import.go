@@ -66,12 +66,18 @@ func skipNumbers(tx *store.Tx, modelK, n int64) (free bool, err error) {
 	return changed > 0, err
 }
 
-// DateModel gives a model that was brought in from elsewhere its times.
-func (s *Service) DateModel(tx *store.Tx, p fairlead.Project, name string, createdMS,
+// FinishModel gives a model that was brought in from elsewhere its times, and none of the
+// numbers up to lastN to a version again.
+func (s *Service) FinishModel(tx *store.Tx, p fairlead.Project, name string, lastN, createdMS,
 	updatedMS int64) error {
 	m, err := modelByName(tx, p, name)
 	if err != nil {
 		return err
+	}
+	if lastN > 0 {
+		if _, err := skipNumbers(tx, m.k, lastN+1); err != nil {
+			return err
+		}
 	}
 	_, err = tx.Exec("update model set created_ms = ?, updated_ms = ? where k = ?", createdMS,
 		updatedMS, m.k)

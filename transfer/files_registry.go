@@ -71,6 +71,7 @@ func (f *fileStore) readRegistered(dir string) (m registered, err error) {
 		if err != nil {
 			return m, err
 		}
+		m.LastN = max(m.LastN, v.N)
 		if v.Stage != deletedStage {
 			m.Versions = append(m.Versions, v)
 		}

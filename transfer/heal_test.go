@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/fairlead-ml/fairlead"
+	"github.com/fairlead-ml/fairlead/registry"
 	"github.com/fairlead-ml/fairlead/store"
 	"github.com/fairlead-ml/fairlead/tracking"
 	"github.com/fairlead-ml/fairlead/transfer"
@@ -332,6 +333,32 @@ func TestImport_TriesVersionsAgainThatWereLeftOut(t *testing.T) {
 	w.version(4, "runs:/"+runB+"/sub", runB)
 	if rep := w.importAll(); rep.Versions != 2 || len(rep.Left) != 1 {
 		t.Errorf("when its source is well: %+v", rep)
+	}
+}
+
+// A number that a deleted version had there is not given again here.
+func TestImport_GivesNoNumberOfADeletedVersionAgain(t *testing.T) {
+	w := newWorld(t)
+	w.write("models/m/meta.yaml", "name: m\n")
+	w.version(1, "runs:/"+runB+"/sub", runB)
+	w.importAll()
+	w.write("models/m/version-4/meta.yaml", "version: 4\ncurrent_stage: Deleted_Internal\n")
+	w.version(2, "file:///etc", "") // its number stays free as long as it can come
+	w.importAll()
+	w.version(2, "runs:/"+runB+"/sub", runB)
+	if rep := w.importAll(); rep.Versions != 2 || len(rep.Left) > 0 {
+		t.Errorf("report %+v", rep)
+	}
+	err := w.registry.Write(t.Context(), func(tx *store.Tx) error {
+		v, err := w.registry.CreateVersion(t.Context(), tx, project, registry.NewVersion{Model: "m",
+			Source: "runs:/" + runB + "/sub", RunID: runB})
+		if err == nil && v.N != 5 {
+			t.Errorf("the next version here is %d", v.N)
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
 	}
 }
 

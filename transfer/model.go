@@ -43,7 +43,7 @@ func (im *importing) registered(ctx context.Context, m *registered) error {
 			fresh = append(fresh, m.Versions[i].N)
 		}
 	}
-	now := came{target: m.Name, digest: digestOf([]any{m.Aliases, m.UpdatedMS}), whole: true}
+	now := came{target: m.Name, digest: digestOf([]any{m.Aliases, m.UpdatedMS, m.LastN}), whole: true}
 	if len(fresh) == 0 && was.whole && was.digest == now.digest {
 		return nil
 	}
@@ -57,7 +57,8 @@ func (im *importing) registered(ctx context.Context, m *registered) error {
 		if moved, err = im.aliases(ctx, tx, m); err != nil {
 			return err
 		}
-		if err := im.registry.DateModel(tx, im.p, m.Name, m.CreatedMS, m.UpdatedMS); err != nil {
+		err := im.registry.FinishModel(tx, im.p, m.Name, m.LastN, m.CreatedMS, m.UpdatedMS)
+		if err != nil {
 			return err
 		}
 		return record(tx, key, now)
@@ -199,6 +200,7 @@ func (im *importing) version(ctx context.Context, m *registered, v *version) (fr
 			reason = was.digest // what it was left out for, before later ones took its number
 		}
 		im.leave("version %d of model %q: %s", v.N, m.Name, reason)
+		m.LastN = 0 // the number stays free for it
 		return false, im.db.Write(ctx, store.Bulk, func(tx *store.Tx) error {
 			return record(tx, key, came{target: m.Name, digest: reason})
 		})

@@ -402,6 +402,12 @@ func (s *database) model(ctx context.Context, m *registered) (err error) {
 	for _, a := range aliases {
 		m.Aliases[a.name] = a.n
 	}
+	last, err := rows(ctx, s, func(row *sql.Rows, n *int64) error { return row.Scan(n) },
+		"select coalesce(max(version), 0) from model_versions where name = ?", m.Name)
+	if err != nil {
+		return err
+	}
+	m.LastN = last[0]
 	m.Versions, err = rows(ctx, s, func(row *sql.Rows, v *version) error {
 		return row.Scan(&v.N, &v.Source, &v.Storage, &v.RunID, &v.RunLink, &v.Description, &v.User,
 			&v.Stage, &v.CreatedMS, &v.UpdatedMS)

@@ -130,6 +130,7 @@ type (
 	registered struct {
 		registry.Model
 		Versions []version
+		LastN    int64 // highest number of a version that the source has, also of a deleted one
 	}
 )
 
