@@ -336,6 +336,21 @@ func TestImport_TriesVersionsAgainThatWereLeftOut(t *testing.T) {
 	}
 }
 
+// A copy of a version may come before that, or without it.
+func TestImport_TakesCopiesOfVersions(t *testing.T) {
+	w := newWorld(t)
+	w.loggedModel("7", modelA, "active")
+	w.write("models/m/meta.yaml", "name: m\n")
+	for n, storage := range []string{"/x/mlruns/7/" + runB + "/artifacts/sub",
+		"mlflow-artifacts:/7/models/" + modelA + "/artifacts", "models:/" + modelA} {
+		w.write(fmt.Sprintf("models/m/version-%d/meta.yaml", n+1), fmt.Sprintf("version: %d\n"+
+			"source: models:/gone/1\nstorage_location: %s\ncurrent_stage: None\n", n+1, storage))
+	}
+	if rep := w.importAll(); rep.Versions != 3 || len(rep.Left) > 0 {
+		t.Errorf("report %+v", rep)
+	}
+}
+
 // A number that a deleted version had there is not given again here.
 func TestImport_GivesNoNumberOfADeletedVersionAgain(t *testing.T) {
 	w := newWorld(t)

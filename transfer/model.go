@@ -213,15 +213,16 @@ func (im *importing) version(ctx context.Context, m *registered, v *version) (fr
 
 // MLflow keeps the files of a run and of a logged model below its id, wherever the store is.
 var (
+	logged  = regexp.MustCompile(`^models:/m-[0-9a-f]{32}(/|$)`)
 	ofModel = regexp.MustCompile(`/models/(m-[0-9a-f]{32})/artifacts/?$`)
 	ofRun   = regexp.MustCompile(`/([0-9a-f]{32})/artifacts(/.*)?$`)
 )
 
 // sourceHere is a version's source; what is below a run's or a logged model's files is
-// named by them.
+// named by them. So is a copy of a version, which comes in before that, or without it.
 func sourceHere(v *version) string {
 	for _, source := range []string{v.Source, v.Storage} {
-		if strings.HasPrefix(source, "runs:/") || strings.HasPrefix(source, "models:/") {
+		if strings.HasPrefix(source, "runs:/") || logged.MatchString(source) {
 			return source
 		}
 		if m := ofModel.FindStringSubmatch(source); m != nil {
