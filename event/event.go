@@ -263,6 +263,7 @@ type Rollout struct {
 	Outcome     string  `json:"outcome,omitempty"` // promoted | rolledback | aborted
 	Reason      string  `json:"reason,omitempty"`
 	Case        string  `json:"case,omitempty"`
+	Evidence    string  `json:"evidence,omitempty"` // the newest then
 }
 
 // Assignment carries assignment.changed, assignment.applied and assignment.failed: what

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/fairlead-ml/fairlead"
@@ -63,4 +64,14 @@ func (s *Service) Evidence(tx *store.Tx, p fairlead.Project, id string) (*Eviden
 		return nil, fairlead.Errorf(fairlead.NotFound, "there is no evidence %s", id)
 	}
 	return e, err
+}
+
+// maxOfRollout is how much evidence OfRollout returns: years of days.
+const maxOfRollout = 1_000
+
+// OfRollout returns what was recorded for a rollout, the newest maxOfRollout, in order.
+func (s *Service) OfRollout(tx *store.Tx, p fairlead.Project, rollout string) ([]*Evidence, error) {
+	out, err := readOfRollout(tx, p, rollout, maxOfRollout)
+	slices.Reverse(out)
+	return out, err
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/fairlead-ml/fairlead/engine"
+	"github.com/fairlead-ml/fairlead/monitor"
 	"github.com/fairlead-ml/fairlead/release"
 	"github.com/fairlead-ml/fairlead/spec"
 	"github.com/fairlead-ml/fairlead/store"
@@ -45,6 +46,28 @@ func TestPaired_CountsADaysLossesOnceTheirLabelsAreDue(t *testing.T) {
 		f["loss_live"] != 48.0 || f["rejected"] != false || f["metric"] != "error" && f["metric"] != "mae" {
 		t.Errorf("facts %v", f)
 	}
+}
+
+func TestComparison_SaysWhenTheNextLookIs(t *testing.T) {
+	w, id := candidate(t, stub{Bias: -0.5}, spec.Canary, watchBoth)
+	w.ask(day0, day(3), offBy)
+	var c *monitor.Comparison
+	w.read(func(tx *store.Tx) (err error) {
+		c, err = w.monitor.Comparison(tx, w.p, id)
+		return err
+	})
+	delay := time.Duration(c.LabelDelayMS) * time.Millisecond
+	if c.Alpha != 0.05 || c.Threshold != 20 || c.Fewest != 5 || !c.Decides || delay <= 0 ||
+		!c.NextFrom.Equal(day(2)) || !c.NextLook.Equal(day(3).Add(delay)) ||
+		!c.NextFailures.Equal(day(3).Add(6*time.Hour)) || c.Requests != 72 || c.Failed != 0 {
+		t.Errorf("%+v", c)
+	}
+	w.read(func(tx *store.Tx) (err error) {
+		if c, err = w.monitor.Comparison(tx, w.p, "rol_none"); c != nil {
+			t.Errorf("of no rollout: %+v", c)
+		}
+		return err
+	})
 }
 
 // Promotion and rollback are release's; what it gets must lead there.

@@ -114,6 +114,9 @@ func (t *transition) apply(ctx context.Context, effects []effect) error {
 func (t *transition) do(ctx context.Context, e effect) error {
 	switch e := e.(type) {
 	case tell:
+		if err := t.note(ctx, e.event); err != nil {
+			return err
+		}
 		return t.tell(ctx, e.event)
 	case assign:
 		return t.assign(ctx, e.reason)
@@ -146,7 +149,7 @@ func (t *transition) tell(ctx context.Context, name string) error {
 	_, err := t.Ledger.Append(ctx, t.tx, t.project, t.env.endpoint, t.at, event.Rollout{
 		Name: name, Rollout: r.ID, Environment: r.Environment, Endpoint: r.Endpoint, Model: r.Model,
 		From: r.From, To: r.To, Strategy: r.Strategy, Step: r.Step, Percent: r.Percent,
-		Outcome: r.Outcome, Reason: r.Reason, Case: r.Case})
+		Outcome: r.Outcome, Reason: r.Reason, Case: r.Case, Evidence: r.Evidence.Evidence})
 	return err
 }
 

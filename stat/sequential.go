@@ -63,6 +63,9 @@ func NewSequential(alpha float64) (*Sequential, error) {
 	return &Sequential{alpha: alpha, bet: newBet()}, nil
 }
 
+// Alpha returns the probability that the test was made with.
+func (s *Sequential) Alpha() float64 { return s.alpha }
+
 // FewestBlocks is how many blocks a rejection takes at least: 5 for alpha 0.05, 4 for
 // 0.1. No test could do with less than log2(1/alpha), because under the hypothesis each
 // block may be a fair coin.

@@ -109,6 +109,12 @@ func (s *Service) Cancel(tx *store.Tx, p fairlead.Project, stream, kind, key str
 	return deleteTimer(tx, p, stream, kind, key)
 }
 
+// Due returns when a timer is due; the zero time when there is none of that key.
+func (s *Service) Due(tx *store.Tx, p fairlead.Project, stream, kind, key string) (time.Time, error) {
+	ms, err := readDue(tx, p, stream, kind, key)
+	return fairlead.FromMS(ms), err
+}
+
 // State is what Describe returns.
 type State struct {
 	Stream    string    `json:"stream"`

@@ -80,6 +80,17 @@ func deleteTimer(tx *store.Tx, p fairlead.Project, stream, kind, key string) err
 	return err
 }
 
+// readDue returns 0 for a timer that does not exist.
+func readDue(tx *store.Tx, p fairlead.Project, stream, kind, key string) (ms int64, err error) {
+	err = tx.QueryRow(`select due_ms from timer
+		where project_k = ? and stream = ? and kind = ? and key = ?`,
+		p.K, stream, kind, key).Scan(&ms)
+	if errors.Is(err, store.ErrNoRows) {
+		return 0, nil
+	}
+	return ms, err
+}
+
 // nextTimer returns the first timer that is due, in an order that does not depend
 // on when timers were set.
 func nextTimer(tx *store.Tx, p fairlead.Project, stream string, untilMS int64) (*Timer, error) {
