@@ -17,7 +17,8 @@ type RolloutInput struct {
 
 // Reason is why a human decides; it is part of the record.
 type Reason struct {
-	Reason string `json:"reason" minLength:"1" maxLength:"1000"`
+	Reason     string `json:"reason" minLength:"1" maxLength:"1000"`
+	Generation int64  `json:"generation,omitempty" minimum:"1" doc:"of the endpoint's assignment that the decision was made on; 409 when it has changed since"`
 }
 
 // DecideInput is a human's decision about a rollout.
@@ -54,6 +55,7 @@ func (a *API) rolloutOperations() {
 		func(ctx context.Context, p fairlead.Project, in *RolloutInput) (*release.Explanation, error) {
 			return a.Release.Explain(ctx, p, in.Rollout)
 		})
+	a.historyOperations()
 	a.decide(op{id: "promote-rollout", method: "POST", path: "/rollouts/{rollout}/promote",
 		summary: "Promote a rollout by hand", may: auth.Operate}, a.Release.Promote)
 	a.decide(op{id: "roll-back-rollout", method: "POST", path: "/rollouts/{rollout}/rollback",
@@ -66,6 +68,9 @@ func (a *API) rolloutOperations() {
 				return out, err
 			}
 			return atomically(ctx, a, p, in.Key, "roll-back-endpoint", in, func(tx *store.Tx) (out struct{}, err error) {
+				if err := a.unchanged(tx, p, name, in.Body); err != nil {
+					return out, err
+				}
 				return out, a.Release.RollbackEndpoint(ctx, tx, p, name, in.Body.Reason)
 			})
 		})
@@ -105,9 +110,26 @@ func (a *API) rollouts(ctx context.Context, p fairlead.Project, name string, pag
 func (a *API) decide(o op, change func(context.Context, *store.Tx, fairlead.Project, string, string) error) {
 	register(a, o, func(ctx context.Context, p fairlead.Project, in *DecideInput) (struct{}, error) {
 		return atomically(ctx, a, p, in.Key, o.id, in, func(tx *store.Tx) (out struct{}, err error) {
+			if in.Body.Generation != 0 {
+				r, err := a.Release.Rollout(tx, p, in.Rollout)
+				if err != nil {
+					return out, err
+				}
+				if err := a.unchanged(tx, p, r.Endpoint, in.Body); err != nil {
+					return out, err
+				}
+			}
 			return out, change(ctx, tx, p, in.Rollout, in.Body.Reason)
 		})
 	})
+}
+
+// unchanged refuses a decision on an endpoint that has changed since the caller saw it.
+func (a *API) unchanged(tx *store.Tx, p fairlead.Project, endpoint string, why Reason) error {
+	if why.Generation == 0 {
+		return nil
+	}
+	return a.Release.RequireGeneration(tx, p, endpoint, why.Generation)
 }
 
 // shadow adds an operation that starts or ends a shadow; both may be repeated.
