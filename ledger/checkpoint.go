@@ -69,6 +69,13 @@ func makeKey(dir string) ([]byte, error) {
 // PublicKey verifies the ledger's checkpoints (golang.org/x/mod/sumdb/note).
 func (s *Signer) PublicKey() string { return s.public }
 
+// sign returns the signed head of a tree.
+func (s *Signer) sign(size int64, root tlog.Hash) (string, error) {
+	text := fmt.Sprintf("%s\n%d\n%s\n", origin, size, base64.StdEncoding.EncodeToString(root[:]))
+	signed, err := note.Sign(&note.Note{Text: text}, s.signer)
+	return string(signed), err
+}
+
 // checkpoint signs the present head when events have come since the last one.
 func (l *Ledger) checkpoint(ctx context.Context) error {
 	return l.db.Write(ctx, store.Control, func(tx *store.Tx) error {
@@ -84,12 +91,11 @@ func (l *Ledger) checkpoint(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		text := fmt.Sprintf("%s\n%d\n%s\n", origin, size, base64.StdEncoding.EncodeToString(root[:]))
-		signed, err := note.Sign(&note.Note{Text: text}, l.signer.signer)
+		signed, err := l.signer.sign(size, root)
 		if err != nil {
 			return err
 		}
-		return insertCheckpoint(tx, size, l.clock.Now().UnixMilli(), string(signed))
+		return insertCheckpoint(tx, size, l.clock.Now().UnixMilli(), signed)
 	})
 }
 

@@ -1,8 +1,13 @@
 package ledger
 
 import (
+	"cmp"
 	"database/sql"
 	"errors"
+	"sort"
+	"strings"
+	"time"
+	"unicode/utf8"
 
 	"golang.org/x/mod/sumdb/tlog"
 
@@ -81,14 +86,69 @@ func (r hashReader) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
 	return out, nil
 }
 
-func list(tx *store.Tx, f Filter) ([]*Record, error) {
+// list returns the events that match, and where a search goes on that has looked at as
+// many as it may: 0 when there is nothing left to look at.
+func list(tx *store.Tx, f Filter) (out []*Record, next int64, err error) {
+	f.Limit = min(cmp.Or(max(f.Limit, 0), 100), 1000)
+	if f.Clock == Wall {
+		if err := narrow(tx, &f); err != nil {
+			return nil, 0, err
+		}
+	}
+	last := int64(0)
+	if f.look > 0 && f.picks() {
+		if last, err = reach(tx, f); err != nil {
+			return nil, 0, err
+		}
+	}
 	q, args := "select "+columns+" from event where seq is not null", []any{}
 	and := func(cond string, v ...any) { q, args = q+" and "+cond, append(args, v...) }
+	place(f, and)
+	if last != 0 && f.Newest {
+		and("seq >= ?", last)
+	} else if last != 0 {
+		and("seq <= ?", last)
+	}
+	match(f, and)
+	order := " order by seq"
+	if f.Newest {
+		order += " desc"
+	}
+	out, err = scanRecords(tx.Query(q+order+" limit ?", append(args, f.Limit)...))
+	if len(out) == f.Limit {
+		last = out[f.Limit-1].Seq
+	}
+	return out, last, err
+}
+
+// place adds what says among which events a search looks.
+func place(f Filter, and func(cond string, v ...any)) {
 	if f.ProjectK != 0 {
 		and("project_k = ?", f.ProjectK)
 	}
-	if f.Subject != "" {
+	switch {
+	case f.Newest && f.After > 0:
+		and("seq < ?", f.After)
+	case !f.Newest:
+		and("seq > ?", f.After)
+	}
+	if f.first > 0 {
+		and("seq >= ?", f.first)
+	}
+	if f.end > 0 {
+		and("seq < ?", f.end)
+	}
+}
+
+// match adds what says which of them it wants.
+func match(f Filter, and func(cond string, v ...any)) {
+	if head, ok := strings.CutSuffix(f.Subject, "*"); ok {
+		and("substr(subject, 1, ?) = ?", utf8.RuneCountInString(head), head)
+	} else if f.Subject != "" {
 		and("subject = ?", f.Subject)
+	}
+	if f.Actor != "" {
+		and("actor = ?", f.Actor)
 	}
 	if len(f.Types) > 0 {
 		types := make([]any, len(f.Types))
@@ -97,21 +157,71 @@ func list(tx *store.Tx, f Filter) ([]*Record, error) {
 		}
 		and("type in ("+store.Placeholders(len(types))+")", types...)
 	}
-	switch {
-	case f.Newest && f.After > 0:
-		and("seq < ?", f.After)
-	case !f.Newest:
-		and("seq > ?", f.After)
+	column := "time_ms"
+	if f.Clock == Stream {
+		column = "at_ms"
 	}
+	if !f.From.IsZero() {
+		and(column+" >= ?", f.From.UnixMilli())
+	}
+	if !f.Until.IsZero() {
+		and(column+" < ?", f.Until.UnixMilli())
+	}
+}
+
+// picks reports whether a search leaves out events that it looks at.
+func (f Filter) picks() bool {
+	return f.Subject != "" || f.Actor != "" || len(f.Types) > 0 || !f.From.IsZero() || !f.Until.IsZero()
+}
+
+// reach returns the number of the last event that a search looks at, 0 when that is the
+// last there is.
+func reach(tx *store.Tx, f Filter) (last int64, err error) {
+	q, args := "select seq from event where seq is not null", []any{}
+	place(f, func(cond string, v ...any) { q, args = q+" and "+cond, append(args, v...) })
 	order := " order by seq"
 	if f.Newest {
 		order += " desc"
 	}
-	limit := f.Limit
-	if limit <= 0 {
-		limit = 100
+	err = tx.QueryRow(q+order+" limit 1 offset ?", append(args, f.look-1)...).Scan(&last)
+	if errors.Is(err, store.ErrNoRows) {
+		return 0, nil
 	}
-	return scanRecords(tx.Query(q+order+" limit ?", append(args, min(limit, 1000))...))
+	return last, err
+}
+
+// setBack is by how much a clock may have been set back: numbers follow commits, and
+// wall times follow numbers but for that.
+const setBack = 24 * time.Hour
+
+// narrow finds the numbers between which events of the asked wall time can be.
+func narrow(tx *store.Tx, f *Filter) (err error) {
+	if !f.From.IsZero() {
+		if f.first, err = firstSince(tx, f.From.Add(-setBack)); err != nil {
+			return err
+		}
+	}
+	if !f.Until.IsZero() {
+		f.end, err = firstSince(tx, f.Until.Add(setBack))
+	}
+	return err
+}
+
+// firstSince returns the number from which on events are of that wall time or later.
+func firstSince(tx *store.Tx, t time.Time) (int64, error) {
+	low, err := head(tx)
+	if err != nil {
+		return 0, err
+	}
+	var found error
+	n := sort.Search(int(low), func(i int) bool {
+		var ms int64
+		if err := tx.QueryRow("select time_ms from event where seq = ?", i+1).Scan(&ms); err != nil {
+			found = err
+		}
+		return ms >= t.UnixMilli()
+	})
+	return int64(n) + 1, found
 }
 
 func readCursor(tx *store.Tx, name string) (seq int64, err error) {

@@ -139,28 +139,58 @@ func (l *Ledger) number(tx *store.Tx) error {
 	return nil
 }
 
+// Clock says which of an event's two times is meant.
+type Clock string
+
+// The clocks. The zero value is Wall.
+const (
+	Wall   Clock = ""
+	Stream Clock = "stream"
+)
+
 // Filter selects records. Zero values select everything.
 type Filter struct {
 	ProjectK int64
 	Types    []string
-	Subject  string
+	Subject  string // one that ends in * is the beginning of those that are meant
+	Actor    string
+	From     time.Time // of Clock; wall times that a clock set back by more than a day are left out
+	Until    time.Time // of Clock, exclusive
+	Clock    Clock
 	After    int64 // sequence number
 	Limit    int   // default 100, at most 1000
 	Newest   bool  // newest first; After then means before
+
+	look       int   // events to look at before an answer; 0: all
+	first, end int64 // numbers between which those of the asked time are; 0: no bound
 }
 
 // List returns the records that match, in order of their numbers.
 func (l *Ledger) List(ctx context.Context, f Filter) (out []*Record, err error) {
 	err = l.db.Read(ctx, func(tx *store.Tx) error {
-		out, err = list(tx, f)
+		out, _, err = list(tx, f)
 		return err
 	})
 	return out, err
 }
 
+// lookAt is how many events a search looks at before it answers.
+const lookAt = 20_000
+
+// Search is List for somebody who waits: it looks at 20,000 events at most, and says where
+// to go on: what After is to be for the rest, 0 when there is none.
+func (l *Ledger) Search(ctx context.Context, f Filter) (out []*Record, next int64, err error) {
+	f.look = lookAt
+	err = l.db.Read(ctx, func(tx *store.Tx) error {
+		out, next, err = list(tx, f)
+		return err
+	})
+	return out, next, err
+}
+
 // Event returns the event with that number, or NotFound.
 func (l *Ledger) Event(tx *store.Tx, seq int64) (*Record, error) {
-	found, err := list(tx, Filter{After: seq - 1, Limit: 1})
+	found, _, err := list(tx, Filter{After: seq - 1, Limit: 1})
 	if err == nil && (len(found) == 0 || found[0].Seq != seq) {
 		err = fairlead.Errorf(fairlead.NotFound, "there is no event %d", seq)
 	}
@@ -178,6 +208,10 @@ func (l *Ledger) Head(ctx context.Context) (seq int64, err error) {
 	})
 	return seq, err
 }
+
+// Appended returns a channel that is closed once an event is committed. Take it before
+// looking at what there is.
+func (l *Ledger) Appended() <-chan struct{} { return *l.appended.Load() }
 
 // announce wakes the subscribers. They wait for events and not for commits: under
 // metrics there are thousands of those a second without a single event.

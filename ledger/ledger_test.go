@@ -2,7 +2,11 @@ package ledger_test
 
 import (
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -16,6 +20,7 @@ import (
 
 	"github.com/transparency-dev/merkle/proof"
 	"github.com/transparency-dev/merkle/rfc6962"
+	"golang.org/x/mod/sumdb/note"
 
 	"github.com/fairlead-ml/fairlead"
 	"github.com/fairlead-ml/fairlead/event"
@@ -411,5 +416,151 @@ func TestOpenSigner_KeepsItsKeyAndRefusesADamagedOne(t *testing.T) {
 		if _, err := ledger.OpenSigner(dir); !fairlead.Is(err, fairlead.Precondition) {
 			t.Errorf("a key cut to %d bytes: %v", n, err)
 		}
+	}
+}
+
+// A search that finds little comes back, and goes on where it was.
+func TestSearch_LooksAtABoundedNumberAndGoesOn(t *testing.T) {
+	db, led := open(t, filepath.Join(t.TempDir(), "f.db"))
+	const events = 45_000
+	other := fairlead.Project{K: 2, Name: "other"}
+	err := db.Write(t.Context(), store.Control, func(tx *store.Tx) error {
+		for i := range events {
+			p, subject := project, "m"
+			switch {
+			case i%1000 == 7:
+				p = other
+			case i == 3 || i == events-1:
+				subject = "rare"
+			}
+			_, err := led.Append(t.Context(), tx, p, subject, time.Time{}, event.AliasMoved{To: int64(i)})
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, newest := range []bool{false, true} {
+		f := ledger.Filter{ProjectK: project.K, Subject: "rare", Newest: newest, Limit: 10}
+		var found []int64
+		calls := 0
+		for {
+			records, next, err := led.Search(t.Context(), f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, r := range records {
+				found = append(found, r.Seq)
+			}
+			if calls++; next == 0 {
+				break
+			}
+			f.After = next
+		}
+		want := []int64{4, events}
+		if newest {
+			slices.Reverse(want)
+		}
+		if !slices.Equal(found, want) || calls != 3 {
+			t.Errorf("newest %v: found %v in %d calls", newest, found, calls)
+		}
+	}
+}
+
+func TestSearch_FindsByTimeAlsoWhereTheClockWasSetBack(t *testing.T) {
+	day := func(d, h int) time.Time { return time.Date(2026, 3, d, h, 0, 0, 0, time.UTC) }
+	clock := fairlead.NewFakeClock(day(1, 0))
+	db, err := store.Open(t.Context(), store.Options{Path: filepath.Join(t.TempDir(), "f.db")}, ledger.Schema())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	led := ledger.New(db, clock, slog.New(slog.DiscardHandler))
+	for i, at := range []time.Time{day(1, 0), day(2, 0), day(5, 12), day(5, 0), day(6, 0), day(9, 0)} {
+		clock.Advance(at.Sub(clock.Now()))
+		actor := fairlead.WithActor(t.Context(), fairlead.Actor{Kind: "user", Name: fmt.Sprint("u", i%2)})
+		err := db.Write(actor, store.Control, func(tx *store.Tx) error {
+			_, err := led.Append(actor, tx, project, fmt.Sprintf("model/m/%d", i), day(20-i, 0),
+				event.AliasMoved{To: int64(i)})
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, tt := range map[string]struct {
+		f    ledger.Filter
+		want []int64
+	}{
+		"since":             {ledger.Filter{From: day(5, 6)}, []int64{3, 5, 6}},
+		"until":             {ledger.Filter{Until: day(5, 6)}, []int64{1, 2, 4}},
+		"between":           {ledger.Filter{From: day(2, 0), Until: day(5, 12)}, []int64{2, 4}},
+		"stream time":       {ledger.Filter{From: day(17, 0), Until: day(20, 0), Clock: ledger.Stream}, []int64{2, 3, 4}},
+		"actor":             {ledger.Filter{Actor: "user:u1"}, []int64{2, 4, 6}},
+		"beginning":         {ledger.Filter{Subject: "model/m/*", Until: day(2, 1)}, []int64{1, 2}},
+		"no such beginning": {ledger.Filter{Subject: "model/n*"}, nil},
+		"after all":         {ledger.Filter{From: day(28, 0)}, nil},
+	} {
+		for _, newest := range []bool{false, true} {
+			tt.f.Newest = newest
+			records, next, err := led.Search(t.Context(), tt.f)
+			if err != nil || next != 0 {
+				t.Fatalf("%s: next %d, error %v", name, next, err)
+			}
+			var got []int64
+			for _, r := range records {
+				got = append(got, r.Seq)
+			}
+			if newest {
+				slices.Reverse(got)
+			}
+			if !slices.Equal(got, tt.want) {
+				t.Errorf("%s, newest %v: %v, want %v", name, newest, got, tt.want)
+			}
+		}
+	}
+}
+
+// What a proof says can be checked by who knows the key alone: the body by the leaf's
+// digest, and the tree by the signed head.
+func TestProve_SignsTheHeadAndCarriesTheBody(t *testing.T) {
+	dir := t.TempDir()
+	db, led := open(t, filepath.Join(dir, "f.db"))
+	signer, err := ledger.OpenSigner(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	led.SignWith(signer)
+	appendMany(t, db, led, 5)
+	p, err := led.Prove(t.Context(), 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var leaf struct{ Digest string }
+	if err := json.Unmarshal(p.Leaf, &leaf); err != nil {
+		t.Fatal(err)
+	}
+	mac := hmac.New(sha256.New, p.Salt)
+	mac.Write(p.Body)
+	if hex.EncodeToString(mac.Sum(nil)) != leaf.Digest {
+		t.Errorf("the leaf's digest %s is not that of %s", leaf.Digest, p.Body)
+	}
+	verifier, err := note.NewVerifier(p.PublicKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := note.Open([]byte(p.Checkpoint), note.VerifierList(verifier))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := fmt.Sprintf("fairlead.ledger\n5\n%s\n", base64.StdEncoding.EncodeToString(unhex(t, p.Root)))
+	if n.Text != want {
+		t.Errorf("signed is %q, want %q", n.Text, want)
+	}
+	if bare := p.WithoutBody(); bare.Body != nil || bare.Salt != nil || bare.Root != p.Root || p.Body == nil {
+		t.Errorf("without its body: %+v", bare)
 	}
 }

@@ -154,19 +154,25 @@ func (t *treeHead) head() tlog.Hash {
 }
 
 // Proof shows that one event is in the ledger: hash Leaf as RFC 6962 says, walk
-// Path, and arrive at Root for a tree of Size leaves.
+// Path, and arrive at Root for a tree of Size leaves, which Checkpoint signs. The leaf
+// holds the digest of the event's body: HMAC-SHA-256 of Body with the key Salt, in hex.
 type Proof struct {
 	Seq  int64    `json:"seq"`
 	Size int64    `json:"size"`
 	Leaf []byte   `json:"leaf"` // the leaf's data; JSON, base64 in JSON
 	Path []string `json:"path"` // hex, from the leaf up
 	Root string   `json:"root"` // hex
+
+	Checkpoint string `json:"checkpoint,omitempty"` // the signed head of that tree (C2SP tlog-checkpoint)
+	PublicKey  string `json:"public_key,omitempty"` // of its signature (C2SP signed-note)
+
+	Salt []byte `json:"salt,omitempty"` // absent with the body
+	Body []byte `json:"body,omitempty"` // as it was digested; absent for who may not see it
 }
 
 // Prove returns the inclusion proof of an event in the ledger as it is now.
-func (l *Ledger) Prove(ctx context.Context, seq int64) (*Proof, error) {
-	var p *Proof
-	err := l.db.Read(ctx, func(tx *store.Tx) error {
+func (l *Ledger) Prove(ctx context.Context, seq int64) (p *Proof, err error) {
+	err = l.db.Read(ctx, func(tx *store.Tx) error {
 		r, err := l.Event(tx, seq)
 		if err != nil {
 			return err
@@ -183,11 +189,24 @@ func (l *Ledger) Prove(ctx context.Context, seq int64) (*Proof, error) {
 		if err != nil {
 			return fmt.Errorf("prove event %d: %w", seq, err)
 		}
-		p = &Proof{Seq: seq, Size: size, Leaf: leafData(r), Root: hex.EncodeToString(root[:])}
+		p = &Proof{Seq: seq, Size: size, Leaf: leafData(r), Path: []string{},
+			Root: hex.EncodeToString(root[:]), Salt: r.salt, Body: r.Body}
 		for _, h := range path {
 			p.Path = append(p.Path, hex.EncodeToString(h[:]))
 		}
-		return nil
+		if l.signer == nil {
+			return nil
+		}
+		p.PublicKey = l.signer.public
+		p.Checkpoint, err = l.signer.sign(size, root)
+		return err
 	})
 	return p, err
+}
+
+// WithoutBody returns the proof for somebody who may know that there is such an event,
+// and not what it says.
+func (p Proof) WithoutBody() *Proof {
+	p.Salt, p.Body = nil, nil
+	return &p
 }

@@ -126,7 +126,7 @@ func (l *Ledger) Progress(ctx context.Context) ([]Progress, error) {
 func (l *Ledger) deliver(ctx context.Context, s *subscriber) {
 	backoff := 10 * time.Millisecond
 	for ctx.Err() == nil {
-		changed := *l.appended.Load()
+		changed := l.Appended()
 		n, err := l.deliverNext(ctx, s)
 		switch {
 		case ctx.Err() != nil:
