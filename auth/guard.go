@@ -49,8 +49,14 @@ func (t *Tokens) Guard(route Route) (http.Handler, error) {
 // Require checks a further permission inside a handler, for what depends on the
 // request's content.
 func (t *Tokens) Require(r *http.Request, need Permission) error {
-	_, err := t.allow(r, need, false)
+	_, err := t.Again(r, need)
 	return err
+}
+
+// Again returns who makes a request of a project, for one that lasts so long that they may
+// have lost the permission since it began.
+func (t *Tokens) Again(r *http.Request, need Permission) (*Caller, error) {
+	return t.allow(r, need, false)
 }
 
 // challenge names the scheme that would be accepted (RFC 9110, 11.6.1), or how long

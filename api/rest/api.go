@@ -74,6 +74,7 @@ type Services struct {
 	Sink     *sink.Service
 	Backup   *backup.Service
 	Accounts *auth.Accounts
+	Tokens   *auth.Tokens
 	Transfer *transfer.Service
 	Archive  *archive.Service
 
@@ -86,6 +87,7 @@ type API struct {
 	huma   huma.API
 	routes []auth.Route
 	next   auth.Route // what the operation that is being registered states
+	open   streams
 }
 
 // The paths of the API.
@@ -148,7 +150,7 @@ func qualified(pkg, name string) string {
 
 // Routes lists every operation, and the OpenAPI document.
 func (a *API) Routes() []auth.Route {
-	return append(a.routes, a.applyRoute(), a.partRoute(), auth.Route{
+	return append(a.routes, a.applyRoute(), a.partRoute(), a.streamRoute(), auth.Route{
 		Method: http.MethodGet, Path: root + "/openapi.json", Permission: auth.Public, Server: true, Fail: Fail,
 		Handle: func(w http.ResponseWriter, _ *http.Request) error {
 			b, err := a.OpenAPI()

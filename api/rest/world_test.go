@@ -44,6 +44,8 @@ type world struct {
 	rollout string
 	run     string
 	upload  string // of 21 bytes for that run, in parts of 10
+
+	server *httptest.Server // where a test needs a real connection
 }
 
 func newWorld(t testing.TB) *world {

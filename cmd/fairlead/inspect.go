@@ -245,7 +245,7 @@ func (c *cli) auditListCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			q := url.Values{"types": {types}, "subject": {subject}, "newest": {"true"}}
 			return c.with(cmd.Context(), func(cl *client) error {
-				page, err := newest[*ledger.Record](cmd.Context(), c, cl, "/events", q, all)
+				page, err := newest[rest.Event](cmd.Context(), c, cl, "/events", q, all)
 				if err != nil {
 					return err
 				}
@@ -253,7 +253,7 @@ func (c *cli) auditListCommand() *cobra.Command {
 					tw := table(w, "SEQ", "AT", "TYPE", "SUBJECT", "BY", "WHAT")
 					for _, r := range page.Items {
 						tw.row(r.Seq, fairlead.FromMS(r.TimeMS), r.Type, r.Subject, r.Actor,
-							shortened(string(r.Body), 80))
+							shortened(r.Text, 120))
 					}
 					tw.flush()
 				})
