@@ -114,6 +114,38 @@ func BenchmarkLargeRun(b *testing.B) {
 	}
 }
 
+// BenchmarkChart draws a metric of a million points to 1,000 buckets.
+func BenchmarkChart(b *testing.B) {
+	_, svc := openBench(b)
+	r, err := svc.StartRun(b.Context(), project, tracking.NewRun{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	for part := range 1000 {
+		var batch tracking.Batch
+		for i := range 1000 {
+			n := part*1000 + i
+			batch.Metrics = append(batch.Metrics, tracking.Metric{Key: "ordered", Step: int64(n),
+				Value: float64(n * 7919 % 1_000_003), TimestampMS: 1_700_000_000_000 + int64(n)*100})
+		}
+		if err := svc.LogBatch(b.Context(), project, r.ID, batch); err != nil {
+			b.Fatal(err)
+		}
+	}
+	for _, by := range []string{tracking.ByStep, tracking.ByTime} {
+		b.Run(by, func(b *testing.B) {
+			ask := tracking.ChartAsk{By: by, Buckets: 1000,
+				Series: []tracking.SeriesAsk{{Run: r.ID, Key: "ordered"}}}
+			for b.Loop() {
+				all, err := svc.Charts(b.Context(), project, ask)
+				if err != nil || all[0].Points != 1_000_000 {
+					b.Fatal(all, err)
+				}
+			}
+		})
+	}
+}
+
 // BenchmarkLogBatch is 16 clients that log batches of 100 points, each to a run of its
 // own; it counts points.
 func BenchmarkLogBatch(b *testing.B) {

@@ -1,8 +1,13 @@
 package tracking_test
 
 import (
+	"cmp"
+	"encoding/json"
 	"fmt"
 	"math"
+	"math/rand/v2"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -163,4 +168,190 @@ func TestSearchRuns_SelectsColumnsAndCounts(t *testing.T) {
 	in.Select = []string{"metrics.acc DESC"}
 	_, err = b.svc.SearchRuns(t.Context(), project, in)
 	b.refused(err, fairlead.Invalid, "Expected a name")
+}
+
+// logged is a point as a test logged it.
+type logged struct {
+	step, ms int64
+	value    float64
+}
+
+func TestCharts_AgreeWithThePointsHoweverTheyAreRead(t *testing.T) {
+	b := open(t)
+	r := b.run(tracking.NewRun{})
+	rnd := rand.New(rand.NewPCG(1, 2))
+	histories := map[string][]logged{}
+	for key, at := range map[string]func(i int) (step, ms int64){
+		"few":       func(i int) (int64, int64) { return int64(i - 100), int64(i) * 10 },
+		"long":      func(i int) (int64, int64) { return int64(i-9000) * 3, 1e12 + int64(i)*7 },
+		"unordered": func(i int) (int64, int64) { return int64(i), 1e12 + int64(i*7919%18_000) },
+		"timed":     func(i int) (int64, int64) { return 5, int64(i) },
+	} {
+		n := 18_000
+		if key == "few" {
+			n = 200
+		}
+		for i := range n {
+			value := rnd.NormFloat64()
+			switch rnd.IntN(300) {
+			case 0:
+				value = math.NaN()
+			case 1:
+				value = math.Inf(1)
+			case 2:
+				value = math.Inf(-1)
+			}
+			step, ms := at(i)
+			histories[key] = append(histories[key], logged{step, ms, value})
+		}
+		for chunk := range slices.Chunk(histories[key], 1000) {
+			var batch tracking.Batch
+			for _, p := range chunk {
+				batch.Metrics = append(batch.Metrics, tracking.Metric{Key: key, Step: p.step, TimestampMS: p.ms,
+					Value: p.value})
+			}
+			b.log(r.ID, batch)
+		}
+	}
+	for key, points := range histories {
+		for _, by := range []string{tracking.ByStep, tracking.ByTime} {
+			for _, share := range [][2]float64{{0, 1}, {0.25, 0.75}, {0.5, 0.501}} {
+				ask := tracking.SeriesAsk{Run: r.ID, Key: key}
+				along := func(p logged) int64 {
+					if by == tracking.ByTime || key == "timed" {
+						return p.ms
+					}
+					return p.step
+				}
+				sorted := slices.SortedFunc(slices.Values(points), func(a, b logged) int {
+					return cmp.Compare(along(a), along(b))
+				})
+				from := along(sorted[int(share[0]*float64(len(sorted)-1))])
+				to := along(sorted[int(share[1]*float64(len(sorted)-1))])
+				if share[0] > 0 {
+					ask.From, ask.To = &from, &to
+				}
+				got, err := b.svc.Charts(t.Context(), project, tracking.ChartAsk{By: by, Buckets: 50,
+					Series: []tracking.SeriesAsk{ask}})
+				b.must(err)
+				part := slices.DeleteFunc(sorted, func(p logged) bool { return along(p) < from || along(p) > to })
+				if problem := disagrees(got[0], part, along); problem != "" {
+					t.Errorf("%s by %s, %v: %s", key, by, share, problem)
+				}
+			}
+		}
+	}
+}
+
+// disagrees says what in the series does not follow from its points; empty for nothing.
+func disagrees(c tracking.Series, points []logged, along func(logged) int64) string {
+	if c.Points != int64(len(points)) || len(c.Buckets) > 102 || len(c.Buckets) < min(10, len(points)/2) {
+		return fmt.Sprintf("%d of %d points in %d buckets", c.Points, len(points), len(c.Buckets))
+	}
+	for i, x := range c.Buckets {
+		mine := points[:x.Points]
+		points = points[x.Points:]
+		want := tracking.Bucket{Points: x.Points, FromStep: mine[0].step, ToStep: mine[0].step,
+			FromMS: mine[0].ms, ToMS: mine[len(mine)-1].ms}
+		sum := 0.0
+		for _, p := range mine {
+			want.FromStep, want.ToStep = min(want.FromStep, p.step), max(want.ToStep, p.step)
+			switch v := p.value; {
+			case math.IsNaN(v):
+				want.NaNs++
+			case math.IsInf(v, 1):
+				want.Highs++
+			case math.IsInf(v, -1):
+				want.Lows++
+			default:
+				sum += v
+				if want.Min == nil || v < *want.Min {
+					want.Min = &v
+				}
+				if want.Max == nil || v > *want.Max {
+					want.Max = &v
+				}
+			}
+		}
+		if n := x.Points - want.NaNs - want.Highs - want.Lows; n > 0 {
+			mean := sum / float64(n)
+			want.Mean = &mean
+		}
+		if last := mine[len(mine)-1].value; !math.IsNaN(last) && !math.IsInf(last, 0) {
+			want.Last = &last
+		}
+		if x.Mean != nil && want.Mean != nil && math.Abs(*x.Mean-*want.Mean) < 1e-12 {
+			x.Mean = want.Mean // sums depend on the order
+		}
+		if !reflect.DeepEqual(x, want) {
+			return fmt.Sprintf("bucket %d is %s, want %s", i, asJSON(x), asJSON(want))
+		}
+	}
+	return ""
+}
+
+func asJSON(v any) string {
+	b, _ := json.Marshal(v)
+	return string(b)
+}
+
+func TestCharts_SayWhatIsNew(t *testing.T) {
+	b := open(t)
+	r := b.run(tracking.NewRun{})
+	b.points(r.ID, "loss", 20_000, func(i int) (int64, float64) { return int64(i), 1 })
+	ask := tracking.ChartAsk{By: tracking.ByStep, Buckets: 100,
+		Series: []tracking.SeriesAsk{{Run: r.ID, Key: "loss"}, {Run: r.ID, Key: "none"}}}
+	first, err := b.svc.Charts(t.Context(), project, ask)
+	b.must(err)
+	if len(first) != 2 || first[1].Points != 0 || first[1].Buckets == nil {
+		t.Errorf("a metric that is not there: %+v", first[1:])
+	}
+	old := first[0]
+	last := old.Buckets[len(old.Buckets)-1]
+	ask.Series = []tracking.SeriesAsk{{Run: r.ID, Key: "loss", From: &last.FromStep, Width: old.Width,
+		Seen: old.Seen}}
+	again, err := b.svc.Charts(t.Context(), project, ask)
+	b.must(err)
+	if !again[0].Unchanged || again[0].Seen != old.Seen || len(again[0].Buckets) != 0 {
+		t.Errorf("nothing new: %+v", again[0])
+	}
+	b.log(r.ID, tracking.Batch{Metrics: []tracking.Metric{{Key: "loss", Value: 7, Step: 20_000}}})
+	next, err := b.svc.Charts(t.Context(), project, ask)
+	b.must(err)
+	tail := next[0]
+	if tail.Unchanged || tail.Seen == old.Seen || tail.Width != old.Width || len(tail.Buckets) > 2 {
+		t.Fatalf("the tail: %+v", tail)
+	}
+	if tail.Buckets[0].FromStep != last.FromStep || *tail.Buckets[len(tail.Buckets)-1].Last != 7 {
+		t.Errorf("the tail does not go on at %d: %s", last.FromStep, asJSON(tail.Buckets))
+	}
+}
+
+func TestCharts_RefuseWhatIsTooMuch(t *testing.T) {
+	b := open(t)
+	r := b.run(tracking.NewRun{})
+	one, two := int64(1), int64(2)
+	series := func(n int) []tracking.SeriesAsk {
+		return slices.Repeat([]tracking.SeriesAsk{{Run: r.ID, Key: "a"}}, n)
+	}
+	for what, c := range map[string]struct {
+		ask  tracking.ChartAsk
+		code fairlead.Code
+	}{
+		"axis":    {tracking.ChartAsk{By: "epoch", Buckets: 1}, fairlead.Invalid},
+		"buckets": {tracking.ChartAsk{By: "step", Buckets: 2001}, fairlead.Invalid},
+		"none":    {tracking.ChartAsk{By: "step"}, fairlead.Invalid},
+		"series":  {tracking.ChartAsk{By: "step", Buckets: 1, Series: series(501)}, fairlead.Invalid},
+		"whole":   {tracking.ChartAsk{By: "step", Buckets: 2000, Series: series(51)}, fairlead.Invalid},
+		"width": {tracking.ChartAsk{By: "step", Buckets: 1,
+			Series: []tracking.SeriesAsk{{Run: r.ID, Key: "a", Width: -1}}}, fairlead.Invalid},
+		"range": {tracking.ChartAsk{By: "step", Buckets: 1,
+			Series: []tracking.SeriesAsk{{Run: r.ID, Key: "a", From: &two, To: &one}}}, fairlead.Invalid},
+		"run": {tracking.ChartAsk{By: "step", Buckets: 1,
+			Series: []tracking.SeriesAsk{{Run: "nobody's", Key: "a"}}}, fairlead.NotFound},
+	} {
+		if _, err := b.svc.Charts(t.Context(), project, c.ask); fairlead.CodeOf(err) != c.code {
+			t.Errorf("%s: %v, want %s", what, err, c.code)
+		}
+	}
 }

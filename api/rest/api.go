@@ -113,7 +113,8 @@ func New(s Services, version string) *API {
 	}
 	a.huma = humago.New(collector{a}, cfg)
 	for _, operations := range []func(){
-		a.projectOperations, a.dataOperations, a.trackingOperations, a.modelOperations, a.runOperations, a.jobOperations,
+		a.projectOperations, a.dataOperations, a.trackingOperations, a.chartOperations, a.trackedOperations, a.artifactOperations,
+		a.modelOperations, a.runOperations, a.jobOperations,
 		a.caseOperations, a.endpointOperations, a.rolloutOperations, a.monitorOperations,
 		a.ledgerOperations, a.webhookOperations, a.backupOperations, a.accessOperations,
 		a.trashOperations, a.importOperations, a.partOperations, a.archiveOperations,
@@ -150,7 +151,7 @@ func qualified(pkg, name string) string {
 
 // Routes lists every operation, and the OpenAPI document.
 func (a *API) Routes() []auth.Route {
-	return append(a.routes, a.applyRoute(), a.partRoute(), a.streamRoute(), auth.Route{
+	return append(a.routes, a.applyRoute(), a.partRoute(), a.streamRoute(), a.contentRoute(), auth.Route{
 		Method: http.MethodGet, Path: root + "/openapi.json", Permission: auth.Public, Server: true, Fail: Fail,
 		Handle: func(w http.ResponseWriter, _ *http.Request) error {
 			b, err := a.OpenAPI()
