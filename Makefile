@@ -68,8 +68,19 @@ $(STAMP)/test-skinny-$(MLFLOW_VERSION): $(STAMP)/uv-$(UV_VERSION)
 # What the tests need besides the program's own tools.
 TEST_ENVIRONMENTS := $(STAMP)/test-venv-$(XGBOOST_VERSION)-$(PSYCOPG2_VERSION) $(STAMP)/test-mlflow2-$(MLFLOW2_VERSION) $(STAMP)/test-skinny-$(MLFLOW_VERSION)
 
+# The web interface. Its tools and libraries are pinned in ui/package-lock.json.
+UI_SOURCES := $(shell find ui/src ui/scripts -type f -not -name '*.gen.ts' -not -name '*.test.*' 2>/dev/null) ui/index.html ui/vite.config.ts
+
+ui/node_modules/.stamp: ui/package-lock.json | needs
+	@echo "setup: the web interface's libraries (npm)"
+	@cd ui && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+ui/dist/index.html: ui/node_modules/.stamp $(UI_SOURCES)
+	@cd ui && npm run -s build
+
 .PHONY: build
-build: ## Build bin/fairlead
+build: ui/dist/index.html ## Build bin/fairlead
 	@$(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION) -extldflags "-Wl,--no-export-dynamic"' -o bin/fairlead ./cmd/fairlead
 
 .PHONY: run
@@ -83,6 +94,7 @@ demo: setup build ## Set everything up and watch the loop close on real data
 .PHONY: test
 test: setup $(TEST_ENVIRONMENTS) build ## Run all tests
 	@./needs.sh tests
+	@cd ui && npm run -s check
 	@./test.sh
 
 .PHONY: test-chaos
@@ -111,14 +123,17 @@ bench: setup build ## Measure against peers in the same run, and print ratios
 	@$(GO) run ./bench $(ARGS)
 
 .PHONY: lint
-lint: ## Vet, formatting and staticcheck
+lint: ui/node_modules/.stamp ## Vet, formatting and staticcheck
 	@test -z "$$(gofmt -l . | tee /dev/stderr)"
 	@$(GO) vet ./...
 	@$(GO) run honnef.co/go/tools/cmd/staticcheck@$(STATICCHECK_VERSION) ./...
 
+	@cd ui && npm run -s api && npm run -s types && npm run -s lint
+
 .PHONY: fmt
-fmt: ## Format the Go code
+fmt: ui/node_modules/.stamp ## Format the code
 	@gofmt -w $$(git ls-files '*.go')
+	@cd ui && npm run -s format
 
 .PHONY: generate
 generate: ## Write the generated documents anew

@@ -2,6 +2,8 @@ module github.com/fairlead-ml/fairlead
 
 go 1.26.0
 
+ignore ./ui/node_modules
+
 require (
 	github.com/danielgtaylor/huma/v2 v2.37.2
 	github.com/duckdb/duckdb-go/v2 v2.10505.0

@@ -34,15 +34,19 @@ has_go() { # at least the version that go.mod names
   version=$("$go" env GOVERSION) && [ "$(newest_of "go$wanted" "$version")" = "$version" ]
 }
 has_python() { "$python" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))'; }
+has_node() { [ "$(newest_of v20.19.0 "$(node --version)")" = "$(node --version)" ]; }
 has_cc() { echo 'int main(void) { return 0; }' | "${CC:-gcc}" -x c -o /dev/null - -lstdc++; }
 
 if [ "${1:-}" = tests ]; then
   get curl "documented sessions that use curl" command -v curl
+  get chromium "the pages in a browser" command -v chromium
   exit 0
 fi
 need git "Git" command -v git
 need make "make" command -v make
 need build-essential "a C compiler with the C++ library" has_cc
 need golang-go "Go $(sed -n 's/^go //p' go.mod) or later" has_go
+need nodejs "Node 20.19 or later, which builds the web interface" has_node
+need npm "npm, which fetches the web interface's libraries" command -v npm
 need python3-venv "Python 3.11 or later with venv" has_python
 exit $status

@@ -321,31 +321,31 @@ func TestFirstRun_MakesAnAdministratorAndSignsThemIn(t *testing.T) {
 		return url.Values{"key": {key}, "name": {"ada"}, "password": {password}}
 	}
 	const phrase = "a quiet harbour at dawn"
-	b.want("GET", "/", nil, 200, "What runs")
+	b.want("GET", "/", nil, 200, "<title>Fairlead")
 	b.want("GET", link.RequestURI(), nil, 200, `value="`+key+`"`)
 	b.want("GET", "/first?key=%22%3E%3Cscript%3E", nil, 200, `value="&#34;&gt;&lt;script&gt;"`)
 	b.want("POST", "/first", typed("fl_first_00", phrase), 403, "not the one")
 	b.want("POST", "/first", typed(key, "short"), 400, "12 to 256")
 	b.want("POST", "/first", typed(key, phrase), 303, "/")
-	b.want("GET", "/", nil, 200, "ada <button>")
 	b.want("GET", "/api/v1/me", nil, 200, `"kind":"session"`)
 	b.want("POST", "/first", typed(key, phrase), 409, "already")
 	if again := a.FirstAccount(); again != "" {
 		t.Errorf("there is a link again: %s", again)
 	}
 	other := &browser{t: t, app: a}
-	other.want("GET", "/", nil, 303, "/signin")
+	other.want("GET", "/api/v1/me", nil, 401, "asks who you are")
 	other.want("GET", "/metrics", nil, 401, "asks who you are")
 	other.want("GET", "/signin", nil, 200, "Sign in")
+	other.want("GET", "/signin?next=/p/default/runs%3Ffilter%3Dx", nil, 200, `value="/p/default/runs?filter=x"`)
 	other.want("POST", "/signin", typed("", "another long phrase"), 401, "password is wrong")
 	other.want("POST", "/signin", typed("", phrase), 303, "/")
 	other.want("GET", "/metrics", nil, 200, "go_goroutines")
 	kept := other.cookie
 	other.want("POST", "/signout", nil, 303, "/signin")
-	other.want("GET", "/", nil, 303, "/signin")
+	other.want("GET", "/api/v1/me", nil, 401, "asks who you are")
 	other.cookie = kept
-	other.want("GET", "/", nil, 303, "/signin")
-	b.want("GET", "/", nil, 200, "ada <button>")
+	other.want("GET", "/api/v1/me", nil, 401, "asks who you are")
+	b.want("GET", "/api/v1/me", nil, 200, `"name":"ada"`)
 }
 
 func TestSession_IsNotUsedByPagesOfOtherSites(t *testing.T) {

@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -17,8 +16,8 @@ import (
 	"github.com/fairlead-ml/fairlead/api/ops"
 	"github.com/fairlead-ml/fairlead/api/rest"
 	"github.com/fairlead-ml/fairlead/auth"
-	"github.com/fairlead-ml/fairlead/release"
 	"github.com/fairlead-ml/fairlead/store"
+	"github.com/fairlead-ml/fairlead/ui"
 )
 
 // readHeaderTimeout and idleTimeout bound what a silent client holds, in wall time.
@@ -68,8 +67,9 @@ func (a *App) routes(reg *prometheus.Registry) []auth.Route {
 		KeepDeleted: a.opt.KeepDeleted,
 	}, a.opt.Version)
 	routes := ops.New(ops.Deps{
-		Metrics: reg, Ready: a.ready, Overview: a.overview, Prove: a.Tokens.Prove,
+		Metrics: reg, Ready: a.ready, Prove: a.Tokens.Prove,
 		Accounts: a.Accounts}).Routes()
+	routes = append(routes, ui.Routes()...)
 	routes = append(routes, native.Routes()...)
 	routes = append(routes, inference.New(a.Serving, a.Tokens, a.opt.Version).Routes()...)
 	return append(routes, mlflow.New(a.Tracking, a.Registry, a.Tokens, a.Sink,
@@ -94,47 +94,4 @@ func (a *App) ready(ctx context.Context) error {
 		var one int
 		return tx.QueryRow("select 1").Scan(&one)
 	})
-}
-
-// overview says what is assigned to each project's endpoints.
-func (a *App) overview(ctx context.Context) (ops.Overview, error) {
-	o := ops.Overview{Version: a.opt.Version, URL: a.URL()}
-	projects, err := a.Projects.List(ctx)
-	if err != nil {
-		return o, err
-	}
-	err = a.DB.Read(ctx, func(tx *store.Tx) error {
-		o.Projects = nil
-		for _, p := range projects {
-			if !auth.CallerFrom(ctx).May(p, auth.Read) {
-				continue
-			}
-			assigned, err := a.Release.Assignments(tx, p)
-			if err != nil {
-				return err
-			}
-			o.Projects = append(o.Projects, ops.Project{Name: p.Name, Endpoints: a.shown(p, assigned)})
-		}
-		return nil
-	})
-	return o, err
-}
-
-func (a *App) shown(p fairlead.Project, assigned []*release.Assignment) (out []ops.Endpoint) {
-	for _, as := range assigned {
-		e := ops.Endpoint{Name: as.Endpoint, Loaded: as.ObservedGeneration >= as.Generation,
-			Failure: as.Failure}
-		if err := a.Serving.Failing(p, as.Endpoint); err != nil {
-			e.Failure = fairlead.MessageOf(err)
-		}
-		for _, v := range as.Variants {
-			text := fmt.Sprintf("version %d %s", v.Version, v.Role)
-			if v.Percent > 0 && v.Percent < 100 {
-				text += fmt.Sprintf(" %g%%", v.Percent)
-			}
-			e.Serves = append(e.Serves, text)
-		}
-		out = append(out, e)
-	}
-	return out
 }

@@ -42,7 +42,7 @@ var (
 		"scm", "sink", "backup", "stat", "engine", "python"}
 	stages = []string{"data", "tracking", "registry", "transfer", "pipeline", "gate", "release", "serving",
 		"label", "monitor", "loop"}
-	apis = []string{"api/inference", "api/mlflow", "api/ops", "api/rest"}
+	apis = []string{"api/inference", "api/mlflow", "api/ops", "api/rest", "ui"}
 )
 
 // leaves import nothing of the program but what is named here.

@@ -1,6 +1,5 @@
 // Package ops is what operations ask of the program: health, metrics, version, and
-// one plain page at / that says what runs and what to do next. It shows no
-// project's data to callers who may not read it.
+// the forms with which a browser signs in.
 //
 //	/livez    200 while the process answers; proves who it is to who asks (live.go)
 //	/readyz   200 while it should get traffic; else 503 with the reason as text
@@ -20,5 +19,5 @@
 // each endpoint, which package serving describes. No label holds a path, an id or
 // anything else that callers choose.
 //
-// Start reading in ops.go; page.go is the page.
+// Start reading in ops.go; signin.go has the forms.
 package ops

@@ -22,10 +22,9 @@ type API struct {
 // Deps are what the routes ask.
 type Deps struct {
 	Metrics  *prometheus.Registry
-	Ready    func(context.Context) error             // why the server should get no traffic
-	Overview func(context.Context) (Overview, error) // what it does
-	Accounts *auth.Accounts                          // who may sign in with a browser
-	Prove    func(claim string) string               // proves a claim with the owner's token
+	Ready    func(context.Context) error // why the server should get no traffic
+	Accounts *auth.Accounts              // who may sign in with a browser
+	Prove    func(claim string) string   // proves a claim with the owner's token
 }
 
 // New returns the routes.
@@ -39,12 +38,10 @@ func (a *API) Routes() []auth.Route {
 		{Path: "/livez", Permission: auth.Public, Handle: a.live},
 		{Path: "/readyz", Permission: auth.Public, Handle: a.readyz},
 		{Path: "/metrics", Permission: auth.Read, Handle: a.serveMetrics},
-		{Path: "/{$}", Permission: auth.Self, Handle: a.index},
 	}
 	for i := range routes {
 		routes[i].Method, routes[i].Fail = http.MethodGet, fail
 	}
-	routes[len(routes)-1].Fail = a.failPage
 	for _, r := range a.signInRoutes() {
 		r.Permission, r.Fail = auth.Public, fail
 		routes = append(routes, r)

@@ -2,8 +2,10 @@ package ops
 
 import (
 	"bytes"
+	"cmp"
 	"html/template"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/fairlead-ml/fairlead"
@@ -38,6 +40,7 @@ type form struct {
 	Button  string
 	Name    string // that was typed before
 	Key     string // of the first run's link
+	Next    string // the page to go on with; empty for the one at /
 	Problem string
 	New     bool // the password is a new one
 }
@@ -49,14 +52,28 @@ func newFirst(key string) form {
 		New: true}
 }
 
-func (a *API) showSignIn(w http.ResponseWriter, _ *http.Request) error {
-	return showForm(w, http.StatusOK, newSignIn())
+func (a *API) showSignIn(w http.ResponseWriter, r *http.Request) error {
+	f := newSignIn()
+	f.Next = here(r.FormValue("next"))
+	return showForm(w, http.StatusOK, f)
 }
 
-// signIn begins a session for who types the right password, and leads to the page at /.
+// here returns the address of a page of this server, or empty for what may lead to
+// another one: browsers read a backslash as a slash, and two slashes as a host.
+func here(next string) string {
+	u, err := url.Parse(next)
+	if err != nil || u.Scheme != "" || u.Host != "" || strings.Contains(next, "\\") ||
+		!strings.HasPrefix(next, "/") || strings.HasPrefix(next, "//") {
+		return ""
+	}
+	return next
+}
+
+// signIn begins a session for who types the right password, and leads to the page that
+// they wanted to see.
 func (a *API) signIn(w http.ResponseWriter, r *http.Request) error {
 	f := newSignIn()
-	f.Name = r.PostFormValue("name")
+	f.Name, f.Next = r.PostFormValue("name"), here(r.PostFormValue("next"))
 	return a.begin(w, r, f, nil)
 }
 
@@ -80,7 +97,7 @@ func (a *API) begin(w http.ResponseWriter, r *http.Request, f form, err error) e
 			auth.RemoteAddr(r))
 		if err = signErr; err == nil {
 			http.SetCookie(w, auth.SessionCookie(r, secret, expires))
-			http.Redirect(w, r, "/", http.StatusSeeOther)
+			http.Redirect(w, r, cmp.Or(f.Next, "/"), http.StatusSeeOther)
 			return nil
 		}
 	}
@@ -100,17 +117,6 @@ func (a *API) signOut(w http.ResponseWriter, r *http.Request) error {
 	http.SetCookie(w, auth.EndedCookie())
 	http.Redirect(w, r, signInPath, http.StatusSeeOther)
 	return nil
-}
-
-// failPage leads a browser that has not signed in to the form for it; others get a
-// line of text.
-func (a *API) failPage(w http.ResponseWriter, r *http.Request, err error) {
-	browser := strings.Contains(r.Header.Get("Accept"), "text/html")
-	if browser && fairlead.Is(err, fairlead.Unauthenticated) && a.Accounts.Exist() {
-		http.Redirect(w, r, signInPath, http.StatusSeeOther)
-		return
-	}
-	fail(w, r, err)
 }
 
 func showForm(w http.ResponseWriter, status int, f form) error {
@@ -133,12 +139,33 @@ func show(w http.ResponseWriter, status int, t *template.Template, data any) err
 	return nil
 }
 
+// policy lets the page of a form have its own style and send the form here, and nothing
+// else: it works without a script.
+const policy = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; " +
+	"form-action 'self'; base-uri 'none'"
+
+// head begins every page, with its title. It follows the reader's light or dark
+// setting, and needs no script.
+var head = template.Must(template.New("head").Parse(`<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{{.}}</title><style>
+:root{color-scheme:light dark;--bg:#fff;--ink:#1c2127;--dim:#57606a;--line:#d8dde3;--soft:#f4f6f8;--link:#0b5cad}
+@media(prefers-color-scheme:dark){:root{--bg:#14181c;--ink:#e6eaee;--dim:#9aa4ae;--line:#333a42;--soft:#1c2127;--link:#7cb8f2}}
+*{box-sizing:border-box}
+body{font:16px/1.55 system-ui,sans-serif;max-width:46rem;margin:2.5rem auto;padding:0 1rem;background:var(--bg);color:var(--ink)}
+h1{font-size:1.6rem;line-height:1.2;margin:0}h2{font-size:1.05rem;margin:2.25rem 0 .5rem}
+p{margin:.35rem 0}a{color:var(--link)}.dim{color:var(--dim)}
+a:focus-visible,input:focus-visible,button:focus-visible{outline:2px solid var(--link);outline-offset:2px}
+input{font:inherit;width:100%;max-width:24rem;padding:.4rem .5rem}button{font:inherit;padding:.4rem 1rem}
+@media(max-width:30rem){body{margin:1.25rem auto}}
+</style></head><body>`))
+
 var formPage = template.Must(template.Must(head.Clone()).New("form").Parse(`{{template "head" .Title}}
 <header><h1>Fairlead</h1><p class="dim">{{.Title}}</p></header>
 <main>
 {{with .Problem}}<p role="alert"><strong>{{.}}</strong></p>{{end}}
 <form method="post" action="{{.Path}}">
-{{with .Key}}<input type="hidden" name="key" value="{{.}}">{{end}}
+{{with .Key}}<input type="hidden" name="key" value="{{.}}">{{end}}{{with .Next}}<input type="hidden" name="next" value="{{.}}">{{end}}
 <p><label for="name">User</label><br>
 <input id="name" name="name" value="{{.Name}}" required autocomplete="username" autocapitalize="none" spellcheck="false"></p>
 <p><label for="password">Password</label><br>

@@ -112,6 +112,8 @@ func (a *API) accessOperations() {
 		}
 		return me, nil
 	})
+	register(a, op{id: "list-permissions", method: "GET", path: "/permissions",
+		summary: "What one may do in the project", may: auth.Read}, permissions)
 	registerServer(a, op{id: "set-own-password", method: "PUT", path: "/me/password",
 		summary: "Change one's own password, with the present one sent as Basic", may: auth.Self},
 		func(ctx context.Context, in *OwnPasswordInput) (Done, error) {
@@ -374,4 +376,28 @@ func (a *API) visible(ctx context.Context, name string) (fairlead.Project, error
 		return p, errNoProject(name)
 	}
 	return p, err
+}
+
+// Permissions are what one may do in a project.
+type Permissions struct {
+	Items     []auth.Permission `json:"items" enum:"read,track,predict,label,eventtime,run,operate,admin"`
+	Otherwise string            `json:"otherwise" doc:"what to do for those that are not among them"`
+}
+
+// permissions returns what the caller may do in a project, so that a page need not offer
+// what would be refused.
+func permissions(ctx context.Context, p fairlead.Project, _ *InProject) (Permissions, error) {
+	c := auth.CallerFrom(ctx)
+	out := Permissions{Items: []auth.Permission{}, Otherwise: "Somebody who administers the server can " +
+		"give you a role that may do this: fairlead role grant"}
+	if c.Kind == auth.ByPlace {
+		out.Otherwise = "This needs a browser that the owner of the server has let in: run `fairlead ui` " +
+			"on the server's machine, and open the link that it prints"
+	}
+	for _, may := range auth.Permissions {
+		if c.May(p, may) {
+			out.Items = append(out.Items, may)
+		}
+	}
+	return out, nil
 }

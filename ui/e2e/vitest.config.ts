@@ -1,0 +1,15 @@
+import { defineConfig } from "vitest/config";
+
+// The stories of the pages, in a real browser against a real server. e2e/ui_test.go
+// starts both; FAIRLEAD_URL names a server of one's own (see README.md).
+export default defineConfig({
+  test: {
+    root: import.meta.dirname,
+    environment: "node",
+    include: ["*.spec.ts"],
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
+    fileParallelism: false,
+    isolate: false,
+  },
+});

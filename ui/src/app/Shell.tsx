@@ -1,0 +1,187 @@
+import {
+  ActionIcon,
+  AppShell,
+  Burger,
+  Menu,
+  NavLink,
+  Tooltip,
+  UnstyledButton,
+  useMantineColorScheme,
+} from "@mantine/core";
+import { useDisclosure } from "@mantine/hooks";
+import { useQuery } from "@tanstack/react-query";
+import { Link, Outlet, useParams } from "@tanstack/react-router";
+import { Check, ChevronsUpDown, LogOut, Monitor, Moon, Sun, User } from "lucide-react";
+import type { ReactNode } from "react";
+import { meQuery } from "../data/me";
+import { projectsQuery } from "../data/projects";
+import icon from "./icon.svg";
+import { rooms } from "./nav";
+import css from "./Shell.module.css";
+
+/** The frame of all pages: the rooms at the left, the project and the reader above. */
+export function Shell({ children }: { children: ReactNode }) {
+  const [opened, { toggle, close }] = useDisclosure();
+  const { project } = useParams({ strict: false });
+  return (
+    <AppShell
+      header={{ height: 48 }}
+      navbar={{ width: 200, breakpoint: "sm", collapsed: { mobile: !opened } }}
+      padding="md"
+      classNames={{ main: css.main ?? "", header: css.header ?? "", navbar: css.navbar ?? "" }}
+    >
+      <a href="#main" className={css.skip}>
+        Skip to the content
+      </a>
+      <AppShell.Header>
+        <div className={css.bar}>
+          <Burger
+            opened={opened}
+            onClick={toggle}
+            hiddenFrom="sm"
+            size="sm"
+            aria-label={opened ? "Close the navigation" : "Open the navigation"}
+          />
+          <Link to="/" className={css.brand} aria-label="Fairlead, home">
+            <img src={icon} alt="" width={24} height={24} />
+            <span className={css.brandName}>Fairlead</span>
+          </Link>
+          {project !== undefined && <ProjectMenu project={project} />}
+          <div className={css.right}>
+            <ThemeMenu />
+            <UserMenu />
+          </div>
+        </div>
+      </AppShell.Header>
+      <AppShell.Navbar p="xs" aria-label="Rooms">
+        {project !== undefined &&
+          rooms.map((room, i) => (
+            <NavLink
+              key={room.label}
+              renderRoot={(props) => (
+                <Link
+                  {...room.link(project)}
+                  activeOptions={{ exact: i === 0, includeSearch: false }}
+                  {...props}
+                />
+              )}
+              label={room.label}
+              leftSection={<room.icon size={16} aria-hidden />}
+              onClick={close}
+              className={css.room ?? ""}
+            />
+          ))}
+      </AppShell.Navbar>
+      <AppShell.Main id="main">{children}</AppShell.Main>
+    </AppShell>
+  );
+}
+
+/** The frame around the pages of a project. */
+export function ProjectShell() {
+  return (
+    <Shell>
+      <Outlet />
+    </Shell>
+  );
+}
+
+function ProjectMenu({ project }: { project: string }) {
+  const { data = [project] } = useQuery(projectsQuery);
+  return (
+    <Menu position="bottom-start">
+      <Menu.Target>
+        <UnstyledButton className={css.project ?? ""} aria-label={`Project ${project}; switch`}>
+          <span className={css.projectName}>{project}</span>
+          <ChevronsUpDown size={14} aria-hidden />
+        </UnstyledButton>
+      </Menu.Target>
+      <Menu.Dropdown>
+        <Menu.Label>Projects</Menu.Label>
+        {data.map((name) => (
+          <Menu.Item
+            key={name}
+            renderRoot={(props) => <Link to="/p/$project" params={{ project: name }} {...props} />}
+            rightSection={name === project ? <Check size={14} aria-hidden /> : null}
+          >
+            {name}
+          </Menu.Item>
+        ))}
+      </Menu.Dropdown>
+    </Menu>
+  );
+}
+
+const themes = [
+  ["auto", "As the system", Monitor],
+  ["light", "Light", Sun],
+  ["dark", "Dark", Moon],
+] as const;
+
+function ThemeMenu() {
+  const { colorScheme, setColorScheme } = useMantineColorScheme();
+  const Current = themes.find(([name]) => name === colorScheme)?.[2] ?? Monitor;
+  return (
+    <Menu position="bottom-end">
+      <Menu.Target>
+        <Tooltip label="Theme">
+          <ActionIcon aria-label="Theme">
+            <Current size={16} aria-hidden />
+          </ActionIcon>
+        </Tooltip>
+      </Menu.Target>
+      <Menu.Dropdown>
+        {themes.map(([name, label, Sign]) => (
+          <Menu.Item
+            key={name}
+            leftSection={<Sign size={14} aria-hidden />}
+            rightSection={name === colorScheme ? <Check size={14} aria-hidden /> : null}
+            onClick={() => setColorScheme(name)}
+          >
+            {label}
+          </Menu.Item>
+        ))}
+      </Menu.Dropdown>
+    </Menu>
+  );
+}
+
+const kinds: Record<string, string> = {
+  local: "on this machine, without an account",
+  owner: "the owner of the data directory",
+  session: "signed in",
+  password: "signed in",
+  token: "by a token",
+};
+
+function UserMenu() {
+  const { data: me } = useQuery(meQuery);
+  if (!me) return null;
+  return (
+    <Menu position="bottom-end">
+      <Menu.Target>
+        <Tooltip label={me.name}>
+          <ActionIcon aria-label={`You are ${me.name}`}>
+            <User size={16} aria-hidden />
+          </ActionIcon>
+        </Tooltip>
+      </Menu.Target>
+      <Menu.Dropdown>
+        <Menu.Label>
+          {me.name}, {kinds[me.kind] ?? me.kind}
+        </Menu.Label>
+        {me.kind === "session" && (
+          <form method="post" action="/signout">
+            <Menu.Item
+              component="button"
+              type="submit"
+              leftSection={<LogOut size={14} aria-hidden />}
+            >
+              Sign out
+            </Menu.Item>
+          </form>
+        )}
+      </Menu.Dropdown>
+    </Menu>
+  );
+}

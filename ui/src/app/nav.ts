@@ -1,0 +1,14 @@
+import { linkOptions } from "@tanstack/react-router";
+import { House } from "lucide-react";
+
+/**
+ * The rooms of the program in the order of a model's life: Home · Data · Experiments ·
+ * Pipelines · Models · Endpoints · Monitoring · Audit.
+ */
+export const rooms = [
+  {
+    label: "Home",
+    icon: House,
+    link: (project: string) => linkOptions({ to: "/p/$project", params: { project } }),
+  },
+];

@@ -1,0 +1,13 @@
+import { queryOptions, useSuspenseQuery } from "@tanstack/react-query";
+import { api, ask } from "./client";
+
+/** Who reads the page, and what they may do. */
+export const meQuery = queryOptions({
+  queryKey: ["me"],
+  queryFn: ({ signal }) => ask(api.GET("/api/v1/me", { signal })),
+  staleTime: 60_000,
+});
+
+export function useMe() {
+  return useSuspenseQuery(meQuery).data;
+}
