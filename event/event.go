@@ -105,6 +105,9 @@ type PipelineRunStarted struct {
 	Commit   string `json:"commit"`
 	Cause    string `json:"cause"` // user | schedule | case
 	Case     string `json:"case,omitempty"`
+	// The run that it does again, and the step from which on; empty for others.
+	RerunOf   string `json:"rerun_of,omitempty"`
+	RerunFrom string `json:"rerun_from,omitempty"`
 }
 
 // PipelineRunFinished: a pipeline ended; Version is set when it has a winner.

@@ -62,6 +62,9 @@ func (d *driver) runStep(ctx context.Context, t *task) (*Step, error) {
 				if err := place.take(ctx); err != nil {
 					return shim.Spec{}, err
 				}
+				if t.row.Fails == 0 {
+					t.row.Started = d.Clock.Now()
+				}
 				d.progress(t, "running")
 				return d.prepare(ctx, t, a)
 			})
@@ -106,18 +109,15 @@ func (d *driver) newStep(t *task) (*Step, error) {
 	}
 	now := d.Clock.Now()
 	return &Step{ID: fairlead.NewID("st", now), Try: t.part.N, Name: t.spec.Name, State: Running,
-		Key: key, Started: now, runK: d.run.k, parts: parts}, nil
+		Key: key, Queued: t.queued, Started: now, runK: d.run.k, parts: parts}, nil
 }
 
 // fromCache answers a step with the outputs and metrics of an earlier one that
-// has the same key.
+// has the same key, unless it is to be run in any case.
 func (d *driver) fromCache(ctx context.Context, t *task) (hit bool, err error) {
-	if !t.spec.Cached() {
-		return false, nil
-	}
 	var old *Step
 	err = d.DB.Read(ctx, func(tx *store.Tx) error {
-		old, err = cachedStep(tx, d.p, t.row.Key)
+		old, err = d.before(tx, t)
 		return err
 	})
 	if errors.Is(err, store.ErrNoRows) {
@@ -162,8 +162,10 @@ func (d *driver) commit(ctx context.Context, t *task, outputs []blob.Entry) erro
 		if err := d.Blobs.LinkAll(tx, d.p, owner(t.row.ID), "", outputs); err != nil {
 			return err
 		}
-		if err := saveCache(tx, d.p, t.row.Key, t.row.ID); err != nil {
-			return err
+		if t.row.State == Succeeded {
+			if err := saveCache(tx, d.p, t.row.Key, t.row.ID); err != nil {
+				return err
+			}
 		}
 		return d.record(tx, t)
 	})

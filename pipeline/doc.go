@@ -13,7 +13,9 @@
 // inputs, the step's own params, the commit's files, the environment's lock and
 // the platform. A step sees the files of the commit in a private copy, without
 // fairlead.yaml and without the files that `data` names: it reads data only as
-// declared inputs, so no key can miss it and no step can see the holdout.
+// declared inputs, so no key can miss it and no step can see the holdout. A re-run
+// (rerun.go) leaves the cache out from a step on, and stands on the run that it does
+// again before it.
 //
 // Steps write into private directories; only the driver commits outputs, under
 // the fence of its job. A step's token ends with its attempt. The package never

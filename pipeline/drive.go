@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/fairlead-ml/fairlead"
 	"github.com/fairlead-ml/fairlead/data"
@@ -26,10 +27,12 @@ type driver struct {
 	p     fairlead.Project
 	run   *Run
 	plan  *plan
+	again *again     // what a re-run runs in any case
 	files tree       // of the commit
 	env   *pyenv.Env // nil without `python:`
 	lock  string     // digest of the environment's lock, "" without one
 	parts map[int]*part
+	begun time.Time // when steps could run: the environment was there
 	limit int
 	// digests of the data that steps read, by name
 	digests map[string]string
@@ -59,6 +62,7 @@ type task struct {
 	row    *Step // nil when it has not begun
 	params map[string]any
 	inputs []input
+	queued time.Time // when all that it waits for had ended
 }
 
 // input is one resolved input of a task.
@@ -172,6 +176,11 @@ func (s *Service) load(ctx context.Context, r *job.Run, id string) (*driver, err
 	if d.plan, err = newPlan(rev.Spec, d.run.Fixed); err != nil {
 		return nil, err
 	}
+	if d.run.RerunOf != "" {
+		if d.again, err = d.plan.from(d.run.RerunFrom); err != nil {
+			return nil, err
+		}
+	}
 	if d.limit = rev.Spec.Pipeline.Concurrency; d.limit == 0 {
 		d.limit = defaultConcurrency
 	}
@@ -206,7 +215,7 @@ func (d *driver) begin(ctx context.Context) error {
 	if d.env, err = d.environment(ctx, d.p, d.plan.spec, d.run.Commit, d.job.Progress); err != nil {
 		return err
 	}
-	d.lock = lockDigest(d.env)
+	d.lock, d.begun = lockDigest(d.env), d.Clock.Now()
 	return nil
 }
 
@@ -367,7 +376,7 @@ func (d *driver) perform(ctx context.Context, step spec.Step, n int) error {
 		return err
 	}
 	part := d.parts[n]
-	t := &task{part: part, spec: step, params: d.params(n)[step.Name]}
+	t := &task{part: part, spec: step, params: d.params(n)[step.Name], queued: d.queued(n)}
 	if begun := part.steps[step.Name]; begun != nil {
 		row := *begun // the goroutine's own, until it sends it back
 		t.row = &row
@@ -385,6 +394,15 @@ func (d *driver) perform(ctx context.Context, step spec.Step, n int) error {
 		d.results <- result{t, row, err}
 	}()
 	return nil
+}
+
+// queued is when the steps of a part could begin that wait for no other step: when the
+// driver was ready, and for the refit, when the winner is known.
+func (d *driver) queued(n int) time.Time {
+	if n == Refit {
+		return d.Clock.Now()
+	}
+	return d.begun
 }
 
 // params returns the params of all steps in a part.
@@ -407,6 +425,9 @@ func (d *driver) resolve(ctx context.Context, t *task) error {
 			row := d.parts[home].steps[maker]
 			out, _ := row.output(name)
 			in.step, in.digest, in.output = row.ID, out.digest(), out
+			if row.Finished.After(t.queued) {
+				t.queued = row.Finished
+			}
 		} else {
 			in.ref = d.run.Inputs[name]
 			var err error

@@ -591,7 +591,7 @@ pipeline:
 `}
 	st := w.commit(t, f)
 	r := w.good(t, st)
-	part, err := w.Log(t.Context(), w.p, r.ID, "s", 0)
+	part, err := w.Log(t.Context(), w.p, r.ID, "s", pipeline.LogRead{Offset: 0})
 	check(t, err)
 	prefix, env, _ := strings.Cut(strings.TrimSpace(string(part.Data)), " ")
 	if prefix != env || !strings.HasPrefix(env, filepath.Join(w.dir, "envs")) {
@@ -664,7 +664,7 @@ pipeline: {steps: {s: {run: "printf x; yes ü | head -n 150000 | tr -d '\\n'; pr
 	var log strings.Builder
 	parts := 0
 	for offset := int64(0); ; parts++ {
-		part, err := w.Log(t.Context(), w.p, r.ID, "s", offset)
+		part, err := w.Log(t.Context(), w.p, r.ID, "s", pipeline.LogRead{Offset: offset})
 		check(t, err)
 		if len(part.Data) == 0 {
 			break

@@ -197,12 +197,12 @@ func (d *driver) hold(tx *store.Tx) error {
 }
 
 // registeredBefore returns the newest version that an earlier run made of what a
-// step with the same key left; 0 when there is none, or it is retired or deleted.
+// cached step has; 0 when there is none, or it is retired or deleted.
 func (d *driver) registeredBefore(tx *store.Tx, row *Step) (int64, error) {
 	if row.State != Cached {
 		return 0, nil
 	}
-	n, err := versionOfKey(tx, d.p, d.run, row)
+	n, err := versionOf(tx, d.p, d.run, row)
 	if err != nil || n == 0 {
 		return 0, err
 	}

@@ -125,6 +125,8 @@ type Run struct {
 	Commit     string              `json:"commit"`
 	Case       string              `json:"case,omitempty"`
 	Cause      string              `json:"cause"`
+	RerunOf    string              `json:"rerun_of,omitempty"`   // the run that it does again
+	RerunFrom  string              `json:"rerun_from,omitempty"` // the step from which on
 	Inputs     map[string]data.Ref `json:"inputs"`
 	Holdout    data.Ref            `json:"holdout"`
 	Fixed      Params              `json:"fixed,omitempty"`
@@ -137,7 +139,10 @@ type Run struct {
 	Created    time.Time           `json:"created_at"`
 	Started    time.Time           `json:"started_at,omitzero"`
 	Finished   time.Time           `json:"finished_at,omitzero"`
-	Progress   string              `json:"progress,omitempty"` // what it is doing; only Get fills it
+	Steps      *Tally              `json:"steps,omitempty"`
+	Goal       *Goal               `json:"goal,omitempty"`
+	Value      *float64            `json:"value,omitempty"`    // of the goal's metric, the winner's
+	Progress   string              `json:"progress,omitempty"` // what it is doing
 	Tries      []Try               `json:"tries,omitempty"`    // in order; only Get fills it
 
 	k         int64
@@ -169,7 +174,8 @@ type Step struct {
 	Dropped  int64      `json:"metrics_dropped,omitempty"` // points that were too many to keep
 	Exit     *shim.Exit `json:"exit,omitempty"`            // of the last attempt
 	Error    string     `json:"error,omitempty"`
-	Started  time.Time  `json:"started_at"`
+	Queued   time.Time  `json:"queued_at,omitzero"` // all that it waits for had ended
+	Started  time.Time  `json:"started_at"`         // its first attempt had a place to run
 	Finished time.Time  `json:"finished_at,omitzero"`
 
 	k       int64
@@ -250,21 +256,28 @@ func (s *Service) Start(ctx context.Context, tx *store.Tx, p fairlead.Project, s
 				"the pipeline reads %q, and no version of it was given", name)
 		}
 	}
-	now := s.Clock.Now()
-	r := &Run{ID: fairlead.NewID("pr", now), Model: rev.Spec.Model, SpecRev: st.SpecRev,
-		Commit: st.Commit, Case: st.Case, Cause: st.Cause, Inputs: st.Inputs, Holdout: st.Holdout,
-		Fixed: st.Fixed, State: Queued, Created: now}
+	r := &Run{Model: rev.Spec.Model, SpecRev: st.SpecRev, Commit: st.Commit, Case: st.Case,
+		Cause: st.Cause, Inputs: st.Inputs, Holdout: st.Holdout, Fixed: st.Fixed}
+	return r.ID, s.enqueue(ctx, tx, p, r)
+}
+
+// enqueue gives a new run its id and its job, and stores it.
+func (s *Service) enqueue(ctx context.Context, tx *store.Tx, p fairlead.Project, r *Run) (
+	err error) {
+	r.Created, r.State = s.Clock.Now(), Queued
+	r.ID = fairlead.NewID("pr", r.Created)
 	r.Job, _, err = s.Jobs.Enqueue(tx, job.Task{Project: p, Kind: Kind, Key: r.ID,
 		Payload: payload{Run: r.ID}})
 	if err != nil {
-		return "", err
+		return err
 	}
 	if err := insertRun(tx, p, r); err != nil {
-		return "", err
+		return err
 	}
 	_, err = s.Ledger.Append(ctx, tx, p, subject(r), time.Time{}, event.PipelineRunStarted{
-		Pipeline: r.ID, Commit: r.Commit, Cause: r.Cause, Case: r.Case})
-	return r.ID, err
+		Pipeline: r.ID, Commit: r.Commit, Cause: r.Cause, Case: r.Case, RerunOf: r.RerunOf,
+		RerunFrom: r.RerunFrom})
+	return err
 }
 
 // payload is what the job of a run carries.
@@ -280,56 +293,49 @@ func (s *Service) Get(ctx context.Context, p fairlead.Project, id string) (r *Ru
 		if r, err = readRun(tx, p, id); err != nil {
 			return err
 		}
-		if r.Tries, err = listTries(tx, r.k); err != nil || r.State.Final() {
+		if r.Tries, err = listTries(tx, r.k); err != nil {
 			return err
 		}
-		j, err := s.Jobs.Find(tx, p.K, r.Job)
-		if err != nil {
-			return err
-		}
-		r.Progress = j.Progress
-		if j.State == job.Queued && j.Error != "" { // it was lost, and waits
-			r.Progress = j.Error
-		}
-		return nil
+		return s.describe(tx, p, []*Run{r})
 	})
 	return r, err
 }
 
-// List returns a page of the project's runs, newest first; a limit of 0 is 100,
-// and at most 1000 are returned.
-func (s *Service) List(ctx context.Context, p fairlead.Project, token string, limit int) (
-	page fairlead.Page[*Run], err error) {
-	if limit <= 0 {
-		limit = 100
-	}
-	limit = min(limit, 1000)
-	before := int64(1 << 62)
-	if err := fairlead.DecodeCursor(token, "pipeline runs", &before); err != nil {
-		return page, err
-	}
-	err = s.DB.Read(ctx, func(tx *store.Tx) error {
-		page.Items, err = listRuns(tx, p, before, limit+1)
-		return err
-	})
-	if len(page.Items) > limit {
-		page.Items = page.Items[:limit]
-		page.Next = fairlead.EncodeCursor("pipeline runs", page.Items[limit-1].k)
-	}
-	return page, err
+// StepList says which steps of a run are listed.
+type StepList struct {
+	Page  string
+	Limit int  // 0 is 100; at most 1000 are returned
+	Brief bool // without what they printed as metrics
 }
 
-// Steps returns the steps of a run that have begun, in the order of their
+// Steps returns a page of the steps of a run that have begun, in the order of their
 // beginning.
-func (s *Service) Steps(ctx context.Context, p fairlead.Project, id string) (out []*Step,
-	err error) {
+func (s *Service) Steps(ctx context.Context, p fairlead.Project, id string, in StepList) (
+	page fairlead.Page[*Step], err error) {
+	var after int64
+	filter, limit := "steps of "+id, atOnce(in.Limit)
+	if err := fairlead.DecodeCursor(in.Page, filter, &after); err != nil {
+		return page, err
+	}
 	err = s.DB.Read(ctx, func(tx *store.Tx) error {
 		r, err := readRun(tx, p, id)
 		if err != nil {
 			return err
 		}
-		out, err = listSteps(tx, r.k)
+		page.Items, err = pageSteps(tx, r.k, after, limit+1, in.Brief)
 		return err
 	})
-	return out, err
+	if len(page.Items) > limit {
+		page.Items = page.Items[:limit]
+		page.Next = fairlead.EncodeCursor(filter, page.Items[limit-1].k)
+	}
+	return page, err
+}
+
+// atOnce is how many items of a list are returned when limit of them are asked for.
+func atOnce(limit int) int {
+	if limit <= 0 {
+		limit = 100
+	}
+	return min(limit, 1000)
 }

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/fairlead-ml/fairlead"
@@ -32,7 +33,7 @@ func fromText(s string, v any) error {
 
 const runColumns = `k, id, model, spec_rev, commit_sha, case_id, cause, inputs, holdout, fixed,
 	job_id, state, reason, experiment, winner, version, model_step, created_ms, started_ms,
-	finished_ms`
+	finished_ms, rerun_of, rerun_from`
 
 func scanRun(row scanner) (*Run, error) {
 	var r Run
@@ -40,7 +41,7 @@ func scanRun(row scanner) (*Run, error) {
 	var created, started, finished int64
 	err := row.Scan(&r.k, &r.ID, &r.Model, &r.SpecRev, &r.Commit, &r.Case, &r.Cause, &inputs,
 		&holdout, &fixed, &r.Job, &r.State, &r.Reason, &r.Experiment, &r.Winner, &r.Version,
-		&r.modelStep, &created, &started, &finished)
+		&r.modelStep, &created, &started, &finished, &r.RerunOf, &r.RerunFrom)
 	if err != nil {
 		return nil, err
 	}
@@ -53,10 +54,10 @@ func scanRun(row scanner) (*Run, error) {
 func insertRun(tx *store.Tx, p fairlead.Project, r *Run) error {
 	return tx.QueryRow(`insert into pipeline_run (id, project_k, model, spec_rev, commit_sha,
 		case_id, cause, inputs, holdout, fixed, job_id, state, reason, experiment, winner, version,
-		created_ms, started_ms, finished_ms)
-		values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', '', 0, 0, ?, 0, 0) returning k`,
+		created_ms, started_ms, finished_ms, rerun_of, rerun_from)
+		values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', '', 0, 0, ?, 0, 0, ?, ?) returning k`,
 		r.ID, p.K, r.Model, r.SpecRev, r.Commit, r.Case, r.Cause, text(r.Inputs), text(r.Holdout),
-		text(r.Fixed), r.Job, r.State, fairlead.MS(r.Created)).Scan(&r.k)
+		text(r.Fixed), r.Job, r.State, fairlead.MS(r.Created), r.RerunOf, r.RerunFrom).Scan(&r.k)
 }
 
 func updateRun(tx *store.Tx, r *Run) error {
@@ -75,10 +76,11 @@ func readRun(tx *store.Tx, p fairlead.Project, id string) (*Run, error) {
 	return r, err
 }
 
-func listRuns(tx *store.Tx, p fairlead.Project, before int64, limit int) ([]*Run, error) {
-	return scanAll(scanRun)(tx.Query("select "+runColumns+
-		" from pipeline_run where project_k = ? and k < ? order by k desc limit ?",
-		p.K, before, limit))
+func listRuns(tx *store.Tx, p fairlead.Project, state State, before int64, limit int) (
+	[]*Run, error) {
+	return scanAll(scanRun)(tx.Query("select "+runColumns+` from pipeline_run where project_k = ?
+		and k < ? and (state = ? or ? = '') order by k desc limit ?`,
+		p.K, before, state, state, limit))
 }
 
 // scanAll reads all rows of a query with scan.
@@ -127,38 +129,79 @@ func listTries(tx *store.Tx, runK int64) ([]Try, error) {
 		from pipeline_try where run_k = ? order by n`, runK))
 }
 
+// trySpan is what the steps of a try come to.
+type trySpan struct {
+	steps, cached     int
+	started, finished time.Time
+}
+
+// trySpans returns those of all parts of a run, by number.
+func trySpans(tx *store.Tx, runK int64) (map[int]*trySpan, error) {
+	rows, err := tx.Query(`select n, count(*), sum(case when state = 'cached' then 1 else 0 end),
+		min(started_ms), max(finished_ms) from pipeline_step where run_k = ? group by n`, runK)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	out := map[int]*trySpan{}
+	for rows.Next() {
+		var n int
+		var started, finished int64
+		span := &trySpan{}
+		if err := rows.Scan(&n, &span.steps, &span.cached, &started, &finished); err != nil {
+			return nil, err
+		}
+		span.started, span.finished = fairlead.FromMS(started), fairlead.FromMS(finished)
+		out[n] = span
+	}
+	return out, rows.Err()
+}
+
 const stepColumns = `k, id, run_k, n, name, state, fails, cache_key, parts, outputs, points,
-	dropped, from_id, job_step, ended, error, started_ms, finished_ms`
+	dropped, from_id, job_step, ended, error, queued_ms, started_ms, finished_ms`
 
 func scanStep(row scanner) (*Step, error) {
 	var s Step
 	var parts, outputs, points, ended string
-	var started, finished int64
+	var queued, started, finished int64
 	err := row.Scan(&s.k, &s.ID, &s.runK, &s.Try, &s.Name, &s.State, &s.Fails, &s.Key, &parts,
-		&outputs, &points, &s.Dropped, &s.From, &s.jobStep, &ended, &s.Error, &started, &finished)
+		&outputs, &points, &s.Dropped, &s.From, &s.jobStep, &ended, &s.Error, &queued, &started, &finished)
 	if err != nil {
 		return nil, err
 	}
-	s.Started, s.Finished = fairlead.FromMS(started), fairlead.FromMS(finished)
+	s.Queued, s.Started = fairlead.FromMS(queued), fairlead.FromMS(started)
+	s.Finished = fairlead.FromMS(finished)
 	return &s, errors.Join(fromText(parts, &s.parts), fromText(outputs, &s.Outputs),
 		fromText(points, &s.Points), fromText(ended, &s.Exit))
 }
 
 func saveStep(tx *store.Tx, s *Step) error {
 	return tx.QueryRow(`insert into pipeline_step (id, run_k, n, name, state, fails, cache_key,
-		parts, outputs, points, dropped, from_id, job_step, ended, error, started_ms, finished_ms)
-		values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+		parts, outputs, points, dropped, from_id, job_step, ended, error, queued_ms,
+		started_ms, finished_ms)
+		values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 		on conflict (run_k, n, name) do update set state = excluded.state, fails = excluded.fails,
 			outputs = excluded.outputs, points = excluded.points, dropped = excluded.dropped,
 			job_step = excluded.job_step, ended = excluded.ended, error = excluded.error, finished_ms = excluded.finished_ms
 		returning k`, s.ID, s.runK, s.Try, s.Name, s.State, s.Fails, s.Key, text(s.parts),
 		text(s.Outputs), text(s.Points), s.Dropped, s.From, s.jobStep, text(s.Exit), s.Error,
-		fairlead.MS(s.Started), fairlead.MS(s.Finished)).Scan(&s.k)
+		fairlead.MS(s.Queued), fairlead.MS(s.Started), fairlead.MS(s.Finished)).Scan(&s.k)
 }
 
 func listSteps(tx *store.Tx, runK int64) ([]*Step, error) {
 	return scanAll(scanStep)(tx.Query("select "+stepColumns+
 		" from pipeline_step where run_k = ? order by k", runK))
+}
+
+// pageSteps returns steps of a run after the one with a key; brief ones without their
+// metrics.
+func pageSteps(tx *store.Tx, runK, after int64, limit int, brief bool) ([]*Step, error) {
+	columns := stepColumns
+	if brief {
+		columns = strings.Replace(columns, " points", " 'null'", 1)
+	}
+	return scanAll(scanStep)(tx.Query("select "+columns+
+		" from pipeline_step where run_k = ? and k > ? order by k limit ?", runK, after, limit))
 }
 
 // stepByID returns a step of a project, ErrNoRows when there is none.
@@ -178,6 +221,14 @@ func cachedStep(tx *store.Tx, p fairlead.Project, key string) (*Step, error) {
 	return stepByID(tx, p, id)
 }
 
+// sameStep returns the step of a run that has another one's part, name and key, if it
+// ended well; ErrNoRows when there is none.
+func sameStep(tx *store.Tx, p fairlead.Project, runID string, s *Step) (*Step, error) {
+	return scanStep(tx.QueryRow("select "+stepColumns+` from pipeline_step where run_k in
+		(select k from pipeline_run where project_k = ? and id = ?) and n = ? and name = ?
+		and cache_key = ? and state in ('succeeded', 'cached')`, p.K, runID, s.Try, s.Name, s.Key))
+}
+
 func saveCache(tx *store.Tx, p fairlead.Project, key, stepID string) error {
 	_, err := tx.Exec(`insert into pipeline_cache (project_k, cache_key, step_id) values (?, ?, ?)
 		on conflict (project_k, cache_key) do update set step_id = excluded.step_id`,
@@ -185,22 +236,39 @@ func saveCache(tx *store.Tx, p fairlead.Project, key, stepID string) error {
 	return err
 }
 
-// stepBefore returns the newest step of that name of an earlier run of the model,
-// of the same try if that had it.
-func stepBefore(tx *store.Tx, p fairlead.Project, r *Run, step *Step) (*Step, error) {
-	return scanStep(tx.QueryRow("select "+stepColumns+` from pipeline_step where name = ?
-		and run_k in (select k from pipeline_run where project_k = ? and model = ? and k < ?)
-		order by run_k desc, case when n = ? then 0 else 1 end, k limit 1`,
-		step.Name, p.K, r.Model, r.k, step.Try))
+// runBefore returns the run that a step is compared with: the newest one before that has
+// begun a step of that name, of a re-run the one that it does again; ErrNoRows for none.
+func runBefore(tx *store.Tx, p fairlead.Project, r *Run, step string) (*Run, error) {
+	return scanRun(tx.QueryRow("select "+runColumns+` from pipeline_run r where project_k = ?
+		and model = ? and k < ? and (id = ? or ? = '') and exists (select 1 from pipeline_step s
+			where s.run_k = r.k and s.name = ?)
+		order by k desc limit 1`, p.K, r.Model, r.k, r.RerunOf, r.RerunOf, step))
 }
 
-// versionOfKey returns the newest version that an earlier run of the model made of
-// the output of a step with this one's key; 0 when there is none.
-func versionOfKey(tx *store.Tx, p fairlead.Project, r *Run, step *Step) (n int64, err error) {
+// stepsNamed returns the steps of a run that have a name.
+func stepsNamed(tx *store.Tx, runK int64, name string) ([]*Step, error) {
+	return scanAll(scanStep)(tx.Query("select "+stepColumns+
+		" from pipeline_step where run_k = ? and name = ? order by k", runK, name))
+}
+
+// runOfStep returns the id of the run that a step is of, "" when there is none.
+func runOfStep(tx *store.Tx, p fairlead.Project, stepID string) (id string, err error) {
+	err = tx.QueryRow(`select r.id from pipeline_step s join pipeline_run r on r.k = s.run_k
+		where s.id = ? and r.project_k = ?`, stepID, p.K).Scan(&id)
+	if errors.Is(err, store.ErrNoRows) {
+		return "", nil
+	}
+	return id, err
+}
+
+// versionOf returns the newest version that an earlier run of the model made of what a
+// cached step has; 0 when there is none.
+func versionOf(tx *store.Tx, p fairlead.Project, r *Run, step *Step) (n int64, err error) {
 	err = tx.QueryRow(`select coalesce(max(r.version), 0) from pipeline_run r
 		join pipeline_step s on s.run_k = r.k and s.id = r.model_step
 		where r.project_k = ? and r.model = ? and r.k < ? and r.version > 0 and s.name = ?
-		and s.cache_key = ?`, p.K, r.Model, r.k, step.Name, step.Key).Scan(&n)
+		and (s.id = ? or s.from_id = ?)`, p.K, r.Model, r.k, step.Name, step.From,
+		step.From).Scan(&n)
 	return n, err
 }
 

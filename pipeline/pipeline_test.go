@@ -232,7 +232,7 @@ func TestStep_DependsOnItsCodeOnly(t *testing.T) {
 		"{run: sh train.sh, code: [train.sh, 'lib/**'], in: [train]", 1))
 	f = f.with("train.sh", "find . -type f | sort; "+f["train.sh"])
 	first := w.good(t, w.chain(t, f))
-	part, err := w.Log(t.Context(), w.p, first.ID, "train", 0)
+	part, err := w.Log(t.Context(), w.p, first.ID, "train", pipeline.LogRead{Offset: 0})
 	check(t, err)
 	if got := string(part.Data); got != "./lib/deep/a.sh\n./train.sh\n" {
 		t.Errorf("the step sees %q", got)
@@ -260,7 +260,7 @@ func TestStep_SeesAMinimalEnvironment(t *testing.T) {
 pipeline: {steps: {s: {run: "env | sort; pwd; ls -a", env: {MINE: 5}}}}
 `, "a.txt": "a"})
 	r := w.good(t, st)
-	part, err := w.Log(t.Context(), w.p, r.ID, "s", 0)
+	part, err := w.Log(t.Context(), w.p, r.ID, "s", pipeline.LogRead{Offset: 0})
 	check(t, err)
 	log := string(part.Data)
 	for _, want := range []string{"MINE=5\n", "FAIRLEAD_PARAMS={}\n", "a.txt\n",

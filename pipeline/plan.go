@@ -26,6 +26,8 @@ type plan struct {
 	tried map[string]bool // steps that run in each try
 	tries []Params        // of all steps, for each try
 	goal  measure
+
+	searches bool // the tries are those of a search
 }
 
 // measure is the metric that compares tries.
@@ -50,7 +52,7 @@ func newPlan(sp *spec.Spec, fixed Params) (*plan, error) {
 	if search == nil || fixed != nil && search.When != spec.WhenAlways {
 		p.tries = []Params{p.params(nil, searchedOnly(search, fixed))}
 	} else {
-		p.tries = p.searched(search)
+		p.tries, p.searches = p.searched(search), true
 	}
 	graph := sp.Pipeline.Graph()
 	for _, step := range p.order {

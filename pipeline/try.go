@@ -18,14 +18,19 @@ func (d *driver) verdict() verdict {
 		if !ok {
 			continue
 		}
-		o := outcome{started: true, ended: part.State.Final(), failed: part.State == Failed,
-			cut: part.State == Cancelled}
-		if part.Value != nil {
-			o.value, o.has = *part.Value, true
-		}
-		outcomes[i] = o
+		outcomes[i] = outcomeOf(part.Try)
 	}
 	return judge(d.plan.goal, outcomes, d.late())
+}
+
+// outcomeOf is what is known of a try that has begun.
+func outcomeOf(t Try) outcome {
+	o := outcome{started: true, ended: t.State.Final(), failed: t.State == Failed,
+		cut: t.State == Cancelled || t.State == Ignored}
+	if t.Value != nil {
+		o.value, o.has = *t.Value, true
+	}
+	return o
 }
 
 // late reports whether the wall time that the tries may take is over.

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/fairlead-ml/fairlead"
+	"github.com/fairlead-ml/fairlead/spec"
 	"github.com/fairlead-ml/fairlead/store"
 )
 
@@ -70,90 +71,166 @@ func (w *Why) String() string {
 	return b.String()
 }
 
-// Why compares a step with the same step in the run before. The step is named
-// `train`, or `train@3` for the one of try 3; `train@refit` for the refit.
-// NotFound when the run has not begun it.
+// Why compares a step with the same step in the run before; that of a re-run, with the
+// run that it does again. The step is named `train`, or `train@3` for the one of try 3;
+// `train@refit` for the refit. NotFound when the run has not begun it.
 func (s *Service) Why(ctx context.Context, p fairlead.Project, runID, step string) (*Why, error) {
-	var run, before *Run
-	var now, then *Step
+	var run *Run
+	var now *Step
 	err := s.DB.Read(ctx, func(tx *store.Tx) (err error) {
-		if run, now, err = findStep(tx, p, runID, step); err != nil {
-			return err
-		}
-		then, err = stepBefore(tx, p, run, now)
-		if errors.Is(err, store.ErrNoRows) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		before, err = runByK(tx, p, then.runK)
+		run, now, err = findStep(tx, p, runID, step)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	w := &Why{Run: run.ID, Step: now.Name, Try: now.Try, State: now.State, Changes: []Change{}}
-	if now.From != "" {
-		if w.From, err = s.runOfStep(ctx, p, now.From); err != nil {
-			return nil, err
-		}
+	c, err := s.compare(ctx, p, run)
+	if err != nil {
+		return nil, err
 	}
-	if then == nil {
-		return w, nil
+	return c.why(ctx, now)
+}
+
+// Whys says of each step of a run what Why says of one, in the order of their beginning;
+// limit is as for Steps.
+func (s *Service) Whys(ctx context.Context, p fairlead.Project, runID, token string, limit int) (
+	page fairlead.Page[*Why], err error) {
+	steps, err := s.Steps(ctx, p, runID, StepList{Page: token, Limit: limit, Brief: true})
+	if err != nil || len(steps.Items) == 0 {
+		return page, err
+	}
+	var run *Run
+	err = s.DB.Read(ctx, func(tx *store.Tx) error {
+		run, err = readRun(tx, p, runID)
+		return err
+	})
+	if err != nil {
+		return page, err
+	}
+	c, err := s.compare(ctx, p, run)
+	if err != nil {
+		return page, err
+	}
+	page.Next = steps.Next
+	for _, now := range steps.Items {
+		w, err := c.why(ctx, now)
+		if err != nil {
+			return page, err
+		}
+		page.Items = append(page.Items, w)
+	}
+	return page, nil
+}
+
+// comparison is one of the steps of a run with those of runs before. What several steps
+// need is read once.
+type comparison struct {
+	*Service
+	p     fairlead.Project
+	run   *Run
+	spec  *spec.Spec
+	again *again
+	prior map[string]*prior // by the step's name
+	code  map[int64]tree    // by the run's key
+	specs map[int64]*spec.Spec
+}
+
+// prior is what a step is compared with.
+type prior struct {
+	run   *Run
+	steps []*Step // one for each part of that run that has it
+}
+
+func (s *Service) compare(ctx context.Context, p fairlead.Project, run *Run) (*comparison, error) {
+	c := &comparison{Service: s, p: p, run: run, prior: map[string]*prior{},
+		code: map[int64]tree{}, specs: map[int64]*spec.Spec{}}
+	var err error
+	if c.spec, err = c.specOf(ctx, run); err != nil || run.RerunOf == "" {
+		return c, err
+	}
+	pl, err := newPlan(c.spec, run.Fixed)
+	if err == nil {
+		c.again, err = pl.from(run.RerunFrom)
+	}
+	return c, err
+}
+
+func (c *comparison) why(ctx context.Context, now *Step) (*Why, error) {
+	w := &Why{Run: c.run.ID, Step: now.Name, Try: now.Try, State: now.State, Changes: []Change{}}
+	var before *Run
+	var then *Step
+	err := c.DB.Read(ctx, func(tx *store.Tx) (err error) {
+		if now.From != "" {
+			if w.From, err = runOfStep(tx, c.p, now.From); err != nil {
+				return err
+			}
+		}
+		before, then, err = c.before(tx, now)
+		return err
+	})
+	if err != nil || then == nil {
+		return w, err
 	}
 	w.Previous = before.ID
 	w.Changes = append(w.Changes, then.parts.differences(now.parts)...)
 	if then.parts.Code != now.parts.Code {
-		code, err := s.codeChanges(ctx, p, before, run, now.Name)
+		code, err := c.codeChanges(ctx, before, now.Name)
 		if err != nil {
 			return nil, err
 		}
 		w.Changes = append(w.Changes, code...)
 	}
 	if len(w.Changes) == 0 && now.State != Cached {
-		w.Reason, err = s.whyAgain(ctx, p, run, now, then)
+		w.Reason = c.whyAgain(now, then)
 	}
-	return w, err
+	return w, nil
+}
+
+// before returns the newest step of that name of an earlier run of the model, of the same
+// try if that had it; nil when there is none.
+func (c *comparison) before(tx *store.Tx, now *Step) (*Run, *Step, error) {
+	was, ok := c.prior[now.Name]
+	if !ok {
+		was = &prior{}
+		var err error
+		was.run, err = runBefore(tx, c.p, c.run, now.Name)
+		if err != nil && !errors.Is(err, store.ErrNoRows) {
+			return nil, nil, err
+		}
+		if err == nil {
+			if was.steps, err = stepsNamed(tx, was.run.k, now.Name); err != nil {
+				return nil, nil, err
+			}
+		}
+		c.prior[now.Name] = was
+	}
+	for _, step := range was.steps {
+		if step.Try == now.Try {
+			return was.run, step, nil
+		}
+	}
+	if len(was.steps) == 0 {
+		return nil, nil, nil
+	}
+	return was.run, was.steps[0], nil
 }
 
 // whyAgain says why a step was not answered from the cache though its key is that of
 // the one before.
-func (s *Service) whyAgain(ctx context.Context, p fairlead.Project, run *Run, now, then *Step) (
-	string, error) {
-	rev, err := s.Projects.RevisionAt(ctx, p, run.SpecRev)
-	if err != nil {
-		return "", err
-	}
-	step, _ := rev.Spec.Step(now.Name)
+func (c *comparison) whyAgain(now, then *Step) string {
+	step, _ := c.spec.Step(now.Name)
 	switch {
+	case c.again.includes(now.Name, now.Try):
+		return fmt.Sprintf("somebody asked for run %s again from %s on", c.run.RerunOf,
+			c.run.RerunFrom)
 	case !step.Cached():
-		return "the file says `cache: false`", nil
+		return "the file says `cache: false`"
 	case then.parts.Format != now.parts.Format:
-		return "this version of fairlead makes other keys", nil
+		return "this version of fairlead makes other keys"
 	case then.State != Succeeded && then.State != Cached:
-		return fmt.Sprintf("it had not ended well in that run (%s)", then.State), nil
+		return fmt.Sprintf("it had not ended well in that run (%s)", then.State)
 	}
-	return "what it had left was not in the cache any more", nil
-}
-
-func (s *Service) runOfStep(ctx context.Context, p fairlead.Project, stepID string) (id string,
-	err error) {
-	err = s.DB.Read(ctx, func(tx *store.Tx) error {
-		step, err := stepByID(tx, p, stepID)
-		if err != nil {
-			return err
-		}
-		r, err := runByK(tx, p, step.runK)
-		if err == nil {
-			id = r.ID
-		}
-		return err
-	})
-	if errors.Is(err, store.ErrNoRows) {
-		return "", nil
-	}
-	return id, err
+	return "what it had left was not in the cache any more"
 }
 
 // findStep returns the step that a name with an optional try stands for.
@@ -182,6 +259,17 @@ func findStep(tx *store.Tx, p fairlead.Project, runID, name string) (*Run, *Step
 	}
 	return nil, nil, fairlead.Errorf(fairlead.NotFound,
 		"run %s has begun no step %q; it has begun: %s", runID, name, strings.Join(names, ", "))
+}
+
+// stepName names the step of one part of a run.
+func stepName(step string, n int) string {
+	switch n {
+	case Shared:
+		return step
+	case Refit:
+		return step + "@refit"
+	}
+	return step + "@" + strconv.Itoa(n)
 }
 
 func partNumber(text string) (int, error) {
@@ -246,15 +334,15 @@ func unionKeys[V any](a, b map[string]V) []string {
 	return sortedKeys(all)
 }
 
-// codeChanges lists the files that a step sees and that differ between the commits
-// of two runs.
-func (s *Service) codeChanges(ctx context.Context, p fairlead.Project, before, now *Run,
-	step string) (out []Change, err error) {
-	then, err := s.codeOf(ctx, p, before, step)
+// codeChanges lists the files that a step sees and that differ from those of a run
+// before.
+func (c *comparison) codeChanges(ctx context.Context, before *Run, step string) (out []Change,
+	err error) {
+	then, err := c.codeOf(ctx, before, step)
 	if err != nil {
 		return nil, err
 	}
-	files, err := s.codeOf(ctx, p, now, step)
+	files, err := c.codeOf(ctx, c.run, step)
 	if err != nil {
 		return nil, err
 	}
@@ -266,16 +354,30 @@ func (s *Service) codeChanges(ctx context.Context, p fairlead.Project, before, n
 	return out, nil
 }
 
-func (s *Service) codeOf(ctx context.Context, p fairlead.Project, r *Run, step string) (
-	tree, error) {
-	rev, err := s.Projects.RevisionAt(ctx, p, r.SpecRev)
+func (c *comparison) codeOf(ctx context.Context, r *Run, step string) (tree, error) {
+	sp, err := c.specOf(ctx, r)
 	if err != nil {
 		return nil, err
 	}
-	files, err := s.code(ctx, p, rev.Spec, r.Commit)
-	if err != nil {
-		return nil, err
+	files, ok := c.code[r.k]
+	if !ok {
+		if files, err = c.Service.code(ctx, c.p, sp, r.Commit); err != nil {
+			return nil, err
+		}
+		c.code[r.k] = files
 	}
-	seen, _ := rev.Spec.Step(step)
+	seen, _ := sp.Step(step)
 	return files.seenBy(seen), nil
+}
+
+func (c *comparison) specOf(ctx context.Context, r *Run) (*spec.Spec, error) {
+	if sp, ok := c.specs[r.SpecRev]; ok {
+		return sp, nil
+	}
+	rev, err := c.Projects.RevisionAt(ctx, c.p, r.SpecRev)
+	if err != nil {
+		return nil, err
+	}
+	c.specs[r.SpecRev] = rev.Spec
+	return rev.Spec, nil
 }

@@ -232,9 +232,9 @@ func (w *world) states(t testing.TB, id string) map[string]pipeline.State {
 
 func (w *world) steps(t testing.TB, id string) []*pipeline.Step {
 	t.Helper()
-	steps, err := w.Steps(t.Context(), w.p, id)
+	steps, err := w.Steps(t.Context(), w.p, id, pipeline.StepList{Limit: 1000})
 	check(t, err)
-	return steps
+	return steps.Items
 }
 
 // waitFor waits until a file exists: a step's way of saying that it has come so far.

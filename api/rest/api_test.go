@@ -57,6 +57,8 @@ func TestOperations_AnswerRefuseAndStayInTheirProject(t *testing.T) {
 		{path: "/models/alpha/aliases/live/moves", part: `"to":2`,
 			missing: "/models/nothing/aliases/live/moves"},
 		{path: "/pipeline-runs", part: `"items":[]`, invalid: "/pipeline-runs?page=x", notThere: 200},
+		{path: "/pipeline-runs?state=running", part: `"items":[]`, invalid: "/pipeline-runs?state=odd",
+			notThere: 200},
 		{path: "/jobs", part: w.job, invalid: "/jobs?state=odd", notThere: 200},
 		{path: "/jobs/" + w.job, part: `"state":"queued"`, missing: "/jobs/nothing",
 			invalid: "/jobs/" + w.job + "?wait=soon"},
@@ -106,6 +108,8 @@ func TestOperations_AnswerRefuseAndStayInTheirProject(t *testing.T) {
 		})
 	}
 	for _, path := range []string{"/pipeline-runs/" + none, "/pipeline-runs/" + none + "/steps",
+		"/pipeline-runs/" + none + "/graph", "/pipeline-runs/" + none + "/tries",
+		"/pipeline-runs/" + none + "/why", "/pipeline-runs/" + none + "/steps/train",
 		"/pipeline-runs/" + none + "/steps/train/why", "/pipeline-runs/" + none + "/steps/train/log",
 		"/cases/" + none,
 		"/decisions/" + none, "/evidence/" + none, "/incidents/" + none, "/loop/" + none,
@@ -184,6 +188,8 @@ func TestOperations_ChangeRefuseAndStayInTheirProject(t *testing.T) {
 		{"promote another project's", "POST", "/projects/beta/rollouts/" + w.rollout + "/promote", reason,
 			404},
 		{"cancel no run", "POST", "/projects/alpha/pipeline-runs/nothing/cancel", "", 404},
+		{"do no run again", "POST", "/projects/alpha/pipeline-runs/nothing/rerun", `{"from":"train"}`, 404},
+		{"do a run again from nowhere", "POST", "/projects/alpha/pipeline-runs/nothing/rerun", `{"from":""}`, 400},
 		{"candidate without a number", "PUT", "/projects/alpha/models/alpha/candidate", `{"version":0}`,
 			400},
 		{"candidate that is not", "PUT", "/projects/alpha/models/alpha/candidate", `{"version":99}`, 404},

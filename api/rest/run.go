@@ -2,11 +2,12 @@ package rest
 
 import (
 	"context"
-	"strings"
+	"slices"
 
 	"github.com/fairlead-ml/fairlead"
 	"github.com/fairlead-ml/fairlead/auth"
 	"github.com/fairlead-ml/fairlead/pipeline"
+	"github.com/fairlead-ml/fairlead/store"
 )
 
 // RunInput names a pipeline run.
@@ -15,36 +16,37 @@ type RunInput struct {
 	Run string `path:"run"`
 }
 
-// StepInput names a step of a pipeline run.
-type StepInput struct {
-	RunInput
-	Step string `path:"step"`
+// RunsOfPipelineInput asks for pipeline runs.
+type RunsOfPipelineInput struct {
+	ListInput
+	State string `query:"state" enum:"queued,running,succeeded,failed,cancelled" doc:"default: all"`
 }
 
-// LogPart is a stretch of what a step printed.
-type LogPart struct {
-	Text    string `json:"text" doc:"stdout and stderr in the order of printing; empty: nothing more yet"`
-	Skipped int64  `json:"skipped" doc:"bytes before the text that were dropped: the step printed too much"`
-	Next    int64  `json:"next" doc:"offset to continue from"`
+// GetRunInput asks for a pipeline run.
+type GetRunInput struct {
+	RunInput
+	Waiting
+	Tries bool `query:"tries" default:"true" doc:"false leaves the tries of a search out; list-tries has them by pages"`
 }
 
 func (a *API) runOperations() {
 	register(a, op{id: "list-pipeline-runs", method: "GET", path: "/pipeline-runs",
 		summary: "List pipeline runs, the newest first", may: auth.Read},
-		func(ctx context.Context, p fairlead.Project, in *ListInput) (
+		func(ctx context.Context, p fairlead.Project, in *RunsOfPipelineInput) (
 			fairlead.Page[*pipeline.Run], error) {
-			return filled(a.Pipeline.List(ctx, p, in.Page, in.Limit))
+			return filled(a.Pipeline.List(ctx, p, pipeline.RunList{State: pipeline.State(in.State),
+				Page: in.Page, Limit: in.Limit}))
 		})
 	register(a, op{id: "get-pipeline-run", method: "GET", path: "/pipeline-runs/{run}",
 		summary: "One pipeline run with its tries; with wait, once it has ended", may: auth.Read},
-		func(ctx context.Context, p fairlead.Project, in *struct {
-			RunInput
-			Waiting
-		}) (r *pipeline.Run, err error) {
+		func(ctx context.Context, p fairlead.Project, in *GetRunInput) (r *pipeline.Run, err error) {
 			err = a.until(ctx, in.Waiting, func() (bool, error) {
 				r, err = a.Pipeline.Get(ctx, p, in.Run)
 				return err == nil && r.State.Final(), err
 			})
+			if err == nil && !in.Tries {
+				r.Tries = slices.DeleteFunc(r.Tries, func(t pipeline.Try) bool { return t.N > 0 })
+			}
 			return r, err
 		})
 	register(a, op{id: "cancel-pipeline-run", method: "POST", path: "/pipeline-runs/{run}/cancel",
@@ -52,31 +54,37 @@ func (a *API) runOperations() {
 		func(ctx context.Context, p fairlead.Project, in *RunInput) (struct{}, error) {
 			return struct{}{}, a.Pipeline.Cancel(ctx, p, in.Run)
 		})
-	register(a, op{id: "list-steps", method: "GET", path: "/pipeline-runs/{run}/steps",
-		summary: "The steps of a pipeline run", may: auth.Read},
+	register(a, op{id: "rerun-pipeline", method: "POST", path: "/pipeline-runs/{run}/rerun", status: 202,
+		summary: "Do a pipeline run that has ended again from a step on", may: auth.Run}, a.rerun)
+	register(a, op{id: "get-pipeline-graph", method: "GET", path: "/pipeline-runs/{run}/graph",
+		summary: "The steps of a pipeline run and what passes between them, begun or not", may: auth.Read},
+		func(ctx context.Context, p fairlead.Project, in *RunInput) (*pipeline.Graph, error) {
+			return a.Pipeline.Graph(ctx, p, in.Run)
+		})
+	register(a, op{id: "list-tries", method: "GET", path: "/pipeline-runs/{run}/tries",
+		summary: "The tries of a search, with their metrics", may: auth.Read},
 		func(ctx context.Context, p fairlead.Project, in *struct {
 			RunInput
 			Paging
-		}) (out fairlead.Page[*pipeline.Step], err error) {
-			all, err := a.Pipeline.Steps(ctx, p, in.Run)
-			if err != nil {
-				return out, err
-			}
-			return numbered(all, in.Paging, list(p, "steps", in.Run))
+			Order string `query:"order" enum:"number,best" default:"number" doc:"best: those without a value come last"`
+		}) (fairlead.Page[*pipeline.Result], error) {
+			return filled(a.Pipeline.Tries(ctx, p, in.Run, pipeline.TryList{Best: in.Order == "best",
+				Page: in.Page, Limit: in.Limit}))
 		})
-	register(a, op{id: "why-step", method: "GET", path: "/pipeline-runs/{run}/steps/{step}/why",
-		summary: "Why a step ran, or did not: what changed in its cache key", may: auth.Read},
-		func(ctx context.Context, p fairlead.Project, in *StepInput) (*pipeline.Why, error) {
-			return a.Pipeline.Why(ctx, p, in.Run, in.Step)
-		})
-	register(a, op{id: "get-step-log", method: "GET", path: "/pipeline-runs/{run}/steps/{step}/log",
-		summary: "What a step printed", may: auth.Read},
-		func(ctx context.Context, p fairlead.Project, in *struct {
-			StepInput
-			Offset int64 `query:"offset" minimum:"0" doc:"in bytes"`
-		}) (out LogPart, err error) {
-			part, err := a.Pipeline.Log(ctx, p, in.Run, in.Step, in.Offset)
-			text := strings.ToValidUTF8(string(part.Data), "\uFFFD")
-			return LogPart{Text: text, Skipped: part.Skipped, Next: part.Next}, err
-		})
+	a.stepOperations()
+}
+
+// RerunInput says from which step on a run is done again.
+type RerunInput struct {
+	RunInput
+	Once
+	Body struct {
+		From string `json:"from" minLength:"1" maxLength:"300" doc:"train, or train@3 for try 3 alone, or train@refit"`
+	}
+}
+
+func (a *API) rerun(ctx context.Context, p fairlead.Project, in *RerunInput) (*pipeline.Run, error) {
+	return atomically(ctx, a, p, in.Key, "rerun-pipeline", in, func(tx *store.Tx) (*pipeline.Run, error) {
+		return a.Pipeline.Rerun(ctx, tx, p, in.Run, in.Body.From)
+	})
 }

@@ -33,6 +33,13 @@ func (w Waiting) duration() (time.Duration, error) {
 // until calls done after every commit until it says so, the wait is over, or the
 // server stops; then what done has seen last is the answer.
 func (a *API) until(ctx context.Context, w Waiting, done func() (bool, error)) error {
+	return a.untilOr(ctx, w, nil, done)
+}
+
+// untilOr is until that also calls done when tick says so, for what happens outside of
+// the database.
+func (a *API) untilOr(ctx context.Context, w Waiting, tick <-chan time.Time,
+	done func() (bool, error)) error {
 	d, err := w.duration()
 	if err != nil {
 		return err
@@ -46,6 +53,7 @@ func (a *API) until(ctx context.Context, w Waiting, done func() (bool, error)) e
 		}
 		select {
 		case <-changed:
+		case <-tick:
 		case <-timer.C:
 			return nil
 		case <-a.Stopping:

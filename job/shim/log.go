@@ -22,6 +22,7 @@ type LogPart struct {
 	Skipped int64  // bytes between the asked offset and Data that were dropped
 	Data    []byte // raw bytes, stdout and stderr in the order of printing
 	Next    int64  // offset to continue from
+	End     int64  // bytes that were printed so far
 }
 
 // ReadLog returns up to limit bytes of a step's output from offset on, also
@@ -41,6 +42,9 @@ func readLog(dir string, offset int64, limit int) (LogPart, error) {
 		return LogPart{}, err
 	}
 	part := LogPart{Next: offset}
+	if n := len(segments); n > 0 {
+		part.End = segments[n-1].start + segments[n-1].size
+	}
 	for _, s := range segments {
 		if s.start+s.size <= part.Next {
 			continue
