@@ -98,6 +98,10 @@ var sentences = map[string]teller{
 			versionOf(e.Model, e.ModelVersion), cmp.Or(purposes[e.Purpose], e.Purpose))
 	}),
 	PipelineRunStartedType: by(func(e PipelineRunStarted) string {
+		if e.RerunOf != "" {
+			return fmt.Sprintf("The pipeline run %s was begun again from %s on, as %s", e.RerunOf,
+				e.RerunFrom, e.Pipeline)
+		}
 		return fmt.Sprintf("A pipeline run began for commit %s, by %s", short(e.Commit), e.Cause)
 	}),
 	PipelineRunFinishedType: by(func(e PipelineRunFinished) string {

@@ -567,14 +567,15 @@ func TestApply_RefusesAnotherProject(t *testing.T) {
 func TestLog_SaysWhatWasDropped(t *testing.T) {
 	elsewhere(t)
 	parts := map[string]string{"0": `{"text":"it begins\nha","next":12}`,
-		"12": `{"text":"lf\nit ends\n","skipped":100,"next":123}`, "123": `{"next":123}`}
+		"12": `{"text":"lf\nit ends\n","skipped":100,"next":123}`, "123": `{"next":123,"end":123,"attempt":1,"attempts":1,"done":true}`}
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		io.WriteString(w, parts[r.URL.Query().Get("offset")])
 	}))
 	defer s.Close()
 	for format, want := range map[string]string{
 		"text": "it begins\nha\n[fairlead: 100 bytes of output dropped here]\nlf\nit ends\n",
-		"json": `{"text":"it begins\nhalf\nit ends\n","skipped":100,"next":123}` + "\n",
+		"json": `{"text":"it begins\nhalf\nit ends\n","skipped":100,"next":123,"end":123,"attempt":1,` +
+			`"attempts":1,"done":true}` + "\n",
 	} {
 		got := command(t, "log", "train", "--run", "pr_1", "-p", "x", "--server", s.URL, "-o", format)
 		if got.status != 0 || got.out != want {

@@ -89,11 +89,11 @@ func (c *cli) logCommand() *cobra.Command {
 					} else {
 						whole.Text += part.Text
 					}
-					whole.Skipped += part.Skipped
+					part.Text, part.Skipped = whole.Text, whole.Skipped+part.Skipped
 					if part.Next <= whole.Next {
-						return c.print(whole, func(io.Writer) {})
+						return c.print(part, func(io.Writer) {})
 					}
-					whole.Next = part.Next
+					whole = part
 				}
 			})
 		},
