@@ -3,6 +3,7 @@ package monitor
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -27,6 +28,25 @@ type Reference struct {
 	Usual    *Usual             `json:"usual,omitempty"`
 	Note     string             `json:"note,omitempty"`
 	Metrics  map[string]float64 `json:"-"`
+}
+
+// Reference returns what the version knew when it was made; nil when that was not counted.
+func (s *Service) Reference(tx *store.Tx, p fairlead.Project, model string, version int64) (
+	*Reference, error) {
+	return readReference(tx, p, model, version)
+}
+
+// Feature returns the distribution of an input; nil for one that r, which may be nil, has
+// not.
+func (r *Reference) Feature(name string) *Feature {
+	if r == nil {
+		return nil
+	}
+	i := slices.IndexFunc(r.Features, func(f *Feature) bool { return f.Name == name })
+	if i < 0 {
+		return nil
+	}
+	return r.Features[i]
 }
 
 type referencePayload struct {

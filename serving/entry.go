@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/fairlead-ml/fairlead"
 	"github.com/fairlead-ml/fairlead/engine"
@@ -46,6 +47,7 @@ type score struct {
 	role    string
 	outputs *engine.Frame
 	err     error
+	took    time.Duration // wall time; 0: it was not called
 }
 
 // rowID names the rows of a batch: a single row has the request's id itself.

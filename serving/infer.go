@@ -20,6 +20,7 @@ type Request struct {
 	RoutingKey string    // who asks: the same key goes to the same version; empty: the id
 	EventTime  time.Time // zero: wall time
 	Version    int64     // 0: what the endpoint routes to
+	Trial      bool      // it is answered alone: not logged, not scored by others, not counted
 	Frame      *engine.Frame
 }
 
@@ -66,24 +67,36 @@ func (s *Service) Infer(ctx context.Context, p fairlead.Project, name string, r 
 		return nil, s.unknown(ctx, p, name)
 	}
 	defer e.leave()
-	res, err := s.infer(ctx, e, r)
+	if r.Trial {
+		return s.try(ctx, e, r)
+	}
+	q, err := s.scoring(ctx, e, &r)
+	if err != nil {
+		s.metrics.failed(e, err)
+		s.countUnrouted(e, err)
+		return nil, err
+	}
+	res, err := s.infer(ctx, q)
+	took := time.Since(begun)
+	s.count(q, res, err, took)
 	if err != nil {
 		s.metrics.failed(e, err)
 		return nil, err
 	}
-	e.seconds.Observe(time.Since(begun).Seconds())
+	e.seconds.Observe(took.Seconds())
 	if v := e.all[res.Version]; v != nil {
 		v.answered.Inc()
 	}
 	return res, nil
 }
 
-func (s *Service) infer(ctx context.Context, e *endpoint, r Request) (*Response, error) {
-	entry, err := s.admit(e, &r)
+// scoring begins the request's way: it is within its bounds, and a version is to answer.
+func (s *Service) scoring(ctx context.Context, e *endpoint, r *Request) (*scoring, error) {
+	entry, err := s.admit(e, r)
 	if err != nil {
 		return nil, err
 	}
-	first, err := s.choose(ctx, e, r)
+	first, err := s.choose(ctx, e, *r)
 	if err != nil {
 		return nil, err
 	}
@@ -91,10 +104,27 @@ func (s *Service) infer(ctx context.Context, e *endpoint, r Request) (*Response,
 	if first == e.canary && r.Version == 0 {
 		q.second = e.live // a canary that fails must not be noticed by its callers
 	}
-	if e.durable {
+	return q, nil
+}
+
+func (s *Service) infer(ctx context.Context, q *scoring) (*Response, error) {
+	if q.endpoint.durable {
 		return s.inferDurable(ctx, q)
 	}
 	return s.inferBuffered(ctx, q)
+}
+
+// try answers a request that leaves no trace: stream time, the log, the other versions and
+// the figures of the endpoint know nothing of it.
+func (s *Service) try(ctx context.Context, e *endpoint, r Request) (*Response, error) {
+	q, err := s.scoring(ctx, e, &r)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := q.answerNow(ctx); err != nil {
+		return nil, err
+	}
+	return q.response(), nil
 }
 
 // admit checks the request's bounds and begins what the log keeps of it.
@@ -184,8 +214,9 @@ func (q *scoring) by(ctx context.Context, v *variant) (*engine.Frame, error) {
 		}
 		return q.ask(ctx, v)
 	}
+	begun := time.Now()
 	out, err := v.predictor.Predict(ctx, q.frame)
-	q.keep(v, out, err)
+	q.keep(v, out, err, time.Since(begun))
 	return out, err
 }
 
@@ -195,7 +226,7 @@ func (q *scoring) mayAsk(ctx context.Context, v *variant) error {
 	err := v.guard.enter(engine.IsBackground(ctx), time.Now())
 	switch err {
 	case errLate:
-		q.keep(v, nil, err)
+		q.keep(v, nil, err, 0)
 	case errBusy:
 		q.endpoint.skipped.Inc()
 	}
@@ -244,15 +275,15 @@ func (q *scoring) ask(ctx context.Context, v *variant) (*engine.Frame, error) {
 			"version %d has not answered within %s", v.key.version, q.within)
 	}
 	v.guard.note(late, time.Now())
-	q.keep(v, r.out, r.err)
+	q.keep(v, r.out, r.err, time.Since(begun))
 	return r.out, r.err
 }
 
-// keep adds what v said to the scores.
-func (q *scoring) keep(v *variant, out *engine.Frame, err error) {
+// keep adds what v said to the scores, and how long it took.
+func (q *scoring) keep(v *variant, out *engine.Frame, err error, took time.Duration) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.scores = append(q.scores, score{v.key.version, v.role, out, err})
+	q.scores = append(q.scores, score{v.key.version, v.role, out, err, took})
 }
 
 // takeScores returns the scores that there are, and begins anew.
@@ -401,6 +432,8 @@ func (s *Service) scoreLater(q *scoring, all []*variant) {
 			each.Go(func() { q.ask(s.background, v) })
 		}
 		each.Wait()
-		s.log.addScores(q.entry, q.takeScores())
+		scores := q.takeScores()
+		s.traffic.scored(q.endpoint, q.entry.moment(), scores)
+		s.log.addScores(q.entry, scores)
 	})
 }

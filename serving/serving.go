@@ -66,6 +66,7 @@ type Service struct {
 	pool     *pool
 	log      *requestLog
 	metrics  *metrics
+	traffic  *traffic
 	wake     chan struct{}
 	unpacked sync.Map // the package directories that this process has made
 	after    crew     // requests that are scored after their answer
@@ -94,6 +95,7 @@ func New(d Deps) *Service {
 	s.routes.Store(&routes{})
 	s.log = newRequestLog(d.DB, d.Log, s.stored, d.Stream.Nudge)
 	s.metrics = newMetrics(s)
+	s.traffic = newTraffic(d.DB, d.Log)
 	s.pool = &pool{load: s.open, ended: s.poke, retry: d.RetryAfter, patience: d.GiveUpAfter,
 		log: d.Log, slots: map[packageKey]*slot{}}
 	d.Ledger.Subscribe(ledger.Subscription{
@@ -116,6 +118,7 @@ func (s *Service) Start(ctx context.Context) error {
 	s.quit = quit
 	s.mu.Unlock()
 	s.log.start()
+	s.traffic.start()
 	s.wait.Go(func() { s.run(run) })
 	return nil
 }
@@ -134,7 +137,8 @@ func (s *Service) Stop(ctx context.Context) error {
 	quit()
 	s.endBackground()
 	err := s.wait.wait(ctx, "what makes assignments true")
-	err = errors.Join(err, s.after.wait(ctx, "scores of requests"), s.log.stop(ctx))
+	err = errors.Join(err, s.after.wait(ctx, "scores of requests"), s.log.stop(ctx),
+		s.traffic.stop(ctx))
 	s.swap(s.routes.Load(), &routes{})
 	s.pool.want(context.Background(), nil)
 	return errors.Join(err, s.pool.wait.wait(ctx, "models that are unloaded"))

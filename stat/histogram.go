@@ -48,6 +48,30 @@ func checkEdges(edges []float64) error {
 	return nil
 }
 
+// Middle returns a value of the bin that the median of what was counted within the edges
+// lies in: the first or the last edge itself, else the middle of the bin, which is the
+// value itself where each bin has one whole number. NaN when nothing was counted.
+func (h *Histogram) Middle() float64 {
+	var total, upTo uint64
+	for _, n := range h.Counts {
+		total += n
+	}
+	last := len(h.Counts) - 1
+	for i, n := range h.Counts {
+		upTo += n
+		switch {
+		case total == 0 || 2*upTo < total:
+		case i == 0:
+			return h.Edges[0]
+		case i == last:
+			return h.Edges[last+1]
+		default:
+			return h.Edges[i] + (h.Edges[i+1]-h.Edges[i])/2
+		}
+	}
+	return math.NaN()
+}
+
 // Add counts one value; NaN counts as missing. It does not allocate.
 func (h *Histogram) Add(v float64) {
 	last := len(h.Edges) - 1

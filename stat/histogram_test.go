@@ -235,3 +235,28 @@ func throughJSON[T any](t *testing.T, v T) T {
 	}
 	return read
 }
+
+func TestHistogram_MiddleIsAValueAboutTheMedian(t *testing.T) {
+	for name, tt := range map[string]struct {
+		values []float64
+		want   float64
+	}{
+		"a rare flag":      {[]float64{0, 0, 0, 1}, 0},
+		"a frequent flag":  {[]float64{0, 1, 1, 1}, 1},
+		"whole numbers":    {[]float64{1, 2, 2, 3, 3, 3, 4, 5}, 3},
+		"one value":        {[]float64{7, 7, 7}, 7},
+		"nothing at all":   {nil, math.NaN()},
+		"nothing but gaps": {[]float64{math.NaN(), math.NaN()}, math.NaN()},
+	} {
+		h, err := stat.NewHistogram(stat.Edges(tt.values, 10))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, v := range tt.values {
+			h.Add(v)
+		}
+		if got := h.Middle(); got != tt.want && !(math.IsNaN(got) && math.IsNaN(tt.want)) {
+			t.Errorf("%s: %g, want %g", name, got, tt.want)
+		}
+	}
+}

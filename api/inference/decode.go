@@ -29,6 +29,7 @@ type request struct {
 		EventTime    json.RawMessage `json:"event_time"`
 		RoutingKey   string          `json:"routing_key"`
 		BinaryOutput bool            `json:"binary_data_output"`
+		Trial        bool            `json:"trial"`
 	} `json:"parameters"`
 	Inputs  []tensor `json:"inputs"`
 	Outputs []struct {

@@ -162,6 +162,20 @@ func TestInfer_EventTimeNeedsItsPermissionAndHasABound(t *testing.T) {
 	}
 }
 
+func TestInfer_ATrialNeedsItsPermissionAndIsNotLogged(t *testing.T) {
+	s := newServer(t, spec.Durable)
+	trial := hr(`"id":"t","parameters":{"trial":true},`)
+	if a := s.do("POST", infer, trial); a.status != 401 {
+		t.Errorf("without the token: %d %v", a.status, a.body)
+	}
+	if a := s.do("POST", infer, trial, "Authorization", "Bearer "+s.owner); a.status != 200 || a.body["id"] != "t" {
+		t.Errorf("the owner: %d %v", a.status, a.body)
+	}
+	if logged := s.Requests(); len(logged) != 0 {
+		t.Errorf("logged %+v", logged)
+	}
+}
+
 func TestInfer_TakesARoutingKeyOfText(t *testing.T) {
 	s := newServer(t, spec.Durable)
 	if a := s.do("POST", infer, hr(`"parameters":{"routing_key":"user-7","sequence_id":[1]},`)); a.status != 200 {

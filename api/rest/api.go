@@ -115,7 +115,7 @@ func New(s Services, version string) *API {
 	for _, operations := range []func(){
 		a.projectOperations, a.dataOperations, a.trackingOperations, a.chartOperations, a.trackedOperations, a.artifactOperations,
 		a.modelOperations, a.runOperations, a.jobOperations,
-		a.caseOperations, a.endpointOperations, a.rolloutOperations, a.monitorOperations,
+		a.caseOperations, a.endpointOperations, a.rolloutOperations, a.trafficOperations, a.monitorOperations,
 		a.ledgerOperations, a.webhookOperations, a.backupOperations, a.accessOperations,
 		a.trashOperations, a.importOperations, a.partOperations, a.archiveOperations,
 	} {

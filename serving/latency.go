@@ -1,0 +1,84 @@
+package serving
+
+import (
+	"encoding/binary"
+	"math"
+	"slices"
+	"time"
+)
+
+// latency counts durations in cells that grow by 2^(1/4), so a quantile is right within
+// 9 % of itself. It keeps the cells that are not empty, ascending.
+type latency []latencyCell
+
+type latencyCell struct {
+	at int16 // the cell holds (2^((at-1)/4), 2^(at/4)] µs; 0 holds up to 1 µs
+	n  int64
+}
+
+// The last cell holds all from 2^27 µs on, which is more than two minutes.
+const lastCell = 4 * 27
+
+// add counts one duration.
+func (l *latency) add(d time.Duration) {
+	at := int16(0)
+	if us := float64(d) / float64(time.Microsecond); us > 1 {
+		at = int16(min(math.Ceil(4*math.Log2(us)), lastCell))
+	}
+	l.count(at, 1)
+}
+
+func (l *latency) count(at int16, n int64) {
+	i, there := slices.BinarySearchFunc(*l, at, func(c latencyCell, at int16) int { return int(c.at - at) })
+	if !there {
+		*l = slices.Insert(*l, i, latencyCell{at: at})
+	}
+	(*l)[i].n += n
+}
+
+// merge adds what o has counted.
+func (l *latency) merge(o latency) {
+	for _, c := range o {
+		l.count(c.at, c.n)
+	}
+}
+
+// quantile returns the duration, in seconds, that the share q of all did not exceed; NaN
+// when there are none. Within a cell it takes the geometric middle.
+func (l latency) quantile(q float64) float64 {
+	var total int64
+	for _, c := range l {
+		total += c.n
+	}
+	rank := int64(math.Ceil(q * float64(total)))
+	for _, c := range l {
+		if rank -= c.n; rank <= 0 {
+			return math.Exp2((float64(c.at)-0.5)/4) * 1e-6
+		}
+	}
+	return math.NaN()
+}
+
+// appendTo writes the cells as pairs of unsigned varints.
+func (l latency) appendTo(b []byte) []byte {
+	for _, c := range l {
+		b = binary.AppendUvarint(binary.AppendUvarint(b, uint64(c.at)), uint64(c.n))
+	}
+	return b
+}
+
+// addEncoded merges what appendTo wrote. What is cut off is left out.
+func (l *latency) addEncoded(b []byte) {
+	for len(b) > 0 {
+		at, n := binary.Uvarint(b)
+		if n <= 0 {
+			return
+		}
+		count, m := binary.Uvarint(b[n:])
+		if m <= 0 {
+			return
+		}
+		l.count(int16(min(at, lastCell)), int64(count))
+		b = b[n+m:]
+	}
+}
