@@ -1,8 +1,10 @@
 package stat_test
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"github.com/fairlead-ml/fairlead"
@@ -134,5 +136,56 @@ func TestPSICritical_AgreesWithScipy(t *testing.T) {
 		if got := stat.PSICritical(c.bins, c.n, c.m, c.a); math.Abs(got-c.want) > 1e-9 {
 			t.Errorf("%+v: %v", c, got)
 		}
+	}
+}
+
+func TestCells_AddUpToThePSI(t *testing.T) {
+	r, _ := stat.NewHistogram([]float64{0, 1, 2})
+	c, _ := stat.NewHistogram([]float64{0, 1, 2})
+	for _, v := range []float64{0.5, 0.5, 1.5, math.NaN(), -1} {
+		r.Add(v)
+	}
+	for _, v := range []float64{0.5, 1.5, 1.5, 3, 4} {
+		c.Add(v)
+	}
+	cells, err := r.Cells(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	psi, _ := r.PSI(c)
+	var kinds []string
+	for _, x := range cells {
+		psi -= x.PSI
+		kinds = append(kinds, fmt.Sprintf("%s %d %d", x.Kind, x.Reference, x.Current))
+	}
+	want := "below 1 0, range 2 1, range 1 2, above 0 2, missing 1 0"
+	if got := strings.Join(kinds, ", "); got != want || math.Abs(psi) > 1e-12 {
+		t.Errorf("cells %s, want %s; they miss %v of the psi", got, want, psi)
+	}
+	names := categories(t, "a", "b")
+	names.Add("a")
+	other, _ := stat.NewCategories(names.Names)
+	other.Add("a")
+	other.Add("c")
+	other.AddMissing()
+	cells, err = names.Cells(other)
+	if err != nil || len(cells) != 4 || cells[0].Name != "a" || cells[2].Kind != "other" ||
+		cells[2].Current != 1 || cells[3].Kind != "missing" || cells[3].Current != 1 {
+		t.Errorf("cells %+v, %v", cells, err)
+	}
+	if _, err := names.Cells(categories(t, "z")); !fairlead.Is(err, fairlead.Invalid) {
+		t.Errorf("other names: %v", err)
+	}
+}
+
+func TestOutcomes_CountEachKind(t *testing.T) {
+	got, err := stat.OutcomesOf([]float64{1, 1, 1, 0, 0, 0, 0}, []float64{0.9, 0.5, 0.1, 0.8, 0.2, 0.1, 0})
+	tp, fn := 2, 1
+	if got.TruePositive+got.FalseNegative != 3 || got.TruePositive != tp || got.FalseNegative != fn ||
+		got.FalsePositive != 1 || got.TrueNegative != 3 || err != nil {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	if _, err := stat.OutcomesOf([]float64{2}, []float64{0.5}); !fairlead.Is(err, fairlead.Invalid) {
+		t.Errorf("a third class: %v", err)
 	}
 }
