@@ -3,6 +3,7 @@ package loop
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/fairlead-ml/fairlead"
@@ -35,28 +36,37 @@ func (s *Service) answer(ctx context.Context, tx *store.Tx, p fairlead.Project, 
 	if err != nil {
 		return err
 	}
-	name := fmt.Sprintf("incident %s (%s)", in.ID, in.Kind)
 	past, err := s.past(tx, p, in)
 	if err != nil {
 		return err
 	}
 	if past != "" {
-		return s.note(tx, p, in.Model, name+" asks for nothing any more: "+past)
+		return s.noteOn(tx, p, in, " asks for nothing any more: "+past)
 	}
 	switch in.Action {
 	case spec.Retrain:
 		return s.retrain(ctx, tx, p, in)
 	case spec.Rollback:
-		err := s.Release.RollbackEndpoint(ctx, tx, p, in.Endpoint, name+": "+in.Reason)
+		err := s.Release.RollbackEndpoint(ctx, tx, p, in.Endpoint, nameOf(in)+": "+in.Reason)
 		if fairlead.Is(err, fairlead.Precondition) || fairlead.Is(err, fairlead.NotFound) {
-			return s.note(tx, p, in.Model, name+" asks for a rollback: "+fairlead.MessageOf(err))
+			return s.noteOn(tx, p, in, " asks for a rollback: "+fairlead.MessageOf(err))
 		}
 		if err != nil {
 			return err
 		}
-		return s.note(tx, p, in.Model, name+": rolled back")
+		return s.noteOn(tx, p, in, ": rolled back")
 	}
-	return s.note(tx, p, in.Model, name+" is shown; fairlead.yaml asks for nothing more")
+	return s.noteOn(tx, p, in, " is shown; fairlead.yaml asks for nothing more")
+}
+
+func nameOf(in *monitor.Incident) string { return fmt.Sprintf("incident %s (%s)", in.ID, in.Kind) }
+
+// noteOn keeps what was done about an incident, with it and as the loop's newest note.
+func (s *Service) noteOn(tx *store.Tx, p fairlead.Project, in *monitor.Incident, what string) error {
+	if err := s.answered(tx, p, in, strings.TrimLeft(what, ": ")); err != nil {
+		return err
+	}
+	return s.note(tx, p, in.Model, nameOf(in)+what)
 }
 
 // past says why the incident no longer holds; empty when it does. The monitor resolves
@@ -94,14 +104,17 @@ func (s *Service) retrain(ctx context.Context, tx *store.Tx, p fairlead.Project,
 	}
 	why, until := m.mayRetrain(rev.Spec, active, at)
 	if why != "" {
-		err := s.note(tx, p, in.Model, "incident "+in.ID+": no retraining, "+why)
+		err := s.noteOn(tx, p, in, ": no retraining, "+why)
 		if err != nil || until.IsZero() {
 			return err
 		}
 		return s.setRetry(tx, p, in.Model, in.Endpoint, until)
 	}
 	m.retrains++
-	m.note = "incident " + in.ID + ": retraining"
+	m.note = nameOf(in) + ": retraining"
+	if err := s.answered(tx, p, in, "retraining"); err != nil {
+		return err
+	}
 	if err := saveModel(tx, p, in.Model, m); err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package loop_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -189,7 +190,42 @@ func TestIncident_DoesWhatTheFileSays(t *testing.T) {
 			w.ask(day0, day(2), 30)
 			w.wantStory("user 1 promoted")
 			w.wantLine(want)
+			w.wantAnswers("day 2: " + want)
 		})
+	}
+}
+
+// wantAnswers checks what the loop did about the first incident, by the beginning of each.
+func (w *world) wantAnswers(want ...string) (cases []*loop.Case) {
+	w.t.Helper()
+	incidents, err := w.monitor.Incidents(w.t.Context(), w.p, monitor.IncidentFilter{}, "", 0)
+	w.must(err)
+	first := incidents.Items[len(incidents.Items)-1]
+	var got []string
+	w.read(func(tx *store.Tx) error {
+		all, err := w.loop.Responses(tx, w.p, incidents.Items)
+		for _, a := range all[first.ID].Answers {
+			got = append(got, fmt.Sprintf("day %g: %s", a.At.Sub(day0).Hours()/24, a.Note))
+		}
+		cases = all[first.ID].Cases
+		return err
+	})
+	if !slices.EqualFunc(got, want, strings.HasPrefix) {
+		w.t.Errorf("answers %q, want %q", got, want)
+	}
+	return cases
+}
+
+// What the loop did about an incident, and why it waited, is kept with it.
+func TestIncident_KeepsWhatWasDoneAboutIt(t *testing.T) {
+	w := decayed(t, replace, watch)
+	w.pause(true, "audit")
+	w.ask(day0, day(4), 30)
+	w.pause(false, "")
+	w.ask(day(4), day(5), 30)
+	cases := w.wantAnswers("day 2: no retraining, the loop is paused: audit", "day 4: retraining")
+	if len(cases) != 1 || cases[0].Cause != loop.ByIncident {
+		t.Errorf("cases %+v", cases)
 	}
 }
 
@@ -290,7 +326,7 @@ func (w *world) chronicle() string {
 	for _, x := range windows.Items {
 		out += fmt.Sprintln(x.From, x.Kind, x.Version, x.State, x.Value, x.Limit, x.Rows, x.Coverage)
 	}
-	incidents, err := w.monitor.Incidents(ctx, w.p, endpoint, "", 0)
+	incidents, err := w.monitor.Incidents(ctx, w.p, monitor.IncidentFilter{Endpoint: endpoint}, "", 0)
 	w.must(err)
 	for _, i := range incidents.Items {
 		out += fmt.Sprintln(i.OpenedAt, i.ResolvedAt, i.Kind, i.Version, i.Value, i.Reason, i.Resolution)
