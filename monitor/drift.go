@@ -144,6 +144,7 @@ func (s *Service) drift(tx *store.Tx, p fairlead.Project, w *Window, ref *Refere
 		if current[i].total() == 0 {
 			continue // no prediction of this version in the window
 		}
+		w.counted = append(w.counted, current[i])
 		d, err := f.compare(current[i], cfg.Threshold, driftAlpha/float64(len(ref.Features)), ref.Usual)
 		if err != nil {
 			return fmt.Errorf("drift of %s: %w", f.Name, err)

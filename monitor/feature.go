@@ -94,6 +94,32 @@ func (f *Feature) addValue(v any) {
 	}
 }
 
+// counts returns what was counted, as setCounts takes it: missing, below and above, and the
+// bins; missing, other, and the names.
+func (f *Feature) counts() []uint64 {
+	if c := f.Categories; c != nil {
+		return append([]uint64{c.Missing, c.Other}, c.Counts...)
+	}
+	h := f.Histogram
+	return append([]uint64{h.Missing, h.Below, h.Above}, h.Counts...)
+}
+
+// setCounts is the inverse of counts; false when they are not of these bins.
+func (f *Feature) setCounts(n []uint64) bool {
+	if len(n) != len(f.counts()) {
+		return false
+	}
+	if c := f.Categories; c != nil {
+		c.Missing, c.Other = n[0], n[1]
+		copy(c.Counts, n[2:])
+		return true
+	}
+	h := f.Histogram
+	h.Missing, h.Below, h.Above = n[0], n[1], n[2]
+	copy(h.Counts, n[3:])
+	return true
+}
+
 func (f *Feature) total() uint64 {
 	if f.Categories != nil {
 		return f.Categories.Total()

@@ -53,11 +53,20 @@ func readIncident(tx *store.Tx, p fairlead.Project, id string) (*Incident, error
 	return i, err
 }
 
-func listIncidents(tx *store.Tx, p fairlead.Project, endpoint string, before int64, limit int) (
+func listIncidents(tx *store.Tx, p fairlead.Project, f IncidentFilter, before int64, limit int) (
 	[]*Incident, error) {
 	q, args := incidentColumns+" where project_k = ? and k < ?", []any{p.K, before}
-	if endpoint != "" {
-		q, args = q+" and endpoint = ?", append(args, endpoint)
+	if f.Endpoint != "" {
+		q, args = q+" and endpoint = ?", append(args, f.Endpoint)
+	}
+	if f.Kind != "" {
+		q, args = q+" and kind = ?", append(args, f.Kind)
+	}
+	switch f.State {
+	case "open":
+		q += " and resolved_at_ms = 0"
+	case "resolved":
+		q += " and resolved_at_ms <> 0"
 	}
 	rows, err := tx.Query(q+" order by k desc limit ?", append(args, limit)...)
 	if err != nil {

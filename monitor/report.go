@@ -58,18 +58,20 @@ func (s *Service) Newest(tx *store.Tx, p fairlead.Project, endpoint string, kind
 	return newestWindow(tx, p, endpoint, kind)
 }
 
-// Incidents returns a page of incidents, the newest first, at most limit of them; an
-// empty endpoint means all.
-func (s *Service) Incidents(ctx context.Context, p fairlead.Project, endpoint, page string,
+// IncidentFilter selects incidents. Empty fields mean all; State is open or resolved.
+type IncidentFilter struct{ Endpoint, Kind, State string }
+
+// Incidents returns a page of incidents, the newest first, at most limit of them.
+func (s *Service) Incidents(ctx context.Context, p fairlead.Project, f IncidentFilter, page string,
 	limit int) (out fairlead.Page[*Incident], err error) {
 	limit = bounded(limit)
-	filter := fmt.Sprintf("incidents %d %s", p.K, endpoint)
+	filter := fmt.Sprintf("incidents %d %q", p.K, f)
 	before := int64(math.MaxInt64)
 	if err := fairlead.DecodeCursor(page, filter, &before); err != nil {
 		return out, err
 	}
 	err = s.DB.Read(ctx, func(tx *store.Tx) error {
-		if out.Items, err = listIncidents(tx, p, endpoint, before, limit+1); err != nil {
+		if out.Items, err = listIncidents(tx, p, f, before, limit+1); err != nil {
 			return err
 		}
 		return s.setActions(tx, p, out.Items...)

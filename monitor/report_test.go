@@ -118,7 +118,7 @@ func TestLists_ArePaged(t *testing.T) {
 		return texts(page, func(x *monitor.Window) string { return fmt.Sprint(x.From, x.Kind) }), err
 	}
 	incidents := func(token string, limit int) (fairlead.Page[string], error) {
-		page, err := w.monitor.Incidents(ctx, w.p, "", token, limit)
+		page, err := w.monitor.Incidents(ctx, w.p, monitor.IncidentFilter{}, token, limit)
 		return texts(page, func(x *monitor.Incident) string { return x.ID }), err
 	}
 	periods := func(token string, limit int) (fairlead.Page[string], error) {

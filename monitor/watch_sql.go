@@ -43,12 +43,23 @@ func listWatched(tx *store.Tx, p fairlead.Project) ([]watched, error) {
 // longer watched.
 func watchedBy(tx *store.Tx, p fairlead.Project, endpoint string, kind Kind,
 	version int64) (watched, bool, error) {
+	w, ok, err := watchedKind(tx, p, endpoint, kind)
+	if err != nil || !ok || w.version != version {
+		return watched{}, false, err
+	}
+	return w, true, nil
+}
+
+// watchedKind returns the row of one kind of an endpoint's windows, false when that is not
+// watched.
+func watchedKind(tx *store.Tx, p fairlead.Project, endpoint string, kind Kind) (watched, bool,
+	error) {
 	all, err := listWatched(tx, p)
 	if err != nil {
 		return watched{}, false, err
 	}
 	for _, w := range all {
-		if w.endpoint == endpoint && w.kind == kind && w.version == version {
+		if w.endpoint == endpoint && w.kind == kind {
 			return w, true, nil
 		}
 	}

@@ -60,6 +60,15 @@ type Window struct {
 	Value float64 `json:"value"`
 	Limit float64 `json:"limit"`
 	Rows  int     `json:"rows"`
+	// Metric is what Value is; performance only.
+	Metric string `json:"metric,omitempty"`
+	// Requests are those of the window, and Labelled those of them whose truth was known
+	// when it was judged; performance only.
+	Requests int `json:"requests,omitempty"`
+	Labelled int `json:"labelled,omitempty"`
+	// Figures are the metric of each version that was asked, over the requests that it
+	// answered: the one that is live, and canaries and shadows beside it; performance only.
+	Figures []Figure `json:"figures,omitempty"`
 	// Unanswered is how many labelled requests lack an answer that the metric can judge,
 	// and are none of Rows; performance only.
 	Unanswered int            `json:"unanswered,omitempty"`
@@ -68,7 +77,20 @@ type Window struct {
 	Features   []FeatureDrift `json:"features,omitempty"` // the worst first; drift only
 	Reason     string         `json:"reason,omitempty"`   // why it is red or unknown
 
-	k int64
+	k       int64
+	counted []*Feature // until the window is stored
+}
+
+// Figure is the realised metric of one version in a window.
+type Figure struct {
+	Version int64 `json:"version"`
+	// Value is null where the metric has none, such as auc on one class, or without rows.
+	Value      *float64 `json:"value"`
+	Rows       int      `json:"rows"`
+	Unanswered int      `json:"unanswered,omitempty"`
+	// Worth is what the answers to these rows are worth by the file's goal.value, in its
+	// currency, with probabilities cut at 0.5.
+	Worth *float64 `json:"worth,omitempty"`
 }
 
 // due is the payload of a window's timer and job.
@@ -258,17 +280,31 @@ func (s *Service) performance(tx *store.Tx, p fairlead.Project, w *Window, ref *
 	if err != nil {
 		return err
 	}
-	var asked pairs
+	versions := map[int64]*pairs{w.Version: {}}
 	for _, j := range joined {
-		asked.add(j, w.Version)
+		for n := range j.Scores {
+			if versions[n] == nil {
+				versions[n] = &pairs{}
+			}
+			versions[n].add(j, n)
+		}
 	}
+	asked := versions[w.Version]
+	w.Metric, w.Requests, w.Labelled = cfg.Metric, coverage.Requests, coverage.Labelled
 	w.Coverage, w.LagMS = coverage.Share(), coverage.Lag().Milliseconds()
 	metric, ok := stat.Lookup(cfg.Metric)
 	if !ok {
 		w.Reason = fmt.Sprintf("the monitor cannot compute %q", cfg.Metric)
 		return nil
 	}
-	f, err := figureOf(metric, &asked)
+	worth, err := s.worth(tx, p)
+	if err != nil {
+		return err
+	}
+	if w.Figures, err = figuresOf(metric, versions, worth); err != nil {
+		return err
+	}
+	f, err := figureOf(metric, asked)
 	if err != nil {
 		return err
 	}

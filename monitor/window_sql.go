@@ -1,8 +1,10 @@
 package monitor
 
 import (
+	"database/sql"
 	"encoding/json"
 	"errors"
+	"math"
 	"time"
 
 	"github.com/fairlead-ml/fairlead"
@@ -15,18 +17,27 @@ type windowDetail struct {
 	LagMS      int64          `json:"lag_ms,omitempty"`
 	Reason     string         `json:"reason,omitempty"`
 	Unanswered int            `json:"unanswered,omitempty"`
+	Metric     string         `json:"metric,omitempty"`
+	Requests   int            `json:"requests,omitempty"`
+	Labelled   int            `json:"labelled,omitempty"`
+	Figures    []Figure       `json:"figures,omitempty"`
 }
 
 func insertWindow(tx *store.Tx, p fairlead.Project, w *Window) error {
-	detail, err := json.Marshal(windowDetail{w.Features, w.LagMS, w.Reason, w.Unanswered})
+	detail, err := json.Marshal(windowDetail{w.Features, w.LagMS, w.Reason, w.Unanswered,
+		w.Metric, w.Requests, w.Labelled, w.Figures})
 	if err != nil {
 		return err
 	}
-	_, err = tx.Exec(`insert into win (project_k, endpoint, model, version, kind, from_ms, to_ms,
-		state, value, limit_value, row_count, coverage, detail) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		p.K, w.Endpoint, w.Model, w.Version, string(w.Kind), w.From.UnixMilli(),
-		w.To.UnixMilli(), string(w.State), w.Value, w.Limit, w.Rows, w.Coverage, string(detail))
-	return err
+	err = tx.QueryRow(`insert into win (project_k, endpoint, model, version, kind, from_ms, to_ms,
+		state, value, limit_value, row_count, coverage, detail) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+		returning k`, p.K, w.Endpoint, w.Model, w.Version, string(w.Kind), w.From.UnixMilli(),
+		w.To.UnixMilli(), string(w.State), w.Value, w.Limit, w.Rows, w.Coverage,
+		string(detail)).Scan(&w.k)
+	if err != nil {
+		return err
+	}
+	return insertBins(tx, p, w.k, w)
 }
 
 // countRed looks at the newest m judged windows of w's version that began at since
@@ -67,14 +78,45 @@ func listWindows(tx *store.Tx, p fairlead.Project, f WindowFilter, after windowC
 	if f.Kind != "" {
 		q, args = q+" and kind = ?", append(args, string(f.Kind))
 	}
+	q, args = f.within(q, "", args)
+	return scanWindows(tx.Query(q+` and (from_ms > ? or from_ms = ? and k > ?)
+		order by from_ms, k limit ?`, append(args, after.FromMS, after.FromMS, after.K, limit)...))
+}
+
+// within adds the filter's stretch of time to a query; table is its name there, with a dot.
+func (f WindowFilter) within(q, table string, args []any) (string, []any) {
 	if !f.From.IsZero() {
-		q, args = q+" and from_ms >= ?", append(args, f.From.UnixMilli())
+		q, args = q+" and "+table+"from_ms >= ?", append(args, f.From.UnixMilli())
 	}
 	if !f.To.IsZero() {
-		q, args = q+" and from_ms < ?", append(args, f.To.UnixMilli())
+		q, args = q+" and "+table+"from_ms < ?", append(args, f.To.UnixMilli())
 	}
-	rows, err := tx.Query(q+` and (from_ms > ? or from_ms = ? and k > ?)
-		order by from_ms, k limit ?`, append(args, after.FromMS, after.FromMS, after.K, limit)...)
+	return q, args
+}
+
+// newestWindow returns nil when there is none.
+func newestWindow(tx *store.Tx, p fairlead.Project, endpoint string, kind Kind) (*Window, error) {
+	w, err := scanWindow(tx.QueryRow(windowColumns+` and kind = ?
+		order by from_ms desc, k desc limit 1`, p.K, endpoint, string(kind)))
+	if errors.Is(err, store.ErrNoRows) {
+		return nil, nil
+	}
+	return w, err
+}
+
+// maxMS is after all windows.
+const maxMS = math.MaxInt64
+
+// listNewest returns the newest limit windows of one kind before a place, the newest first.
+func listNewest(tx *store.Tx, p fairlead.Project, f WindowFilter, before windowCursor, limit int) (
+	[]*Window, error) {
+	q, args := f.within(windowColumns+" and kind = ?", "", []any{p.K, f.Endpoint, string(f.Kind)})
+	return scanWindows(tx.Query(q+` and (from_ms < ? or from_ms = ? and k < ?)
+		order by from_ms desc, k desc limit ?`,
+		append(args, before.FromMS, before.FromMS, before.K, limit)...))
+}
+
+func scanWindows(rows *sql.Rows, err error) ([]*Window, error) {
 	if err != nil {
 		return nil, err
 	}
@@ -90,14 +132,11 @@ func listWindows(tx *store.Tx, p fairlead.Project, f WindowFilter, after windowC
 	return out, rows.Err()
 }
 
-// newestWindow returns nil when there is none.
-func newestWindow(tx *store.Tx, p fairlead.Project, endpoint string, kind Kind) (*Window, error) {
-	w, err := scanWindow(tx.QueryRow(windowColumns+` and kind = ?
-		order by from_ms desc, k desc limit 1`, p.K, endpoint, string(kind)))
-	if errors.Is(err, store.ErrNoRows) {
-		return nil, nil
-	}
-	return w, err
+// windowOf returns the window with that key.
+func windowOf(tx *store.Tx, p fairlead.Project, k int64) (*Window, error) {
+	return scanWindow(tx.QueryRow(`select k, endpoint, model, version, kind, from_ms, to_ms, state,
+		value, limit_value, row_count, coverage, detail from win where project_k = ? and k = ?`,
+		p.K, k))
 }
 
 func scanWindow(rows scanner) (*Window, error) {
@@ -115,5 +154,6 @@ func scanWindow(rows scanner) (*Window, error) {
 	}
 	w.From, w.To = fairlead.FromMS(from), fairlead.FromMS(to)
 	w.Features, w.LagMS, w.Reason, w.Unanswered = d.Features, d.LagMS, d.Reason, d.Unanswered
+	w.Metric, w.Requests, w.Labelled, w.Figures = d.Metric, d.Requests, d.Labelled, d.Figures
 	return &w, nil
 }

@@ -518,7 +518,7 @@ func (w *world) states(kind monitor.Kind) string {
 
 func (w *world) incidents() []*monitor.Incident {
 	w.t.Helper()
-	out, err := w.monitor.Incidents(context.Background(), w.p, endpoint, "", 0)
+	out, err := w.monitor.Incidents(context.Background(), w.p, monitor.IncidentFilter{Endpoint: endpoint}, "", 0)
 	w.must(err)
 	return out.Items
 }

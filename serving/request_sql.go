@@ -201,6 +201,14 @@ func (s *Service) EachRequest(tx *store.Tx, p fairlead.Project, endpoint string,
 	return rows.Err()
 }
 
+// CountRequests returns how many requests have event times in [from, to).
+func (s *Service) CountRequests(tx *store.Tx, p fairlead.Project, endpoint string,
+	from, to time.Time) (n int, err error) {
+	err = tx.QueryRow(`select count(*) from request where project_k = ? and endpoint = ?
+		and at_ms >= ? and at_ms < ?`, p.K, endpoint, from.UnixMilli(), to.UnixMilli()).Scan(&n)
+	return n, err
+}
+
 // RequestTimes returns the event time of each of the ids that was logged.
 func (s *Service) RequestTimes(tx *store.Tx, p fairlead.Project, endpoint string, ids []string) (map[string]int64, error) {
 	out := make(map[string]int64, len(ids))

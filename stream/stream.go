@@ -128,17 +128,22 @@ type State struct {
 // Describe returns the stream's state.
 func (s *Service) Describe(ctx context.Context, p fairlead.Project, name string) (out State, err error) {
 	err = s.db.Read(ctx, func(tx *store.Tx) error {
-		st, err := read(tx, p, name)
-		if err != nil {
-			return err
-		}
-		n, next, err := countTimers(tx, p, name)
-		if moving := s.modeOf(p, name); !st.driven && moving != undecided {
-			st.mode = moving // which is stored when it moves the watermark
-		}
-		out = State{Stream: name, Watermark: fairlead.FromMS(st.watermarkMS), Driven: st.driven,
-			Mode: st.mode.String(), Timers: n, Next: fairlead.FromMS(next)}
+		out, err = s.DescribeIn(tx, p, name)
 		return err
 	})
 	return out, err
+}
+
+// DescribeIn is Describe in a transaction.
+func (s *Service) DescribeIn(tx *store.Tx, p fairlead.Project, name string) (out State, err error) {
+	st, err := read(tx, p, name)
+	if err != nil {
+		return out, err
+	}
+	n, next, err := countTimers(tx, p, name)
+	if moving := s.modeOf(p, name); !st.driven && moving != undecided {
+		st.mode = moving // which is stored when it moves the watermark
+	}
+	return State{Stream: name, Watermark: fairlead.FromMS(st.watermarkMS), Driven: st.driven,
+		Mode: st.mode.String(), Timers: n, Next: fairlead.FromMS(next)}, err
 }
