@@ -84,6 +84,17 @@ func TestOperations_AnswerRefuseAndStayInTheirProject(t *testing.T) {
 		{path: "/endpoints/alpha@production/windows", part: `"items":[]`,
 			invalid: "/endpoints/alpha/windows?from=monday", notThere: 200},
 		{path: "/incidents", part: `"items":[]`, invalid: "/incidents?page=x", notThere: 200},
+		{path: "/incidents?kind=decay&state=open", part: `"items":[]`, invalid: "/incidents?state=odd",
+			notThere: 200},
+		{path: "/monitoring", part: `"live":2,"clock"`, invalid: "/monitoring?page=x", notThere: 200},
+		{path: "/endpoints/alpha/monitoring", part: `"drift":null`,
+			missing: "/endpoints/nothing/monitoring", notThere: 412},
+		{path: "/endpoints/alpha/drift", part: `"stretches":[]`, invalid: "/endpoints/alpha/drift?stretches=1001",
+			notThere: 412},
+		{path: "/endpoints/alpha/drift?from=2026-01-01T00:00:00Z", part: `"features":[]`,
+			invalid: "/endpoints/alpha/drift?page=x", notThere: 412},
+		{path: "/endpoints/alpha/performance", part: `"stretches":[]`,
+			invalid: "/endpoints/alpha/performance?from=monday", notThere: 412},
 		{path: "/events", part: "rollout.started", invalid: "/events?after=x", notThere: 200},
 	} {
 		t.Run("GET "+tt.path, func(t *testing.T) {
@@ -115,7 +126,8 @@ func TestOperations_AnswerRefuseAndStayInTheirProject(t *testing.T) {
 		"/pipeline-runs/" + none + "/graph", "/pipeline-runs/" + none + "/tries",
 		"/pipeline-runs/" + none + "/why", "/pipeline-runs/" + none + "/steps/train",
 		"/pipeline-runs/" + none + "/steps/train/why", "/pipeline-runs/" + none + "/steps/train/log",
-		"/cases/" + none,
+		"/cases/" + none, "/cases/" + none + "/events", "/incidents/" + none + "/events",
+		"/endpoints/alpha/distribution?feature=f&from=2026-01-01T00:00:00Z&to=2026-02-01T00:00:00Z",
 		"/decisions/" + none, "/evidence/" + none, "/incidents/" + none, "/loop/" + none,
 		"/models/alpha/versions/1/decision"} {
 		wantProblem(t, path, w.call("GET", "/projects/alpha"+path, ""), 404)

@@ -7,7 +7,6 @@ import (
 	"github.com/fairlead-ml/fairlead"
 	"github.com/fairlead-ml/fairlead/auth"
 	"github.com/fairlead-ml/fairlead/monitor"
-	"github.com/fairlead-ml/fairlead/store"
 )
 
 // RangeInput is a stretch of stream time; zero values leave an end open.
@@ -40,23 +39,10 @@ func (a *API) monitorOperations() {
 		summary: "A metric on the joined ground truth, by day or month, of what was served and of each version",
 		may:     auth.Read}, a.realised)
 	register(a, op{id: "list-incidents", method: "GET", path: "/incidents",
-		summary: "List incidents, the newest first", may: auth.Read},
-		func(ctx context.Context, p fairlead.Project, in *struct {
-			ListInput
-			Endpoint string `query:"endpoint" doc:"full name; empty for all"`
-		}) (out fairlead.Page[*monitor.Incident], err error) {
-			return filled(a.Monitor.Incidents(ctx, p, in.Endpoint, in.Page, in.Limit))
-		})
+		summary: "List incidents and what the loop did about them, the newest first", may: auth.Read}, a.incidents)
 	register(a, op{id: "get-incident", method: "GET", path: "/incidents/{incident}",
-		summary: "One incident", may: auth.Read},
-		func(ctx context.Context, p fairlead.Project, in *struct {
-			InProject
-			Incident string `path:"incident"`
-		}) (*monitor.Incident, error) {
-			return read(ctx, a, func(tx *store.Tx) (*monitor.Incident, error) {
-				return a.Monitor.Incident(tx, p, in.Incident)
-			})
-		})
+		summary: "One incident and what the loop did about it", may: auth.Read}, a.incident)
+	a.watchOperations()
 }
 
 func (a *API) windows(ctx context.Context, p fairlead.Project, in *WindowsInput) (

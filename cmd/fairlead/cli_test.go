@@ -672,16 +672,17 @@ func TestRollback_SaysSo(t *testing.T) {
 func TestIncident_SaysWhatTheLoopDid(t *testing.T) {
 	elsewhere(t)
 	const one = `{"id":"in_1","endpoint":"wine@production","model":"wine","version":1,"kind":"decay",` +
-		`"action":"retrain","opened_at":"2024-01-02T00:00:00Z","reason":"2 of 3 red"}`
+		`"action":"retrain","opened_at":"2024-01-02T00:00:00Z","reason":"2 of 3 red",` +
+		`"cases":[{"id":"ca_1","incident":"in_1","state":"closed","outcome":"stopped","reason":"the gate"},` +
+		`{"id":"ca_3","incident":"in_1","state":"training"}],` +
+		`"answers":[{"at":"2024-01-02T00:00:00Z","note":"retraining"}]}`
 	a := newAnswers(t, map[string]string{
 		"GET x/incidents":      `{"items":[` + one + `],"next":""}`,
 		"GET x/incidents/in_1": one,
-		"GET x/cases": `{"items":[{"id":"ca_3","incident":"in_1","state":"training"},{"id":"ca_2"},` +
-			`{"id":"ca_1","incident":"in_1","state":"closed","outcome":"stopped","reason":"the gate"}],"next":""}`,
 	})
 	for args, says := range map[string]string{
 		"incident":              "ca_1 stopped, ca_3 training",
-		"incident in_1":         "case ca_1: closed stopped the gate\ncase ca_3: training",
+		"incident in_1":         "2024-01-02 00:00 the loop: retraining\ncase ca_1: closed stopped the gate\ncase ca_3: training",
 		"incident in_1 -o json": `"cases":[{"id":"ca_1"`,
 		"incident in_2":         "in_2",
 	} {

@@ -10,15 +10,14 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/fairlead-ml/fairlead"
 	"github.com/fairlead-ml/fairlead/loop"
 	"github.com/fairlead-ml/fairlead/monitor"
 )
 
-// incident is one incident with the cases that the loop has opened for it.
+// incident is one incident with what the loop did about it.
 type incident struct {
-	*monitor.Incident
-	Cases []*loop.Case `json:"cases"`
+	monitor.Incident
+	loop.Response
 }
 
 func (i incident) state() string {
@@ -54,16 +53,11 @@ func (c *cli) incidentCommand() *cobra.Command {
 				if len(args) == 0 {
 					return c.listIncidents(ctx, cl, all)
 				}
-				i := incident{Incident: &monitor.Incident{}}
+				var i incident
 				path := "/incidents/" + url.PathEscape(args[0])
-				if err := cl.do(ctx, http.MethodGet, path, nil, i.Incident); err != nil {
+				if err := cl.do(ctx, http.MethodGet, path, nil, &i); err != nil {
 					return err
 				}
-				cases, err := cl.casesByIncident(ctx)
-				if err != nil {
-					return err
-				}
-				i.Cases = cases[i.ID]
 				return c.print(i, func(w io.Writer) { i.write(w) })
 			})
 		},
@@ -73,17 +67,9 @@ func (c *cli) incidentCommand() *cobra.Command {
 }
 
 func (c *cli) listIncidents(ctx context.Context, cl *client, all bool) error {
-	page, err := newest[*monitor.Incident](ctx, c, cl, "/incidents", url.Values{}, all)
+	out, err := newest[incident](ctx, c, cl, "/incidents", url.Values{}, all)
 	if err != nil {
 		return err
-	}
-	cases, err := cl.casesByIncident(ctx)
-	if err != nil {
-		return err
-	}
-	out := fairlead.Page[incident]{Items: []incident{}, Next: page.Next}
-	for _, i := range page.Items {
-		out.Items = append(out.Items, incident{i, cases[i.ID]})
 	}
 	return c.print(out, func(w io.Writer) {
 		tw := table(w, "INCIDENT", "ENDPOINT", "KIND", "VERSION", "STATE", "OPENED", "RESOLVED", "THEN",
@@ -96,18 +82,6 @@ func (c *cli) listIncidents(ctx context.Context, cl *client, all bool) error {
 	})
 }
 
-// casesByIncident returns the cases of each incident, the oldest first.
-func (cl *client) casesByIncident(ctx context.Context) (map[string][]*loop.Case, error) {
-	all, err := every[*loop.Case](ctx, cl, "/cases", url.Values{})
-	out := map[string][]*loop.Case{}
-	for _, k := range all {
-		if k.Incident != "" {
-			out[k.Incident] = append([]*loop.Case{k}, out[k.Incident]...)
-		}
-	}
-	return out, err
-}
-
 func (i incident) write(w io.Writer) {
 	fmt.Fprintf(w, "incident %s: %s of %s version %d, %s\n", i.ID, i.Kind, i.Endpoint, i.Version,
 		i.state())
@@ -116,6 +90,9 @@ func (i incident) write(w io.Writer) {
 		fmt.Fprintf(w, "resolved %s: %s\n", i.ResolvedAt.UTC().Format("2006-01-02 15:04"), i.Resolution)
 	}
 	fmt.Fprintf(w, "fairlead.yaml asks for: %s\n", i.Action)
+	for _, a := range i.Answers {
+		fmt.Fprintf(w, "%s the loop: %s\n", a.At.UTC().Format("2006-01-02 15:04"), a.Note)
+	}
 	for _, k := range i.Cases {
 		fmt.Fprintf(w, "case %s: %s %s %s\n", k.ID, k.State, k.Outcome, k.Reason)
 	}
