@@ -120,14 +120,9 @@ func (l *Ledger) keepCheckpoints(ctx context.Context) {
 // verifyCheckpoints checks that every signed head is one that the tree has had.
 func (l *Ledger) verifyCheckpoints(tx *store.Tx, notes []string, rep *Report) error {
 	for _, text := range notes {
-		n, err := note.Open([]byte(text), note.VerifierList(l.signer.verifier))
+		size, root, err := openCheckpoint(text, l.signer.verifier)
 		if err != nil {
-			return fairlead.Errorf(fairlead.Conflict, "a checkpoint of the ledger has no valid signature").Because(err)
-		}
-		var size int64
-		var root string
-		if _, err := fmt.Sscanf(n.Text, origin+"\n%d\n%s\n", &size, &root); err != nil {
-			return fairlead.Errorf(fairlead.Conflict, "a checkpoint of the ledger cannot be read").Because(err)
+			return err
 		}
 		if size > rep.Events {
 			return fairlead.Errorf(fairlead.Conflict,
@@ -137,7 +132,7 @@ func (l *Ledger) verifyCheckpoints(tx *store.Tx, notes []string, rep *Report) er
 		if err != nil {
 			return err
 		}
-		if base64.StdEncoding.EncodeToString(got[:]) != root {
+		if got != root {
 			return fairlead.Errorf(fairlead.Conflict, "the ledger was rewritten: its first %d events are not the signed ones", size)
 		}
 	}
