@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/fairlead-ml/fairlead"
@@ -30,6 +31,8 @@ type Record struct {
 	At             time.Time `json:"at"`      // stream time of the model's endpoint
 	Created        time.Time `json:"created"` // wall time
 	Decision
+
+	k int64
 }
 
 // store stores a decision on evidence, and announces it with gate.decided.
@@ -80,6 +83,53 @@ func (s *Service) Latest(ctx context.Context, p fairlead.Project, model string,
 		return nil, err
 	}
 	return s.Decision(ctx, p, id)
+}
+
+// Filter selects decisions about a model. Zero values select all.
+type Filter struct {
+	Model   string
+	Version int64
+	AsOf    time.Time // wall time: made by then
+}
+
+// Decisions returns a page of the decisions about a model, the newest first; at most 200.
+func (s *Service) Decisions(ctx context.Context, p fairlead.Project, f Filter, token string,
+	limit int) (page fairlead.Page[*Record], err error) {
+	if limit <= 0 || limit > maxDecisions {
+		limit = maxDecisions
+	}
+	bound, before := fmt.Sprint("decisions", p.K, f.Model, f.Version, fairlead.MS(f.AsOf)), int64(0)
+	if err := fairlead.DecodeCursor(token, bound, &before); err != nil {
+		return page, err
+	}
+	err = s.DB.Read(ctx, func(tx *store.Tx) error {
+		page.Items, err = readDecisions(tx, p, f, before, limit+1)
+		return err
+	})
+	if len(page.Items) > limit {
+		page.Items = page.Items[:limit]
+		page.Next = fairlead.EncodeCursor(bound, page.Items[limit-1].k)
+	}
+	return page, err
+}
+
+// maxDecisions is the most decisions of one page: each has its policy and its checks.
+const maxDecisions = 200
+
+// Newest returns the newest decision about each of the models that has one, by model.
+func (s *Service) Newest(tx *store.Tx, p fairlead.Project, models []string) (map[string]*Record,
+	error) {
+	out := map[string]*Record{}
+	for part := range slices.Chunk(models, 200) {
+		found, err := newestDecisions(tx, p, part)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range found {
+			out[r.Model] = r
+		}
+	}
+	return out, nil
 }
 
 // Replay computes a stored decision again, from its policy and its evidence as they

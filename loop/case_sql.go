@@ -114,6 +114,24 @@ func listCases(tx *store.Tx, p fairlead.Project, model string, before int64, lim
 	return scanCases(tx.Query(q+" order by k desc limit ?", append(args, limit)...))
 }
 
+// newestCases returns the newest case of each of the models that has one.
+func newestCases(tx *store.Tx, p fairlead.Project, models []string) ([]*Case, error) {
+	args := []any{p.K}
+	for _, m := range models {
+		args = append(args, m)
+	}
+	return scanCases(tx.Query(caseColumns+` where k in (select max(k) from loop_case
+		where project_k = ? and model in (`+store.Placeholders(len(models))+`) group by model)
+		order by k`, args...))
+}
+
+// casesOfVersion returns the newest cases that were about a version.
+func casesOfVersion(tx *store.Tx, p fairlead.Project, model string, n int64, limit int) ([]*Case,
+	error) {
+	return scanCases(tx.Query(caseColumns+` where project_k = ? and model = ? and version = ?
+		order by k desc limit ?`, p.K, model, n, limit))
+}
+
 func saveCase(tx *store.Tx, p fairlead.Project, c *Case) error {
 	inputs, err := json.Marshal(c.Inputs)
 	if err != nil {

@@ -3,6 +3,7 @@ package loop
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/fairlead-ml/fairlead"
@@ -248,4 +249,27 @@ func (s *Service) Cases(ctx context.Context, p fairlead.Project, model, page str
 		out.Next = fairlead.EncodeCursor(filter, out.Items[limit-1].k)
 	}
 	return out, err
+}
+
+// Newest returns the newest case of each of the models that has one, by model.
+func (s *Service) Newest(tx *store.Tx, p fairlead.Project, models []string) (map[string]*Case,
+	error) {
+	out := map[string]*Case{}
+	for part := range slices.Chunk(models, 200) {
+		found, err := newestCases(tx, p, part)
+		if err != nil {
+			return nil, err
+		}
+		for _, c := range found {
+			out[c.Model] = c
+		}
+	}
+	return out, nil
+}
+
+// OfVersion returns the newest cases that were about a version, as many as limit says at
+// most, the newest first.
+func (s *Service) OfVersion(tx *store.Tx, p fairlead.Project, model string, n int64, limit int) (
+	[]*Case, error) {
+	return casesOfVersion(tx, p, model, n, limit)
 }
