@@ -2,7 +2,10 @@ package registry
 
 import (
 	"context"
+	"fmt"
+	"math"
 	"strings"
+	"time"
 
 	"github.com/fairlead-ml/fairlead"
 	"github.com/fairlead-ml/fairlead/event"
@@ -192,4 +195,36 @@ func (s *Service) AliasMoves(tx *store.Tx, p fairlead.Project, model, alias stri
 		return moves, err
 	}
 	return nil, everNamed(tx, p, model)
+}
+
+// moveKey is where a move stands among all of a name.
+type moveKey struct {
+	AtMS  int64  `json:"at"`
+	Event string `json:"e"`
+	Alias string `json:"a"`
+}
+
+// Moves returns a page of the moves of all aliases of a name up to a point of wall time
+// (the zero time: now), the newest first. NotFound when no model has had the name.
+func (s *Service) Moves(tx *store.Tx, p fairlead.Project, model string, asOf time.Time,
+	token string, limit int) (page fairlead.Page[AliasMove], err error) {
+	if err := everNamed(tx, p, model); err != nil {
+		return page, err
+	}
+	until := int64(math.MaxInt64)
+	if !asOf.IsZero() {
+		until = fairlead.MS(asOf)
+	}
+	bound := fmt.Sprint("moves", p.K, model, until)
+	var before *moveKey
+	if err := fairlead.DecodeCursor(token, bound, &before); err != nil {
+		return page, err
+	}
+	page.Items, err = movesBefore(tx, p, model, until, before, limit+1)
+	if len(page.Items) > limit {
+		page.Items = page.Items[:limit]
+		last := page.Items[limit-1]
+		page.Next = fairlead.EncodeCursor(bound, moveKey{last.AtMS, last.Event, last.Alias})
+	}
+	return page, err
 }

@@ -45,3 +45,24 @@ func aliasMoves(tx *store.Tx, p fairlead.Project, model, alias string) ([]AliasM
 		return row.Scan(&m.Alias, &m.Rev, &m.From, &m.To, &m.Event, &m.Actor, &m.AtMS)
 	})
 }
+
+// movesBefore is aliasMoves for all aliases, the newest first, up to a time and before a
+// move.
+func movesBefore(tx *store.Tx, p fairlead.Project, model string, atMS int64, before *moveKey,
+	limit int) ([]AliasMove, error) {
+	q := `select a.name, a.rev, a.from_n, a.to_n, a.event_id, a.actor, a.at_ms
+		from (select model_k, max(coalesce(to_ms, ?)) as until from model_name
+			where project_k = ? and name = ? group by model_k) x
+		join alias_move a on a.model_k = x.model_k and a.at_ms <= x.until
+		where a.at_ms <= ?`
+	args := []any{math.MaxInt64, p.K, model, atMS}
+	if before != nil {
+		q += " and (a.at_ms, a.event_id, a.name) < (?, ?, ?)"
+		args = append(args, before.AtMS, before.Event, before.Alias)
+	}
+	rows, err := tx.Query(q+" order by a.at_ms desc, a.event_id desc, a.name desc limit ?",
+		append(args, limit)...)
+	return collect(rows, err, func(row scanner, m *AliasMove) error {
+		return row.Scan(&m.Alias, &m.Rev, &m.From, &m.To, &m.Event, &m.Actor, &m.AtMS)
+	})
+}

@@ -126,6 +126,12 @@ func (s *Service) Latest(tx *store.Tx, p fairlead.Project, name string, stages [
 	return out, nil
 }
 
+// CountVersions returns how many versions each of the models has, by name.
+func (s *Service) CountVersions(tx *store.Tx, models []*Model) (map[string]int64, error) {
+	out := map[string]int64{}
+	return out, countVersions(tx, models, out)
+}
+
 // loadModels fills tags, aliases and latest versions.
 func loadModels(tx *store.Tx, models []*Model) error {
 	for _, load := range []func(*store.Tx, []*Model) error{loadModelTags, loadModelAliases,

@@ -168,3 +168,16 @@ func loadLatest(tx *store.Tx, models []*Model) error {
 	}
 	return loadVersions(tx, latest)
 }
+
+func countVersions(tx *store.Tx, models []*Model, out map[string]int64) error {
+	return eachModel(tx, models, `select model_k, count(*) from version
+		where model_k in (%s) group by model_k order by model_k`,
+		func(byK map[int64]*Model, rows *sql.Rows) error {
+			var k, n int64
+			if err := rows.Scan(&k, &n); err != nil {
+				return err
+			}
+			out[byK[k].Name] = n
+			return nil
+		})
+}

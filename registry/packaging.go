@@ -215,15 +215,29 @@ func (g *Packaging) done(ctx context.Context, tx *store.Tx, j *job.Job) error {
 	return err
 }
 
-// Manifest returns the manifest of a version's package.
-func (s *Service) Manifest(ctx context.Context, p fairlead.Project, model string, n int64) (*engine.Manifest, error) {
-	f, _, err := s.blobs.Open(ctx, p, PackageOwner(model, n), engine.ManifestName)
+// maxManifest bounds a manifest, in bytes.
+const maxManifest = 16 << 20
+
+// ManifestText returns the manifest of a version's package as it is stored: its digest is
+// the Ref of the condition `packaged`.
+func (s *Service) ManifestText(ctx context.Context, p fairlead.Project, model string, n int64) (
+	[]byte, error) {
+	text, err := s.blobs.ReadFile(ctx, p, PackageOwner(model, n), engine.ManifestName, maxManifest)
 	if err != nil {
 		return nil, fmt.Errorf("package of %s version %d: %w", model, n, err)
 	}
-	defer f.Close()
+	return text, nil
+}
+
+// Manifest returns the manifest of a version's package.
+func (s *Service) Manifest(ctx context.Context, p fairlead.Project, model string, n int64) (
+	*engine.Manifest, error) {
+	text, err := s.ManifestText(ctx, p, model, n)
+	if err != nil {
+		return nil, err
+	}
 	var m engine.Manifest
-	if err := json.NewDecoder(f).Decode(&m); err != nil {
+	if err := json.Unmarshal(text, &m); err != nil {
 		return nil, fmt.Errorf("package of %s version %d: %w", model, n, err)
 	}
 	return &m, nil

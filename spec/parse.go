@@ -13,6 +13,8 @@ import (
 	"github.com/goccy/go-yaml/lexer"
 	"github.com/goccy/go-yaml/parser"
 	"github.com/goccy/go-yaml/token"
+
+	"github.com/fairlead-ml/fairlead"
 )
 
 // FileName is the name of the file at the root of a repository.
@@ -177,6 +179,15 @@ func at(tk *token.Token) Problem {
 		return Problem{Line: 1, Column: 1}
 	}
 	return Problem{Line: max(tk.Position.Line, 1), Column: max(tk.Position.Column, 1)}
+}
+
+// PlainYAML refuses, as Invalid, a text with what a small file of YAML can grow by: aliases
+// and deep nesting, and all else that a fairlead.yaml does without. It is for others' files.
+func PlainYAML(text []byte) error {
+	if p := refuseTokens(lexer.Tokenize(string(text))); p != nil {
+		return fairlead.Errorf(fairlead.Invalid, "line %d: %s", p.Line, p.Message)
+	}
+	return nil
 }
 
 const (
