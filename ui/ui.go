@@ -58,8 +58,8 @@ func Routes() []auth.Route {
 // Styles that scripts make carry the document's nonce. What a page embeds, such as
 // somebody's HTML, comes from this server in a sandbox of its own.
 const policy = "default-src 'none'; script-src 'self'; style-src 'self' 'nonce-%nonce%'; " +
-	"img-src 'self' data: blob:; connect-src 'self'; frame-src 'self'; form-action 'self'; " +
-	"frame-ancestors 'none'; base-uri 'none'"
+	"img-src 'self' data: blob:; media-src 'self'; connect-src 'self'; frame-src 'self'; " +
+	"form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 
 // nonceMark stands in the document where the nonce goes.
 const nonceMark = "%nonce%"

@@ -40,7 +40,7 @@ export function Figure(props: FigureProps) {
       {asTable ? (
         <div className={css.table}>{props.table()}</div>
       ) : (
-        <div role="img" aria-label={props.describe}>
+        <div role="group" aria-label={props.describe}>
           {props.children}
         </div>
       )}
