@@ -7,6 +7,7 @@ import (
 
 	"github.com/fairlead-ml/fairlead"
 	"github.com/fairlead-ml/fairlead/gate"
+	"github.com/fairlead-ml/fairlead/spec"
 	"github.com/fairlead-ml/fairlead/store"
 )
 
@@ -37,6 +38,12 @@ type History struct {
 	Rollout  *Rollout  `json:"rollout"`
 	Turns    []Turn    `json:"turns"`
 	Findings []Finding `json:"findings"` // the newest 1,000, in order
+
+	Steps    []float64 `json:"steps"`        // percentages of a canary, by the plan
+	Needed   int64     `json:"needed"`       // labels that each step waits for; 0: none
+	Labels   int64     `json:"labels"`       // that the present step has
+	AtMostMS int64     `json:"at_most_ms"`   // how long a step waits; 0: as long as it takes
+	Due      time.Time `json:"due,omitzero"` // when it asks a human, stream time
 }
 
 // History returns the turns of a rollout and the evidence that was found meanwhile;
@@ -47,6 +54,7 @@ func (s *Service) History(ctx context.Context, p fairlead.Project, id string) (*
 		if h.Rollout, err = s.Rollout(tx, p, id); err != nil {
 			return err
 		}
+		h.plan()
 		if h.Turns, err = readTurns(tx, id); err != nil {
 			return err
 		}
@@ -59,6 +67,19 @@ func (s *Service) History(ctx context.Context, p fairlead.Project, id string) (*
 		return err
 	})
 	return h, err
+}
+
+// plan fills in what the rollout waits for.
+func (h *History) plan() {
+	r := h.Rollout
+	h.Steps, h.Needed, h.Due = []float64{}, int64(r.Plan.Hold.Labels), r.due()
+	h.AtMostMS = r.Plan.Hold.AtMost.Milliseconds()
+	if r.Strategy == spec.Canary {
+		h.Steps = r.Plan.Steps
+	}
+	if r.Active() {
+		h.Labels = r.labels()
+	}
 }
 
 // note keeps what an event tells of the rollout.

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/fairlead-ml/fairlead"
 	"github.com/fairlead-ml/fairlead/event"
@@ -81,6 +82,10 @@ func TestHistory_SaysWhenAHumanWasAsked(t *testing.T) {
 	if last := h.Turns[len(h.Turns)-1]; last.What != "asked" || last.Step != 1 ||
 		!strings.Contains(last.Reason, "0 of 48 labels") || !last.At.Equal(day0.AddDate(0, 0, 14)) {
 		t.Errorf("turns %+v", h.Turns)
+	}
+	if !slices.Equal(h.Steps, []float64{10, 50, 100}) || h.Needed != 48 || h.Labels != 0 ||
+		h.AtMostMS != (14*24*time.Hour).Milliseconds() || !h.Due.IsZero() {
+		t.Errorf("what it waits for: %+v", h)
 	}
 }
 
