@@ -111,6 +111,8 @@ func New(s Services, version string) *API {
 		// fairlead.schema.json describes these; their tags mean the file, not JSON.
 		cfg.Components.Schemas.RegisterTypeAlias(reflect.TypeOf(t), reflect.TypeFor[map[string]any]())
 	}
+	cfg.Components.Schemas.RegisterTypeAlias(reflect.TypeFor[gate.Facts](),
+		reflect.TypeFor[map[string]Fact]())
 	a.huma = humago.New(collector{a}, cfg)
 	for _, operations := range []func(){
 		a.projectOperations, a.dataOperations, a.trackingOperations, a.chartOperations, a.trackedOperations, a.artifactOperations,

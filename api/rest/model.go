@@ -50,12 +50,8 @@ type ModelVersion struct {
 
 func (a *API) modelOperations() {
 	register(a, op{id: "list-models", method: "GET", path: "/models",
-		summary: "List the registered models by name", may: auth.Read},
-		func(ctx context.Context, p fairlead.Project, in *ListInput) (
-			fairlead.Page[*registry.Model], error) {
-			return filled(a.Registry.SearchModels(ctx, p,
-				registry.Search{Limit: in.Limit, PageToken: in.Page}))
-		})
+		summary: "List the registered models by name, each with its newest decision and case",
+		may:     auth.Read}, a.models)
 	register(a, op{id: "get-model", method: "GET", path: "/models/{model}",
 		summary: "A model with its aliases, now or as of a time", may: auth.Read}, a.model)
 	register(a, op{id: "list-model-versions", method: "GET", path: "/models/{model}/versions",
@@ -82,6 +78,11 @@ func (a *API) modelOperations() {
 			return cut(all, in.Paging, list(p, "moves", in.Model, in.Alias),
 				func(m registry.AliasMove) string { return m.Event })
 		})
+	a.modelHistory()
+	a.modelChanges()
+	a.factsOperations()
+	a.lineageOperations()
+	a.proofOperations()
 }
 
 // noModel says in our words, which name the next command, that there is no such model.
@@ -112,10 +113,11 @@ func (a *API) model(ctx context.Context, p fairlead.Project, in *struct {
 	}
 	return read(ctx, a, func(tx *store.Tx) (*registry.Model, error) {
 		if past {
-			return a.Registry.ModelAsOf(tx, p, in.Model, at)
+			m, err := a.Registry.ModelAsOf(tx, p, in.Model, at)
+			return wholeModel(m), err
 		}
 		m, err := a.Registry.Model(tx, p, in.Model)
-		return m, noModel(err, in.Model)
+		return wholeModel(m), noModel(err, in.Model)
 	})
 }
 
@@ -143,6 +145,9 @@ func (a *API) modelVersions(ctx context.Context, p fairlead.Project, in *struct 
 		out.Items = out.Items[:in.Limit]
 		out.Next = fairlead.EncodeCursor(filter, out.Items[in.Limit-1].N)
 	}
+	for _, v := range out.Items {
+		wholeLists(v)
+	}
 	return filled(out, err)
 }
 
@@ -155,18 +160,14 @@ func (a *API) modelVersion(ctx context.Context, p fairlead.Project, in *struct {
 		return nil, err
 	}
 	return read(ctx, a, func(tx *store.Tx) (v *ModelVersion, err error) {
+		if !past {
+			return a.wholeVersion(tx, p, in.Model, in.Version)
+		}
 		v = &ModelVersion{Conditions: []registry.Condition{}, Holds: []registry.Holder{}}
-		if past {
-			v.Version, err = a.Registry.VersionAsOf(tx, p, in.Model, in.Version, at)
-			return v, err
-		}
-		if v.Version, err = a.Registry.Version(tx, p, in.Model, in.Version); err != nil {
-			return nil, noVersion(err, in.Model, in.Version)
-		}
-		if v.Conditions, err = a.Registry.Conditions(tx, p, in.Model, in.Version); err != nil {
+		if v.Version, err = a.Registry.VersionAsOf(tx, p, in.Model, in.Version, at); err != nil {
 			return nil, err
 		}
-		v.Holds, err = a.Registry.Holds(tx, p, in.Model, in.Version)
-		return v, err
+		wholeLists(v.Version)
+		return v, nil
 	})
 }

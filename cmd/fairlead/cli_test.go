@@ -112,6 +112,9 @@ func TestExitStatus_FollowsTheTable(t *testing.T) {
 		{"case -p nobody", 5, "nobody"},
 		{"case ca_nothing -p default", 5, "case"},
 		{"audit prove 999", 5, ""},
+		{"audit bundle nothing", 2, "accepts 2 arg"},
+		{"audit bundle nothing 1 -p default", 5, "nothing"},
+		{"audit check nothing.json", 5, "cannot be read"},
 		{"run", 5, "fairlead.yaml"},
 	} {
 		t.Run(tt.args, func(t *testing.T) {

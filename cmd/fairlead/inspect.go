@@ -229,7 +229,7 @@ func (c *cli) auditCommand() *cobra.Command {
 				return c.print(p, nil)
 			})
 		},
-	})
+	}, c.bundleCommand(), c.checkBundleCommand())
 }
 
 func (c *cli) auditListCommand() *cobra.Command {
