@@ -18,6 +18,7 @@ import (
 	"github.com/fairlead-ml/fairlead/data"
 	"github.com/fairlead-ml/fairlead/engine/pyenv"
 	"github.com/fairlead-ml/fairlead/gate"
+	"github.com/fairlead-ml/fairlead/govern"
 	"github.com/fairlead-ml/fairlead/job"
 	"github.com/fairlead-ml/fairlead/label"
 	"github.com/fairlead-ml/fairlead/ledger"
@@ -106,6 +107,7 @@ type App struct {
 	Label    *label.Service
 	Monitor  *monitor.Service
 	Loop     *loop.Service
+	Govern   *govern.Service
 
 	life *lifecycle
 }
@@ -271,6 +273,11 @@ func (a *App) wire(ctx context.Context) (err error) {
 		DB: a.DB, Ledger: a.Ledger, Stream: a.Stream, Jobs: a.Jobs, Projects: a.Projects, SCM: a.SCM, Data: a.Data,
 		Registry: a.Registry, Gate: a.Gate, Release: a.Release, Label: a.Label, Monitor: a.Monitor,
 		Train: a.Pipeline.Start, Package: packaging.Request, Clock: clock, Log: log, Dir: dir,
+	})
+	a.Govern = govern.New(govern.Deps{
+		DB: a.DB, Ledger: a.Ledger, Stream: a.Stream, Projects: a.Projects, Data: a.Data, Tracking: a.Tracking,
+		Registry: a.Registry, Pipeline: a.Pipeline, Gate: a.Gate, Release: a.Release, Serving: a.Serving,
+		Monitor: a.Monitor, Loop: a.Loop,
 	})
 	a.Stream.Settles(a.ledgerIdle)
 	a.Stream.Settles(a.jobsIdle)

@@ -62,7 +62,7 @@ func (a *App) routes(reg *prometheus.Registry) []auth.Route {
 		DB: a.DB, Clock: a.opt.Clock, Log: a.opt.Log, Stopping: a.life.stopping, Ledger: a.Ledger, Stream: a.Stream,
 		Jobs: a.Jobs, Projects: a.Projects, SCM: a.SCM, Data: a.Data, Tracking: a.Tracking,
 		Registry: a.Registry, Pipeline: a.Pipeline,
-		Gate: a.Gate, Release: a.Release, Serving: a.Serving, Label: a.Label, Monitor: a.Monitor, Loop: a.Loop,
+		Gate: a.Gate, Release: a.Release, Serving: a.Serving, Label: a.Label, Monitor: a.Monitor, Loop: a.Loop, Govern: a.Govern,
 		Sink: a.Sink, Backup: a.Backup, Transfer: a.Transfer, Archive: a.Archive, Accounts: a.Accounts, Tokens: a.Tokens,
 		KeepDeleted: a.opt.KeepDeleted,
 	}, a.opt.Version)

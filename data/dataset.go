@@ -153,6 +153,17 @@ func (s *Service) List(ctx context.Context, p fairlead.Project,
 	return out, lookup(err, "datasets")
 }
 
+// Find returns the newest versions of the datasets whose name holds the text, blind to
+// ASCII case, by name; at most limit.
+func (s *Service) Find(ctx context.Context, p fairlead.Project, text string, limit int) (
+	out []Ref, err error) {
+	err = s.db.Read(ctx, func(tx *store.Tx) error {
+		out, err = found(tx, p, text, limit)
+		return err
+	})
+	return out, err
+}
+
 func lookup(err error, what string) error {
 	if errors.Is(err, store.ErrNoRows) {
 		return fairlead.Errorf(fairlead.NotFound, "there is no %s in this project", what)

@@ -94,6 +94,26 @@ func newest(tx *store.Tx, p fairlead.Project, dataset string) (n int64, err erro
 	return n, err
 }
 
+// found returns the names that hold a text, each with its newest version's number.
+func found(tx *store.Tx, p fairlead.Project, text string, limit int) (out []Ref, err error) {
+	rows, err := tx.Query(`select d.name, max(v.n) from dataset d
+		join dataset_version v on v.dataset_k = d.k
+		where d.project_k = ? and lower(d.name) like ? escape '\'
+		group by d.name order by d.name limit ?`, p.K, store.Holds(text), limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var r Ref
+		if err := rows.Scan(&r.Dataset, &r.N); err != nil {
+			return nil, err
+		}
+		out = append(out, r)
+	}
+	return out, rows.Err()
+}
+
 func listVersions(tx *store.Tx, p fairlead.Project, dataset string) (out []*Version, err error) {
 	rows, err := tx.Query("select "+versionColumns+` from dataset_version v
 		join dataset d on d.k = v.dataset_k

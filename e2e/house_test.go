@@ -41,7 +41,7 @@ var (
 	platform = []string{"", "event", "store", "ledger", "stream", "spec", "blob", "auth", "job",
 		"scm", "sink", "backup", "stat", "engine", "python"}
 	stages = []string{"data", "tracking", "registry", "transfer", "pipeline", "gate", "release", "serving",
-		"label", "monitor", "loop"}
+		"label", "monitor", "loop", "govern"}
 	apis = []string{"api/inference", "api/mlflow", "api/ops", "api/rest", "ui"}
 )
 

@@ -33,6 +33,7 @@ type Explanation struct {
 	Retrains  int                 `json:"retrains"`
 	Failures  int                 `json:"failures_in_a_row"`
 	Held      string              `json:"held,omitempty"` // why no retraining would start now
+	GaveUp    bool                `json:"gave_up"`        // it starts none until a person changes something
 	Note      string              `json:"note"`           // the last thing it did or left, and why
 	Lines     []string            `json:"explanation"`
 
@@ -94,6 +95,7 @@ func (s *Service) explainCurrent(tx *store.Tx, p fairlead.Project, e *Explanatio
 		return err
 	}
 	e.Held, _ = m.mayRetrain(rev.Spec, e.Active, e.At)
+	e.GaveUp = m.gaveUp(rev.Spec.Monitor)
 	if e.Active == nil {
 		return nil
 	}

@@ -155,6 +155,13 @@ func (m *modelState) mayRetrain(sp *spec.Spec, active *Case, at time.Time) (why 
 	return "", time.Time{}
 }
 
+// gaveUp reports whether failures or the budget keep the loop from retraining for as long as
+// nobody resumes it or changes the file.
+func (m *modelState) gaveUp(mon *spec.Monitor) bool {
+	return mon != nil && (m.failures >= mon.Retrain.Failures ||
+		mon.Retrain.AtMost > 0 && m.retrains >= mon.Retrain.AtMost)
+}
+
 // free is when the cooldown ends, in stream time; the zero time when no case has closed
 // in it yet.
 func (m *modelState) free(mon *spec.Monitor) time.Time {

@@ -18,3 +18,13 @@ func Placeholders(n int) string {
 	}
 	return strings.Repeat("?,", n-1) + "?"
 }
+
+// like escapes what a like pattern means by itself.
+var like = strings.NewReplacer(`\`, `\\`, "%", `\%`, "_", `\_`)
+
+// Holds returns the pattern for `lower(column) like ? escape '\'` of what holds a text,
+// blind to ASCII case.
+func Holds(text string) string { return "%" + Begins(text) }
+
+// Begins is Holds for what begins with the text.
+func Begins(text string) string { return like.Replace(strings.ToLower(text)) + "%" }

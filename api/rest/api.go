@@ -19,6 +19,7 @@ import (
 	"github.com/fairlead-ml/fairlead/backup"
 	"github.com/fairlead-ml/fairlead/data"
 	"github.com/fairlead-ml/fairlead/gate"
+	"github.com/fairlead-ml/fairlead/govern"
 	"github.com/fairlead-ml/fairlead/job"
 	"github.com/fairlead-ml/fairlead/label"
 	"github.com/fairlead-ml/fairlead/ledger"
@@ -71,6 +72,7 @@ type Services struct {
 	Label    *label.Service
 	Monitor  *monitor.Service
 	Loop     *loop.Service
+	Govern   *govern.Service
 	Sink     *sink.Service
 	Backup   *backup.Service
 	Accounts *auth.Accounts
@@ -119,7 +121,7 @@ func New(s Services, version string) *API {
 		a.modelOperations, a.runOperations, a.jobOperations,
 		a.caseOperations, a.endpointOperations, a.rolloutOperations, a.trafficOperations, a.monitorOperations,
 		a.ledgerOperations, a.webhookOperations, a.backupOperations, a.accessOperations,
-		a.trashOperations, a.importOperations, a.partOperations, a.archiveOperations,
+		a.trashOperations, a.importOperations, a.partOperations, a.archiveOperations, a.governOperations,
 	} {
 		operations()
 	}

@@ -111,6 +111,10 @@ func TestOperations_AnswerRefuseAndStayInTheirProject(t *testing.T) {
 			invalid: "/endpoints/alpha/drift?page=x", notThere: 412},
 		{path: "/endpoints/alpha/performance", part: `"stretches":[]`,
 			invalid: "/endpoints/alpha/performance?from=monday", notThere: 412},
+		{path: "/overview", part: `"live":2`, notThere: 200},
+		{path: "/phases", part: `"version 2 answers at alpha@production`, notThere: 200},
+		{path: "/find?text=alp", part: `"alpha@production"`, invalid: "/find?text=" + strings.Repeat("x", 201),
+			notThere: 200},
 		{path: "/events", part: "rollout.started", invalid: "/events?after=x", notThere: 200},
 	} {
 		t.Run("GET "+tt.path, func(t *testing.T) {
