@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/fairlead-ml/fairlead"
 	"github.com/fairlead-ml/fairlead/app"
@@ -408,5 +409,29 @@ func TestProjects_AreNotToldToWhoMayNotSeeThem(t *testing.T) {
 					there.Body, missing.Code, missing.Body)
 			}
 		}
+	}
+}
+
+// The owner's link lets a browser in where there are no accounts, and once.
+func TestEnter_MakesABrowserTheOwners(t *testing.T) {
+	a := open(t, t.TempDir())
+	token, err := auth.ReadOwner(a.Dir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &browser{t: t, app: a}
+	link := "/enter?next=/p/default/runs&key=" + auth.Link(token, time.Now())
+	b.want("GET", "/api/v1/users", nil, 401, "needs the token")
+	b.want("GET", link, nil, 303, "/p/default/runs")
+	b.want("GET", "/api/v1/users", nil, 200, "items")
+	b.want("GET", "/api/v1/me", nil, 200, `"kind":"owner"`)
+	b.want("POST", "/signout", nil, 303, "/")
+	b.want("GET", "/api/v1/users", nil, 401, "needs the token")
+	b.want("GET", link, nil, 403, "fairlead ui")
+	again := auth.Link(token, time.Now())
+	b.want("GET", "/enter?next=https://evil.example/&key="+again, nil, 303, "/")
+	if strings.Contains(b.send("GET", "/enter?next=//evil.example&key="+auth.Link(token, time.Now()), nil).
+		Header().Get("Location"), "evil") {
+		t.Error("it leads to another site")
 	}
 }

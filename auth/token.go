@@ -36,6 +36,7 @@ type Tokens struct {
 	owner    [sha256.Size]byte // digest of the owner's token, which costs no look-up
 	accounts *Accounts         // nil: nobody signs in
 	steps    *cache            // callers that are steps
+	links    used              // links of the owner that let nobody in any more
 	bodies   *room
 }
 
@@ -44,7 +45,7 @@ type Tokens struct {
 // replaced: it may be known already.
 func NewTokens(db *store.DB, clock fairlead.Clock, dir string) (*Tokens, error) {
 	owner, err := ReadOwner(dir)
-	if errors.Is(err, fs.ErrNotExist) || err == nil && (!whole(owner) || exposed(dir)) {
+	if errors.Is(err, fs.ErrNotExist) || err == nil && (!IsOwner(owner) || exposed(dir)) {
 		owner = newToken(ownerPrefix)
 		err = fairlead.WriteFile(filepath.Join(dir, OwnerFile), []byte(owner+"\n"))
 	}
@@ -76,9 +77,9 @@ func proof(key [sha256.Size]byte, claim string) string {
 	return hex.EncodeToString(mac.Sum(nil))
 }
 
-// whole reports whether a token is one that we made: an empty file must not become
-// an empty token.
-func whole(token string) bool {
+// IsOwner reports whether a token has the form of an owner's: an empty file must not
+// become an empty token.
+func IsOwner(token string) bool {
 	hexa, ok := strings.CutPrefix(token, ownerPrefix)
 	b, err := hex.DecodeString(hexa)
 	return ok && err == nil && len(b) == tokenBytes

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -239,10 +240,30 @@ func TestDemo_RefusesAForeignDirectory(t *testing.T) {
 	run(t, t.TempDir(), "demo", "--months", "0").want(t, 2, `--months`)
 }
 
+var year struct {
+	once        sync.Once
+	dir, stdout string
+}
+
+// theYear plays the whole year, once for all tests, and returns its directory, and what
+// it printed.
+func theYear(t *testing.T) (dir, stdout string) {
+	t.Helper()
+	year.once.Do(func() {
+		dir := filepath.Join(scratch, "year")
+		year.stdout = playDemo(t, dir)
+		year.dir = dir
+	})
+	if year.dir == "" {
+		t.Skip("the demo has failed")
+	}
+	return year.dir, year.stdout
+}
+
 // The whole year shows what the demo is there to show.
 func TestDemo_TheWholeYear(t *testing.T) {
 	python(t)
-	stdout := playDemo(t, filepath.Join(t.TempDir(), "demo"))
+	_, stdout := theYear(t)
 	t.Log(stdout)
 	d := readDemo(t, stdout)
 	s, rows := d.Summary, 0

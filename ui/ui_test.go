@@ -44,7 +44,7 @@ func get(mux *http.ServeMux, path, encoding string) *httptest.ResponseRecorder {
 func built(t *testing.T) {
 	t.Helper()
 	if _, err := os.Stat("dist/index.html"); err != nil {
-		t.Skip("the web interface is not built: make build")
+		t.Skip("LEFT OUT: the web interface is not built; make build")
 	}
 }
 

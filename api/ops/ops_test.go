@@ -66,7 +66,7 @@ func TestReadyz_SaysWhyNot(t *testing.T) {
 
 func TestRoutes_ShowNothingOfAProjectToThePublic(t *testing.T) {
 	for _, r := range newAPI(nil).Routes() {
-		form := r.Path == "/signin" || r.Path == "/signout" || r.Path == "/first"
+		form := r.Path == "/enter" || r.Path == "/signin" || r.Path == "/signout" || r.Path == "/first"
 		if public := form || r.Path == "/livez" || r.Path == "/readyz"; public != (r.Permission == auth.Public) || !r.Server {
 			t.Errorf("%s %s needs %q", r.Method, r.Path, r.Permission)
 		}

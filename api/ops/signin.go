@@ -20,6 +20,7 @@ const (
 	signInPath  = "/signin"
 	signOutPath = "/signout"
 	firstPath   = "/first"
+	enterPath   = "/enter"
 )
 
 // signInRoutes are for browsers; programs send a token or a password with each request.
@@ -30,6 +31,7 @@ func (a *API) signInRoutes() []auth.Route {
 		{Method: http.MethodPost, Path: signOutPath, BodyLimit: formLimit, Handle: a.signOut},
 		{Method: http.MethodGet, Path: firstPath, Handle: a.showFirst},
 		{Method: http.MethodPost, Path: firstPath, BodyLimit: formLimit, Handle: a.addFirst},
+		{Method: http.MethodGet, Path: enterPath, Handle: a.enter},
 	}
 }
 
@@ -109,13 +111,29 @@ func (a *API) begin(w http.ResponseWriter, r *http.Request, f form, err error) e
 	return showForm(w, code.HTTPStatus(), f)
 }
 
+// enter lets a browser in that has a link of the owner. The link works once: its address
+// stays in the browser's history.
+func (a *API) enter(w http.ResponseWriter, r *http.Request) error {
+	secret, expires, err := a.Enter(r.FormValue("key"))
+	if err != nil {
+		return err
+	}
+	http.SetCookie(w, auth.SessionCookie(r, secret, expires))
+	http.Redirect(w, r, cmp.Or(here(r.FormValue("next")), "/"), http.StatusSeeOther)
+	return nil
+}
+
 // signOut ends the browser's session.
 func (a *API) signOut(w http.ResponseWriter, r *http.Request) error {
 	if err := a.Accounts.SignOut(r.Context(), auth.SessionOf(r)); err != nil {
 		return err
 	}
 	http.SetCookie(w, auth.EndedCookie())
-	http.Redirect(w, r, signInPath, http.StatusSeeOther)
+	next := "/"
+	if a.Accounts.Exist() {
+		next = signInPath
+	}
+	http.Redirect(w, r, next, http.StatusSeeOther)
 	return nil
 }
 

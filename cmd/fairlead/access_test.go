@@ -74,8 +74,8 @@ func TestAccess_AsAnAdministratorTypesIt(t *testing.T) {
 		{"user", "", 2, "add | list"},
 		{"user remove ci", "", 0, "no account any more"},
 		{"user remove ci", "", 5, "no user"},
-		{"audit list -p default --type access.changed", "", 0, `"change":"user.removed"`},
-		{"audit list -p default --type access.changed", "", 0, `"change":"role.granted"`},
+		{"audit list -p default --type access.changed", "", 0, `The account ci was removed`},
+		{"audit list -p default --type access.changed", "", 0, `ci was granted the role viewer everywhere`},
 		{"audit list -p default --type access.changed", "", 0, `"change":"token.created"`},
 		{"audit list -p default --type access.changed --subject nobody", "", 0, "SEQ"},
 	} {

@@ -87,7 +87,7 @@ retraining. Without a command it starts the server with its defaults.`,
 		c.auditCommand(), c.webhookCommand(), c.userCommand(), c.roleCommand(), c.tokenCommand(),
 		c.backupCommand(), c.restoreCommand(), c.gcCommand(), c.projectCommand(), c.uploadCommand(),
 		c.importCommand(), c.exportCommand(), c.demoCommand(),
-		c.versionCommand())
+		c.uiCommand(), c.versionCommand())
 	root.SetOut(out)
 	root.SetErr(err)
 	root.SetVersionTemplate("fairlead {{.Version}}\n")

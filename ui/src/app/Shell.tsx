@@ -170,7 +170,7 @@ function UserMenu() {
         <Menu.Label>
           {me.name}, {kinds[me.kind] ?? me.kind}
         </Menu.Label>
-        {me.kind === "session" && (
+        {me.expires !== undefined && (
           <form method="post" action="/signout">
             <Menu.Item
               component="button"
