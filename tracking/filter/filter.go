@@ -30,6 +30,12 @@ var prefixes = map[string]Kind{
 	"model": Model, "models": Model,
 }
 
+// KindOf returns the kind that a prefix stands for, in any of its spellings.
+func KindOf(prefix string) (Kind, bool) {
+	kind, ok := prefixes[prefix]
+	return kind, ok
+}
+
 // Op is a comparator in upper case.
 type Op string
 

@@ -24,6 +24,7 @@ type token struct {
 	prefix string // a word's part before its first dot
 	plain  bool   // a word without dots and quotes: it may be a keyword
 	at     int    // the first character's place in the filter, from 1
+	end    int    // the byte after it
 }
 
 // keyword returns the token in upper case when it may be a keyword.
@@ -38,7 +39,7 @@ func (t token) keyword() string {
 // statement has at most 32,766 arguments on SQLite.
 const maxFilter = 40_000
 
-// lex splits a filter into tokens.
+// lex splits a filter into tokens. With an error it returns those before it.
 func lex(s string) ([]token, error) {
 	if len(s) > maxFilter {
 		return nil, fairlead.Errorf(fairlead.Invalid,
@@ -68,10 +69,9 @@ func lex(s string) ([]token, error) {
 		}
 		at, counted = at+utf8.RuneCountInString(s[counted:i]), i
 		if n == 0 {
-			return nil, fairlead.Errorf(fairlead.Invalid,
-				"Invalid clause(s) in filter string: '%s', at character %d", clip(s[i:]), at)
+			return out, placed(at, s[i:], "Invalid clause(s) in filter string: '%s'", clip(s[i:]))
 		}
-		t.raw, t.at = s[i:i+n], at
+		t.raw, t.at, t.end = s[i:i+n], at, i+n
 		out = append(out, t)
 		i += n
 	}

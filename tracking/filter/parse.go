@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/fairlead-ml/fairlead"
 )
@@ -114,12 +115,25 @@ type parser struct {
 	at     int
 	lang   *Language
 	depth  int
-	read   int // comparisons
+	open   int    // parentheses
+	read   int    // comparisons
+	place  *Place // where the text ends; nil where nobody asks
 }
 
 // refused is an error about the token, which says where it is.
 func (t token) refused(format string, args ...any) error {
-	return fairlead.Errorf(fairlead.Invalid, format+", at character %d", append(args, t.at)...)
+	raw := t.raw
+	if t.kind == end {
+		raw = ""
+	}
+	return placed(t.at, raw, format, args...)
+}
+
+// placed is an error about raw, which is at a character of the filter, from 1. Its details
+// "at" and "length" say so to programs, in characters.
+func placed(at int, raw, format string, args ...any) error {
+	return fairlead.Errorf(fairlead.Invalid, format+", at character %d", append(args, at)...).
+		With("at", at).With("length", utf8.RuneCountInString(raw))
 }
 
 func (p *parser) peek() token { return p.tokens[p.at] }
@@ -166,6 +180,14 @@ func (p *parser) conjunction() (Expr, error) {
 	return All(parts), err
 }
 
+// joins are the words that may follow a part.
+func (p *parser) joins() []string {
+	if p.open > 0 {
+		return []string{"AND", "OR", ")"}
+	}
+	return []string{"AND", "OR"}
+}
+
 // chain reads one part, and more while the keyword follows.
 func (p *parser) chain(keyword string, part func() (Expr, error)) (out []Expr, err error) {
 	for {
@@ -173,6 +195,7 @@ func (p *parser) chain(keyword string, part func() (Expr, error)) (out []Expr, e
 		if err != nil {
 			return nil, err
 		}
+		p.wants(WantJoin, p.joins()...)
 		if out = append(out, e); !p.takeKeyword(keyword) {
 			return out, nil
 		}
@@ -180,13 +203,16 @@ func (p *parser) chain(keyword string, part func() (Expr, error)) (out []Expr, e
 }
 
 func (p *parser) negation() (Expr, error) {
+	p.wants(WantKey, "NOT", "(")
 	if p.takeKeyword("NOT") {
 		e, err := p.deeper(p.negation)
 		return Not{e}, err
 	}
 	if p.peek().raw == "(" {
 		p.next()
+		p.open++
 		e, err := p.deeper(p.disjunction)
+		p.open--
 		if t := p.next(); err == nil && t.raw != ")" {
 			err = t.refused("Invalid clause(s) in filter string: expected ')', found '%s'", clip(t.raw))
 		}
@@ -206,6 +232,7 @@ func (p *parser) comparison() (Expr, error) {
 		return nil, t.refused("%w", err)
 	}
 	operator := p.peek()
+	p.wantsFor(&c, WantComparator, opWords(p.lang.comparators(c.Kind, c.Key))...)
 	if c.Op, err = p.operator(); err != nil {
 		return nil, err
 	}
@@ -250,6 +277,7 @@ func (p *parser) between(c Comparison) (Expr, error) {
 	if low.Value, err = p.value(&low); err != nil {
 		return nil, err
 	}
+	p.wantsFor(&c, WantJoin, "AND")
 	if !p.takeKeyword("AND") {
 		t := p.peek()
 		return nil, t.refused("Invalid comparison clause. Expected AND and the upper bound, found '%s'",
@@ -276,6 +304,7 @@ func (p *parser) operator() (Op, error) {
 	case "LIKE", "ILIKE", "IN", "BETWEEN":
 		return Op(k), nil
 	case "NOT":
+		p.wants(WantComparator, "IN", "BETWEEN")
 		if p.takeKeyword("IN") {
 			return NotIn, nil
 		}
@@ -284,7 +313,9 @@ func (p *parser) operator() (Op, error) {
 		}
 	case "IS":
 		op := IsNull
+		p.wants(WantComparator, "NULL", "NOT NULL")
 		if p.takeKeyword("NOT") {
+			p.wants(WantComparator, "NULL")
 			op = IsNotNull
 		}
 		if p.takeKeyword("NULL") {
@@ -296,6 +327,7 @@ func (p *parser) operator() (Op, error) {
 
 // value reads one value that the key can be compared with.
 func (p *parser) value(c *Comparison) (any, error) {
+	p.wantsFor(c, WantValue)
 	t := p.next()
 	if p.lang.numeric(c.Kind, c.Key) {
 		v, err := strconv.ParseFloat(t.raw, 64)
@@ -332,6 +364,7 @@ func textValue(t token) (string, bool) {
 func (p *parser) list(c *Comparison) (out []any, err error) {
 	bad := p.peek().refused("While parsing a list in the query, expected a non-empty list of %s "+
 		"values, but got ill-formed list near '%s'", p.lang.valueType(c), clip(p.peek().raw))
+	p.wantsFor(c, WantComparator, "(")
 	if p.next().raw != "(" {
 		return nil, bad
 	}
@@ -341,6 +374,7 @@ func (p *parser) list(c *Comparison) (out []any, err error) {
 			return nil, bad
 		}
 		out = append(out, v)
+		p.wantsFor(c, WantJoin, ",", ")")
 		switch p.next().raw {
 		case ")":
 			return out, nil

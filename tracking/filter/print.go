@@ -52,19 +52,23 @@ func operand(e Expr) string {
 	return e.String()
 }
 
-// name writes a key with its prefix. All but the simplest keys are quoted.
+// String writes the key with its prefix, as it stands in a filter.
+func (k Key) String() string { return name(k.Kind, k.Key) }
+
+// name writes a key with its prefix, quoted where it must be.
 func name(kind Kind, key string) string {
-	simple := key != "" && strings.Trim(key, wordLetters) == ""
-	if !simple {
+	for part := range strings.SplitSeq(key, ".") {
+		if _, n := wordPart(part); n > 0 && n == len(part) && part[0] != '`' && part[0] != '"' {
+			continue
+		}
 		key = "`" + strings.ReplaceAll(key, "`", "``") + "`"
+		break
 	}
 	if kind == Attribute {
 		return key
 	}
 	return plural[kind] + "." + key
 }
-
-const wordLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_"
 
 func literal(v any) string {
 	switch x := v.(type) {
