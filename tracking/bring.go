@@ -13,6 +13,7 @@ import (
 	"github.com/fairlead-ml/fairlead/blob"
 	"github.com/fairlead-ml/fairlead/event"
 	"github.com/fairlead-ml/fairlead/store"
+	"github.com/fairlead-ml/fairlead/tracking/filter"
 )
 
 // What is brought in of records keeps their ids, times and states. Runs and logged models
@@ -154,11 +155,14 @@ func (s *Service) BringRun(ctx context.Context, tx *store.Tx, p fairlead.Project
 	if err != nil {
 		return err
 	}
-	ring := keyring{tx: tx, cache: &s.keys}
-	if err := bringPairs(&ring, run.k, "param", r.Params); err != nil {
+	ring := s.keyring(tx)
+	if err := bringPairs(ring, run, filter.Param, r.Params); err != nil {
 		return err
 	}
-	if err := bringPairs(&ring, run.k, "tag", r.Tags); err != nil {
+	if err := bringPairs(ring, run, filter.Tag, r.Tags); err != nil {
+		return err
+	}
+	if err := setParent(tx, run.k, r.Tags[parentTag]); err != nil {
 		return err
 	}
 	for _, d := range r.Datasets {
@@ -181,8 +185,9 @@ func (s *Service) insertBroughtRun(ctx context.Context, tx *store.Tx, p fairlead
 		return nil, err
 	}
 	run := &Run{ID: r.ID, Name: r.Name, ExperimentID: e.ID, User: r.User, Status: r.Status,
-		State: Deleted, StartMS: r.StartMS, EndMS: r.EndMS, deletedMS: s.nowMS()}
-	err = insertRun(tx, p, e.k, run, s.nowMS())
+		State: Deleted, StartMS: r.StartMS, EndMS: r.EndMS, DeletedMS: s.nowMS(),
+		expK: e.k}
+	err = insertRun(tx, p, run, s.nowMS())
 	if store.IsUnique(err) {
 		return nil, elsewhere("run", r.ID)
 	}
@@ -254,17 +259,20 @@ func checkPairs(params, tags map[string]string) error {
 	return nil
 }
 
+// pairTables are where params and tags are.
+var pairTables = map[filter.Kind]string{filter.Param: "param", filter.Tag: "tag"}
+
 // bringPairs adds params or tags.
-func bringPairs(ring *keyring, runK int64, table string, all map[string]string) error {
+func bringPairs(ring *keyring, r *Run, kind filter.Kind, all map[string]string) error {
 	args := make([]any, 0, 3*len(all))
 	for _, k := range slices.Sorted(maps.Keys(all)) {
-		key, err := ring.key(k)
+		key, err := ring.of(r.expK, kind, k)
 		if err != nil {
 			return err
 		}
-		args = append(args, runK, key, all[k])
+		args = append(args, r.k, key, all[k])
 	}
-	return insertRows(ring.tx, "insert into "+table+" (run_k, key_k, value)",
+	return insertRows(ring.tx, "insert into "+pairTables[kind]+" (run_k, key_k, value)",
 		" on conflict do nothing", 3, args)
 }
 
@@ -294,7 +302,7 @@ func (s *Service) BringPoints(tx *store.Tx, p fairlead.Project, runID string,
 	if _, err := s.index.behind(tx, r.k); err != nil {
 		return err
 	}
-	return writeMetrics(&keyring{tx: tx, cache: &s.keys}, p, r.k, metrics)
+	return writeMetrics(s.keyring(tx), p, r, metrics)
 }
 
 // SettleBrought gives a run that is whole its state.
@@ -304,7 +312,7 @@ func (s *Service) SettleBrought(ctx context.Context, tx *store.Tx, p fairlead.Pr
 	if err != nil {
 		return err
 	}
-	run.State, run.deletedMS = r.State, r.DeletedMS
+	run.State, run.DeletedMS = r.State, r.DeletedMS
 	if err := updateRun(tx, run); err != nil {
 		return err
 	}
@@ -395,7 +403,7 @@ func (s *Service) BringModelPoints(tx *store.Tx, p fairlead.Project, modelID str
 	if m == nil {
 		return fairlead.Errorf(fairlead.NotFound, "the logged model %s was purged meanwhile", modelID)
 	}
-	ring := keyring{tx: tx, cache: &s.keys}
+	ring := s.keyring(tx)
 	args := make([]any, 0, 9*len(points))
 	var run *Run
 	for _, at := range points {

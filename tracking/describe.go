@@ -2,7 +2,6 @@ package tracking
 
 import (
 	"context"
-	"slices"
 
 	"github.com/fairlead-ml/fairlead"
 	"github.com/fairlead-ml/fairlead/store"
@@ -26,9 +25,6 @@ type LinkedModel struct {
 	Status string `json:"status,omitempty"`
 	Step   int64  `json:"step"`
 }
-
-// parentTag names the run that a nested run belongs to.
-const parentTag = "mlflow.parentRunId"
 
 // Describe returns what is known of a run, also of a deleted one.
 func (s *Service) Describe(ctx context.Context, p fairlead.Project, id string) (d *Description,
@@ -63,8 +59,8 @@ func (s *Service) describe(tx *store.Tx, p fairlead.Project, d *Description) err
 		return err
 	}
 	d.Experiment = e.Name
-	if i := slices.IndexFunc(d.Run.Tags, func(t Tag) bool { return t.Key == parentTag }); i >= 0 {
-		d.Parent, err = runByID(tx, p, d.Run.Tags[i].Value)
+	if d.Run.Parent != "" {
+		d.Parent, err = runByID(tx, p, d.Run.Parent)
 		if err != nil && !fairlead.Is(err, fairlead.NotFound) {
 			return err
 		}

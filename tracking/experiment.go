@@ -21,10 +21,10 @@ type Experiment struct {
 	State     string `json:"state"` // active | deleted
 	CreatedMS int64  `json:"created_ms"`
 	UpdatedMS int64  `json:"updated_ms"`
+	DeletedMS int64  `json:"deleted_ms,omitempty"` // 0 for an active one
 	Tags      []Tag  `json:"tags"`
 
-	k         int64
-	deletedMS int64
+	k int64
 }
 
 // ArtifactURI is the root of what the experiment's runs and models store.
@@ -263,7 +263,7 @@ func (s *Service) DeleteExperiment(ctx context.Context, p fairlead.Project, id s
 		if err := trashRuns(tx, e.k, now); err != nil {
 			return err
 		}
-		e.State, e.deletedMS = Deleted, now
+		e.State, e.DeletedMS = Deleted, now
 		if err := updateExperiment(tx, e, now); err != nil {
 			return err
 		}
@@ -282,10 +282,10 @@ func (s *Service) RestoreExperiment(ctx context.Context, p fairlead.Project, id 
 		if e.State == Active {
 			return noExperiment(id)
 		}
-		if err := restoreRuns(tx, e.k, e.deletedMS); err != nil {
+		if err := restoreRuns(tx, e.k, e.DeletedMS); err != nil {
 			return err
 		}
-		e.State, e.deletedMS = Active, 0
+		e.State, e.DeletedMS = Active, 0
 		err = updateExperiment(tx, e, s.nowMS())
 		if store.IsUnique(err) {
 			return exists("Experiment(name=%s) already exists; rename that one, and restore then", e.Name)

@@ -17,7 +17,7 @@ type scanner interface{ Scan(dest ...any) error }
 func scanExperiment(row scanner) (*Experiment, error) {
 	var e Experiment
 	var n int64
-	err := row.Scan(&e.k, &n, &e.Name, &e.State, &e.CreatedMS, &e.UpdatedMS, &e.deletedMS)
+	err := row.Scan(&e.k, &n, &e.Name, &e.State, &e.CreatedMS, &e.UpdatedMS, &e.DeletedMS)
 	if err != nil {
 		return nil, err
 	}
@@ -58,7 +58,7 @@ func experimentByName(tx *store.Tx, p fairlead.Project, name string) (*Experimen
 
 func updateExperiment(tx *store.Tx, e *Experiment, nowMS int64) error {
 	_, err := tx.Exec(`update experiment set name = ?, state = ?, updated_ms = ?, deleted_ms = ?
-		where k = ?`, e.Name, e.State, nowMS, nullZero(e.deletedMS), e.k)
+		where k = ?`, e.Name, e.State, nowMS, nullZero(e.DeletedMS), e.k)
 	return err
 }
 

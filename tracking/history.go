@@ -90,7 +90,7 @@ func (s *Service) LogModelNote(ctx context.Context, p fairlead.Project, runID st
 		if err != nil {
 			return err
 		}
-		ring := keyring{tx: tx, cache: &s.keys}
+		ring := s.keyring(tx)
 		key, err := ring.key(modelHistoryTag)
 		if err != nil {
 			return err
@@ -108,7 +108,7 @@ func (s *Service) LogModelNote(ctx context.Context, p fairlead.Project, runID st
 		if err != nil {
 			return err
 		}
-		return s.writeTags(&ring, r, []Tag{{modelHistoryTag, string(text)}})
+		return s.writeTags(ring, r, []Tag{{modelHistoryTag, string(text)}})
 	})
 }
 

@@ -43,7 +43,7 @@ func (s *Service) SettleExperiment(ctx context.Context, tx *store.Tx, p fairlead
 		return err
 	}
 	if deletedMS != 0 {
-		e.State, e.deletedMS = Deleted, deletedMS
+		e.State, e.DeletedMS = Deleted, deletedMS
 	}
 	if err := updateExperiment(tx, e, updatedMS); err != nil {
 		return err
@@ -115,7 +115,7 @@ func (s *Service) SettleRun(ctx context.Context, tx *store.Tx, p fairlead.Projec
 		return err
 	}
 	was := r.State
-	r.State, r.deletedMS = Active, deletedMS
+	r.State, r.DeletedMS = Active, deletedMS
 	if deletedMS != 0 {
 		r.State = Deleted
 	}
@@ -180,8 +180,8 @@ func (s *Service) ImportModelPoints(ctx context.Context, p fairlead.Project, id 
 	}
 	var learned map[string]int64
 	err = s.db.Write(ctx, store.Bulk, func(tx *store.Tx) (err error) {
-		ring := keyring{tx: tx, cache: &s.keys}
-		strays, err = importModelPoints(&ring, p, id, points)
+		ring := s.keyring(tx)
+		strays, err = importModelPoints(ring, p, id, points)
 		learned = ring.learned
 		return err
 	})

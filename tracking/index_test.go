@@ -114,6 +114,15 @@ func (b *bench) sameAsAll(in tracking.Search) {
 	if a, w := ids(got), ids(want); a != w {
 		b.Fatalf("%+v:\n got %s\nwant %s", in, a, w)
 	}
+	in.Limit = 1000
+	table := b.table(tracking.Table{Search: in})
+	got = nil
+	for _, r := range table.Rows {
+		got = append(got, r.Run)
+	}
+	if a, w := ids(got), ids(want); a != w {
+		b.Fatalf("table of %+v:\n got %s\nwant %s", in, a, w)
+	}
 }
 
 func (b *bench) pages(in tracking.Search) (all []*tracking.Run) {

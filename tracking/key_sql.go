@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/fairlead-ml/fairlead/store"
+	"github.com/fairlead-ml/fairlead/tracking/filter"
 )
 
 // keyCache maps names of metrics, params and tags to their keys and back. It only
@@ -95,7 +96,12 @@ func (c *keyCache) names(tx *store.Tx, keys []int64) (map[int64]keyName, error) 
 type keyring struct {
 	tx      *store.Tx
 	cache   *keyCache
+	seen    *seenKeys
 	learned map[string]int64
+}
+
+func (s *Service) keyring(tx *store.Tx) *keyring {
+	return &keyring{tx: tx, cache: &s.keys, seen: &s.seen}
 }
 
 func (r *keyring) key(name string) (int64, error) {
@@ -117,6 +123,16 @@ func (r *keyring) key(name string) (int64, error) {
 	}
 	r.learned[name] = k
 	return k, nil
+}
+
+// of returns the key of a name that a run of the experiment is given, and sees to it that
+// the experiment is known to have it.
+func (r *keyring) of(expK int64, kind filter.Kind, name string) (int64, error) {
+	k, err := r.key(name)
+	if err == nil {
+		err = r.seen.see(r.tx, expK, kind, k)
+	}
+	return k, err
 }
 
 func lookUpKey(tx *store.Tx, name string) (k int64, err error) {

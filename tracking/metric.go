@@ -6,6 +6,7 @@ import (
 
 	"github.com/fairlead-ml/fairlead"
 	"github.com/fairlead-ml/fairlead/store"
+	"github.com/fairlead-ml/fairlead/tracking/filter"
 )
 
 // Metric is one point of a metric. ModelID, DatasetName and DatasetDigest are
@@ -64,8 +65,8 @@ func (s *Service) LogBatch(ctx context.Context, p fairlead.Project, runID string
 	var learned map[string]int64
 	var committed func()
 	err = s.db.Write(ctx, lane, func(tx *store.Tx) (err error) {
-		ring := keyring{tx: tx, cache: &s.keys}
-		committed, err = s.logBatch(&ring, p, runID, &b)
+		ring := s.keyring(tx)
+		committed, err = s.logBatch(ring, p, runID, &b)
 		learned = ring.learned
 		return err
 	})
@@ -85,7 +86,7 @@ func (s *Service) LogBatchTx(tx *store.Tx, p fairlead.Project, runID string, b B
 	if err != nil {
 		return err
 	}
-	_, err = s.logBatch(&keyring{tx: tx, cache: &s.keys}, p, runID, &b)
+	_, err = s.logBatch(s.keyring(tx), p, runID, &b)
 	return err
 }
 
@@ -104,7 +105,7 @@ func (s *Service) logBatch(ring *keyring, p fairlead.Project, runID string, b *B
 		if committed, err = s.index.behind(ring.tx, r.k); err != nil {
 			return nil, err
 		}
-		if err := writeMetrics(ring, p, r.k, b.Metrics); err != nil {
+		if err := writeMetrics(ring, p, r, b.Metrics); err != nil {
 			return nil, err
 		}
 	}
@@ -177,7 +178,7 @@ func (n *newest) widen(v float64) {
 	}
 }
 
-func writeMetrics(ring *keyring, p fairlead.Project, runK int64, metrics []Metric) error {
+func writeMetrics(ring *keyring, p fairlead.Project, r *Run, metrics []Metric) error {
 	points := make([]point, len(metrics))
 	modelled := false
 	for i := range metrics {
@@ -188,16 +189,22 @@ func writeMetrics(ring *keyring, p fairlead.Project, runK int64, metrics []Metri
 		points[i] = newPoint(key, &metrics[i])
 		modelled = modelled || metrics[i].ModelID != ""
 	}
-	if err := insertHistory(ring.tx, runK, points); err != nil {
+	if err := insertHistory(ring.tx, r.k, points); err != nil {
 		return err
 	}
-	if err := upsertLatest(ring.tx, runK, fold(points)); err != nil {
+	folded := fold(points)
+	if err := upsertLatest(ring.tx, r.k, folded); err != nil {
 		return err
+	}
+	for _, n := range folded {
+		if err := ring.seen.see(ring.tx, r.expK, filter.Metric, n.key); err != nil {
+			return err
+		}
 	}
 	if !modelled {
 		return nil
 	}
-	return writeModelMetrics(ring.tx, p, runK, metrics, points)
+	return writeModelMetrics(ring.tx, p, r.k, metrics, points)
 }
 
 // LatestMetrics returns the newest value of each metric of the run.

@@ -5,15 +5,19 @@ import (
 
 	"github.com/fairlead-ml/fairlead"
 	"github.com/fairlead-ml/fairlead/store"
+	"github.com/fairlead-ml/fairlead/tracking/filter"
 )
 
 // runNameTag is the tag that carries a run's name; the two are kept equal.
 const runNameTag = "mlflow.runName"
 
+// parentTag is the tag that carries the id of the run that this one is below.
+const parentTag = "mlflow.parentRunId"
+
 // writeParams adds params; the same value again is fine, another one is Invalid.
 func writeParams(ring *keyring, r *Run, params []Param) error {
 	for _, p := range params {
-		key, err := ring.key(p.Key)
+		key, err := ring.of(r.expK, filter.Param, p.Key)
 		if err != nil {
 			return err
 		}
@@ -44,7 +48,7 @@ func sameParam(tx *store.Tx, r *Run, key int64, p Param) error {
 
 func (s *Service) writeTags(ring *keyring, r *Run, tags []Tag) error {
 	for _, t := range tags {
-		key, err := ring.key(t.Key)
+		key, err := ring.of(r.expK, filter.Tag, t.Key)
 		if err != nil {
 			return err
 		}
@@ -52,6 +56,11 @@ func (s *Service) writeTags(ring *keyring, r *Run, tags []Tag) error {
 			on conflict (run_k, key_k) do update set value = excluded.value`, r.k, key, t.Value)
 		if err != nil {
 			return err
+		}
+		if t.Key == parentTag {
+			if err := setParent(ring.tx, r.k, t.Value); err != nil {
+				return err
+			}
 		}
 		if t.Key == runNameTag && t.Value != r.Name {
 			r.Name = t.Value

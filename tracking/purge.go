@@ -345,9 +345,10 @@ var experimentTrash = &trashKind{
 	rows: []rowsOf{
 		{name: "experiment_tag", primary: "exp_k, key"},
 		{name: "run_dataset", primary: "k"},
+		{name: "experiment_key", primary: "exp_k, kind, key_k"},
 	},
 	owner: experimentOwner, count: func(p *Purged) *int64 { return &p.Experiments },
-	reason: (*purge).occupied, empty: (*purge).empty,
+	reason: (*purge).occupied, empty: (*purge).empty, unlist: (*purge).forget,
 }
 
 // held says who holds a run or a logged model.
@@ -374,6 +375,12 @@ func (u *purge) empty(ctx context.Context, it item) error {
 	return u.each(ctx, loggedModelTrash, func(tx *store.Tx, after item) ([]item, error) {
 		return modelsOf(tx, u, it, after)
 	})
+}
+
+// forget drops what is remembered of an experiment: its key may be given again.
+func (u *purge) forget(_ *store.Tx, it item, _ int) (int, error) {
+	u.s.seen.forget(it.k)
+	return 0, nil
 }
 
 // unindex takes a run, or some of its metrics, out of the index. Its key may be given

@@ -27,7 +27,7 @@ func experimentRecords(tx *store.Tx, p fairlead.Project, condition string, args 
 	out := make([]*ExperimentRecord, len(all))
 	for i, e := range all {
 		out[i] = &ExperimentRecord{ID: e.ID, Name: e.Name, State: e.State, CreatedMS: e.CreatedMS,
-			UpdatedMS: e.UpdatedMS, DeletedMS: e.deletedMS, Tags: pairs(e.Tags), k: e.k}
+			UpdatedMS: e.UpdatedMS, DeletedMS: e.DeletedMS, Tags: pairs(e.Tags), k: e.k}
 	}
 	return out, nil
 }
@@ -60,7 +60,7 @@ func (s *Service) runRecords(tx *store.Tx, condition string, args ...any) ([]*Ru
 	out := make([]*RunRecord, len(runs))
 	for i, r := range runs {
 		out[i] = &RunRecord{ID: r.ID, Experiment: r.ExperimentID, Name: r.Name, User: r.User,
-			Status: r.Status, State: r.State, StartMS: r.StartMS, EndMS: r.EndMS, DeletedMS: r.deletedMS,
+			Status: r.Status, State: r.State, StartMS: r.StartMS, EndMS: r.EndMS, DeletedMS: r.DeletedMS,
 			Params: pairs(r.Params), Tags: pairs(r.Tags), k: r.k}
 		if err := out[i].loadRest(tx); err != nil {
 			return nil, err

@@ -35,7 +35,9 @@ type Run struct {
 	Status       string         `json:"status"`
 	State        string         `json:"state"` // active | deleted
 	StartMS      int64          `json:"start_ms"`
-	EndMS        int64          `json:"end_ms,omitempty"` // 0 while it runs
+	EndMS        int64          `json:"end_ms,omitempty"`     // 0 while it runs
+	DeletedMS    int64          `json:"deleted_ms,omitempty"` // 0 for an active one
+	Parent       string         `json:"parent,omitempty"`     // the id of the run that it is below
 	Metrics      []Metric       `json:"metrics"`
 	Params       []Param        `json:"params"`
 	Tags         []Tag          `json:"tags"`
@@ -43,8 +45,7 @@ type Run struct {
 	ModelInputs  []string       `json:"model_inputs"`
 	ModelOutputs []ModelOutput  `json:"model_outputs"`
 
-	k         int64
-	deletedMS int64
+	k, expK int64
 }
 
 // ArtifactURI is where the run's artifacts are; see artifact.go for its form.
@@ -79,15 +80,15 @@ func (s *Service) CreateRun(ctx context.Context, tx *store.Tx, p fairlead.Projec
 		return nil, err
 	}
 	r := &Run{ID: cmp.Or(n.ID, fairlead.NewHexID()), Name: n.Name, ExperimentID: e.ID, User: n.User,
-		Status: Running, State: Active, StartMS: n.StartMS}
-	if err := insertRun(tx, p, e.k, r, s.nowMS()); err != nil {
+		Status: Running, State: Active, StartMS: n.StartMS, expK: e.k}
+	if err := insertRun(tx, p, r, s.nowMS()); err != nil {
 		return nil, err
 	}
-	ring := keyring{tx: tx, cache: &s.keys}
-	if err := s.writeTags(&ring, r, b.Tags); err != nil {
+	ring := s.keyring(tx)
+	if err := s.writeTags(ring, r, b.Tags); err != nil {
 		return nil, err
 	}
-	if err := writeParams(&ring, r, b.Params); err != nil {
+	if err := writeParams(ring, r, b.Params); err != nil {
 		return nil, err
 	}
 	r.Tags, r.Params = b.Tags, b.Params
@@ -229,7 +230,7 @@ func (s *Service) updateRun(ctx context.Context, tx *store.Tx, p fairlead.Projec
 		if err != nil {
 			return err
 		}
-		if err := s.writeTags(&keyring{tx: tx, cache: &s.keys}, r, b.Tags); err != nil {
+		if err := s.writeTags(s.keyring(tx), r, b.Tags); err != nil {
 			return err
 		}
 	}
@@ -242,34 +243,41 @@ func (s *Service) updateRun(ctx context.Context, tx *store.Tx, p fairlead.Projec
 // DeleteRun moves a run to the trash; one that is there already is fine.
 func (s *Service) DeleteRun(ctx context.Context, p fairlead.Project, id string) error {
 	return s.db.Free(ctx, store.Client, func(tx *store.Tx) error {
-		r, err := runByID(tx, p, id)
-		if err != nil || r.State == Deleted {
-			return err
-		}
-		r.State, r.deletedMS = Deleted, s.nowMS()
-		if err := updateRun(tx, r); err != nil {
-			return err
-		}
-		return s.emitRun(ctx, tx, p, r, event.RunDeletedType)
+		return s.deleteRun(ctx, tx, p, id)
 	})
+}
+
+func (s *Service) deleteRun(ctx context.Context, tx *store.Tx, p fairlead.Project,
+	id string) error {
+	r, err := runByID(tx, p, id)
+	if err != nil || r.State == Deleted {
+		return err
+	}
+	r.State, r.DeletedMS = Deleted, s.nowMS()
+	if err := updateRun(tx, r); err != nil {
+		return err
+	}
+	return s.emitRun(ctx, tx, p, r, event.RunDeletedType)
 }
 
 // RestoreRun undoes DeleteRun; an active run stays as it is.
 func (s *Service) RestoreRun(ctx context.Context, p fairlead.Project, id string) error {
 	return s.db.Write(ctx, store.Client, func(tx *store.Tx) error {
-		r, err := runByID(tx, p, id)
-		if err != nil {
-			return err
-		}
-		if r.State == Active {
-			return nil
-		}
-		r.State, r.deletedMS = Active, 0
-		if err := updateRun(tx, r); err != nil {
-			return err
-		}
-		return s.emitRun(ctx, tx, p, r, event.RunRestoredType)
+		return s.restoreRun(ctx, tx, p, id)
 	})
+}
+
+func (s *Service) restoreRun(ctx context.Context, tx *store.Tx, p fairlead.Project,
+	id string) error {
+	r, err := runByID(tx, p, id)
+	if err != nil || r.State == Active {
+		return err
+	}
+	r.State, r.DeletedMS = Active, 0
+	if err := updateRun(tx, r); err != nil {
+		return err
+	}
+	return s.emitRun(ctx, tx, p, r, event.RunRestoredType)
 }
 
 // DeleteTag removes a tag from an active run; NotFound when it has none.
@@ -279,7 +287,7 @@ func (s *Service) DeleteTag(ctx context.Context, p fairlead.Project, runID, key 
 		if err != nil {
 			return err
 		}
-		ok, err := deleteTag(tx, r.k, key)
+		ok, err := removeTag(tx, r.k, key)
 		if err == nil && !ok {
 			return found(store.ErrNoRows, "No tag with name: %s in run with id %s", key, runID)
 		}

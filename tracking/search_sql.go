@@ -39,8 +39,7 @@ func runCondition(c filter.Comparison) (string, []any) {
 			where i.run_k = r.k and m.project_k = r.project_k and m.state = 'active'`,
 			func(c filter.Comparison) (string, []any) { return c.Match(modelColumn[c.Key]) })
 	}
-	table := map[filter.Kind]string{filter.Param: "param", filter.Tag: "tag"}[c.Kind]
-	return has(c, table+" x where x.run_k = r.k and x.key_k = "+keyOf, valueMatch, c.Key)
+	return has(c, pairTables[c.Kind]+" x where x.run_k = r.k and x.key_k = "+keyOf, valueMatch, c.Key)
 }
 
 // has writes that among the rows there is one that the comparison is true of; IS NULL

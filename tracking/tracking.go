@@ -28,7 +28,9 @@ type Service struct {
 	clock fairlead.Clock
 	log   *slog.Logger
 	keys  keyCache
+	seen  seenKeys
 	index *indexer
+	lists listings
 }
 
 // New returns the stage on db, whose schema must include Schema().

@@ -1,0 +1,276 @@
+package tracking
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"github.com/fairlead-ml/fairlead"
+	"github.com/fairlead-ml/fairlead/store"
+	"github.com/fairlead-ml/fairlead/tracking/filter"
+)
+
+// Table asks for a window of a table of runs. Of the search, Select names the columns (none:
+// no metrics, params and tags), Limit is the most rows, and PageToken is not read.
+type Table struct {
+	Search
+	Nested   bool   // runs that have a parent among those found are below it
+	Under    string // the id of a run: the rows below it, and not those of the first level
+	Snapshot string // of an earlier answer: the same runs in the same order
+	Offset   int
+}
+
+// TablePage is a window of a table of runs.
+type TablePage struct {
+	Snapshot string // names the runs and their order; another than was asked for when that is gone
+	Offset   int
+	Rows     []*TableRow
+	Total    int   // rows on this level
+	Runs     int   // on all levels
+	Newer    int64 // runs of these experiments that came since, at most maxNewer
+}
+
+// TableRow is a run in a table, with what is selected. Texts are cut at maxCell characters.
+type TableRow struct {
+	*Run      // without Metrics
+	Summaries []MetricSummary
+	Children  int // rows below it
+}
+
+// Bounds of a window.
+const (
+	maxTableRows = 1000
+	maxCell      = 300
+	maxNewer     = 1000
+)
+
+// TableRuns returns a window of a table of runs. The first window makes a list of all that
+// the search finds, which later ones of the same search name by its snapshot.
+func (s *Service) TableRuns(ctx context.Context, p fairlead.Project, in Table) (
+	page *TablePage, err error) {
+	if in.Limit < 1 || in.Limit > maxTableRows || in.Offset < 0 {
+		return nil, ErrValue("limit", in.Limit, fmt.Sprintf("It is from 1 to %d", maxTableRows))
+	}
+	selected, err := filter.ParseKeys(in.Select, runLanguage)
+	if err != nil {
+		return nil, err
+	}
+	search, err := compileListing(p, in)
+	if err != nil {
+		return nil, err
+	}
+	err = s.db.ReadLong(ctx, func(tx *store.Tx) error {
+		where, err := scopeOf(tx, p, in.Search)
+		if err != nil {
+			return err
+		}
+		page = &TablePage{Offset: in.Offset}
+		if where == nil {
+			return nil
+		}
+		l := s.lists.get(in.Snapshot, search.bound)
+		if l == nil {
+			if l, err = s.list(tx, where, search); err != nil {
+				return err
+			}
+			s.lists.add(l)
+		}
+		return s.window(tx, p, page, l, in, where, search, selected)
+	})
+	return page, err
+}
+
+// window fills the page from the listing.
+func (s *Service) window(tx *store.Tx, p fairlead.Project, page *TablePage, l *listing, in Table,
+	where *scope, search *listSearch, selected []filter.Key) (err error) {
+	rows := l.rows
+	if in.Under != "" {
+		r, err := runByID(tx, p, in.Under)
+		if err != nil {
+			return err
+		}
+		rows = l.children[r.k]
+	}
+	page.Snapshot, page.Total, page.Runs = l.id, len(rows), l.runs
+	if page.Newer, err = search.newer(tx, where, l.newest); err != nil {
+		return err
+	}
+	rows = rows[min(in.Offset, len(rows)):min(in.Offset+in.Limit, len(rows))]
+	page.Rows, err = s.tableRows(tx, rows, selected)
+	for _, r := range page.Rows {
+		r.Children = len(l.children[r.k])
+	}
+	return err
+}
+
+// tableRows loads runs by their keys, without those that were purged meanwhile.
+func (s *Service) tableRows(tx *store.Tx, keys []int64, selected []filter.Key) ([]*TableRow,
+	error) {
+	runs, err := runsByKey(tx, keys)
+	if err != nil {
+		return nil, err
+	}
+	names := map[filter.Kind][]any{}
+	for _, k := range selected {
+		names[k.Kind] = append(names[k.Kind], k.Key)
+	}
+	summaries := make([][]MetricSummary, len(runs))
+	if len(names[filter.Metric]) > 0 {
+		if summaries, err = s.loadSummaries(tx, runs, names[filter.Metric]); err != nil {
+			return nil, err
+		}
+	}
+	if len(names[filter.Param]) > 0 {
+		if err := s.loadParams(tx, runs, names[filter.Param]...); err != nil {
+			return nil, err
+		}
+	}
+	if len(names[filter.Tag]) > 0 {
+		if err := s.loadTags(tx, runs, names[filter.Tag]...); err != nil {
+			return nil, err
+		}
+	}
+	out := make([]*TableRow, len(runs))
+	for i, r := range runs {
+		for j := range r.Params {
+			r.Params[j].Value = cutCell(r.Params[j].Value)
+		}
+		for j := range r.Tags {
+			r.Tags[j].Value = cutCell(r.Tags[j].Value)
+		}
+		for j := range summaries[i] {
+			summaries[i][j].Best = summaries[i][j].best()
+		}
+		out[i] = &TableRow{Run: r, Summaries: summaries[i]}
+	}
+	return out, nil
+}
+
+// cutCell shortens what a cell shows.
+func cutCell(text string) string {
+	n := 0
+	for i := range text {
+		if n++; n > maxCell {
+			return text[:i] + "…"
+		}
+	}
+	return text
+}
+
+// listSearch is a search for all runs, for a listing.
+type listSearch struct {
+	runQuery
+	bound  string
+	nested bool
+	needs  bool // the experiment's row
+	// metric is what the runs are ordered by, when that is one metric and nothing else: it
+	// is read from the index by value, and the order above is the usual one.
+	metric *filter.Order
+}
+
+func compileListing(p fairlead.Project, in Table) (*listSearch, error) {
+	if len(in.Experiments) > maxExperiments {
+		return nil, fairlead.Errorf(fairlead.Invalid,
+			"a search looks into at most %d experiments, not %d", maxExperiments, len(in.Experiments))
+	}
+	b, err := json.Marshal([]any{p.K, in.Experiments, in.Everywhere, in.Filter, in.OrderBy, in.View,
+		in.Nested})
+	if err != nil {
+		return nil, err
+	}
+	orders, err := filter.ParseOrders(in.OrderBy, runLanguage)
+	if err != nil {
+		return nil, err
+	}
+	search := in.Search
+	out := &listSearch{bound: string(b), nested: in.Nested}
+	if len(orders) == 1 && orders[0].Kind == filter.Metric {
+		out.metric, search.OrderBy = &orders[0], nil
+	}
+	q, err := compileRuns(search)
+	if err != nil {
+		return nil, err
+	}
+	out.runQuery = *q
+	if in.View == DeletedOnly && len(orders) == 0 {
+		out.order = slices.Insert(out.order, 0, term{"r.deleted_ms", true})
+	}
+	where, err := filter.Parse(in.Filter, runLanguage)
+	if err != nil {
+		return nil, err
+	}
+	isURI := func(kind filter.Kind, key string) bool {
+		return kind == filter.Attribute && key == "artifact_uri"
+	}
+	out.needs = slices.ContainsFunc(orders, func(o filter.Order) bool { return isURI(o.Kind, o.Key) }) ||
+		slices.ContainsFunc(filter.Comparisons(where), func(c filter.Comparison) bool {
+			return isURI(c.Kind, c.Key)
+		})
+	return out, nil
+}
+
+// list finds all runs of a search.
+func (s *Service) list(tx *store.Tx, in *scope, q *listSearch) (*listing, error) {
+	l := &listing{bound: q.bound}
+	var err error
+	if l.newest, err = newestRun(tx); err != nil {
+		return nil, err
+	}
+	above := map[int64]int64{}
+	if l.rows, err = q.keys(tx, in, above); err != nil {
+		return nil, err
+	}
+	l.runs = len(l.rows)
+	if q.metric != nil {
+		if err := s.sortByMetric(tx, in, l.rows, *q.metric); err != nil {
+			return nil, err
+		}
+	}
+	if q.nested {
+		l.nest(above)
+	}
+	return l, nil
+}
+
+// sortByMetric sorts runs, which are in the usual order, by the newest value of a metric:
+// those without one come last, and NaN before them.
+func (s *Service) sortByMetric(tx *store.Tx, in *scope, runs []int64, o filter.Order) error {
+	place := make(map[int64]int, len(runs))
+	for i, k := range runs {
+		place[k] = i
+	}
+	const isNumber, isNaN, isAbsent = 0, 1, 2
+	type valued struct {
+		run  int64
+		rank int
+		v    float64
+	}
+	all := make([]valued, len(runs))
+	for i, k := range runs {
+		all[i] = valued{k, isAbsent, 0}
+	}
+	err := s.newestValues(tx, in, o.Key, runs, func(run int64, v *float64) {
+		at := &all[place[run]]
+		if at.rank = isNaN; v != nil {
+			at.rank, at.v = isNumber, *v
+		}
+	})
+	if err != nil {
+		return err
+	}
+	slices.SortStableFunc(all, func(a, b valued) int {
+		if a.rank != b.rank {
+			return a.rank - b.rank
+		}
+		if o.Desc {
+			return cmp.Compare(b.v, a.v)
+		}
+		return cmp.Compare(a.v, b.v)
+	})
+	for i := range all {
+		runs[i] = all[i].run
+	}
+	return nil
+}

@@ -1,0 +1,157 @@
+package tracking
+
+import (
+	"database/sql/driver"
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/fairlead-ml/fairlead/store"
+)
+
+func newestRun(tx *store.Tx) (k int64, err error) {
+	err = tx.QueryRow("select coalesce(max(k), 0) from run").Scan(&k)
+	return k, err
+}
+
+// from is what the search reads from: the runs alone where it can, which are many.
+func (q *listSearch) from(runs string) string {
+	if q.needs {
+		return runs + " join experiment e on e.k = r.exp_k"
+	}
+	return runs
+}
+
+// keys returns the keys of the runs in their order, and fills in the parents of those that
+// have one.
+func (q *listSearch) keys(tx *store.Tx, in *scope, above map[int64]int64) (out []int64, err error) {
+	head := "select r.k"
+	if q.nested {
+		head += `, case when r.parent is not null then
+			(select q.k from run q where q.id = r.parent) end as parent_k`
+	}
+	where := append([]string{in.cond}, q.where...)
+	text := head + " from " + q.from("run r") + " " + strings.Join(q.joins, " ") +
+		" where " + strings.Join(where, " and ") + " order by " + orderSQL(q.order)
+	args := slices.Concat(q.joined, in.args, q.args)
+	if err := checkArgs(args); err != nil {
+		return nil, err
+	}
+	err = tx.Each(text, args, func(row []driver.Value) error {
+		k := row[0].(int64)
+		out = append(out, k)
+		if q.nested && row[1] != nil {
+			above[k] = row[1].(int64)
+		}
+		return nil
+	})
+	return out, err
+}
+
+// newer counts the runs that the search would find too, among those that came after a key.
+func (q *listSearch) newer(tx *store.Tx, in *scope, newest int64) (n int64, err error) {
+	where := append([]string{in.cond}, q.where...)
+	args := slices.Concat([]any{newest, maxNewer}, in.args, q.args)
+	if err := checkArgs(args); err != nil {
+		return 0, err
+	}
+	err = tx.QueryRow("select count(*) from "+
+		q.from("(select * from run where k > ? order by k limit ?) r")+
+		" where "+strings.Join(where, " and "), args...).Scan(&n)
+	return n, err
+}
+
+// runsByKey returns the runs in the order of the keys, without those that are not there.
+func runsByKey(tx *store.Tx, keys []int64) ([]*Run, error) {
+	at := make(map[int64]*Run, len(keys))
+	for part := range slices.Chunk(keys, inChunk) {
+		text, args := inList("select "+runColumns+` from run r join experiment e on e.k = r.exp_k
+			where r.k in (%s) and r.state <> 'purging'`, part)
+		found, err := scanAll(tx, text, args, scanRun)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range found {
+			at[r.k] = r
+		}
+	}
+	out := make([]*Run, 0, len(keys))
+	for _, k := range keys {
+		if r := at[k]; r != nil {
+			out = append(out, r)
+		}
+	}
+	return out, nil
+}
+
+// loadSummaries returns what the named metrics of the runs have come to.
+func (s *Service) loadSummaries(tx *store.Tx, runs []*Run, names []any) ([][]MetricSummary, error) {
+	return loadKeyed(s, tx, runs, "latest", "value, is_nan, ts, step, low, high", names,
+		func(row []driver.Value) MetricSummary {
+			m := MetricSummary{TimeMS: row[2].(int64), Step: row[3].(int64), Min: floatOf(row[4]),
+				Max: floatOf(row[5])}
+			if row[1].(int64) == 0 {
+				m.Last = floatOf(row[0])
+			}
+			return m
+		}, func(m *MetricSummary) *string { return &m.Key })
+}
+
+// newestValues calls fn with the newest value of a metric of each wanted run that has the
+// metric; nil is NaN. It reads the index by value, and apart from it
+// only the runs that the index has no number of.
+func (s *Service) newestValues(tx *store.Tx, in *scope, key string, wanted []int64,
+	fn func(run int64, v *float64)) error {
+	keyK, err := lookUpKey(tx, key)
+	if errors.Is(err, store.ErrNoRows) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	left := make(map[int64]bool, len(wanted))
+	for _, k := range wanted {
+		left[k] = true
+	}
+	behind, err := ints(tx, "select run_k from metric_pending")
+	if err != nil {
+		return err
+	}
+	pending := make(map[int64]bool, len(behind))
+	for _, k := range behind {
+		pending[k] = true
+	}
+	err = tx.Each("select i.run_k, i.value from metric_index i where "+
+		strings.Replace(in.cond, "r.exp_k", "i.exp_k", 1)+" and i.key_k = ?",
+		append(slices.Clip(in.args), keyK), func(row []driver.Value) error {
+			if k := row[0].(int64); left[k] && !pending[k] {
+				delete(left, k)
+				fn(k, floatOf(row[1]))
+			}
+			return nil
+		})
+	if err != nil {
+		return err
+	}
+	rest := make([]int64, 0, len(left))
+	for k := range left {
+		rest = append(rest, k)
+	}
+	slices.Sort(rest)
+	for part := range slices.Chunk(rest, inChunk) {
+		text, args := inList("select run_k, value, is_nan from latest where run_k in (%s) and key_k = ?",
+			part)
+		err := tx.Each(text, append(args, keyK), func(row []driver.Value) error {
+			if row[2].(int64) != 0 {
+				fn(row[0].(int64), nil)
+				return nil
+			}
+			fn(row[0].(int64), floatOf(row[1]))
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
