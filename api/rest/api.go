@@ -117,7 +117,8 @@ func New(s Services, version string) *API {
 		reflect.TypeFor[map[string]Fact]())
 	a.huma = humago.New(collector{a}, cfg)
 	for _, operations := range []func(){
-		a.projectOperations, a.dataOperations, a.trackingOperations, a.chartOperations, a.trackedOperations, a.artifactOperations,
+		a.projectOperations, a.dataOperations, a.trackingOperations, a.tableOperations,
+		a.experimentOperations, a.chartOperations, a.trackedOperations, a.artifactOperations,
 		a.modelOperations, a.runOperations, a.jobOperations,
 		a.caseOperations, a.endpointOperations, a.rolloutOperations, a.trafficOperations, a.monitorOperations,
 		a.ledgerOperations, a.webhookOperations, a.backupOperations, a.accessOperations,

@@ -76,8 +76,6 @@ func (a *API) trackingOperations() {
 }
 
 func (a *API) searchRuns(ctx context.Context, p fairlead.Project, in *RunsInput) (*Runs, error) {
-	views := map[string]tracking.View{"active": tracking.ActiveOnly, "deleted": tracking.DeletedOnly,
-		"all": tracking.All}
 	search := tracking.Search{Experiments: in.Experiments, Everywhere: len(in.Experiments) == 0,
 		Filter: in.Filter, OrderBy: in.Order, Select: in.Select, View: views[in.State], Limit: in.Limit,
 		PageToken: in.Page}
