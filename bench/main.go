@@ -24,6 +24,7 @@ var measurements = []measurement{
 	{name: "tracking/read", run: measureReads},
 	{name: "tracking/clients", run: measureClients},
 	{name: "tracking/growth", run: measureGrowth, long: true},
+	{name: "tracking/table", run: measureTable, long: true},
 	{name: "steps", run: measureSteps},
 	{name: "lanes", run: measureLanes},
 }
@@ -65,7 +66,7 @@ func run(ctx context.Context, args []string) error {
 	f.DurationVar(&b.duration, "duration", 30*time.Second,
 		"twice the length of the load of lanes, and ten times what each side of tracking gets")
 	f.BoolVar(&b.peers, "peers", true, "measure the peers too")
-	long := f.Bool("long", false, "measure what takes minutes too: tracking/growth")
+	long := f.Bool("long", false, "measure what takes minutes too: tracking/growth, tracking/table")
 	if err := f.Parse(args); err != nil {
 		return err
 	}
