@@ -13,9 +13,11 @@ import { useQuery } from "@tanstack/react-query";
 import { Link, Outlet, useParams } from "@tanstack/react-router";
 import { Check, ChevronsUpDown, LogOut, Monitor, Moon, Sun, User } from "lucide-react";
 import type { ReactNode } from "react";
+import { useLive } from "../data/live";
 import { meQuery } from "../data/me";
 import { projectsQuery } from "../data/projects";
 import icon from "./icon.svg";
+import { LiveMark } from "./LiveMark";
 import { rooms } from "./nav";
 import css from "./Shell.module.css";
 
@@ -48,6 +50,7 @@ export function Shell({ children }: { children: ReactNode }) {
           </Link>
           {project !== undefined && <ProjectMenu project={project} />}
           <div className={css.right}>
+            {project !== undefined && <LiveMark />}
             <ThemeMenu />
             <UserMenu />
           </div>
@@ -79,6 +82,8 @@ export function Shell({ children }: { children: ReactNode }) {
 
 /** The frame around the pages of a project. */
 export function ProjectShell() {
+  const { project } = useParams({ from: "/p/$project" });
+  useLive(project);
   return (
     <Shell>
       <Outlet />

@@ -1,0 +1,217 @@
+import { useQueryClient, type QueryClient } from "@tanstack/react-query";
+import { useEffect, useEffectEvent, useSyncExternalStore } from "react";
+import type { Schemas } from "./client";
+
+/** An entry of the ledger, as the stream and the list of events tell it. */
+export type Change = Schemas["Event"];
+
+/** How the page hears of changes: it does, it tries to again, or nobody can see it. */
+export type Hearing = "live" | "reconnecting" | "asleep";
+
+// Times are in milliseconds.
+const FIRST_RETRY = 1000;
+const LAST_RETRY = 30_000;
+const SILENCE = 40_000; // the server tells its position each 15 s
+const SLEEP_AFTER = 30_000; // hidden; browsers allow six connections for all tabs together
+const GATHER = 250; // events that come together renew what they touch once
+const PAUSE = 1000; // and not more often than this
+
+/**
+ * What an event makes out of date, by the first part of its type: the names that stand
+ * third in query keys (["p", project, name, …]).
+ */
+const touched: Record<string, readonly string[]> = {
+  project: ["project", "settings", "models", "endpoints", "monitoring"],
+  datasetversion: ["datasets", "data"],
+  holdout: ["datasets", "data"],
+  pipelinerun: ["pipelines", "pipeline-runs", "models"],
+  experiment: ["experiments", "runs"],
+  run: ["runs", "run", "experiments"],
+  loggedmodel: ["runs", "run", "models"],
+  model: ["models"],
+  modelversion: ["models"],
+  alias: ["models", "endpoints"],
+  evidence: ["models", "rollouts"],
+  gate: ["models", "cases"],
+  rollout: ["rollouts", "endpoints", "models"],
+  assignment: ["endpoints"],
+  labels: ["endpoints", "monitoring"],
+  window: ["monitoring", "endpoints"],
+  incident: ["incidents", "monitoring", "endpoints", "cases"],
+  case: ["cases", "incidents", "models", "pipelines"],
+  loop: ["cases", "loop", "models"],
+  job: ["jobs"],
+  access: ["permissions", "access"],
+  data: ["experiments", "runs", "trash"],
+};
+
+/** What every event makes out of date: what looks at the whole project. */
+const always = ["events", "overview", "phases"];
+
+/** The names of what an event makes out of date; see touched. */
+export function outdated(type: string): readonly string[] {
+  return [...always, ...(touched[type.split(".")[0] ?? ""] ?? [])];
+}
+
+/** The one stream of a project's events that the pages of a tab share. */
+class Line {
+  private source: EventSource | undefined;
+  private after: number | undefined;
+  private retry = FIRST_RETRY;
+  private again: ReturnType<typeof setTimeout> | undefined;
+  private silence: ReturnType<typeof setTimeout> | undefined;
+  private sleep: ReturnType<typeof setTimeout> | undefined;
+  private renewal: ReturnType<typeof setTimeout> | undefined;
+  private renewed = 0;
+  private readonly stale = new Set<string>();
+
+  constructor(
+    private readonly project: string,
+    private readonly queries: QueryClient,
+  ) {
+    document.addEventListener("visibilitychange", this.seen);
+    if (document.hidden) hear("asleep");
+    else this.open();
+  }
+
+  end(): void {
+    document.removeEventListener("visibilitychange", this.seen);
+    this.close();
+    for (const timer of [this.sleep, this.renewal]) clearTimeout(timer);
+  }
+
+  private readonly seen = () => {
+    clearTimeout(this.sleep);
+    if (!document.hidden) {
+      if (!this.source) this.open();
+      return;
+    }
+    this.sleep = setTimeout(() => {
+      this.close();
+      hear("asleep");
+    }, SLEEP_AFTER);
+  };
+
+  private open(): void {
+    clearTimeout(this.again);
+    hear("reconnecting");
+    const from = this.after === undefined ? "" : `?after=${this.after}`;
+    const source = new EventSource(
+      `/api/v1/projects/${encodeURIComponent(this.project)}/events/stream${from}`,
+    );
+    this.source = source;
+    source.onmessage = (m: MessageEvent<string>) => {
+      this.heard(m);
+      this.tell(m.data);
+    };
+    source.addEventListener("position", (m) => this.heard(m));
+    source.addEventListener("reset", (m) => {
+      this.heard(m);
+      void this.queries.invalidateQueries({ queryKey: ["p", this.project] });
+    });
+    source.onerror = () => this.lost();
+    this.listen();
+  }
+
+  private close(): void {
+    this.source?.close();
+    this.source = undefined;
+    clearTimeout(this.again);
+    clearTimeout(this.silence);
+  }
+
+  /** The server has said something: the line stands. */
+  private heard(m: MessageEvent): void {
+    const seq = Number(m.lastEventId);
+    if (seq > 0) this.after = seq;
+    this.retry = FIRST_RETRY;
+    hear("live");
+    this.listen();
+  }
+
+  private listen(): void {
+    clearTimeout(this.silence);
+    this.silence = setTimeout(() => this.lost(), SILENCE);
+  }
+
+  private lost(): void {
+    this.close();
+    hear("reconnecting");
+    // Tabs that have lost the same server come back one after the other.
+    this.again = setTimeout(() => this.open(), this.retry * (0.75 + Math.random() / 2));
+    this.retry = Math.min(this.retry * 2, LAST_RETRY);
+  }
+
+  private tell(text: string): void {
+    const e = parse(text);
+    if (!e) return;
+    for (const name of outdated(e.type)) this.stale.add(name);
+    const wait = Math.max(GATHER, this.renewed + PAUSE - Date.now());
+    this.renewal ??= setTimeout(() => this.renew(), wait);
+    for (const listener of listeners) listener(e);
+  }
+
+  private renew(): void {
+    this.renewal = undefined;
+    this.renewed = Date.now();
+    for (const name of this.stale) {
+      void this.queries.invalidateQueries({ queryKey: ["p", this.project, name] });
+    }
+    this.stale.clear();
+  }
+}
+
+function parse(text: string): Change | undefined {
+  try {
+    const e = JSON.parse(text) as Partial<Change> | null;
+    return typeof e?.seq === "number" && typeof e.type === "string" ? (e as Change) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+const listeners = new Set<(e: Change) => void>();
+const watchers = new Set<() => void>();
+let hearing: Hearing = "reconnecting";
+
+function hear(now: Hearing): void {
+  if (now === hearing) return;
+  hearing = now;
+  watchers.forEach((w) => w());
+}
+
+function watch(w: () => void): () => void {
+  watchers.add(w);
+  return () => watchers.delete(w);
+}
+
+/** Opens the project's stream for as long as its frame is drawn; the shell calls it once. */
+export function useLive(project: string): void {
+  const queries = useQueryClient();
+  useEffect(() => {
+    const line = new Line(project, queries);
+    return () => line.end();
+  }, [project, queries]);
+}
+
+/** Whether changes reach the page. */
+export function useHearing(): Hearing {
+  return useSyncExternalStore(watch, () => hearing);
+}
+
+/**
+ * Calls onEvent with each event of the types, all for none, while the component is drawn.
+ * Queries need no such hook: the stream renews them by itself, see touched.
+ */
+export function useEvents(types: readonly string[], onEvent: (e: Change) => void): void {
+  const call = useEffectEvent((e: Change) => {
+    if (types.length === 0 || types.includes(e.type)) onEvent(e);
+  });
+  useEffect(() => {
+    const listener = (e: Change) => call(e);
+    listeners.add(listener);
+    return () => {
+      listeners.delete(listener);
+    };
+  }, []);
+}
