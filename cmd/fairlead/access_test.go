@@ -76,7 +76,7 @@ func TestAccess_AsAnAdministratorTypesIt(t *testing.T) {
 		{"user remove ci", "", 5, "no user"},
 		{"audit list -p default --type access.changed", "", 0, `The account ci was removed`},
 		{"audit list -p default --type access.changed", "", 0, `ci was granted the role viewer everywhere`},
-		{"audit list -p default --type access.changed", "", 0, `"change":"token.created"`},
+		{"audit list -p default --type access.changed", "", 0, `A token of ci was made`},
 		{"audit list -p default --type access.changed --subject nobody", "", 0, "SEQ"},
 	} {
 		typed(t, tt.stdin)
