@@ -1,0 +1,129 @@
+import "@xyflow/react/dist/base.css";
+import { useElementSize } from "@mantine/hooks";
+import {
+  Controls,
+  Handle,
+  MarkerType,
+  Position,
+  ReactFlow,
+  type Edge,
+  type Node,
+  type NodeProps,
+} from "@xyflow/react";
+import { useMemo, type ReactNode } from "react";
+import css from "./Graph.module.css";
+import { layout, type Direction } from "./layout";
+
+/** A thing of a graph. What is drawn in it may have links and buttons. */
+export interface GraphNode {
+  id: string;
+  body: ReactNode;
+  /** In CSS pixels; 196 by 62 unless it says otherwise. */
+  width?: number;
+  height?: number;
+}
+
+export interface GraphEdge {
+  from: string;
+  to: string;
+  label?: string;
+  /** A weaker tie, such as what something was compared with. */
+  dashed?: boolean;
+}
+
+export interface GraphProps {
+  nodes: readonly GraphNode[];
+  edges: readonly GraphEdge[];
+  /** Left to right where there is room, unless it says otherwise. */
+  direction?: Direction;
+}
+
+const NARROW = 700;
+const LEAST = 0.6; // a scale at which text can still be read
+const MARGIN = 16;
+
+type Flow = Node<{ body: ReactNode; direction: Direction }, "box">;
+
+function BoxNode({ data }: NodeProps<Flow>) {
+  const [into, out] =
+    data.direction === "LR" ? [Position.Left, Position.Right] : [Position.Top, Position.Bottom];
+  return (
+    <div className={css.node}>
+      <Handle type="target" position={into} className={css.handle ?? ""} />
+      {data.body}
+      <Handle type="source" position={out} className={css.handle ?? ""} />
+    </div>
+  );
+}
+
+const nodeTypes = { box: BoxNode };
+
+/** A directed graph without cycles, laid out by itself. Draw a list of the same behind it. */
+export default function Graph({ nodes, edges, direction }: GraphProps) {
+  const { ref, width } = useElementSize();
+  const way = direction ?? (width > 0 && width < NARROW ? "TB" : "LR");
+  const drawn = useMemo(() => draw(nodes, edges, way), [nodes, edges, way]);
+  const scale = Math.min(1, Math.max(LEAST, (width - 2 * MARGIN) / Math.max(1, drawn.width)));
+  const cut = drawn.width * scale + 2 * MARGIN > width;
+  return (
+    <div ref={ref} className={css.graph} style={{ height: drawn.height * scale + 2 * MARGIN }}>
+      {width > 0 && (
+        <ReactFlow
+          key={`${way} ${Math.round(width)} ${drawn.nodes.length}`}
+          nodes={drawn.nodes}
+          edges={drawn.edges}
+          nodeTypes={nodeTypes}
+          defaultViewport={{
+            x: cut ? MARGIN : (width - drawn.width * scale) / 2,
+            y: MARGIN,
+            zoom: scale,
+          }}
+          minZoom={0.3}
+          maxZoom={1.5}
+          nodesDraggable={false}
+          nodesConnectable={false}
+          nodesFocusable={false}
+          edgesFocusable={false}
+          elementsSelectable={false}
+          panOnDrag={cut}
+          zoomOnScroll={false}
+          zoomOnDoubleClick={false}
+          preventScrolling={false}
+          proOptions={{ hideAttribution: true }}
+        >
+          {cut && <Controls showInteractive={false} className={css.controls ?? ""} />}
+        </ReactFlow>
+      )}
+    </div>
+  );
+}
+
+function draw(nodes: readonly GraphNode[], edges: readonly GraphEdge[], direction: Direction) {
+  const boxes = nodes.map((n) => ({ id: n.id, width: n.width ?? 196, height: n.height ?? 62 }));
+  const placed = layout(boxes, edges, direction);
+  const flowNodes = nodes.map((n, i): Flow => {
+    const box = boxes[i];
+    return {
+      id: n.id,
+      type: "box",
+      position: placed.at.get(n.id) ?? { x: 0, y: 0 },
+      data: { body: n.body, direction },
+      width: box?.width ?? 0,
+      height: box?.height ?? 0,
+    };
+  });
+  const flowEdges = edges.map((e, i): Edge => ({
+    id: `${i} ${e.from} ${e.to}`,
+    source: e.from,
+    target: e.to,
+    ...(e.label ? { label: e.label } : {}),
+    className: e.dashed ? (css.dashed ?? "") : "",
+    markerEnd: {
+      type: MarkerType.ArrowClosed,
+      width: 16,
+      height: 16,
+      color: "var(--f-line-strong)",
+    },
+  }));
+  return { nodes: flowNodes, edges: flowEdges, width: placed.width, height: placed.height };
+}
