@@ -114,7 +114,7 @@ func TestIngest_SaysWhatIsWrongAndWhere(t *testing.T) {
 			t.Errorf("%s: the error shows the directory: %v", name, err)
 		}
 	}
-	if all, err := f.List(t.Context(), project, ""); err != nil || len(all) != 0 {
+	if all, err := f.List(t.Context(), project, "", "", 10); err != nil || len(all) != 0 {
 		t.Errorf("bad input made %d versions, %v", len(all), err)
 	}
 }

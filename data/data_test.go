@@ -6,6 +6,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"github.com/fairlead-ml/fairlead/data"
 	"github.com/fairlead-ml/fairlead/event"
 	"github.com/fairlead-ml/fairlead/ledger"
+	"github.com/fairlead-ml/fairlead/spec"
 	"github.com/fairlead-ml/fairlead/store"
 )
 
@@ -28,8 +30,44 @@ type fixture struct {
 	*data.Service
 	db     *store.DB
 	ledger *ledger.Ledger
+	clock  *fairlead.FakeClock
 	in     string // directory of the input files
 }
+
+func expectations(column string, least *float64) []spec.Expectation {
+	return []spec.Expectation{{Column: column, Min: least}}
+}
+
+// forgetBars makes the profiles those of a program that knew no bars.
+func (f *fixture) forgetBars(t testing.TB) {
+	t.Helper()
+	err := f.db.Write(t.Context(), store.Bulk, func(tx *store.Tx) error {
+		var k int64
+		var text string
+		err := tx.QueryRow("select k, profile_json from dataset_version order by k desc limit 1").
+			Scan(&k, &text)
+		if err != nil {
+			return err
+		}
+		for ; k > 0; k-- {
+			if err := tx.QueryRow("select profile_json from dataset_version where k = ?", k).
+				Scan(&text); err != nil {
+				return err
+			}
+			text = bars.ReplaceAllString(text, "")
+			if _, err := tx.Exec("update dataset_version set profile_json = ? where k = ?", text,
+				k); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+var bars = regexp.MustCompile(`,"bars":\[[0-9,]*\]`)
 
 func open(t testing.TB) *fixture {
 	t.Helper()
@@ -55,7 +93,7 @@ func openIn(t testing.TB, dir string) *fixture {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.Close() })
-	return &fixture{s, db, l, t.TempDir()}
+	return &fixture{s, db, l, clock, t.TempDir()}
 }
 
 func (f *fixture) write(t testing.TB, name, text string) string {

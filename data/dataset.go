@@ -13,7 +13,9 @@ import (
 
 	"github.com/fairlead-ml/fairlead"
 	"github.com/fairlead-ml/fairlead/blob"
+	"github.com/fairlead-ml/fairlead/data/query"
 	"github.com/fairlead-ml/fairlead/ledger"
+	"github.com/fairlead-ml/fairlead/spec"
 	"github.com/fairlead-ml/fairlead/store"
 )
 
@@ -53,6 +55,12 @@ type Ref struct {
 // String returns "dataset/n".
 func (r Ref) String() string { return fmt.Sprintf("%s/%d", r.Dataset, r.N) }
 
+// Named is a pattern of SQL's like, with the escape character \, for lower-case JSON that
+// names the version, or one whose name differs in case alone.
+func (r Ref) Named() string {
+	return store.Holds(fmt.Sprintf(`{"dataset":%q,"n":%d}`, r.Dataset, r.N))
+}
+
 // Column is one column of a version.
 type Column struct {
 	Name  string `json:"name"`
@@ -62,20 +70,24 @@ type Column struct {
 
 // Version is one immutable version of a dataset.
 type Version struct {
-	Dataset   string          `json:"dataset"`
-	N         int64           `json:"n"`
-	Digest    string          `json:"digest"` // SHA-256 of the Parquet file, hex
-	Bytes     int64           `json:"bytes"`
-	Rows      int64           `json:"rows"`
-	Columns   []Column        `json:"columns"`
-	Profile   []ColumnProfile `json:"profile,omitempty"` // set by Get and Latest, not by List
-	Source    string          `json:"source"`            // file | requests | split | holdout | upload
-	Time      string          `json:"time,omitempty"`    // the column with a row's time
-	Parents   []Ref           `json:"parents,omitempty"`
-	Commit    string          `json:"commit,omitempty"`
-	FromAt    time.Time       `json:"from_at,omitzero"` // the oldest row; of a holdout, the cutoff
-	ToAt      time.Time       `json:"to_at,omitzero"`   // the newest row
-	CreatedAt time.Time       `json:"created_at"`
+	Dataset string          `json:"dataset"`
+	N       int64           `json:"n"`
+	Digest  string          `json:"digest"` // SHA-256 of the Parquet file, hex
+	Bytes   int64           `json:"bytes"`
+	Rows    int64           `json:"rows"`
+	Columns []Column        `json:"columns"`
+	Profile []ColumnProfile `json:"profile,omitempty"` // set by Get and Latest, not by List
+	Source  string          `json:"source"`            // file | requests | split | holdout | upload
+	Time    string          `json:"time,omitempty"`    // the column with a row's time
+	Key     string          `json:"key,omitempty"`     // the column that identifies a row
+	Label   string          `json:"label,omitempty"`   // the column with the truth
+	// Expect is what was asked of the rows when the version was made; all of it holds.
+	Expect    []spec.Expectation `json:"expect,omitempty"`
+	Parents   []Ref              `json:"parents,omitempty"`
+	Commit    string             `json:"commit,omitempty"`
+	FromAt    time.Time          `json:"from_at,omitzero"` // the oldest row; of a holdout, the cutoff
+	ToAt      time.Time          `json:"to_at,omitzero"`   // the newest row
+	CreatedAt time.Time          `json:"created_at"`
 }
 
 // Ref returns the version's name.
@@ -98,6 +110,7 @@ type Service struct {
 	clock  fairlead.Clock
 	dir    string // for files that are being written
 	duck   duck
+	runner *query.Runner
 }
 
 // New returns the service; it writes intermediate files in dir/datasets, and
@@ -105,7 +118,7 @@ type Service struct {
 func New(db *store.DB, l *ledger.Ledger, blobs *blob.Store, dir string,
 	clock fairlead.Clock) (*Service, error) {
 	s := &Service{db: db, ledger: l, blobs: blobs, clock: clock,
-		dir: filepath.Join(dir, "datasets")}
+		runner: query.NewRunner(0), dir: filepath.Join(dir, "datasets")}
 	if err := os.RemoveAll(s.dir); err != nil {
 		return nil, fmt.Errorf("clean the dataset directory: %w", err)
 	}
@@ -142,12 +155,18 @@ func (s *Service) Latest(ctx context.Context, p fairlead.Project,
 	return v, lookup(err, "dataset "+dataset)
 }
 
-// List returns the versions of a dataset, or of all when it is empty, by dataset
-// and then newest first, without their profiles.
-func (s *Service) List(ctx context.Context, p fairlead.Project,
-	dataset string) (out []*Version, err error) {
+// Dataset is a dataset as its newest version shows it.
+type Dataset struct {
+	Version
+	Versions int64 `json:"versions"` // how many there are
+}
+
+// List returns at most limit datasets by name, from the one behind after on, of those
+// whose name contains search, in any case. Profiles are left out.
+func (s *Service) List(ctx context.Context, p fairlead.Project, search, after string,
+	limit int) (out []*Dataset, err error) {
 	err = s.db.Read(ctx, func(tx *store.Tx) error {
-		out, err = listVersions(tx, p, dataset)
+		out, err = listDatasets(tx, p, search, after, limit)
 		return err
 	})
 	return out, lookup(err, "datasets")
@@ -162,6 +181,32 @@ func (s *Service) Find(ctx context.Context, p fairlead.Project, text string, lim
 		return err
 	})
 	return out, err
+}
+
+// Versions returns at most limit versions of a dataset below a number, the newest first,
+// without their profiles; NotFound when there is no such dataset.
+func (s *Service) Versions(ctx context.Context, p fairlead.Project, dataset string, before int64,
+	limit int) (out []*Version, err error) {
+	err = s.db.Read(ctx, func(tx *store.Tx) error {
+		if _, err := newest(tx, p, dataset); err != nil {
+			return err
+		}
+		out, err = listVersions(tx, p, dataset, before, limit)
+		return err
+	})
+	return out, lookup(err, "dataset "+dataset)
+}
+
+// Children returns at most limit versions that were made of one, the newest first,
+// without their profiles.
+func (s *Service) Children(ctx context.Context, p fairlead.Project, ref Ref,
+	limit int) (out []*Version, err error) {
+	err = s.db.Read(ctx, func(tx *store.Tx) error {
+		out, err = listChildren(tx, p, ref, limit)
+		return err
+	})
+	out = slices.DeleteFunc(out, func(v *Version) bool { return !slices.Contains(v.Parents, ref) })
+	return out, lookup(err, "versions made of "+ref.String())
 }
 
 func lookup(err error, what string) error {

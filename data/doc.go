@@ -12,10 +12,11 @@
 // sample turns into a wrong type or a lost row later. DuckDB then reads, casts and
 // writes. It is opened at the first use, in memory, without extensions from the
 // network and with its configuration locked, and it reads only files that the
-// caller names and trusts. No SQL of a user runs here.
+// caller names and trusts. A user's SQL runs in another process: see package query.
 //
 // The holdout is a dataset like any other, except that it is made by Split alone
-// and that each read of it is recorded.
+// and that each read of it is recorded, also those of people who look at its rows, with the
+// reason that they must give. Its profile is open.
 //
 // Start reading in dataset.go, then ingest.go, holdout.go and table.go.
 package data

@@ -215,7 +215,8 @@ func (s *Service) leave(ctx context.Context, p fairlead.Project, pt *part,
 		return v.Ref(), nil
 	}
 	d := &draft{
-		dataset: v.Dataset, source: SourceSplit, time: pt.time, commit: v.Commit,
+		dataset: v.Dataset, source: SourceSplit, time: pt.time, key: v.Key, label: v.Label,
+		expect: v.Expect, commit: v.Commit,
 		parents: []Ref{v.Ref()}, at: h.At, columns: slices.Clone(v.Columns),
 	}
 	defer s.discard(d)
@@ -235,21 +236,23 @@ func (s *Service) leave(ctx context.Context, p fairlead.Project, pt *part,
 const (
 	ReadByGate      = "gate"      // `evaluate` judges a version on it
 	ReadByReference = "reference" // the inputs of a version that names no data are counted on it
+	ReadByPreview   = "preview"   // somebody looks at its rows, for previewTime
+	ReadByQuery     = "query"     // somebody's SQL names it
 )
 
 // HoldoutRead is one use of a holdout. Each makes the next a little less honest,
 // so they are counted.
 type HoldoutRead struct {
-	Model   string    `json:"model"`
-	Version int64     `json:"version"`
-	Purpose string    `json:"purpose"` // gate | reference
-	Reader  string    `json:"reader"`  // the job that reads
+	Model   string    `json:"model,omitempty"`   // that is judged, if one is
+	Version int64     `json:"version,omitempty"` // of the model
+	Purpose string    `json:"purpose"`           // gate | reference | preview | query
+	Reader  string    `json:"reader,omitempty"`  // the job that reads, if it is one
+	Reason  string    `json:"reason,omitempty"`  // why somebody looks at it, in their words
 	Actor   string    `json:"actor"`
 	At      time.Time `json:"at"` // wall time
 }
 
-// RecordHoldoutRead notes that a holdout is about to be read for a version of a
-// model. It is called before the read, so that none is left out when what reads
+// RecordHoldoutRead notes that a holdout is about to be read. It is called before the read, so that none is left out when what reads
 // fails or dies. It fills in actor and time.
 func (s *Service) RecordHoldoutRead(ctx context.Context, p fairlead.Project, ref Ref,
 	read HoldoutRead) error {
@@ -264,7 +267,8 @@ func (s *Service) RecordHoldoutRead(ctx context.Context, p fairlead.Project, ref
 		}
 		_, err = s.ledger.Append(ctx, tx, p, "dataset/"+ref.String(), time.Time{},
 			event.HoldoutRead{Dataset: ref.Dataset, Version: ref.N, Model: read.Model,
-				ModelVersion: read.Version, Purpose: read.Purpose, Reader: read.Reader})
+				ModelVersion: read.Version, Purpose: read.Purpose, Reader: read.Reader,
+				Reason: read.Reason})
 		return err
 	})
 	if err != nil {

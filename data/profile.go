@@ -32,12 +32,16 @@ type NumberProfile struct {
 	// Quantiles are those of 5, 25, 50, 75 and 95 %, linearly interpolated
 	// (Hyndman and Fan 1996, type 7).
 	Quantiles [5]float64 `json:"quantiles"`
+	// Bars counts the values in 24 parts of equal width from Min to Max, each with its
+	// lower end and the last with both; none for a single value.
+	Bars []int64 `json:"bars,omitempty"`
 }
 
 // TimeProfile is the range of a datetime column.
 type TimeProfile struct {
-	Min time.Time `json:"min"`
-	Max time.Time `json:"max"`
+	Min  time.Time `json:"min"`
+	Max  time.Time `json:"max"`
+	Bars []int64   `json:"bars,omitempty"` // as of numbers
 }
 
 // ValueCount is a value of text and how often it comes.
@@ -84,6 +88,9 @@ func (s *Service) profile(ctx context.Context, path string,
 	}
 	for i := range out {
 		out[i].Nulls = rows - out[i].Count
+	}
+	if err := s.profileShapes(ctx, path, rows, out); err != nil {
+		return 0, nil, fmt.Errorf("profile: %w", err)
 	}
 	return rows, out, nil
 }
@@ -154,7 +161,8 @@ func (s *Service) profileTimes(ctx context.Context, path string, cp *ColumnProfi
 			return err
 		}
 		if a.Valid {
-			cp.Times = &TimeProfile{time.UnixMicro(a.Int64).UTC(), time.UnixMicro(b.Int64).UTC()}
+			cp.Times = &TimeProfile{Min: time.UnixMicro(a.Int64).UTC(),
+				Max: time.UnixMicro(b.Int64).UTC()}
 		}
 		return nil
 	})

@@ -10,6 +10,7 @@ import (
 	"github.com/fairlead-ml/fairlead"
 	"github.com/fairlead-ml/fairlead/blob"
 	"github.com/fairlead-ml/fairlead/event"
+	"github.com/fairlead-ml/fairlead/spec"
 	"github.com/fairlead-ml/fairlead/store"
 )
 
@@ -18,6 +19,9 @@ type draft struct {
 	dataset  string
 	source   string
 	time     string // column with the time of a row, may be empty
+	key      string // column that identifies a row, may be empty
+	label    string // column with the truth, may be empty
+	expect   []spec.Expectation
 	commit   string
 	parents  []Ref
 	at       time.Time
@@ -41,7 +45,7 @@ func (s *Service) publish(ctx context.Context, p fairlead.Project, d *draft) (*V
 	}
 	v := &Version{
 		Dataset: d.dataset, Rows: rows, Columns: d.columns, Profile: profile, Source: d.source,
-		Time: d.time, Parents: d.parents, Commit: d.commit, FromAt: d.from, ToAt: d.to,
+		Time: d.time, Key: d.key, Label: d.label, Expect: d.expect, Parents: d.parents, Commit: d.commit, FromAt: d.from, ToAt: d.to,
 	}
 	for i, cp := range profile {
 		v.Columns[i].Nulls = cp.Nulls

@@ -23,6 +23,24 @@ func (s *Service) ReadTable(ctx context.Context, path string, columns []string) 
 
 // ReadLast is ReadTable of the last n rows.
 func (s *Service) ReadLast(ctx context.Context, path string, columns []string, n int) (*Table, error) {
+	return readFile(ctx, path, columns, func(total int64) (int64, int64) {
+		rows := min(total, int64(n))
+		return total - rows, rows
+	})
+}
+
+// readRange is ReadTable of at most n rows from an offset on; past the end there are
+// none.
+func readRange(ctx context.Context, path string, columns []string, offset, n int64) (*Table, error) {
+	return readFile(ctx, path, columns, func(total int64) (int64, int64) {
+		offset = min(max(offset, 0), total)
+		return offset, min(n, total-offset)
+	})
+}
+
+// readFile reads the rows that stretch chooses of all: how many to skip, how many to read.
+func readFile(ctx context.Context, path string, columns []string,
+	stretch func(total int64) (skip, rows int64)) (*Table, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("read table: %w", err)
@@ -37,15 +55,16 @@ func (s *Service) ReadLast(ctx context.Context, path string, columns []string, n
 	if err != nil {
 		return nil, fmt.Errorf("read table: %w", err)
 	}
-	r := &reader{ctx: ctx, file: file, rows: min(int(file.NumRows()), n)}
+	r := &reader{ctx: ctx, file: file}
+	r.skip, r.rows = stretch(file.NumRows())
 	return r.table(columns)
 }
 
-// reader reads one file column by column.
+// reader reads a stretch of one file, column by column.
 type reader struct {
-	ctx  context.Context
-	file *parquet.File
-	rows int // the last ones of the file
+	ctx        context.Context
+	file       *parquet.File
+	skip, rows int64
 }
 
 func (r *reader) table(columns []string) (*Table, error) {
@@ -78,10 +97,13 @@ func (r *reader) column(i int, name string) (*TableColumn, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := newColumn(name, kind, r.rows)
+	c := newColumn(name, kind, int(r.rows))
 	buf := make([]parquet.Value, 1024)
-	skip := r.file.NumRows() - int64(r.rows)
+	skip := r.skip
 	for _, group := range r.file.RowGroups() {
+		if c.Len() == int(r.rows) {
+			break
+		}
 		if skip >= group.NumRows() {
 			skip -= group.NumRows()
 			continue
@@ -102,7 +124,7 @@ func (r *reader) column(i int, name string) (*TableColumn, error) {
 }
 
 func (r *reader) pages(pages parquet.Pages, c *TableColumn, buf []parquet.Value) error {
-	for {
+	for c.Len() < int(r.rows) {
 		if err := r.ctx.Err(); err != nil {
 			return err
 		}
@@ -113,17 +135,19 @@ func (r *reader) pages(pages parquet.Pages, c *TableColumn, buf []parquet.Value)
 		if err != nil {
 			return err
 		}
-		err = values(page.Values(), c, buf)
+		err = values(page.Values(), c, int(r.rows), buf)
 		parquet.Release(page)
 		if err != nil {
 			return err
 		}
 	}
+	return nil
 }
 
-func values(in parquet.ValueReader, c *TableColumn, buf []parquet.Value) error {
-	for {
-		n, err := in.ReadValues(buf)
+// values adds what there is to a column of at most rows rows.
+func values(in parquet.ValueReader, c *TableColumn, rows int, buf []parquet.Value) error {
+	for c.Len() < rows {
+		n, err := in.ReadValues(buf[:min(len(buf), rows-c.Len())])
 		for _, v := range buf[:n] {
 			c.append(v)
 		}
@@ -134,6 +158,7 @@ func values(in parquet.ValueReader, c *TableColumn, buf []parquet.Value) error {
 			return err
 		}
 	}
+	return nil
 }
 
 // kindOf maps a canonical file's types to ours.

@@ -128,6 +128,8 @@ type Create struct {
 	Table   Table  // zero rows are allowed, zero columns are not
 	Source  string // default SourceUpload
 	Time    string // column with the time of a row, if any
+	Key     string // column that identifies a row, if any
+	Label   string // column with the truth, if any
 	Commit  string
 	Parents []Ref
 	FromAt  time.Time // when Time is not set, or there are no rows
@@ -145,8 +147,8 @@ func (s *Service) Create(ctx context.Context, p fairlead.Project, c Create) (*Ve
 		return nil, err
 	}
 	d := &draft{
-		dataset: c.Dataset, source: or(c.Source, SourceUpload), time: c.Time, commit: c.Commit,
-		parents: c.Parents, at: c.At,
+		dataset: c.Dataset, source: or(c.Source, SourceUpload), time: c.Time, key: c.Key,
+		label: c.Label, commit: c.Commit, parents: c.Parents, at: c.At,
 	}
 	if c.Time == "" || c.Table.Rows() == 0 {
 		d.from, d.to = c.FromAt, c.ToAt

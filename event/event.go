@@ -87,15 +87,17 @@ type DatasetVersionCreated struct {
 	Source  string `json:"source"` // file | requests | holdout | upload
 }
 
-// HoldoutRead: a holdout is about to be read for a version of a model.
+// HoldoutRead: a holdout is about to be read, for a version of a model or by somebody
+// who looks at it.
 type HoldoutRead struct {
 	v1
 	Dataset      string `json:"dataset"`
 	Version      int64  `json:"version"` // of the dataset
 	Model        string `json:"model"`
 	ModelVersion int64  `json:"model_version"`
-	Purpose      string `json:"purpose"` // gate | reference
-	Reader       string `json:"reader"`  // the job that reads
+	Purpose      string `json:"purpose"`          // gate | reference | preview | query
+	Reader       string `json:"reader"`           // the job that reads
+	Reason       string `json:"reason,omitempty"` // of who looks at it
 }
 
 // PipelineRunStarted: a pipeline began to run for a commit.

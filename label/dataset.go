@@ -57,7 +57,7 @@ func (s *Service) CreateDataset(ctx context.Context, p fairlead.Project, c Colle
 	}
 	return s.data.Create(ctx, p, data.Create{
 		Dataset: c.Dataset, Table: t.table(), Source: data.SourceRequests, Time: TimeColumn,
-		FromAt: c.from(), ToAt: c.AsOf, At: c.AsOf,
+		Key: IDColumn, Label: c.LabelColumn, FromAt: c.from(), ToAt: c.AsOf, At: c.AsOf,
 	})
 }
 
