@@ -6,6 +6,7 @@ import (
 	"errors"
 
 	"github.com/fairlead-ml/fairlead"
+	"github.com/fairlead-ml/fairlead/data"
 	"github.com/fairlead-ml/fairlead/store"
 )
 
@@ -100,6 +101,13 @@ func openCase(tx *store.Tx, p fairlead.Project, model string, n int64) (*Case, e
 		return nil, nil
 	}
 	return c, err
+}
+
+// listCasesWith returns the cases that name a dataset version, the newest first.
+func listCasesWith(tx *store.Tx, p fairlead.Project, ref data.Ref, limit int) ([]*Case, error) {
+	return scanCases(tx.Query(caseColumns+` where project_k = ?
+		and (lower(inputs) like ? escape '\' or lower(holdout) like ? escape '\') order by k desc limit ?`,
+		p.K, ref.Named(), ref.Named(), limit))
 }
 
 func listCases(tx *store.Tx, p fairlead.Project, model string, before int64, limit int) (

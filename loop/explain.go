@@ -3,10 +3,12 @@ package loop
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
 	"github.com/fairlead-ml/fairlead"
+	"github.com/fairlead-ml/fairlead/data"
 	"github.com/fairlead-ml/fairlead/monitor"
 	"github.com/fairlead-ml/fairlead/registry"
 	"github.com/fairlead-ml/fairlead/release"
@@ -229,6 +231,22 @@ func (s *Service) Case(ctx context.Context, p fairlead.Project, id string) (c *C
 		return err
 	})
 	return c, err
+}
+
+// has reports whether the version is an input of the case, or its holdout.
+func (c *Case) has(ref data.Ref) bool {
+	return c.Holdout == ref || slices.Contains(slices.Collect(maps.Values(c.Inputs)), ref)
+}
+
+// CasesWith returns at most limit cases that have a dataset version as input or as
+// holdout, the newest first.
+func (s *Service) CasesWith(ctx context.Context, p fairlead.Project, ref data.Ref,
+	limit int) (out []*Case, err error) {
+	err = s.DB.Read(ctx, func(tx *store.Tx) error {
+		out, err = listCasesWith(tx, p, ref, limit)
+		return err
+	})
+	return slices.DeleteFunc(out, func(c *Case) bool { return !c.has(ref) }), err
 }
 
 // Cases lists the project's cases, the newest first; model may be empty.

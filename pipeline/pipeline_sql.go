@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/fairlead-ml/fairlead"
+	"github.com/fairlead-ml/fairlead/data"
 	"github.com/fairlead-ml/fairlead/store"
 )
 
@@ -81,6 +82,13 @@ func listRuns(tx *store.Tx, p fairlead.Project, state State, before int64, limit
 	return scanAll(scanRun)(tx.Query("select "+runColumns+` from pipeline_run where project_k = ?
 		and k < ? and (state = ? or ? = '') order by k desc limit ?`,
 		p.K, before, state, state, limit))
+}
+
+// listRunsWith returns the runs that name a dataset version, the newest first.
+func listRunsWith(tx *store.Tx, p fairlead.Project, ref data.Ref, limit int) ([]*Run, error) {
+	return scanAll(scanRun)(tx.Query("select "+runColumns+` from pipeline_run where project_k = ?
+		and (lower(inputs) like ? escape '\' or lower(holdout) like ? escape '\') order by k desc limit ?`,
+		p.K, ref.Named(), ref.Named(), limit))
 }
 
 // scanAll reads all rows of a query with scan.

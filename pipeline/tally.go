@@ -3,9 +3,12 @@ package pipeline
 import (
 	"context"
 	"database/sql"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/fairlead-ml/fairlead"
+	"github.com/fairlead-ml/fairlead/data"
 	"github.com/fairlead-ml/fairlead/job"
 	"github.com/fairlead-ml/fairlead/store"
 )
@@ -165,6 +168,22 @@ type RunList struct {
 	State State // "" for all
 	Page  string
 	Limit int // 0 is 100; at most 1000 are returned
+}
+
+// has reports whether the version is an input of the run, or its holdout.
+func (r *Run) has(ref data.Ref) bool {
+	return r.Holdout == ref || slices.Contains(slices.Collect(maps.Values(r.Inputs)), ref)
+}
+
+// RunsWith returns at most limit runs that have a dataset version as input or as holdout,
+// the newest first.
+func (s *Service) RunsWith(ctx context.Context, p fairlead.Project, ref data.Ref,
+	limit int) (out []*Run, err error) {
+	err = s.DB.Read(ctx, func(tx *store.Tx) error {
+		out, err = listRunsWith(tx, p, ref, limit)
+		return err
+	})
+	return slices.DeleteFunc(out, func(r *Run) bool { return !r.has(ref) }), err
 }
 
 // List returns a page of the project's runs, newest first.

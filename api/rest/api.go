@@ -117,7 +117,7 @@ func New(s Services, version string) *API {
 		reflect.TypeFor[map[string]Fact]())
 	a.huma = humago.New(collector{a}, cfg)
 	for _, operations := range []func(){
-		a.projectOperations, a.dataOperations, a.trackingOperations, a.tableOperations,
+		a.projectOperations, a.dataOperations, a.datasetLineageOperations, a.queryOperations, a.trackingOperations, a.tableOperations,
 		a.experimentOperations, a.chartOperations, a.trackedOperations, a.artifactOperations,
 		a.modelOperations, a.runOperations, a.jobOperations,
 		a.caseOperations, a.endpointOperations, a.rolloutOperations, a.trafficOperations, a.monitorOperations,
@@ -156,7 +156,7 @@ func qualified(pkg, name string) string {
 
 // Routes lists every operation, and the OpenAPI document.
 func (a *API) Routes() []auth.Route {
-	return append(a.routes, a.applyRoute(), a.partRoute(), a.streamRoute(), a.contentRoute(), auth.Route{
+	return append(a.routes, a.applyRoute(), a.partRoute(), a.csvRoute(), a.streamRoute(), a.contentRoute(), auth.Route{
 		Method: http.MethodGet, Path: root + "/openapi.json", Permission: auth.Public, Server: true, Fail: Fail,
 		Handle: func(w http.ResponseWriter, _ *http.Request) error {
 			b, err := a.OpenAPI()

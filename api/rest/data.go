@@ -2,7 +2,9 @@ package rest
 
 import (
 	"context"
+	"math"
 	"strconv"
+	"strings"
 
 	"github.com/fairlead-ml/fairlead"
 	"github.com/fairlead-ml/fairlead/auth"
@@ -34,22 +36,22 @@ func (a *API) ref(ctx context.Context, p fairlead.Project, in *DatasetInput) (da
 }
 
 func (a *API) dataOperations() {
-	versionKey := func(v *data.Version) string { return v.Ref().String() }
 	register(a, op{id: "list-datasets", method: "GET", path: "/datasets",
 		summary: "List the datasets by name, each with its newest version", may: auth.Read},
-		func(ctx context.Context, p fairlead.Project, in *ListInput) (
-			out fairlead.Page[*data.Version], err error) {
-			all, err := a.Data.List(ctx, p, "")
-			if err != nil {
+		func(ctx context.Context, p fairlead.Project, in *struct {
+			ListInput
+			Search string `query:"search" maxLength:"200" doc:"a part of the name, in any case"`
+		}) (out fairlead.Page[*data.Dataset], err error) {
+			filter, after := list(p, "datasets", in.Search), ""
+			if err := fairlead.DecodeCursor(in.Page, filter, &after); err != nil {
 				return out, err
 			}
-			var newest []*data.Version
-			for _, v := range all { // by dataset, the newest first
-				if len(newest) == 0 || newest[len(newest)-1].Dataset != v.Dataset {
-					newest = append(newest, v)
-				}
+			out.Items, err = a.Data.List(ctx, p, in.Search, after, in.Limit+1)
+			if len(out.Items) > in.Limit {
+				out.Items = out.Items[:in.Limit]
+				out.Next = fairlead.EncodeCursor(filter, out.Items[in.Limit-1].Dataset)
 			}
-			return cut(newest, in.Paging, list(p, "datasets"), versionKey)
+			return filled(out, err)
 		})
 	register(a, op{id: "list-dataset-versions", method: "GET", path: "/datasets/{dataset}/versions",
 		summary: "List a dataset's versions, the newest first", may: auth.Read},
@@ -57,26 +59,77 @@ func (a *API) dataOperations() {
 			ListInput
 			Dataset string `path:"dataset"`
 		}) (out fairlead.Page[*data.Version], err error) {
-			all, err := a.Data.List(ctx, p, in.Dataset)
-			if err != nil {
+			filter, before := list(p, "dataset", in.Dataset), int64(math.MaxInt64)
+			if err := fairlead.DecodeCursor(in.Page, filter, &before); err != nil {
 				return out, err
 			}
-			if len(all) == 0 {
-				return out, fairlead.Errorf(fairlead.NotFound, "project %s has no dataset %q", p.Name,
-					in.Dataset)
+			out.Items, err = a.Data.Versions(ctx, p, in.Dataset, before, in.Limit+1)
+			if len(out.Items) > in.Limit {
+				out.Items = out.Items[:in.Limit]
+				out.Next = fairlead.EncodeCursor(filter, out.Items[in.Limit-1].N)
 			}
-			return cut(all, in.Paging, list(p, "dataset", in.Dataset), versionKey)
+			return filled(out, err)
 		})
 	register(a, op{id: "get-dataset-version", method: "GET",
 		path:    "/datasets/{dataset}/versions/{version}",
-		summary: "A dataset's version: schema, profile and lineage", may: auth.Read},
+		summary: "A dataset's version: schema, profile and parents", may: auth.Read},
 		func(ctx context.Context, p fairlead.Project, in *DatasetInput) (*data.Version, error) {
 			ref, err := a.ref(ctx, p, in)
 			if err != nil {
 				return nil, err
 			}
-			return a.Data.Get(ctx, p, ref)
+			return a.Data.Described(ctx, p, ref)
 		})
+	a.rowOperations()
+	a.readOperations()
+}
+
+// RowsInput asks for rows of a version.
+type RowsInput struct {
+	DatasetInput
+	Offset  int64    `query:"offset" minimum:"0" doc:"of the first row; rows never change their place"`
+	Limit   int      `query:"limit" default:"100" minimum:"1" maximum:"500"`
+	Columns []string `query:"columns,explode" maxItems:"200" doc:"in this order; default: the first 200"`
+}
+
+func (a *API) rowOperations() {
+	register(a, op{id: "list-rows", method: "GET",
+		path: "/datasets/{dataset}/versions/{version}/rows",
+		summary: "Rows of a version, as they are; of a holdout for who has said why they look at it " +
+			"(look-at-holdout)", may: auth.Read},
+		func(ctx context.Context, p fairlead.Project, in *RowsInput) (*data.Rows, error) {
+			ref, err := a.ref(ctx, p, &in.DatasetInput)
+			if err != nil {
+				return nil, err
+			}
+			return a.Data.Rows(ctx, p, ref,
+				data.RowsQuery{Offset: in.Offset, Limit: in.Limit, Columns: in.Columns})
+		})
+	register(a, op{id: "diff-dataset-versions", method: "GET",
+		path:    "/datasets/{dataset}/versions/{version}/diff",
+		summary: "What is different from another version: columns, distributions, rows", may: auth.Read},
+		func(ctx context.Context, p fairlead.Project, in *struct {
+			DatasetInput
+			From string `query:"from" required:"true" doc:"a number, or another dataset's version as name/3"`
+			Key  string `query:"key" doc:"the column that rows are compared by; default: the versions' own"`
+		}) (*data.Diff, error) {
+			to, err := a.ref(ctx, p, &in.DatasetInput)
+			if err != nil {
+				return nil, err
+			}
+			other := DatasetInput{Dataset: in.Dataset, Version: in.From}
+			if name, n, ok := strings.Cut(in.From, "/"); ok {
+				other.Dataset, other.Version = name, n
+			}
+			from, err := a.ref(ctx, p, &other)
+			if err != nil {
+				return nil, err
+			}
+			return a.Data.Diff(ctx, p, from, to, in.Key)
+		})
+}
+
+func (a *API) readOperations() {
 	register(a, op{id: "list-holdout-reads", method: "GET",
 		path:    "/datasets/{dataset}/versions/{version}/reads",
 		summary: "Who has read a holdout, the oldest first", may: auth.Read},
@@ -93,5 +146,21 @@ func (a *API) dataOperations() {
 				return out, err
 			}
 			return numbered(all, in.Paging, list(p, "reads", ref))
+		})
+	register(a, op{id: "look-at-holdout", method: "POST",
+		path:    "/datasets/{dataset}/versions/{version}/reads",
+		summary: "Say why one looks at a holdout: that is recorded, and for an hour one may read its rows",
+		may:     auth.Run},
+		func(ctx context.Context, p fairlead.Project, in *struct {
+			DatasetInput
+			Body struct {
+				Reason string `json:"reason" doc:"in your words; it is kept with your name" maxLength:"500"`
+			}
+		}) (Done, error) {
+			ref, err := a.ref(ctx, p, &in.DatasetInput)
+			if err != nil {
+				return Done{}, err
+			}
+			return done(a.Data.Look(ctx, p, ref, in.Body.Reason))
 		})
 }
