@@ -24,6 +24,7 @@ import (
 
 	"github.com/fairlead-ml/fairlead"
 	"github.com/fairlead-ml/fairlead/app"
+	"github.com/fairlead-ml/fairlead/data/query"
 	"github.com/fairlead-ml/fairlead/engine/onnx"
 	"github.com/fairlead-ml/fairlead/job/shim"
 	"github.com/fairlead-ml/fairlead/registry"
@@ -34,6 +35,7 @@ import (
 func TestMain(m *testing.M) {
 	shim.Main()      // steps of the server in this process start the test's binary
 	onnx.ChildMain() // and so do the children that run models
+	query.ChildMain()
 	os.Exit(m.Run())
 }
 
@@ -101,6 +103,7 @@ func TestExitStatus_FollowsTheTable(t *testing.T) {
 		{"loop frobnicate", 2, "frobnicate"},
 		{"audit", 2, "verify | prove"},
 		{"version -o yaml", 2, "text or json"},
+		{"version -o csv", 2, "text or json"},
 		{"release m zero", 2, "VERSION"},
 		{"rollback m", 2, "--reason"},
 		{"replay t.csv", 2, "--time"},
@@ -487,6 +490,25 @@ pipeline:
 	if sets := command(t, "data", "rows", "latest"); sets.status != 0 ||
 		!strings.Contains(sets.out, "2 rows") {
 		t.Errorf("%+v", sets)
+	}
+	for want, args := range map[string][]string{
+		"n  x\n2  -\n": {"data", "query", "select count(*) as n, null as x from rows"},
+		"n\n2\n":       {"data", "query", "select count(*) as n from rows", "-o", "csv"},
+	} {
+		if got := command(t, args...); got.status != 0 || got.out != want {
+			t.Errorf("%v: %+v", args, got)
+		}
+	}
+	if got := command(t, "data", "query", "select nope from rows"); got.status != 1 ||
+		!strings.Contains(got.stderr, "line 1, column 8") {
+		t.Errorf("%+v", got)
+	}
+	if got := command(t, "data", "query", "copy rows to 'x'", "-o", "csv"); got.status != 1 {
+		t.Errorf("%+v", got)
+	}
+	if got := command(t, "data", "diff", "rows", "1", "latest"); got.status != 0 ||
+		!strings.Contains(got.out, "from rows/1 (2 rows) to rows/1 (2 rows)") {
+		t.Errorf("%+v", got)
 	}
 }
 

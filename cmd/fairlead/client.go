@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -174,10 +175,17 @@ func specHere() (*spec.Spec, error) {
 
 // problem is the error body of the native API (RFC 9457), or of another protocol.
 type problem struct {
-	Detail  string        `json:"detail"`
-	Code    fairlead.Code `json:"code"`
-	Message string        `json:"message"` // MLflow's form
-	Error   string        `json:"error"`   // the inference protocol's
+	Detail  string          `json:"detail"`
+	Extra   json.RawMessage `json:"extra"`
+	Code    fairlead.Code   `json:"code"`
+	Message string          `json:"message"` // MLflow's form
+	Error   string          `json:"error"`   // the inference protocol's
+}
+
+// place is where something is in a text that was sent, from 1; 0: it is nowhere.
+type place struct {
+	Line   int `json:"line"`
+	Column int `json:"column"`
 }
 
 // do calls a path below the project (/api/v1/projects/<project>), or below the
@@ -292,12 +300,7 @@ func (cl *client) roundTrip(ctx context.Context, method, path string, header htt
 // exchange sends a request with who asks it, and decodes the answer.
 func (cl *client) exchange(req *http.Request, out any) error {
 	ctx := req.Context()
-	switch {
-	case cl.user != "":
-		req.SetBasicAuth(cl.user, cl.secret)
-	case cl.token != "":
-		req.Header.Set("Authorization", "Bearer "+cl.token)
-	}
+	cl.sign(req)
 	res, err := cl.http.Do(req)
 	if err != nil {
 		return cl.gone(ctx, err)
@@ -319,6 +322,47 @@ func (cl *client) exchange(req *http.Request, out any) error {
 			cl.shown(), req.Method, req.URL.Path).Because(err)
 	}
 	return nil
+}
+
+// copy sends a JSON body and writes the answer, of any kind and length, as it comes.
+func (cl *client) copy(ctx context.Context, path string, body any, to io.Writer) error {
+	b, err := json.Marshal(body)
+	if err != nil {
+		return err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, cl.url(path), bytes.NewReader(b))
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	cl.sign(req)
+	res, err := cl.http.Do(req)
+	if err != nil {
+		return cl.gone(ctx, err)
+	}
+	defer res.Body.Close()
+	if res.StatusCode >= http.StatusBadRequest {
+		answer, err := io.ReadAll(res.Body)
+		if err != nil {
+			return cl.gone(ctx, err)
+		}
+		return refusal(res.StatusCode, answer)
+	}
+	if _, err := io.Copy(to, res.Body); err != nil {
+		return fairlead.Errorf(fairlead.Unavailable, "the answer broke off before its end: it is "+
+			"longer than the server gives at once, or took too long: %w", err)
+	}
+	return nil
+}
+
+// sign adds who asks.
+func (cl *client) sign(req *http.Request) {
+	switch {
+	case cl.user != "":
+		req.SetBasicAuth(cl.user, cl.secret)
+	case cl.token != "":
+		req.Header.Set("Authorization", "Bearer "+cl.token)
+	}
 }
 
 // gone says what to do when no answer came.
@@ -355,6 +399,10 @@ func refusal(status int, body []byte) error {
 	p.Detail = cmp.Or(p.Detail, p.Message, p.Error)
 	if p.Code == "" {
 		p.Code = codeOf(status)
+	}
+	var at place
+	if json.Unmarshal(p.Extra, &at) == nil && at.Line > 0 {
+		p.Detail = fmt.Sprintf("line %d, column %d: %s", at.Line, at.Column, p.Detail)
 	}
 	return fairlead.Errorf(p.Code, "%s", p.Detail)
 }

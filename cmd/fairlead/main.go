@@ -15,6 +15,7 @@ import (
 
 	"github.com/fairlead-ml/fairlead"
 	_ "github.com/fairlead-ml/fairlead/cmd/fairlead/early"
+	"github.com/fairlead-ml/fairlead/data/query"
 	"github.com/fairlead-ml/fairlead/engine/onnx"
 	"github.com/fairlead-ml/fairlead/job/shim"
 	_ "github.com/fairlead-ml/fairlead/job/shim/early" // a step starts before the rest is initialised
@@ -24,8 +25,9 @@ import (
 var version = "0.1.0-dev"
 
 func main() {
-	shim.Main()      // a step's shim is this program too, and must start at once
-	onnx.ChildMain() // so is the child that runs an ONNX model
+	shim.Main()       // a step's shim is this program too, and must start at once
+	onnx.ChildMain()  // so is the child that runs an ONNX model
+	query.ChildMain() // and the one that runs SQL
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // the second signal ends at once
 	os.Exit(execute(ctx, os.Args[1:], os.Stdout, os.Stderr))

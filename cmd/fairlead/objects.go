@@ -13,7 +13,6 @@ import (
 
 	"github.com/fairlead-ml/fairlead"
 	"github.com/fairlead-ml/fairlead/api/rest"
-	"github.com/fairlead-ml/fairlead/data"
 	"github.com/fairlead-ml/fairlead/registry"
 )
 
@@ -91,62 +90,6 @@ func printJob(w io.Writer, j *rest.Job) {
 			fmt.Fprintf(w, "%s: %s\n", line.name, line.text)
 		}
 	}
-}
-
-func (c *cli) dataCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:   "data [NAME [VERSION]]",
-		Short: "Show the datasets, the versions of one, or one version with its profile",
-		Example: `  fairlead data
-  fairlead data flights
-  fairlead data flights latest`,
-		Args: cobra.MaximumNArgs(2),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return c.with(cmd.Context(), func(cl *client) error {
-				if len(args) < 2 {
-					return c.listData(cmd, cl, args)
-				}
-				var v data.Version
-				path := "/datasets/" + url.PathEscape(args[0]) + "/versions/" + url.PathEscape(args[1])
-				if err := cl.do(cmd.Context(), http.MethodGet, path, nil, &v); err != nil {
-					return err
-				}
-				return c.print(v, func(w io.Writer) { printDataset(w, &v) })
-			})
-		},
-	}
-}
-
-func (c *cli) listData(cmd *cobra.Command, cl *client, args []string) error {
-	path := "/datasets"
-	if len(args) == 1 {
-		path += "/" + url.PathEscape(args[0]) + "/versions"
-	}
-	all, err := every[*data.Version](cmd.Context(), cl, path, url.Values{})
-	if err != nil {
-		return err
-	}
-	return c.print(fairlead.Page[*data.Version]{Items: all}, func(w io.Writer) {
-		tw := table(w, "DATASET", "VERSION", "ROWS", "FROM", "TO", "SOURCE", "DIGEST")
-		for _, v := range all {
-			tw.row(v.Dataset, v.N, v.Rows, v.FromAt, v.ToAt, v.Source, fmt.Sprintf("%.12s", v.Digest))
-		}
-		tw.flush()
-	})
-}
-
-func printDataset(w io.Writer, v *data.Version) {
-	fmt.Fprintf(w, "dataset %s version %d: %d rows, %d bytes, from %s, SHA-256 %s\n", v.Dataset, v.N,
-		v.Rows, v.Bytes, v.Source, v.Digest)
-	for _, p := range v.Parents {
-		fmt.Fprintf(w, "made from %s\n", p)
-	}
-	fmt.Fprintln(w)
-	tw := table(w, "COLUMN", "TYPE", "PRESENT", "MISSING", "DISTINCT")
-	for _, p := range v.Profile {
-		tw.row(p.Name, p.Type, p.Count, p.Nulls, p.Distinct)
-	}
-	tw.flush()
 }
 
 func (c *cli) modelCommand() *cobra.Command {

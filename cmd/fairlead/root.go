@@ -26,6 +26,9 @@ type statusError struct {
 
 func (e *statusError) Error() string { return e.message }
 
+// outputs is the annotation of commands with what else -o may be.
+const outputs = "outputs"
+
 func usage(format string, args ...any) error {
 	return &statusError{fairlead.ExitUsage, fmt.Sprintf(format, args...)}
 }
@@ -60,7 +63,7 @@ retraining. Without a command it starts the server with its defaults.`,
 		SilenceErrors: true,
 		Args:          cobra.NoArgs,
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
-			if c.output != "text" && c.output != "json" {
+			if c.output != "text" && c.output != "json" && c.output != cmd.Annotations[outputs] {
 				return usage("-o is %q; it is text or json", c.output)
 			}
 			return nil
