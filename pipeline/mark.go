@@ -15,9 +15,9 @@ import (
 
 // Point is one value that a step printed: `::metric wape=0.31 step=2`.
 type Point struct {
-	Name  string
-	Value float64
-	Step  int64
+	Name  string  `json:"name"`
+	Value float64 `json:"value" doc:"a text for NaN, +Inf and -Inf"`
+	Step  int64   `json:"step,omitempty"`
 }
 
 type pointJSON struct {
