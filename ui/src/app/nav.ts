@@ -1,5 +1,5 @@
 import { linkOptions } from "@tanstack/react-router";
-import { House } from "lucide-react";
+import { House, Workflow } from "lucide-react";
 
 /**
  * The rooms of the program in the order of a model's life: Home · Data · Experiments ·
@@ -10,5 +10,10 @@ export const rooms = [
     label: "Home",
     icon: House,
     link: (project: string) => linkOptions({ to: "/p/$project", params: { project } }),
+  },
+  {
+    label: "Pipelines",
+    icon: Workflow,
+    link: (project: string) => linkOptions({ to: "/p/$project/pipelines", params: { project } }),
   },
 ];

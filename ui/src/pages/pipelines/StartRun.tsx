@@ -1,0 +1,82 @@
+import { Button, Modal } from "@mantine/core";
+import { useDisclosure } from "@mantine/hooks";
+import { notifications } from "@mantine/notifications";
+import { useQuery } from "@tanstack/react-query";
+import { Play } from "lucide-react";
+import { useState } from "react";
+import { GuardedButton } from "../../components/GuardedButton";
+import { Loaded } from "../../components/Loaded";
+import { Facts } from "../../components/Stat";
+import { Failure } from "../../components/State";
+import { Time } from "../../components/Time";
+import { useMay } from "../../data/may";
+import { currentProject, useOpenCase } from "../../data/pipelines";
+import css from "./pipelines.module.css";
+
+/** Opens a case for the project's file as it is applied, after saying what that means. */
+export function StartRun({ project }: { project: string }) {
+  const [opened, { open, close }] = useDisclosure();
+  const { why } = useMay("run");
+  return (
+    <>
+      <GuardedButton why={why} onClick={open} leftSection={<Play size={14} aria-hidden />}>
+        Start a run
+      </GuardedButton>
+      <Modal opened={opened} onClose={close} title="Start a run">
+        {opened && <Start project={project} close={close} />}
+      </Modal>
+    </>
+  );
+}
+
+function Start({ project, close }: { project: string; close: () => void }) {
+  const current = useQuery(currentProject(project));
+  const begin = useOpenCase(project);
+  const [key] = useState(() => crypto.randomUUID());
+  return (
+    <div className={css.dialog}>
+      <p>
+        It collects the data of now, runs the pipeline, packages what wins, asks the gate, and
+        releases what passes. While the model has an active case, it waits for that.
+      </p>
+      <Loaded query={current}>
+        {(file) => (
+          <Facts
+            items={[
+              ["Commit", <code key="c">{file.commit?.slice(0, 12) ?? "none"}</code>],
+              ["fairlead.yaml", `revision ${file.revision}`],
+              ["Applied", <Time key="t" at={file.applied_at} />],
+            ]}
+          />
+        )}
+      </Loaded>
+      <p className={css.dim}>
+        A newer commit is applied with <code>fairlead apply</code>, or at once with{" "}
+        <code>fairlead run</code>.
+      </p>
+      {begin.isError && <Failure error={begin.error} />}
+      <div className={css.buttons}>
+        <Button variant="default" onClick={close}>
+          Leave it
+        </Button>
+        <Button
+          loading={begin.isPending}
+          disabled={!current.data}
+          onClick={() =>
+            begin.mutate(key, {
+              onSuccess: (opened) => {
+                close();
+                notifications.show({
+                  title: "The run was asked for",
+                  message: `Case ${opened.id} is ${opened.state}. Its pipeline run stands in the list once the data is collected.`,
+                });
+              },
+            })
+          }
+        >
+          Start the run
+        </Button>
+      </div>
+    </div>
+  );
+}
