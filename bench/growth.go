@@ -20,7 +20,7 @@ func measureGrowth(ctx context.Context, b *bench) error {
 	}
 	defer c.stop()
 	s := c.ours()
-	if err := s.seedHistory(ctx); err != nil {
+	if err := s.seedHistory(ctx, historyLen); err != nil {
 		return err
 	}
 	if err := s.seedModels(ctx); err != nil {

@@ -27,6 +27,7 @@ var measurements = []measurement{
 	{name: "tracking/table", run: measureTable, long: true},
 	{name: "steps", run: measureSteps},
 	{name: "lanes", run: measureLanes},
+	{name: "ui", run: measureUI},
 }
 
 // bench is what the measurements share.
@@ -37,6 +38,7 @@ type bench struct {
 	repeat   int           // starts, and runs of the steps
 	duration time.Duration // lanes take half of it, a side of tracking a tenth for each figure
 	peers    bool
+	watch    time.Duration // for how long a page with live charts is looked at
 	versions map[string]string
 	report   *report
 }
@@ -66,6 +68,7 @@ func run(ctx context.Context, args []string) error {
 	f.DurationVar(&b.duration, "duration", 30*time.Second,
 		"twice the length of the load of lanes, and ten times what each side of tracking gets")
 	f.BoolVar(&b.peers, "peers", true, "measure the peers too")
+	f.DurationVar(&b.watch, "watch", time.Minute, "for how long ui looks at a page with live charts")
 	long := f.Bool("long", false, "measure what takes minutes too: tracking/growth, tracking/table")
 	if err := f.Parse(args); err != nil {
 		return err

@@ -31,7 +31,7 @@ func (s *contender) seed(ctx context.Context) error {
 	if err := s.seedRuns(ctx, 0, seedRuns, 1); err != nil {
 		return err
 	}
-	if err := s.seedHistory(ctx); err != nil {
+	if err := s.seedHistory(ctx, historyLen); err != nil {
 		return err
 	}
 	return s.seedModels(ctx)
@@ -114,15 +114,16 @@ func (s *contender) seedRun(w *wire, n int) (string, error) {
 	return out.Run.Info.ID, err
 }
 
-// seedHistory gives a run that is called run--1 one metric with a long history.
-func (s *contender) seedHistory(ctx context.Context) error {
+// seedHistory gives a run that is called run--1 one metric with a history of so many
+// points, in thousands.
+func (s *contender) seedHistory(ctx context.Context, points int) error {
 	w := newWire(ctx, s.url)
 	defer w.close()
 	run, err := s.seedRun(w, -1)
 	if err != nil {
 		return err
 	}
-	for step := 0; step < historyLen; step += 1000 {
+	for step := 0; step < points; step += 1000 {
 		var b bytes.Buffer
 		fmt.Fprintf(&b, `{"run_id":%q,"metrics":[`, run)
 		for i := range 1000 {
