@@ -18,10 +18,8 @@ export type LogPart = Schemas["LogPart"];
 export const runStates = ["queued", "running", "succeeded", "failed", "cancelled"] as const;
 export type RunState = (typeof runStates)[number];
 
-/** How often what goes on is looked at again. */
+/** How often what goes on is looked at again; its steps are no events (data/live.ts). */
 const LIVE_MS = 1000;
-/** How often a list is looked at in which nothing goes on. */
-const IDLE_MS = 10_000;
 
 /** Whether nothing about a run, a try or a step will change. */
 export function isFinal(state: string): boolean {
@@ -49,13 +47,13 @@ export const pipelineRuns = (project: string, state: RunState | undefined) =>
       ),
     getNextPageParam: (last) => last.next,
     refetchInterval: ({ state: { data } }) =>
-      data?.pages.some((p) => p.items.some((r) => !isFinal(r.state))) ? LIVE_MS : IDLE_MS,
+      data?.pages.some((p) => p.items.some((r) => !isFinal(r.state))) ? LIVE_MS : false,
   });
 
 /** One run without the tries of its search. */
 export const pipelineRun = (project: string, run: string) =>
   queryOptions({
-    queryKey: ["p", project, "pipeline-run", run],
+    queryKey: ["p", project, "pipelines", run],
     queryFn: ({ signal }) =>
       ask(api.GET(one, { params: { path: { project, run }, query: { tries: false } }, signal })),
     refetchInterval: ({ state: { data } }) => (data && !isFinal(data.state) ? LIVE_MS : false),
@@ -64,7 +62,7 @@ export const pipelineRun = (project: string, run: string) =>
 /** What a run has to do; that never changes. */
 export const pipelineGraph = (project: string, run: string) =>
   queryOptions({
-    queryKey: ["p", project, "pipeline-run", run, "graph"],
+    queryKey: ["p", project, "pipelines", run, "graph"],
     queryFn: ({ signal }) =>
       ask(api.GET(`${one}/graph`, { params: { path: { project, run } }, signal })),
     staleTime: Infinity,
@@ -78,7 +76,7 @@ const PAGE = 1000;
  */
 export const pipelineSteps = (project: string, run: string, live: boolean) =>
   queryOptions({
-    queryKey: ["p", project, "pipeline-run", run, "steps"],
+    queryKey: ["p", project, "pipelines", run, "steps"],
     queryFn: ({ signal }) =>
       ask(
         api.GET(`${one}/steps`, {
@@ -91,7 +89,7 @@ export const pipelineSteps = (project: string, run: string, live: boolean) =>
 
 export const pipelineWhys = (project: string, run: string, live: boolean) =>
   queryOptions({
-    queryKey: ["p", project, "pipeline-run", run, "why"],
+    queryKey: ["p", project, "pipelines", run, "why"],
     queryFn: ({ signal }) =>
       ask(
         api.GET(`${one}/why`, {
@@ -104,7 +102,7 @@ export const pipelineWhys = (project: string, run: string, live: boolean) =>
 
 export const pipelineTries = (project: string, run: string, live: boolean) =>
   queryOptions({
-    queryKey: ["p", project, "pipeline-run", run, "tries"],
+    queryKey: ["p", project, "pipelines", run, "tries"],
     queryFn: ({ signal }) =>
       ask(
         api.GET(`${one}/tries`, {
@@ -118,7 +116,7 @@ export const pipelineTries = (project: string, run: string, live: boolean) =>
 /** All that is known of a step that has begun; step is such as train@3. */
 export const pipelineStep = (project: string, run: string, step: string) =>
   queryOptions({
-    queryKey: ["p", project, "pipeline-run", run, "step", step],
+    queryKey: ["p", project, "pipelines", run, "step", step],
     queryFn: ({ signal }) =>
       ask(api.GET(oneStep, { params: { path: { project, run, step } }, signal })),
     refetchInterval: ({ state: { data } }) => (data && !isFinal(data.state) ? LIVE_MS : false),
@@ -144,7 +142,7 @@ export function useCancelRun(project: string, run: string) {
   const queries = useQueryClient();
   return useMutation({
     mutationFn: () => ask(api.POST(`${one}/cancel`, { params: { path: { project, run } } })),
-    onSuccess: () => queries.invalidateQueries({ queryKey: ["p", project, "pipeline-run", run] }),
+    onSuccess: () => queries.invalidateQueries({ queryKey: ["p", project, "pipelines", run] }),
   });
 }
 

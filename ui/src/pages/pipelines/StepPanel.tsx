@@ -48,7 +48,11 @@ export function StepPanel(props: StepPanelProps) {
       about={
         <span className={css.state}>
           <StatusBadge state={step.state} />
-          {step.state !== "cached" && <span>ran {duration(s.ended - s.started)}</span>}
+          {step.state !== "cached" && (
+            <span>
+              {step.state === "running" ? "runs for" : "ran"} {duration(s.ended - s.started)}
+            </span>
+          )}
           {s.started > s.queued && <span>waited {duration(s.started - s.queued)}</span>}
           {step.exit && step.state !== "cached" && (
             <span>

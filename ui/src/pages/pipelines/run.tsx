@@ -1,4 +1,4 @@
-import { Button, Modal, Tabs } from "@mantine/core";
+import { Button, Modal, Skeleton, Tabs } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import { useQuery, type UseQueryResult } from "@tanstack/react-query";
 import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
@@ -31,6 +31,7 @@ import css from "./pipelines.module.css";
 import { RerunButton } from "./Rerun";
 import { runViews, type RunSearch, type RunView } from "./routes";
 import { begun, cachedShare, Share } from "./Share";
+import { StepGraph } from "./StepGraph";
 import { StepPanel } from "./StepPanel";
 import { sentence, stepName } from "./steps";
 import { Timeline } from "./Timeline";
@@ -178,12 +179,16 @@ function Views({ project, run, graph, steps, whys }: ViewsProps) {
   const go = (change: RunSearch) =>
     void navigate({ search: (was) => ({ ...was, ...change }), replace: true, resetScroll: false });
   const several = graph.tries > 1;
-  const views = runViews.filter((v) => v !== "graph" && (v !== "tries" || several));
-  const view = views.find((v) => v === search.view) ?? "timeline";
+  const views = runViews.filter((v) => v !== "tries" || several);
+  const view = views.find((v) => v === search.view) ?? "graph";
   const all = steps.data?.items ?? [];
   const picked = pick(all, search.step);
   const now = steps.dataUpdatedAt;
   const panel = useRef<HTMLDivElement>(null);
+  const onPick = (step: string) => {
+    go({ step });
+    panel.current?.scrollIntoView({ behavior: "smooth", block: "nearest" });
+  };
   return (
     <>
       <Section
@@ -210,6 +215,23 @@ function Views({ project, run, graph, steps, whys }: ViewsProps) {
               </Tabs.Tab>
             ))}
           </Tabs.List>
+          <Tabs.Panel value="graph">
+            <Loaded query={steps} skeleton={<GraphSkeleton />}>
+              {(page) => (
+                <div className={css.pad}>
+                  <StepGraph
+                    project={project}
+                    run={run}
+                    graph={graph}
+                    steps={page.items}
+                    now={now}
+                    current={picked && stepName(picked)}
+                    onPick={onPick}
+                  />
+                </div>
+              )}
+            </Loaded>
+          </Tabs.Panel>
           <Tabs.Panel value="timeline">
             <Loaded
               query={steps}
@@ -234,10 +256,7 @@ function Views({ project, run, graph, steps, whys }: ViewsProps) {
                     tries={graph.tries}
                     now={now}
                     current={picked && stepName(picked)}
-                    onPick={(step) => {
-                      go({ step });
-                      panel.current?.scrollIntoView({ behavior: "smooth", block: "nearest" });
-                    }}
+                    onPick={onPick}
                   />
                   {page.next && (
                     <p className={css.stop}>These are the first {page.items.length} steps.</p>
@@ -266,6 +285,14 @@ function Views({ project, run, graph, steps, whys }: ViewsProps) {
         </div>
       )}
     </>
+  );
+}
+
+function GraphSkeleton() {
+  return (
+    <div className={css.pad}>
+      <Skeleton height={280} />
+    </div>
   );
 }
 
