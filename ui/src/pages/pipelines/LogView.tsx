@@ -114,6 +114,8 @@ export function LogView({ project, run, step, file }: LogViewProps) {
         <div
           ref={box}
           className={css.box}
+          // A log that has ended takes no more room than it needs.
+          style={log.done && !wrap ? { height: rows.getTotalSize() + 24 } : undefined}
           role="region"
           aria-label={`Log of ${step}`}
           aria-description="n and N step through what is searched for, w wraps lines, f follows"
