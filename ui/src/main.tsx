@@ -17,6 +17,9 @@ if (!at) throw new Error("the document has no #root");
 // The policy lets styles in that carry the document's nonce, which each answer has anew.
 const nonce = document.querySelector<HTMLMetaElement>('meta[property="csp-nonce"]')?.nonce ?? "";
 
+// What keeps the page from scrolling behind a dialog asks for it there (get-nonce).
+Object.assign(globalThis, { __webpack_nonce__: nonce });
+
 createRoot(at).render(
   <StrictMode>
     <MantineProvider

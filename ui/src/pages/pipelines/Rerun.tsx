@@ -1,4 +1,4 @@
-import { Button, Modal, Select } from "@mantine/core";
+import { Button, Select } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import { notifications } from "@mantine/notifications";
 import { useQuery } from "@tanstack/react-query";
@@ -6,6 +6,7 @@ import { useNavigate } from "@tanstack/react-router";
 import { RotateCcw } from "lucide-react";
 import { useState } from "react";
 import { Command } from "../../components/Command";
+import { Dialog, DialogButtons } from "../../components/Dialog";
 import { GuardedButton } from "../../components/GuardedButton";
 import { Loaded } from "../../components/Loaded";
 import { Failure } from "../../components/State";
@@ -42,9 +43,9 @@ export function RerunButton({ project, run, from, label }: RerunButtonProps) {
       >
         {label}
       </GuardedButton>
-      <Modal opened={opened} onClose={close} title="Run again from a step">
-        {opened && <Rerun project={project} run={run} from={from} close={close} />}
-      </Modal>
+      <Dialog opened={opened} onClose={close} title="Run again from a step">
+        <Rerun project={project} run={run} from={from} close={close} />
+      </Dialog>
     </>
   );
 }
@@ -75,7 +76,7 @@ function Rerun({ project, run, from: first, close }: RerunProps) {
   return (
     <Loaded query={graph}>
       {(g) => (
-        <div className={css.dialog}>
+        <>
           <Select
             label="From"
             allowDeselect={false}
@@ -94,15 +95,15 @@ function Rerun({ project, run, from: first, close }: RerunProps) {
           </p>
           <Command>{`fairlead rerun ${from} --run ${run.id}`}</Command>
           {again.isError && <Failure error={again.error} />}
-          <div className={css.buttons}>
+          <DialogButtons>
             <Button variant="default" onClick={close}>
               Leave it
             </Button>
             <Button loading={again.isPending} onClick={begin}>
               Run again
             </Button>
-          </div>
-        </div>
+          </DialogButtons>
+        </>
       )}
     </Loaded>
   );

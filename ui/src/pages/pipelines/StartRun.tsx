@@ -1,9 +1,10 @@
-import { Button, Modal } from "@mantine/core";
+import { Button } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import { notifications } from "@mantine/notifications";
 import { useQuery } from "@tanstack/react-query";
 import { Play } from "lucide-react";
 import { useState } from "react";
+import { Dialog, DialogButtons } from "../../components/Dialog";
 import { GuardedButton } from "../../components/GuardedButton";
 import { Loaded } from "../../components/Loaded";
 import { Facts } from "../../components/Stat";
@@ -22,9 +23,9 @@ export function StartRun({ project }: { project: string }) {
       <GuardedButton why={why} onClick={open} leftSection={<Play size={14} aria-hidden />}>
         Start a run
       </GuardedButton>
-      <Modal opened={opened} onClose={close} title="Start a run">
-        {opened && <Start project={project} close={close} />}
-      </Modal>
+      <Dialog opened={opened} onClose={close} title="Start a run">
+        <Start project={project} close={close} />
+      </Dialog>
     </>
   );
 }
@@ -34,7 +35,7 @@ function Start({ project, close }: { project: string; close: () => void }) {
   const begin = useOpenCase(project);
   const [key] = useState(() => crypto.randomUUID());
   return (
-    <div className={css.dialog}>
+    <>
       <p>
         It collects the data of now, runs the pipeline, packages what wins, asks the gate, and
         releases what passes. While the model has an active case, it waits for that.
@@ -55,7 +56,7 @@ function Start({ project, close }: { project: string; close: () => void }) {
         <code>fairlead run</code>.
       </p>
       {begin.isError && <Failure error={begin.error} />}
-      <div className={css.buttons}>
+      <DialogButtons>
         <Button variant="default" onClick={close}>
           Leave it
         </Button>
@@ -76,7 +77,7 @@ function Start({ project, close }: { project: string; close: () => void }) {
         >
           Start the run
         </Button>
-      </div>
-    </div>
+      </DialogButtons>
+    </>
   );
 }

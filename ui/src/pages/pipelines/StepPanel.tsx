@@ -65,7 +65,9 @@ export function StepPanel(props: StepPanelProps) {
       actions={<RerunButton project={project} run={run} from={name} label="Run again from here" />}
     >
       {step.error && step.state === "failed" && (
-        <pre className={css.error}>{step.error.split("\n")[0]}</pre>
+        <pre className={css.error}>
+          {step.error.split("\n")[0]?.replace(/; the end of its log:$/, "")}
+        </pre>
       )}
       <Tabs
         value={view}

@@ -1,4 +1,4 @@
-import { Button, Modal, Skeleton, Tabs } from "@mantine/core";
+import { Button, Skeleton, Tabs } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import { useQuery, type UseQueryResult } from "@tanstack/react-query";
 import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
@@ -6,6 +6,7 @@ import { Ban } from "lucide-react";
 import { useRef } from "react";
 import { StatusBadge } from "../../components/Badge";
 import { CopyButton } from "../../components/CopyButton";
+import { Dialog, DialogButtons } from "../../components/Dialog";
 import { GuardedButton } from "../../components/GuardedButton";
 import { Lines, Loaded } from "../../components/Loaded";
 import { Page, Section } from "../../components/Page";
@@ -320,27 +321,25 @@ function Cancel({ project, run }: { project: string; run: string }) {
       >
         Cancel the run
       </GuardedButton>
-      <Modal opened={opened} onClose={close} title="Cancel this run?">
-        <div className={css.dialog}>
-          <p>
-            Its steps are ended where they are, and no version is made. What has ended well stays in
-            the cache. A case that waits for it fails.
-          </p>
-          {cancel.isError && <Failure error={cancel.error} />}
-          <div className={css.buttons}>
-            <Button variant="default" onClick={close}>
-              Let it go on
-            </Button>
-            <Button
-              color="red"
-              loading={cancel.isPending}
-              onClick={() => cancel.mutate(undefined, { onSuccess: close })}
-            >
-              Cancel the run
-            </Button>
-          </div>
-        </div>
-      </Modal>
+      <Dialog opened={opened} onClose={close} title="Cancel this run?">
+        <p>
+          Its steps are ended where they are, and no version is made. What has ended well stays in
+          the cache. A case that waits for it fails.
+        </p>
+        {cancel.isError && <Failure error={cancel.error} />}
+        <DialogButtons>
+          <Button variant="default" onClick={close}>
+            Let it go on
+          </Button>
+          <Button
+            color="red"
+            loading={cancel.isPending}
+            onClick={() => cancel.mutate(undefined, { onSuccess: close })}
+          >
+            Cancel the run
+          </Button>
+        </DialogButtons>
+      </Dialog>
     </>
   );
 }
