@@ -249,7 +249,7 @@ type TrafficQuery struct {
 	Clock    string    // wall | event; empty: event where the endpoint has any by it, else wall
 	From, To time.Time // From inclusive, To exclusive; zero: Last before To, and now or the newest
 	Last     time.Duration
-	Points   int // at most about so many buckets; 300 when not positive
+	Points   int // at most about so many steps, fewer for few requests; 300 when not positive
 }
 
 // Traffic is how an endpoint's versions answered in a stretch of time.
@@ -293,6 +293,7 @@ type VersionTraffic struct {
 // The bounds of what Traffic returns.
 const (
 	usualPoints = 300
+	fewPoints   = 24 // steps are not widened further for want of a request in each
 	maxPoints   = 2_000
 	usualLast   = 24 * time.Hour
 )
@@ -314,17 +315,32 @@ func (s *Service) Traffic(tx *store.Tx, p fairlead.Project, endpoint string, q T
 	if err := s.stretch(out, q, by); err != nil {
 		return nil, err
 	}
-	w, step := resolution(out.To.Sub(out.From), points(q.Points), out.Newest.Sub(out.From))
-	out.From = fairlead.FromMS(floor(out.From.UnixMilli(), step))
-	out.StepMS = step
-	n := int(math.Ceil(float64(out.To.UnixMilli()-out.From.UnixMilli()) / float64(step)))
-	sums := &sums{from: out.From.UnixMilli(), step: step, n: n, versions: map[int64]*versionSum{}}
-	err = eachBucket(tx, p, series{p.K, endpoint, by}, w, out.From, out.To, sums.add)
-	if err != nil {
-		return nil, err
+	from, to := out.From, out.To
+	for n := points(q.Points); ; n /= 2 {
+		out.From, out.To = from, to
+		found, err := s.sum(tx, series{p.K, endpoint, by}, out, n, q.To.IsZero())
+		if err != nil {
+			return nil, err
+		}
+		if 2*found.total.Requests >= int64(found.n) || n <= fewPoints {
+			found.fill(out)
+			return out, nil
+		}
 	}
-	sums.fill(out)
-	return out, nil
+}
+
+// sum adds up what there is in the time of out, in about n steps, and settles where the
+// first begins. By event time, whose end is the newest request, the last step is whole
+// unless its end was asked for.
+func (s *Service) sum(tx *store.Tx, of series, out *Traffic, n int, openEnd bool) (*sums, error) {
+	w, step := resolution(out.To.Sub(out.From), n, out.Newest.Sub(out.From))
+	out.From, out.StepMS = fairlead.FromMS(floor(out.From.UnixMilli(), step)), step
+	if openEnd && of.clock == eventClock {
+		out.To = fairlead.FromMS(floor(out.To.UnixMilli()-1, step) + step)
+	}
+	found := &sums{from: out.From.UnixMilli(), step: step, versions: map[int64]*versionSum{}}
+	found.n = int(math.Ceil(float64(out.To.UnixMilli()-found.from) / float64(step)))
+	return found, eachBucket(tx, of, w, out.From, out.To, found.add)
 }
 
 func points(n int) int {

@@ -140,11 +140,11 @@ func clockOf(tx *store.Tx, p fairlead.Project, endpoint, name string) (by clock,
 }
 
 // eachBucket calls fn with each cell of a series from up to to, in any order.
-func eachBucket(tx *store.Tx, p fairlead.Project, of series, w width, from, to time.Time,
+func eachBucket(tx *store.Tx, of series, w width, from, to time.Time,
 	fn func(at, version int64, c *cell)) error {
 	rows, err := tx.Query(`select at_ms, model_n, requests, rows_n, errors, refused, scored, failed,
 		answer, own from traffic where project_k = ? and endpoint = ? and clock = ? and width_ms = ?
-		and at_ms >= ? and at_ms < ?`, p.K, of.endpoint, int64(of.clock), w.ms(), from.UnixMilli(),
+		and at_ms >= ? and at_ms < ?`, of.projectK, of.endpoint, int64(of.clock), w.ms(), from.UnixMilli(),
 		to.UnixMilli())
 	if err != nil {
 		return err

@@ -54,11 +54,11 @@ func TestTraffic_CountsByEventTimeAndByWallTime(t *testing.T) {
 	out := traffic(t, w, serving.TrafficQuery{Last: 48 * time.Hour, Points: 48}, all)
 	v := version(out, 1)
 	if out.Clock != serving.ByEvent || out.StepMS != time.Hour.Milliseconds() || len(out.Versions) != 1 ||
-		len(v.Requests) != 49 || v.Total.Rows != 96 || !out.Newest.Equal(out.To) {
+		len(v.Requests) != 49 || v.Total.Rows != 96 || !out.To.Equal(servingtest.March.AddDate(0, 0, 2)) {
 		t.Fatalf("by event time: %+v", out)
 	}
 	for i, n := range v.Requests {
-		hour := int(out.From.Add(time.Duration(i) * time.Hour).Sub(servingtest.March) / time.Hour)
+		hour := int(out.From.Add(time.Duration(i)*time.Hour).Sub(servingtest.March) / time.Hour)
 		if want := int64(max(hour%3, 0)); n != want {
 			t.Errorf("hour %d has %d requests, want %d", hour, n, want)
 		}
@@ -67,7 +67,7 @@ func TestTraffic_CountsByEventTimeAndByWallTime(t *testing.T) {
 		}
 	}
 	out = traffic(t, w, serving.TrafficQuery{Clock: serving.ByWall, Last: time.Hour}, all)
-	if v := version(out, 1); len(v.Requests) != 61 && len(v.Requests) != 60 || v.Total.Scored != 48 ||
+	if v := version(out, 1); len(v.Requests) != 60 || v.Total.Scored != 48 ||
 		v.Total.OwnP99 == nil {
 		t.Errorf("by wall time: %+v", out)
 	}
@@ -143,7 +143,7 @@ func TestTraffic_KeepsMinutesForDaysAndDaysForYears(t *testing.T) {
 	}
 	out = traffic(t, w, serving.TrafficQuery{From: end.Add(-time.Hour), To: end.Add(time.Hour)},
 		func(*serving.Traffic) bool { return true })
-	if out.StepMS != time.Minute.Milliseconds() || out.Total.Requests != 3 {
+	if out.StepMS != 10*time.Minute.Milliseconds() || out.Total.Requests != 3 { // they are few
 		t.Errorf("the newest hours: %+v", out)
 	}
 	w.Stop()
