@@ -322,7 +322,7 @@ func (s *Service) Traffic(tx *store.Tx, p fairlead.Project, endpoint string, q T
 		if err != nil {
 			return nil, err
 		}
-		if 2*found.total.Requests >= int64(found.n) || n <= fewPoints {
+		if 10*found.total.Requests >= 9*int64(found.n) || n <= fewPoints {
 			found.fill(out)
 			return out, nil
 		}
