@@ -13,7 +13,7 @@ import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import { DataTable } from "../components/DataTable";
 import { UNKNOWN, value } from "../format/number";
-import { absolute } from "../format/time";
+import { absolute, utc } from "../format/time";
 import { Swatch } from "./Swatch";
 import css from "./LineChart.module.css";
 import { aboveZero, nearest, rowsOf, styleOf, type Line, type Range } from "./lines";
@@ -36,8 +36,8 @@ interface LineChartProps {
   /** Writes a value of the axis and of what is pointed at. */
   formatX?: (x: number) => string;
   formatY?: (y: number) => string;
-  /** x is wall time in ms. */
-  time?: boolean;
+  /** x is a time in ms: wall time in the reader's zone, or stream time in UTC. */
+  time?: boolean | "stream";
   logX?: boolean;
   logY?: boolean;
   /** What of x and y is in sight; default: all. */
@@ -190,8 +190,21 @@ function join(shown: readonly Shown[]): uPlot.AlignedData {
     : uPlot.join(tables);
 }
 
+/**
+ * How an axis of time writes its ticks, by how far apart they are in ms; where a day begins
+ * between hours, its date. (uPlot's own are of two lines, and with the month before the day.)
+ */
+const TIMES: uPlot.Axis.Values = [
+  [31_536_000_000, "{YYYY}", null, null, null, null, null, null, 0],
+  [2_419_200_000, "{MMM} {YYYY}", null, null, null, null, null, null, 0],
+  [86_400_000, "{D} {MMM}", null, null, null, null, null, null, 0],
+  [60_000, "{HH}:{mm}", null, null, "{D} {MMM}", null, null, null, 0],
+  [1000, "{HH}:{mm}:{ss}", null, null, "{D} {MMM}", null, null, null, 0],
+  [1, "{ss}.{fff}", null, null, null, null, "{HH}:{mm}", null, 0],
+];
+
 interface Fixed {
-  time: boolean;
+  time: boolean | "stream";
   logX: boolean;
   logY: boolean;
   group: string | undefined;
@@ -235,11 +248,14 @@ function options(
   }
   const write = (name: "formatX" | "formatY") => (_: uPlot, splits: (number | null)[]) =>
     splits.map((v) => (v === null ? "" : (newest.current[name]?.(v) ?? "")));
-  const timed = fixed.time && newest.current.formatX === undefined;
+  const timed = fixed.time !== false && newest.current.formatX === undefined;
   return {
     width: fixed.width,
     height: fixed.height,
     ms: 1,
+    ...(fixed.time === "stream"
+      ? { tzDate: (ms: number) => uPlot.tzDate(new Date(ms), "Etc/UTC") }
+      : {}),
     padding: [8, 12, 0, 0],
     legend: { show: false },
     scales: {
@@ -260,7 +276,7 @@ function options(
       },
     },
     axes: [
-      { ...axis, size: 26, ...(timed ? {} : { values: write("formatX") }), space: 70 },
+      { ...axis, size: 26, values: timed ? TIMES : write("formatX"), space: 70 },
       { ...axis, size: axisSize, values: write("formatY"), space: 32 },
     ],
     series,
@@ -402,7 +418,7 @@ interface ReadoutProps {
   ref: Ref<ReadoutHandle>;
   plot: { current: uPlot | null };
   newest: { current: Newest };
-  time: boolean;
+  time: boolean | "stream";
 }
 
 interface Reading {
@@ -435,7 +451,7 @@ function Readout({ ref, plot, newest, time }: ReadoutProps) {
     });
     const nearby = [...all].sort((a, b) => a.off - b.off).slice(0, READ);
     return {
-      x: formatX ? formatX(x) : time ? absolute(x) : value(x, 6),
+      x: formatX ? formatX(x) : time === "stream" ? utc(x) : time ? absolute(x) : value(x, 6),
       right: (u.cursor.left ?? 0) < u.over.clientWidth / 2,
       rows: nearby
         .sort((a, b) => b.v - a.v)

@@ -1,4 +1,4 @@
-import { Modal } from "@mantine/core";
+import { Modal, type MantineSize } from "@mantine/core";
 import type { ReactNode } from "react";
 import css from "./Dialog.module.css";
 
@@ -6,14 +6,15 @@ interface DialogProps {
   opened: boolean;
   onClose: () => void;
   title: string;
+  size?: MantineSize;
   /** Drawn only while it is open, so that what was filled in is gone with it. */
   children: ReactNode;
 }
 
 /** A question that stands above the page until it is answered or left. */
-export function Dialog({ opened, onClose, title, children }: DialogProps) {
+export function Dialog({ opened, onClose, title, size = "md", children }: DialogProps) {
   return (
-    <Modal opened={opened} onClose={onClose} withCloseButton={false}>
+    <Modal opened={opened} onClose={onClose} size={size} withCloseButton={false}>
       <div className={css.head}>
         <Modal.Title component="h2" className={css.title ?? ""}>
           {title}
