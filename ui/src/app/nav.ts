@@ -1,5 +1,5 @@
 import { linkOptions } from "@tanstack/react-router";
-import { House, Workflow } from "lucide-react";
+import { House, Waypoints, Workflow } from "lucide-react";
 
 /**
  * The rooms of the program in the order of a model's life: Home · Data · Experiments ·
@@ -15,5 +15,10 @@ export const rooms = [
     label: "Pipelines",
     icon: Workflow,
     link: (project: string) => linkOptions({ to: "/p/$project/pipelines", params: { project } }),
+  },
+  {
+    label: "Endpoints",
+    icon: Waypoints,
+    link: (project: string) => linkOptions({ to: "/p/$project/endpoints", params: { project } }),
   },
 ];

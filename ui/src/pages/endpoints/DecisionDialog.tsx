@@ -1,0 +1,195 @@
+import { Alert, Button, Textarea } from "@mantine/core";
+import { useQuery } from "@tanstack/react-query";
+import { CircleCheck, LoaderCircle } from "lucide-react";
+import { useId, useState } from "react";
+import { Command } from "../../components/Command";
+import { Dialog } from "../../components/Dialog";
+import { Failure } from "../../components/State";
+import { endpointQuery, useDecide, type Option } from "../../data/endpoints";
+import css from "./DecisionDialog.module.css";
+import { modelOf, versionIn } from "./words";
+import { Shares } from "./Shares";
+
+/** One of the ways that a decision can go. */
+export interface Choice {
+  action: "promote" | "rollback" | "restore";
+  label: string;
+  /** What would follow; unknown when the server could not tell. */
+  option?: Option;
+}
+
+interface DecisionDialogProps {
+  project: string;
+  endpoint: string;
+  choices: Choice[];
+  generation: number | undefined;
+  now: Option["after"];
+  /** Why it is not known what would follow. */
+  unknown: unknown;
+  onClose: () => void;
+}
+
+/** Says exactly what a decision does, asks why, carries it out, and says what is next. */
+export function DecisionDialog(props: DecisionDialogProps) {
+  // What was asked stays as it was, whatever the page behind learns meanwhile.
+  const [{ choices, generation, now }] = useState(props);
+  const [chosen, setChosen] = useState(0);
+  const [reason, setReason] = useState("");
+  const decide = useDecide(props.project, props.endpoint);
+  const group = useId();
+  const choice = choices[chosen];
+  if (!choice) return null;
+  const { option } = choice;
+  const promoting = choice.action === "promote";
+  return (
+    <Dialog
+      onClose={props.onClose}
+      size="lg"
+      title={
+        promoting
+          ? `Promote to ${props.endpoint}`
+          : choice.action === "rollback"
+            ? `End the rollout on ${props.endpoint}`
+            : `Roll back ${props.endpoint}`
+      }
+    >
+      {decide.isSuccess ? (
+        <Done {...props} choice={choice} generation={generation} />
+      ) : (
+        <form
+          className={css.form}
+          onSubmit={(e) => {
+            e.preventDefault();
+            decide.mutate({
+              action: choice.action,
+              rollout: option?.rollout ?? "",
+              reason: reason.trim(),
+              generation,
+            });
+          }}
+        >
+          {choices.length > 1 && (
+            <fieldset className={css.choices}>
+              <legend>What should go back?</legend>
+              {choices.map((c, i) => (
+                <label key={c.action} className={css.choice}>
+                  <input
+                    type="radio"
+                    name={group}
+                    checked={i === chosen}
+                    onChange={() => setChosen(i)}
+                  />
+                  {c.action === "rollback"
+                    ? `The rollout: it ends, and version ${versionIn(c.option?.after, "live") ?? ""} stays live`
+                    : `The live version too: ${c.label.toLowerCase()}`}
+                </label>
+              ))}
+            </fieldset>
+          )}
+          {option ? (
+            <div className={css.effects}>
+              <Shares before={now ?? []} after={option.after ?? []} />
+              <ul>
+                {(option.effects ?? []).map((text) => (
+                  <li key={text}>{text}</li>
+                ))}
+              </ul>
+            </div>
+          ) : (
+            <div className={css.effects}>
+              <p>
+                The newest version on standby becomes live, and the live version leaves the
+                endpoint. A rollout that is under way is aborted. Which versions these are could not
+                be loaded:
+              </p>
+              <Failure error={props.unknown} />
+            </div>
+          )}
+          <Textarea
+            label="Why"
+            description="It is part of the record."
+            required
+            maxLength={1000}
+            autosize
+            minRows={2}
+            value={reason}
+            onChange={(e) => setReason(e.currentTarget.value)}
+            data-autofocus
+          />
+          {decide.isError && (
+            <Alert role="alert" variant="outline" color="red" title="It was not done">
+              {decide.error.message}
+            </Alert>
+          )}
+          <div className={css.actions}>
+            <Button variant="default" size="sm" onClick={props.onClose}>
+              Cancel
+            </Button>
+            <Button
+              type="submit"
+              size="sm"
+              color={promoting ? "tide" : "red"}
+              disabled={reason.trim() === ""}
+              loading={decide.isPending}
+            >
+              {choice.label}
+            </Button>
+          </div>
+        </form>
+      )}
+    </Dialog>
+  );
+}
+
+/** What has become of it, and how it is undone. */
+function Done(props: DecisionDialogProps & { choice: Choice; generation: number | undefined }) {
+  const { choice, endpoint, project } = props;
+  const now = useQuery({ ...endpointQuery(project, endpoint), refetchInterval: 1_000 });
+  const served =
+    now.data !== undefined &&
+    now.data.generation > (props.generation ?? 0) &&
+    now.data.observed_generation === now.data.generation;
+  const live = versionIn(now.data?.variants, "live");
+  const before = versionIn(props.now, "live");
+  return (
+    <div className={css.form}>
+      <p className={css.done} role="status">
+        {served ? (
+          <CircleCheck size={18} aria-hidden className={css.good} />
+        ) : (
+          <LoaderCircle size={18} aria-hidden />
+        )}
+        {served
+          ? `Done: version ${live ?? ""} is live, and the server serves it.`
+          : "It is decided; the server is loading what it now has to serve."}
+      </p>
+      {now.data?.failure && <Alert color="red" variant="outline" title={now.data.failure} />}
+      <p className={css.next}>{nextStep(choice, before)}</p>
+      {choice.action !== "promote" && (
+        <Command>{`fairlead release ${modelOf(endpoint)} ${
+          choice.action === "restore"
+            ? (before ?? "")
+            : (props.now?.find((v) => v.role === "canary" || v.role === "shadow")?.version ?? "")
+        }`}</Command>
+      )}
+      <div className={css.actions}>
+        <Button size="sm" onClick={props.onClose} data-autofocus>
+          Close
+        </Button>
+      </div>
+    </div>
+  );
+}
+
+function nextStep(choice: Choice, before: number | undefined): string {
+  switch (choice.action) {
+    case "promote":
+      return before
+        ? `To undo it, roll back: version ${before} is on standby for that.`
+        : "This was the first release: there is nothing to go back to yet.";
+    case "rollback":
+      return "To try the version once more, release it again:";
+    case "restore":
+      return "To undo it, release the version that left again. It goes through packaging, gate and rollout:";
+  }
+}

@@ -1,0 +1,245 @@
+import { Skeleton, Tabs } from "@mantine/core";
+import { useQuery } from "@tanstack/react-query";
+import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
+import { StatusBadge } from "../../components/Badge";
+import { Loaded } from "../../components/Loaded";
+import { Page, Section } from "../../components/Page";
+import { Empty } from "../../components/State";
+import { Stat, Stats } from "../../components/Stat";
+import { Time } from "../../components/Time";
+import { endpointQuery, traffic, type Endpoint, type Served } from "../../data/endpoints";
+import { historyQuery, rolloutsQuery } from "../../data/rollouts";
+import { count, duration, percent, plural } from "../../format/number";
+import { DecisionBar } from "./DecisionBar";
+import { Evidence } from "./Evidence";
+import { RangePicker } from "./RangePicker";
+import { RolloutTable } from "./RolloutTable";
+import { ShareBar } from "./Shares";
+import { tabs, type Last, type Tab } from "./search";
+import { TrafficCharts } from "./TrafficCharts";
+import { TryIt } from "./TryIt";
+import { Variants } from "./Variants";
+import { rate, rolloutName, rolloutState } from "./words";
+import css from "./endpoint.module.css";
+
+const PATH = "/p/$project/endpoints/$model/$environment";
+const DEFAULT_LAST: Last = "24h";
+const names: Record<Tab, string> = {
+  overview: "Overview",
+  rollouts: "Rollouts",
+  try: "Try and call",
+};
+
+/** One endpoint: who answers and how well, the rollout that is under way, and how to call it. */
+export function EndpointPage() {
+  const { project, model, environment } = useParams({ from: PATH });
+  const search = useSearch({ from: PATH });
+  const navigate = useNavigate({ from: PATH });
+  const name = `${model}@${environment}`;
+  const tab = search.tab ?? "overview";
+  const endpoint = useQuery(endpointQuery(project, name));
+  return (
+    <Page
+      title={name}
+      crumbs={[
+        <Link key="all" to="/p/$project/endpoints" params={{ project }}>
+          Endpoints
+        </Link>,
+      ]}
+      badge={endpoint.data && <Loads endpoint={endpoint.data} />}
+      about={endpoint.data && <Clock endpoint={endpoint.data} />}
+    >
+      <Tabs
+        value={tab}
+        onChange={(t) => {
+          const found = tabs.find((x) => x === t);
+          if (found) void navigate({ search: (s) => ({ ...s, tab: found }), replace: true });
+        }}
+        keepMounted={false}
+      >
+        <Tabs.List>
+          {tabs.map((t) => (
+            <Tabs.Tab key={t} value={t}>
+              {names[t]}
+            </Tabs.Tab>
+          ))}
+        </Tabs.List>
+        <Tabs.Panel value="overview" className={css.panel ?? ""}>
+          {endpoint.isError && endpoint.data === undefined && (
+            <Loaded query={endpoint}>{() => null}</Loaded>
+          )}
+          {endpoint.data?.failure && (
+            <Section title="Not all of it can be served">
+              <p className={css.failure}>{endpoint.data.failure}</p>
+            </Section>
+          )}
+          <UnderWay project={project} endpoint={name} />
+          <Traffic project={project} endpoint={name} />
+        </Tabs.Panel>
+        <Tabs.Panel value="rollouts" className={css.panel ?? ""}>
+          <AllRollouts project={project} endpoint={name} />
+        </Tabs.Panel>
+        <Tabs.Panel value="try" className={css.panel ?? ""}>
+          <TryIt project={project} endpoint={name} clock={endpoint.data?.clock.mode} />
+        </Tabs.Panel>
+      </Tabs>
+      <DecisionBar project={project} endpoint={name} />
+    </Page>
+  );
+}
+
+/** Whether all that should be served is. */
+function Loads({ endpoint }: { endpoint: Endpoint }) {
+  if (endpoint.failure) return <StatusBadge state="failing" tone="bad" label="cannot be served" />;
+  return endpoint.observed_generation < endpoint.generation ? (
+    <StatusBadge state="loading" tone="info" />
+  ) : (
+    <StatusBadge state="served" tone="good" label="served" />
+  );
+}
+
+/** Which clock the endpoint goes by, and where that stands. */
+function Clock({ endpoint }: { endpoint: Endpoint }) {
+  const { clock } = endpoint;
+  if (Date.parse(clock.watermark) <= 0) return <>Its stream has not begun: no request yet.</>;
+  return (
+    <>
+      Stream time <Time at={clock.watermark} clock="stream" /> UTC
+      {clock.driven ? ", driven by a replay" : clock.mode === "wall_time" ? ", as wall time" : ""}.
+      Holds and looks go by it.
+    </>
+  );
+}
+
+/** The rollout that is under way, if there is one. */
+function UnderWay({ project, endpoint }: { project: string; endpoint: string }) {
+  const rollouts = useQuery(rolloutsQuery(project, endpoint));
+  const active = rollouts.data?.items.find((r) => r.state !== "finished");
+  const history = useQuery({
+    ...historyQuery(project, active?.id ?? ""),
+    enabled: active !== undefined,
+  });
+  if (rollouts.isError && !rollouts.data) {
+    return (
+      <Section title="Rollout">
+        <Loaded query={rollouts}>{() => null}</Loaded>
+      </Section>
+    );
+  }
+  if (!active) return null;
+  const state = rolloutState(active);
+  return (
+    <Section
+      title={rolloutName(active)}
+      about={<StatusBadge state={active.state} tone={state.tone} label={state.label} />}
+      actions={
+        <Link to="/p/$project/rollouts/$rollout" params={{ project, rollout: active.id }}>
+          All of this rollout
+        </Link>
+      }
+    >
+      <Loaded query={history} skeleton={<Skeleton height={140} />}>
+        {(h) => <Evidence history={h} short />}
+      </Loaded>
+    </Section>
+  );
+}
+
+function Traffic({ project, endpoint }: { project: string; endpoint: string }) {
+  const { last = DEFAULT_LAST, clock } = useSearch({ from: PATH });
+  const navigate = useNavigate({ from: PATH });
+  const query = useQuery(traffic(project, endpoint, { last, clock }));
+  const shown = query.data?.clock === "wall" ? "wall" : "event";
+  return (
+    <>
+      <Section
+        title="Traffic"
+        about={query.data && <Stretch served={query.data} />}
+        actions={
+          <RangePicker
+            last={last}
+            onLast={(l) => void navigate({ search: (s) => ({ ...s, last: l }), replace: true })}
+            clock={clock ?? (query.data ? shown : undefined)}
+            onClock={(c) => void navigate({ search: (s) => ({ ...s, clock: c }), replace: true })}
+          />
+        }
+      >
+        <Loaded
+          query={query}
+          skeleton={<Skeleton height={300} />}
+          isEmpty={(s) => s.newest === undefined}
+          empty={
+            <Empty title="No request has come yet" command={`fairlead predict ${endpoint}`}>
+              <p>Try it above, or call it from your program: see Try and call.</p>
+            </Empty>
+          }
+        >
+          {(served) => (
+            <div className={css.panel}>
+              <Totals served={served} />
+              <TrafficCharts served={served} />
+            </div>
+          )}
+        </Loaded>
+      </Section>
+      {query.data && (
+        <Section title="Versions" about={`${plural(query.data.variants.length, "role")}`} flush>
+          <div className={css.shares}>
+            <ShareBar variants={query.data.variants} />
+          </div>
+          <Variants served={query.data} label={`Versions of ${endpoint}`} />
+        </Section>
+      )}
+    </>
+  );
+}
+
+function Stretch({ served }: { served: Served }) {
+  const clock = served.clock === "event" ? "stream" : "wall";
+  return (
+    <>
+      <Time at={served.from} clock={clock} /> to <Time at={served.to} clock={clock} />
+      {served.clock === "event" ? " UTC, event time" : ", wall time"}, in steps of{" "}
+      {duration(served.step_ms)}
+    </>
+  );
+}
+
+function Totals({ served }: { served: Served }) {
+  const t = served.total;
+  const length = Date.parse(served.to) - Date.parse(served.from);
+  const asked = t.requests + t.errors;
+  return (
+    <Stats>
+      <Stat label="Requests" value={count(t.requests)} note={rate(t.requests, length)} />
+      <Stat label="p50" value={ms(t.p50_s)} note="of answers" />
+      <Stat label="p99" value={ms(t.p99_s)} note="of answers" />
+      <Stat
+        label="Errors"
+        value={asked > 0 ? percent(t.errors / asked) : "–"}
+        note={plural(t.errors, "request")}
+      />
+      <Stat label="Failed scores" value={count(t.failed)} note={`of ${count(t.scored)}`} />
+      <Stat label="Refused" value={count(t.refused)} note="the caller's fault" />
+    </Stats>
+  );
+}
+
+function ms(s: number | null): string {
+  return duration(s === null ? null : s * 1000);
+}
+
+function AllRollouts({ project, endpoint }: { project: string; endpoint: string }) {
+  const query = useQuery(rolloutsQuery(project, endpoint));
+  return (
+    <Section title="Rollouts" about="newest first; times are stream time" flush>
+      <Loaded
+        query={query}
+        isEmpty={(page) => page.items.length === 0}
+        empty={<Empty title="Nothing was released here yet" command="fairlead release" />}
+      >
+        {(page) => <RolloutTable project={project} rollouts={page.items} />}
+      </Loaded>
+    </Section>
+  );
+}

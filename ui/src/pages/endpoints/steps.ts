@@ -1,0 +1,69 @@
+import type { History, Turn } from "../../data/rollouts";
+import { asPercent } from "./words";
+
+/** One step of a rollout, with the numbers that it was left on. */
+export interface Step {
+  name: string;
+  state: "passed" | "present" | "ended" | "ahead";
+  /** Stream time. */
+  began?: string | undefined;
+  /** In stream time, milliseconds. */
+  took?: number | undefined;
+  /** Labels that came in it. */
+  labels?: number | undefined;
+  evidence?: Turn["evidence"] | undefined;
+  /** Why it was left. */
+  why?: string | undefined;
+}
+
+/** The steps of a rollout and its end, from what was kept of its turns. */
+export function stepsOf(history: History): Step[] {
+  const { rollout: r } = history;
+  const shares = r.strategy === "canary" ? history.steps : [0];
+  if (r.strategy === "replace") return [ending(history)];
+  const steps = shares.map((share, i): Step => {
+    const n = i + 1;
+    const name = r.strategy === "shadow" ? "Shadow" : asPercent(share);
+    if (n > r.step) return { name, state: "ahead" };
+    const entered = history.turns.find(
+      (t) => (t.what === "started" || t.what === "stepped") && t.step === n,
+    );
+    const left = history.turns.find(
+      (t) => (t.what === "stepped" && t.step === n + 1) || (t.what === "finished" && t.step === n),
+    );
+    const present = n === r.step;
+    const began = entered?.at ?? (present ? r.step_at : n === 1 ? r.started : undefined);
+    const evidence = left?.evidence ?? (present ? r.evidence : undefined);
+    const before = present ? r.step_labels : (entered?.evidence.labels ?? 0);
+    const known = left !== undefined || present;
+    return {
+      name,
+      state: !present ? "passed" : stateOf(history),
+      began,
+      took: left && began ? Date.parse(left.at) - Date.parse(began) : undefined,
+      labels: known && evidence && (entered ?? present) ? evidence.labels - before : undefined,
+      evidence,
+      why: left?.what === "stepped" ? left.reason : undefined,
+    };
+  });
+  return [...steps, ending(history)];
+}
+
+function stateOf({ rollout: r }: History): Step["state"] {
+  if (r.state !== "finished") return "present";
+  return r.outcome === "promoted" ? "passed" : "ended";
+}
+
+/** Where a rollout leads: its version is live. */
+function ending({ rollout: r }: History): Step {
+  if (r.state !== "finished") return { name: "Live", state: "ahead" };
+  if (r.outcome === "promoted") {
+    return { name: "Live", state: "passed", began: r.ended, why: r.reason };
+  }
+  return {
+    name: r.outcome === "aborted" ? "Aborted" : "Rolled back",
+    state: "ended",
+    began: r.ended,
+    why: r.reason,
+  };
+}

@@ -1,0 +1,66 @@
+import { significant } from "../../format/number";
+
+interface InRole {
+  version: number;
+  role: string;
+}
+
+/** The version in a role that only one can have. */
+export function versionIn(variants: readonly InRole[] | undefined, role: string) {
+  return variants?.find((v) => v.role === role)?.version;
+}
+
+/** "12.5 %" of a percentage as the server says it. */
+export function asPercent(percent: number): string {
+  return `${significant(percent, 3)} %`;
+}
+
+/** The model of an endpoint's name. */
+export function modelOf(endpoint: string): string {
+  return endpoint.split("@")[0] ?? endpoint;
+}
+
+/** The environment of an endpoint's name. */
+export function environmentOf(endpoint: string): string {
+  return endpoint.split("@")[1] ?? "";
+}
+
+/** The place of a version in the palette; the same one in every chart. */
+export function colorOf(version: number): number {
+  return version <= 0 ? 8 : ((version - 1) % 7) + 1;
+}
+
+/** Requests a second, minute, hour or day: whichever has a number of some size. */
+export function rate(requests: number, ms: number): string {
+  if (requests === 0 || ms <= 0) return "0 /s";
+  const perSecond = (1000 * requests) / ms;
+  for (const [unit, seconds] of [
+    ["s", 1],
+    ["min", 60],
+    ["h", 3600],
+  ] as const) {
+    if (perSecond * seconds >= 1) return `${significant(perSecond * seconds, 3)} /${unit}`;
+  }
+  return `${significant(perSecond * 86_400, 3)} /d`;
+}
+
+/** How a rollout came out or stands, as its badge says it. */
+export function rolloutState(r: { state: string; outcome?: string | undefined }) {
+  switch (r.outcome || r.state) {
+    case "promoted":
+      return { label: "promoted", tone: "good" } as const;
+    case "rolledback":
+      return { label: "rolled back", tone: "bad" } as const;
+    case "aborted":
+      return { label: "aborted", tone: "none" } as const;
+    case "waiting_human":
+      return { label: "asks a human", tone: "warn" } as const;
+    default:
+      return { label: "running", tone: "info" } as const;
+  }
+}
+
+/** "Canary of version 4" */
+export function rolloutName(r: { strategy: string; to: number }): string {
+  return `${r.strategy.charAt(0).toUpperCase()}${r.strategy.slice(1)} of version ${r.to}`;
+}
