@@ -38,8 +38,8 @@ func (c *cli) predictCommand() *cobra.Command {
 		Long: `Predict sends rows to an endpoint and prints what it answers. ROWS is JSON, an object for
 one row or a list of them, and comes from the standard input without it. The request is
 logged like any other, unless it is a --trial.`,
-		Example: `  fairlead predict flight-delays '{"carrier": "UA", "distance": 1400}'
-  fairlead predict flight-delays@production --version 3 --trial < rows.json`,
+		Example: `  fairlead predict flight-delays '{"carrier":"UA","distance":1400}'
+  fairlead predict flight-delays@production --version 3 --trial   # rows from the standard input`,
 		Args: cobra.RangeArgs(1, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			rows, err := rowsOf(cmd.InOrStdin(), args[1:])

@@ -43,6 +43,7 @@ export function DecisionDialog(props: DecisionDialogProps) {
   const promoting = choice.action === "promote";
   return (
     <Dialog
+      opened
       onClose={props.onClose}
       size="lg"
       title={

@@ -487,7 +487,7 @@ function Paste({ form, onRows, onClose }: PasteProps) {
     }
   };
   return (
-    <Dialog onClose={onClose} title="Paste rows" size="lg">
+    <Dialog opened onClose={onClose} title="Paste rows" size="lg">
       <div className={css.form}>
         <Textarea
           label="Rows"
