@@ -234,7 +234,8 @@ function options(
     const { color: name, dash } = styleOf(line.color);
     const stroke = color(name);
     if (line.low && line.high) {
-      series.push({ points: { show: false } }, { points: { show: false } });
+      const edge = { stroke: `${stroke}66`, width: 1, points: { show: false } };
+      series.push(edge, edge); // drawn, so that a spike of a single point is seen
       bands.push({ series: [series.length - 1, series.length - 2], fill: `${stroke}33` });
     }
     if (line.raw) series.push({ stroke: `${stroke}55`, width: 1, points: { show: false } });

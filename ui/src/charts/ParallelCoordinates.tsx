@@ -1,0 +1,224 @@
+import { useElementSize } from "@mantine/hooks";
+import { useState, type PointerEvent } from "react";
+import { value } from "../format/number";
+import css from "./ParallelCoordinates.module.css";
+import { styleOf } from "./lines";
+import { scaleOf } from "./scale";
+
+/** An axis with the value of each line on it; undefined where one has none. */
+export interface Axis {
+  id: string;
+  name: string;
+  values: readonly (number | string | undefined)[];
+  /** Writes a number; texts stand as they are. */
+  format?: (x: number) => string;
+  log?: boolean;
+}
+
+interface ParallelCoordinatesProps {
+  /** What it shows, in a sentence. */
+  describe: string;
+  axes: readonly Axis[];
+  lines: readonly { id: string; label: string; color: number }[];
+  height?: number;
+}
+
+/** A range that was drawn on an axis, from 0 at the bottom to 1. */
+type Brush = readonly [low: number, high: number];
+
+const TOP = 40;
+const BOTTOM = 12;
+const SIDE = 70;
+/** Below this distance of axes, in pixels, the chart is wider than its box, and scrolls. */
+const APART = 110;
+
+/**
+ * A line for each run over axes that stand side by side. A drag along an axis keeps the
+ * lines that pass there; a click on it lets all pass again.
+ */
+export function ParallelCoordinates(props: ParallelCoordinatesProps) {
+  const { describe, axes, lines, height = 380 } = props;
+  const { ref, width: room } = useElementSize<HTMLDivElement>();
+  const width = Math.max(room, 2 * SIDE + (axes.length - 1) * APART);
+  const [brushes, setBrushes] = useState<ReadonlyMap<string, Brush>>(new Map());
+  const [pointed, point] = useState<string>();
+  const inner = height - TOP - BOTTOM;
+  const placed = axes.map((axis, i) => ({
+    ...axis,
+    ...placesOf(axis),
+    x: axes.length === 1 ? width / 2 : SIDE + (i * (width - 2 * SIDE)) / (axes.length - 1),
+  }));
+  const y = (place: number) => TOP + (1 - place) * inner;
+  const passes = (i: number) =>
+    placed.every((a) => {
+      const brush = brushes.get(a.id);
+      const at = a.places[i];
+      return !brush || (at !== undefined && at >= brush[0] && at <= brush[1]);
+    });
+  const setBrush = (id: string, brush: Brush | undefined) => {
+    const next = new Map(brushes);
+    if (brush) next.set(id, brush);
+    else next.delete(id);
+    setBrushes(next);
+  };
+  const kept = lines.filter((_, i) => passes(i));
+  const shown = lines.find((l) => l.id === pointed);
+  return (
+    <div>
+      <div ref={ref} className={css.box} tabIndex={0} role="region" aria-label={describe}>
+        {room > 0 && (
+          <svg width={width} height={height} role="img" aria-label={describe}>
+            {lines.map((line, i) => {
+              const { color, dash } = styleOf(line.color);
+              const path = pathOf(
+                placed.map((a) => [a.x, a.places[i]] as const),
+                y,
+              );
+              return (
+                <g
+                  key={line.id}
+                  opacity={passes(i) ? (pointed && pointed !== line.id ? 0.25 : 1) : 0.08}
+                >
+                  <path
+                    d={path}
+                    fill="none"
+                    stroke={`var(${color})`}
+                    strokeWidth={pointed === line.id ? 3 : 1.6}
+                    strokeDasharray={dash.join(" ")}
+                  />
+                  <path
+                    d={path}
+                    fill="none"
+                    stroke="transparent"
+                    strokeWidth={12}
+                    onPointerEnter={() => point(line.id)}
+                    onPointerLeave={() => point(undefined)}
+                  />
+                </g>
+              );
+            })}
+            {placed.map((a) => (
+              <g key={a.id} transform={`translate(${a.x} 0)`}>
+                <text y={16} textAnchor="middle" className={css.name}>
+                  {clipped(a.name, 18)}
+                  <title>{a.name}</title>
+                </text>
+                <line y1={TOP} y2={height - BOTTOM} className={css.axis} />
+                {a.ticks.map((t) => (
+                  <g key={t.label} transform={`translate(0 ${y(t.at)})`}>
+                    <line x1={-4} className={css.axis} />
+                    <text x={-7} dy="0.32em" textAnchor="end" className={css.tick}>
+                      {clipped(t.label, 10)}
+                    </text>
+                  </g>
+                ))}
+                <Brushed
+                  brush={brushes.get(a.id)}
+                  y={y}
+                  place={(py) => 1 - (py - TOP) / inner}
+                  onBrush={(brush) => setBrush(a.id, brush)}
+                />
+              </g>
+            ))}
+          </svg>
+        )}
+      </div>
+      <p className={css.note}>
+        {shown
+          ? shown.label
+          : brushes.size > 0
+            ? `${kept.length} of ${lines.length} pass: ${kept.map((l) => l.label).join(", ")}`
+            : "Drag along an axis to keep the runs that pass there."}
+      </p>
+    </div>
+  );
+}
+
+interface BrushedProps {
+  brush: Brush | undefined;
+  y: (place: number) => number;
+  place: (y: number) => number;
+  onBrush: (brush: Brush | undefined) => void;
+}
+
+/** Where an axis is dragged along. */
+function Brushed({ brush, y, place, onBrush }: BrushedProps) {
+  const [begun, begin] = useState<number>();
+  const at = (e: PointerEvent<SVGRectElement>) => {
+    const box = e.currentTarget.ownerSVGElement?.getBoundingClientRect();
+    return Math.min(1, Math.max(0, place(e.clientY - (box?.top ?? 0))));
+  };
+  return (
+    <>
+      {brush && (
+        <rect
+          x={-8}
+          width={16}
+          y={y(brush[1])}
+          height={Math.max(1, y(brush[0]) - y(brush[1]))}
+          className={css.brush}
+        />
+      )}
+      <rect
+        x={-14}
+        width={28}
+        y={y(1)}
+        height={y(0) - y(1)}
+        className={css.grip}
+        onPointerDown={(e) => {
+          e.currentTarget.setPointerCapture(e.pointerId);
+          begin(at(e));
+          onBrush(undefined);
+        }}
+        onPointerMove={(e) => {
+          if (begun === undefined) return;
+          const now = at(e);
+          if (Math.abs(now - begun) > 0.01) onBrush([Math.min(begun, now), Math.max(begun, now)]);
+        }}
+        onPointerUp={() => begin(undefined)}
+      />
+    </>
+  );
+}
+
+/** Where values stand on their axis: numbers by size, texts one above the other. */
+function placesOf(axis: Axis): {
+  places: (number | undefined)[];
+  ticks: { at: number; label: string }[];
+} {
+  const there = axis.values.filter((v) => v !== undefined);
+  const numbers = there.filter((v) => typeof v === "number" && Number.isFinite(v));
+  if (there.every((v) => typeof v === "number")) {
+    const scale = scaleOf(numbers as number[], axis.log);
+    const write = axis.format ?? value;
+    return {
+      places: axis.values.map((v) => {
+        const at = typeof v === "number" && Number.isFinite(v) ? scale.at(v) : undefined;
+        return at !== undefined && Number.isFinite(at) ? at : undefined;
+      }),
+      ticks: scale.ticks.map((t) => ({ at: scale.at(t), label: write(t) })),
+    };
+  }
+  const names = [...new Set(there.map(String))].sort();
+  const at = (v: string) => (names.indexOf(v) + 0.5) / names.length;
+  return {
+    places: axis.values.map((v) => (v === undefined ? undefined : at(String(v)))),
+    ticks: names.map((n) => ({ at: at(n), label: n })),
+  };
+}
+
+/** A path through the places; it breaks where a line has none. */
+function pathOf(
+  points: readonly (readonly [x: number, place: number | undefined])[],
+  y: (place: number) => number,
+): string {
+  let path = "";
+  let before = false;
+  for (const [x, place] of points) {
+    if (place !== undefined) path += `${before ? "L" : "M"}${x.toFixed(1)} ${y(place).toFixed(1)}`;
+    before = place !== undefined;
+  }
+  return path;
+}
+
+const clipped = (text: string, n: number) => (text.length > n ? `${text.slice(0, n - 1)}…` : text);

@@ -1,0 +1,249 @@
+import { Button, Skeleton, Tabs } from "@mantine/core";
+import { useQuery } from "@tanstack/react-query";
+import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
+import { GitCompare } from "lucide-react";
+import { useMemo } from "react";
+import { StatusBadge } from "../../components/Badge";
+import { Lines } from "../../components/Loaded";
+import { useNow } from "../../components/now";
+import { Page, Section } from "../../components/Page";
+import { Empty, Failure } from "../../components/State";
+import { Time } from "../../components/Time";
+import {
+  isLive,
+  metricsQuery,
+  runQuery,
+  type MetricSummary,
+  type TrackedRun,
+} from "../../data/run";
+import { duration } from "../../format/number";
+import { Artifacts, type Root } from "./Artifacts";
+import { Charts, isSingle } from "./Charts";
+import { ChartTools } from "./ChartTools";
+import { Logs } from "./Logs";
+import { Overview } from "./Overview";
+import type { RunSearch } from "./routes";
+import css from "./run.module.css";
+import { viewOf, zoomText } from "./view";
+
+const from = "/p/$project/experiments/$experiment/runs/$run";
+
+/** One tracked run. */
+export function RunPage() {
+  const { project, run: id } = useParams({ from });
+  const run = useQuery(runQuery(project, id));
+  if (run.data === undefined) {
+    return (
+      <Page title={run.isError ? "Run" : "…"}>
+        {run.isError ? (
+          <Failure error={run.error} retry={() => void run.refetch()} />
+        ) : (
+          <div role="status" aria-label="Loading" aria-busy="true">
+            <Skeleton height={34} mb={16} width={320} />
+            <Lines n={12} height={22} />
+          </div>
+        )}
+      </Page>
+    );
+  }
+  return (
+    <>
+      {run.isError && <Failure error={run.error} retry={() => void run.refetch()} />}
+      <Run project={project} run={run.data} />
+    </>
+  );
+}
+
+function Run({ project, run }: { project: string; run: TrackedRun }) {
+  const search = useSearch({ from });
+  const navigate = useNavigate({ from });
+  const live = isLive(run);
+  const metrics = useQuery(metricsQuery(project, run.id, live));
+  const set = (change: RunSearch) =>
+    void navigate({ search: (old) => ({ ...old, ...change }), replace: true });
+  const histories = metrics.data?.items.filter((m) => !isSingle(m)) ?? [];
+  const tab =
+    search.tab ?? (metrics.data === undefined || histories.length === 0 ? "overview" : "charts");
+  return (
+    <Page
+      title={run.name === "" ? run.id : run.name}
+      crumbs={[
+        <a key="all" href={`/p/${project}/experiments`}>
+          Experiments
+        </a>,
+        <a key="one" href={`/p/${project}/experiments/${run.experiment}`}>
+          {run.experiment_name}
+        </a>,
+        ...(run.parent
+          ? [
+              <Link
+                key="parent"
+                to="/p/$project/runs/$run"
+                params={{ project, run: run.parent.id }}
+              >
+                {run.parent.name}
+              </Link>,
+            ]
+          : []),
+      ]}
+      badge={
+        <>
+          <StatusBadge state={run.status} />
+          {run.state === "deleted" && (
+            <StatusBadge state="deleted" tone="warn" label="in the trash" />
+          )}
+        </>
+      }
+      about={
+        <>
+          started <Time at={run.start_ms} /> by {run.user || "nobody"} · <Took run={run} />
+        </>
+      }
+      actions={
+        <Button
+          variant="default"
+          leftSection={<GitCompare size={14} aria-hidden />}
+          renderRoot={(props) => (
+            <Link
+              to="/p/$project/compare"
+              params={{ project }}
+              search={{ runs: run.id }}
+              {...props}
+            />
+          )}
+        >
+          Compare
+        </Button>
+      }
+    >
+      <Tabs
+        value={tab}
+        onChange={(next) => set({ tab: (next ?? undefined) as RunSearch["tab"] })}
+        keepMounted={false}
+      >
+        <Tabs.List mb="md" className={css.tabs ?? ""}>
+          <Tabs.Tab value="overview">Overview</Tabs.Tab>
+          <Tabs.Tab value="charts">Charts</Tabs.Tab>
+          <Tabs.Tab value="artifacts">Artifacts</Tabs.Tab>
+          <Tabs.Tab value="logs">Logs</Tabs.Tab>
+        </Tabs.List>
+        <Tabs.Panel value="overview">
+          <Overview
+            project={project}
+            run={run}
+            metrics={metrics}
+            onMetric={(key) => set({ tab: "charts", find: key })}
+          />
+        </Tabs.Panel>
+        <Tabs.Panel value="charts">
+          {metrics.data === undefined ? (
+            metrics.isError ? (
+              <Failure error={metrics.error} retry={() => void metrics.refetch()} />
+            ) : (
+              <Lines n={6} height={120} />
+            )
+          ) : (
+            <RunCharts
+              project={project}
+              run={run}
+              metrics={metrics.data.items}
+              histories={histories}
+              search={search}
+              set={set}
+            />
+          )}
+        </Tabs.Panel>
+        <Tabs.Panel value="artifacts">
+          <Section title="Artifacts" about={<code className={css.uri}>{run.artifact_uri}</code>}>
+            <Artifacts
+              project={project}
+              roots={rootsOf(run)}
+              of={search.of ?? ""}
+              path={search.path ?? ""}
+              onShow={(of, path) => set({ of: of === "" ? undefined : of, path })}
+            />
+          </Section>
+        </Tabs.Panel>
+        <Tabs.Panel value="logs">
+          <Logs project={project} run={run} log={search.log ?? ""} onLog={(log) => set({ log })} />
+        </Tabs.Panel>
+      </Tabs>
+    </Page>
+  );
+}
+
+/** How long a run took, or has been going on. */
+function Took({ run }: { run: TrackedRun }) {
+  const now = useNow();
+  if (run.end_ms) return <>took {duration(run.end_ms - run.start_ms)}</>;
+  return isLive(run) ? (
+    <>for {duration(Math.max(0, Math.floor((now - run.start_ms) / 1000) * 1000))}</>
+  ) : (
+    <>has no end</>
+  );
+}
+
+function rootsOf(run: TrackedRun): Root[] {
+  return [
+    { name: "Run", owner: { run: run.id }, id: "" },
+    ...run.model_outputs
+      .filter((m) => m.name !== undefined)
+      .map((m) => ({ name: `Model ${m.name}`, owner: { logged_model: m.id }, id: m.id })),
+  ];
+}
+
+interface RunChartsProps {
+  project: string;
+  run: TrackedRun;
+  metrics: readonly MetricSummary[];
+  histories: readonly MetricSummary[];
+  search: RunSearch;
+  set: (change: RunSearch) => void;
+}
+
+function RunCharts({ project, run, metrics, histories, search, set }: RunChartsProps) {
+  const runs = useMemo(
+    () => [{ id: run.id, label: run.name || run.id, color: 1, startMS: run.start_ms }],
+    [run.id, run.name, run.start_ms],
+  );
+  const { by, smooth, logx, logy, outliers, zoom, find } = search;
+  const view = useMemo(
+    () => viewOf({ by, smooth, logx, logy, outliers, zoom, find }),
+    [by, smooth, logx, logy, outliers, zoom, find],
+  );
+  if (metrics.length === 0) {
+    return (
+      <Section title="Charts">
+        <Empty
+          title={isLive(run) ? "No metrics yet; they show here as they come" : "No metrics"}
+          command={'mlflow.log_metric("loss", 0.42, step=1)'}
+        />
+      </Section>
+    );
+  }
+  if (histories.length === 0) {
+    return (
+      <Section title="Charts">
+        <Empty
+          title="Each metric has one value"
+          command={'mlflow.log_metric("loss", 0.42, step=1)'}
+        >
+          The overview lists them. A chart wants values at several steps.
+        </Empty>
+      </Section>
+    );
+  }
+  return (
+    <div className={css.charts}>
+      <ChartTools search={search} onChange={set} />
+      <Charts
+        project={project}
+        metrics={histories.map((m) => m.key)}
+        runs={runs}
+        view={view}
+        onZoom={(range) => set({ zoom: zoomText(range) })}
+        live={isLive(run)}
+      />
+    </div>
+  );
+}
