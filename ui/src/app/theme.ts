@@ -18,8 +18,22 @@ const tide: MantineColorsTuple = [
   "#04506a",
 ];
 
+/** What Mantine draws dark: from ink to what is sunken, as in tokens.css. */
+const dark: MantineColorsTuple = [
+  "#e6ecf1",
+  "#c3ccd5",
+  "#a0adb9",
+  "#73818e",
+  "#3a4854",
+  "#2b3741",
+  "#212c35",
+  "#171f26",
+  "#10161b",
+  "#0c1115",
+];
+
 export const theme = createTheme({
-  colors: { tide },
+  colors: { tide, dark },
   primaryColor: "tide",
   primaryShade: { light: 8, dark: 8 },
   fontFamily: 'system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif',
