@@ -15,10 +15,10 @@ const recentWindows = 30
 // namedFeatures is how many features of the newest window a status shows.
 const namedFeatures = 3
 
-// Status is how an endpoint stands. A kind that is not watched is null.
+// Status is how an endpoint stands. A kind that is not watched is left out.
 type Status struct {
-	Drift       *Watched    `json:"drift"`
-	Performance *Watched    `json:"performance"`
+	Drift       *Watched    `json:"drift,omitempty"`
+	Performance *Watched    `json:"performance,omitempty"`
 	Incidents   []*Incident `json:"incidents"` // open ones
 }
 
@@ -35,10 +35,10 @@ type Watched struct {
 	Metric    string    `json:"metric,omitempty"`
 	WorseBy   string    `json:"worse_by,omitempty" doc:"a number, or a percentage of what the gate saw"`
 	// Newest is the newest window that was judged, of whichever version, with its three
-	// worst features; null before the first.
-	Newest *Window `json:"newest"`
-	Recent []Mark  `json:"recent"` // the newest 30 windows, in order of time
-	Next   *Next   `json:"next"`   // the window that is judged next
+	// worst features; left out before the first.
+	Newest *Window `json:"newest,omitempty"`
+	Recent []Mark  `json:"recent"`         // the newest 30 windows, in order of time
+	Next   *Next   `json:"next,omitempty"` // the window that is judged next
 }
 
 // Mark is the verdict on one window.

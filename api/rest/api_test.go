@@ -103,7 +103,7 @@ func TestOperations_AnswerRefuseAndStayInTheirProject(t *testing.T) {
 		{path: "/incidents?kind=decay&state=open", part: `"items":[]`, invalid: "/incidents?state=odd",
 			notThere: 200},
 		{path: "/monitoring", part: `"live":2,"clock"`, invalid: "/monitoring?page=x", notThere: 200},
-		{path: "/endpoints/alpha/monitoring", part: `"drift":null`,
+		{path: "/endpoints/alpha/monitoring", part: `"incidents":[]`,
 			missing: "/endpoints/nothing/monitoring", notThere: 412},
 		{path: "/endpoints/alpha/drift", part: `"stretches":[]`, invalid: "/endpoints/alpha/drift?stretches=1001",
 			notThere: 412},
