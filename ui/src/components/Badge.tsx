@@ -33,6 +33,11 @@ const tones: Record<string, Tone> = {
   green: "good",
   resolved: "good",
   running: "info",
+  collecting: "info",
+  training: "info",
+  packaging: "info",
+  gating: "info",
+  releasing: "info",
   scheduled: "info",
   queued: "none",
   waiting: "none",
@@ -40,12 +45,14 @@ const tones: Record<string, Tone> = {
   cached: "none",
   skipped: "none",
   unchanged: "none",
+  superseded: "none",
   unknown: "none",
   failed: "bad",
   red: "bad",
   refused: "bad",
   stopped: "bad",
   rolled_back: "bad",
+  rolledback: "bad",
   killed: "bad",
   lost: "bad",
   canceled: "none",
@@ -54,6 +61,9 @@ const tones: Record<string, Tone> = {
   asked: "warn",
   held: "warn",
 };
+
+/** States whose word is not how it is written. */
+const words: Record<string, string> = { rolledback: "rolled back" };
 
 interface BadgeProps {
   /** As the server says it, such as rolled_back. */
@@ -72,7 +82,7 @@ export function StatusBadge({ state, tone, label }: BadgeProps) {
   return (
     <span className={`${css.badge} ${css[t]}`}>
       <Sign size={13} aria-hidden />
-      {label ?? word.replace(/_/g, " ")}
+      {label ?? words[word] ?? word.replace(/_/g, " ")}
     </span>
   );
 }

@@ -1,0 +1,105 @@
+import { useParams, useRouter } from "@tanstack/react-router";
+import type { CSSProperties, MouseEvent, ReactNode } from "react";
+
+interface ToProps {
+  /** Below the project, such as "models/bikes/versions/3". */
+  path: string;
+  children: ReactNode;
+  className?: string;
+  style?: CSSProperties;
+  title?: string;
+}
+
+/** A link to a page of another room, which need not be loaded to know its address. */
+export function To({ path, children, ...rest }: ToProps) {
+  const { project = "" } = useParams({ strict: false });
+  const router = useRouter();
+  const href = `/p/${project}/${path}`;
+  const go = (e: MouseEvent) => {
+    if (e.defaultPrevented || e.button !== 0 || e.metaKey || e.ctrlKey || e.shiftKey || e.altKey)
+      return;
+    e.preventDefault();
+    router.history.push(href);
+  };
+  return (
+    <a href={href} onClick={go} {...rest}>
+      {children}
+    </a>
+  );
+}
+
+/** A text with links to the incidents, cases and rollouts whose ids it names. */
+export function Linked({ children }: { children: string }) {
+  return children.split(/\b((?:in|ca|rol|pr)_[0-9a-z]{20})\b/).map((text, i) => {
+    if (i % 2 === 0) return text;
+    if (text.startsWith("in_")) return <IncidentLink key={i} id={text} children={shortID(text)} />;
+    if (text.startsWith("ca_")) return <CaseLink key={i} id={text} children={shortID(text)} />;
+    if (text.startsWith("pr_")) return <PipelineLink key={i} id={text} children={shortID(text)} />;
+    return <RolloutLink key={i} id={text} children={shortID(text)} />;
+  });
+}
+
+const part = encodeURIComponent;
+
+/** An id without what all ids of its kind begin with, and short enough for a table. */
+export function shortID(id: string): string {
+  return id.replace(/^[a-z]+_/, "").slice(-6);
+}
+
+/** A few words that stay on one line. */
+function Short({ text }: { text: string }) {
+  return <span style={{ whiteSpace: "nowrap" }}>{text}</span>;
+}
+
+export function VersionLink({ model, version }: { model: string; version: number }) {
+  return (
+    <To path={`models/${part(model)}/versions/${version}`}>
+      <Short text={`version ${version}`} />
+    </To>
+  );
+}
+
+export function IncidentLink({ id, children }: { id: string; children?: ReactNode }) {
+  return (
+    <To path={`incidents/${part(id)}`}>{children ?? <Short text={`incident ${shortID(id)}`} />}</To>
+  );
+}
+
+export function CaseLink({ id, children }: { id: string; children?: ReactNode }) {
+  return <To path={`cases/${part(id)}`}>{children ?? <Short text={`case ${shortID(id)}`} />}</To>;
+}
+
+export function RolloutLink({ id, children }: { id: string; children?: ReactNode }) {
+  return (
+    <To path={`rollouts/${part(id)}`}>{children ?? <Short text={`rollout ${shortID(id)}`} />}</To>
+  );
+}
+
+export function PipelineLink({ id, children }: { id: string; children?: ReactNode }) {
+  return (
+    <To path={`pipelines/${part(id)}`}>
+      {children ?? <Short text={`pipeline run ${shortID(id)}`} />}
+    </To>
+  );
+}
+
+export function DatasetLink({ dataset, n }: { dataset: string; n: number }) {
+  return (
+    <To path={`data/${part(dataset)}/${n}`}>
+      {dataset} version {n}
+    </To>
+  );
+}
+
+/** To the page of an endpoint, or to how it is watched. */
+export function EndpointLink(props: {
+  endpoint: string;
+  room?: "endpoints" | "monitoring";
+  children?: ReactNode;
+}) {
+  const [model = "", environment = ""] = props.endpoint.split("@");
+  const room = props.room ?? "endpoints";
+  return (
+    <To path={`${room}/${part(model)}/${part(environment)}`}>{props.children ?? props.endpoint}</To>
+  );
+}

@@ -1,0 +1,59 @@
+import { MantineProvider } from "@mantine/core";
+import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
+import { createMemoryHistory, RouterProvider } from "@tanstack/react-router";
+import { render } from "@testing-library/react";
+import { vi } from "vitest";
+import { newRouter } from "../app/router";
+
+/** What the server answers below /api/v1, by path: JSON, or a Response; undefined never answers. */
+export type Answers = Record<string, unknown>;
+
+const usual: Answers = {
+  "/me": { name: "ada", kind: "local", permissions: [] },
+  "/projects": { items: [{ name: "bikes" }] },
+  "/projects/bikes/permissions": { items: ["read", "operate"], otherwise: "" },
+};
+
+/** Refuses as the server does (RFC 9457). */
+export function refusal(status: number, detail: string): Response {
+  return new Response(JSON.stringify({ status, detail, code: "internal" }), {
+    status,
+    headers: { "Content-Type": "application/problem+json" },
+  });
+}
+
+/**
+ * Draws the whole program at an address, with a server of these answers; what was asked is
+ * returned. A path matches with its query, or without any.
+ */
+export function mount(path: string, answers: Answers) {
+  const asked: string[] = [];
+  const all = { ...usual, ...answers };
+  vi.stubGlobal("fetch", async (input: Request) => {
+    const url = new URL(input.url, "http://localhost");
+    const at = decodeURIComponent(url.pathname.replace("/api/v1", ""));
+    asked.push(`${input.method} ${at}${url.search}`);
+    const found = [`${at}${decodeURIComponent(url.search)}`, at].find((key) => key in all);
+    const answer = found === undefined ? refusal(404, `no answer for ${at}`) : all[found];
+    if (answer === undefined) return new Promise<Response>(() => {});
+    if (answer instanceof Response) return answer.clone();
+    return Response.json(answer);
+  });
+  vi.stubGlobal("EventSource", SilentSource);
+  const queries = new QueryClient({ defaultOptions: { queries: { retry: false } } });
+  const router = newRouter(queries);
+  router.update({ history: createMemoryHistory({ initialEntries: [path] }), context: { queries } });
+  const view = render(
+    <MantineProvider env="test">
+      <QueryClientProvider client={queries}>
+        <RouterProvider router={router} />
+      </QueryClientProvider>
+    </MantineProvider>,
+  );
+  return { ...view, asked, router };
+}
+
+/** A stream of events without any. */
+class SilentSource extends EventTarget {
+  close(): void {}
+}
