@@ -1,5 +1,5 @@
 import { linkOptions } from "@tanstack/react-router";
-import { House, Waypoints, Workflow } from "lucide-react";
+import { Activity, House, Waypoints, Workflow } from "lucide-react";
 
 /**
  * The rooms of the program in the order of a model's life: Home · Data · Experiments ·
@@ -20,5 +20,10 @@ export const rooms = [
     label: "Endpoints",
     icon: Waypoints,
     link: (project: string) => linkOptions({ to: "/p/$project/endpoints", params: { project } }),
+  },
+  {
+    label: "Monitoring",
+    icon: Activity,
+    link: (project: string) => linkOptions({ to: "/p/$project/monitoring", params: { project } }),
   },
 ];

@@ -1,0 +1,71 @@
+import { expect, it } from "vitest";
+import { base, look, project, settled, visit, withBrowser } from "./browser";
+
+withBrowser();
+
+interface Items<T> {
+  items: T[];
+}
+async function ask<T>(path: string): Promise<T> {
+  const cookie = process.env["FAIRLEAD_SESSION"];
+  const answer = await fetch(`${base}/api/v1/projects/${project}${path}`, {
+    headers: cookie ? { cookie: `fairlead_session=${cookie}` } : {},
+  });
+  if (!answer.ok) throw new Error(`${path}: ${answer.status}`);
+  return (await answer.json()) as T;
+}
+
+const endpoint = `/p/${project}/monitoring/bikes/production`;
+
+it("shows how each endpoint stands", () => look("monitoring", `/p/${project}/monitoring`), 90_000);
+
+it("shows the history of an endpoint", () => look("monitoring-endpoint", endpoint), 90_000);
+
+it("shows the incidents", () => look("incidents", `/p/${project}/incidents`), 90_000);
+
+it("shows what the loop did about an incident", async () => {
+  const all = await ask<Items<{ id: string; kind: string; cases: unknown[] }>>("/incidents");
+  const decay = all.items.find((i) => i.kind === "decay" && i.cases.length > 1) ?? all.items[0];
+  const drift = all.items.find((i) => i.kind === "drift");
+  await look("incident-decay", `/p/${project}/incidents/${decay?.id}`);
+  await look("incident-drift", `/p/${project}/incidents/${drift?.id}`);
+}, 180_000);
+
+it("shows the cases", () => look("cases", `/p/${project}/cases`), 90_000);
+
+it("shows a case step by step", async () => {
+  const all = await ask<Items<{ id: string; outcome?: string; cause: string }>>("/cases");
+  const one = all.items.find((c) => c.outcome === "promoted" && c.cause === "incident");
+  await look("case", `/p/${project}/cases/${one?.id}`);
+}, 90_000);
+
+it("leads from a red cell to the distribution behind it, by keyboard", async () => {
+  const v = await visit(endpoint);
+  await settled(v.page);
+  const grid = v.page.getByRole("grid");
+  await grid.focus();
+  await v.page.keyboard.press("Home");
+  await v.page.keyboard.press("ArrowRight");
+  const cell = v.page.getByRole("gridcell");
+  expect(await cell.textContent()).toMatch(/version 1: PSI/);
+  await v.page.keyboard.press("Enter");
+  await v.page.getByRole("region", { name: /^Distribution of/ }).waitFor();
+  expect(new URL(v.page.url()).searchParams.get("feature")).not.toBeNull();
+  expect(v.troubles).toEqual([]);
+  await v.close();
+}, 60_000);
+
+it("shows the distribution of a chosen cell", async () => {
+  interface History {
+    stretches: { from: string }[];
+    features: { name: string; red: boolean[] }[];
+  }
+  const h = await ask<History>("/endpoints/bikes/drift");
+  const worst = h.features[0];
+  const at = h.stretches[worst?.red.indexOf(true) ?? 0]?.from ?? "";
+  const query = new URLSearchParams({ feature: worst?.name ?? "", at });
+  await look("distribution", `${endpoint}?${query.toString()}`, async (page) => {
+    const box = page.getByRole("region", { name: /^Distribution of/ });
+    await box.scrollIntoViewIfNeeded();
+  });
+}, 90_000);
