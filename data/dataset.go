@@ -56,9 +56,18 @@ type Ref struct {
 func (r Ref) String() string { return fmt.Sprintf("%s/%d", r.Dataset, r.N) }
 
 // Named is a pattern of SQL's like, with the escape character \, for lower-case JSON that
-// names the version, or one whose name differs in case alone.
+// names the version, or one whose name differs in case alone; any version for N = 0.
 func (r Ref) Named() string {
+	if r.N == 0 {
+		return store.Holds(fmt.Sprintf(`{"dataset":%q,"n":`, r.Dataset))
+	}
 	return store.Holds(fmt.Sprintf(`{"dataset":%q,"n":%d}`, r.Dataset, r.N))
+}
+
+// Covers reports whether it names the other version too: the same, or any of the dataset
+// for N = 0.
+func (r Ref) Covers(other Ref) bool {
+	return r.Dataset == other.Dataset && (r.N == 0 || r.N == other.N)
 }
 
 // Column is one column of a version.

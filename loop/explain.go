@@ -235,11 +235,11 @@ func (s *Service) Case(ctx context.Context, p fairlead.Project, id string) (c *C
 
 // has reports whether the version is an input of the case, or its holdout.
 func (c *Case) has(ref data.Ref) bool {
-	return c.Holdout == ref || slices.Contains(slices.Collect(maps.Values(c.Inputs)), ref)
+	return ref.Covers(c.Holdout) || slices.ContainsFunc(slices.Collect(maps.Values(c.Inputs)), ref.Covers)
 }
 
 // CasesWith returns at most limit cases that have a dataset version as input or as
-// holdout, the newest first.
+// holdout (N = 0: any version of the dataset), the newest first.
 func (s *Service) CasesWith(ctx context.Context, p fairlead.Project, ref data.Ref,
 	limit int) (out []*Case, err error) {
 	err = s.DB.Read(ctx, func(tx *store.Tx) error {

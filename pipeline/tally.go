@@ -172,11 +172,11 @@ type RunList struct {
 
 // has reports whether the version is an input of the run, or its holdout.
 func (r *Run) has(ref data.Ref) bool {
-	return r.Holdout == ref || slices.Contains(slices.Collect(maps.Values(r.Inputs)), ref)
+	return ref.Covers(r.Holdout) || slices.ContainsFunc(slices.Collect(maps.Values(r.Inputs)), ref.Covers)
 }
 
-// RunsWith returns at most limit runs that have a dataset version as input or as holdout,
-// the newest first.
+// RunsWith returns at most limit runs that have a dataset version as input or as holdout
+// (N = 0: any version of the dataset), the newest first.
 func (s *Service) RunsWith(ctx context.Context, p fairlead.Project, ref data.Ref,
 	limit int) (out []*Run, err error) {
 	err = s.DB.Read(ctx, func(tx *store.Tx) error {

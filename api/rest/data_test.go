@@ -221,4 +221,8 @@ func TestLineage_NamesWhatUsedAVersion(t *testing.T) {
 		t.Errorf("holdout: %s", got)
 	}
 	wantProblem(t, "none", w.call("GET", alphaPath+"/datasets/flights/versions/9/lineage", ""), 404)
+	wantProblem(t, "no dataset", w.call("GET", alphaPath+"/datasets/none/uses", ""), 404)
+	if got := w.call("GET", alphaPath+"/datasets/flights/uses", ""); string(got.body) != `{"items":[]}`+"\n" {
+		t.Errorf("uses: %s", got.body)
+	}
 }

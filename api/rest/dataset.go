@@ -2,15 +2,14 @@ package rest
 
 import (
 	"context"
+	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/fairlead-ml/fairlead"
 	"github.com/fairlead-ml/fairlead/auth"
 	"github.com/fairlead-ml/fairlead/data"
 	"github.com/fairlead-ml/fairlead/loop"
-	"github.com/fairlead-ml/fairlead/pipeline"
 )
 
 // maxUses bounds each list of a version's lineage.
@@ -34,6 +33,7 @@ type DatasetNode struct {
 
 // DatasetUse is a case, or a pipeline run without one, that a version was data of.
 type DatasetUse struct {
+	N        int64     `json:"n" doc:"the version of the dataset"`
 	As       string    `json:"as" doc:"the input's name, or holdout"`
 	Model    string    `json:"model"`
 	Case     string    `json:"case,omitempty"`
@@ -60,6 +60,19 @@ func (a *API) datasetLineageOperations() {
 			}
 			return a.datasetLineage(ctx, p, v)
 		})
+	register(a, op{id: "list-dataset-uses", method: "GET", path: "/datasets/{dataset}/uses",
+		summary: "The newest 200 cases and pipeline runs that used a version of the dataset",
+		may:     auth.Read},
+		func(ctx context.Context, p fairlead.Project, in *struct {
+			InProject
+			Dataset string `path:"dataset"`
+		}) (out fairlead.Page[DatasetUse], err error) {
+			if _, err := a.Data.Latest(ctx, p, in.Dataset); err != nil {
+				return out, err
+			}
+			out.Items, err = a.usesOf(ctx, p, data.Ref{Dataset: in.Dataset})
+			return filled(out, err)
+		})
 }
 
 func (a *API) datasetLineage(ctx context.Context, p fairlead.Project, v *data.Version) (*DatasetLineage,
@@ -79,21 +92,36 @@ func (a *API) datasetLineage(ctx context.Context, p fairlead.Project, v *data.Ve
 	for _, child := range children {
 		out.Children = append(out.Children, nodeOf(child))
 	}
-	cases, err := a.Loop.CasesWith(ctx, p, v.Ref(), maxUses)
+	out.Uses, err = a.usesOf(ctx, p, v.Ref())
+	return out, err
+}
+
+// usesOf returns the uses of a version, or of all of a dataset for N = 0.
+func (a *API) usesOf(ctx context.Context, p fairlead.Project, ref data.Ref) ([]DatasetUse, error) {
+	out := []DatasetUse{}
+	cases, err := a.Loop.CasesWith(ctx, p, ref, maxUses)
 	if err != nil {
 		return nil, err
 	}
 	for _, c := range cases {
-		out.Uses = append(out.Uses, useOfCase(c, v.Ref()))
+		u := DatasetUse{Model: c.Model, Case: c.ID, Run: c.PipelineRun, State: c.Outcome,
+			Version: c.Version, Decision: c.Decision, At: c.OpenedAt}
+		if u.State == "" {
+			u.State = string(c.State)
+		}
+		out = append(out, u.as(c.Inputs, c.Holdout, ref)...)
 	}
-	runs, err := a.Pipeline.RunsWith(ctx, p, v.Ref(), maxUses)
+	runs, err := a.Pipeline.RunsWith(ctx, p, ref, maxUses)
 	if err != nil {
 		return nil, err
 	}
 	for _, r := range runs {
-		if !slices.ContainsFunc(cases, func(c *loop.Case) bool { return c.ID == r.Case }) {
-			out.Uses = append(out.Uses, useOfRun(r, v.Ref()))
+		if slices.ContainsFunc(cases, func(c *loop.Case) bool { return c.ID == r.Case }) {
+			continue
 		}
+		u := DatasetUse{Model: r.Model, Case: r.Case, Run: r.ID, State: string(r.State),
+			Version: r.Version, At: r.Created}
+		out = append(out, u.as(r.Inputs, r.Holdout, ref)...)
 	}
 	return out, nil
 }
@@ -102,31 +130,17 @@ func nodeOf(v *data.Version) DatasetNode {
 	return DatasetNode{Dataset: v.Dataset, N: v.N, Source: v.Source, Rows: v.Rows, CreatedAt: v.CreatedAt}
 }
 
-func useOfCase(c *loop.Case, ref data.Ref) DatasetUse {
-	u := DatasetUse{As: role(c.Inputs, ref), Model: c.Model, Case: c.ID, Run: c.PipelineRun,
-		State: c.Outcome, Version: c.Version, Decision: c.Decision, At: c.OpenedAt}
-	if u.State == "" {
-		u.State = string(c.State)
-	}
-	return u
-}
-
-func useOfRun(r *pipeline.Run, ref data.Ref) DatasetUse {
-	return DatasetUse{As: role(r.Inputs, ref), Model: r.Model, Case: r.Case, Run: r.ID,
-		State: string(r.State), Version: r.Version, At: r.Created}
-}
-
-// role is as what a version was used: the inputs that it was, or else the holdout.
-func role(inputs map[string]data.Ref, ref data.Ref) string {
-	var names []string
-	for name, in := range inputs {
-		if in == ref {
-			names = append(names, name)
+// as is the use once for each role in which the versions that are meant were used.
+func (u DatasetUse) as(inputs map[string]data.Ref, holdout, ref data.Ref) (out []DatasetUse) {
+	for _, name := range slices.Sorted(maps.Keys(inputs)) {
+		if in := inputs[name]; ref.Covers(in) {
+			u.As, u.N = name, in.N
+			out = append(out, u)
 		}
 	}
-	if names == nil {
-		return "holdout"
+	if ref.Covers(holdout) {
+		u.As, u.N = "holdout", holdout.N
+		out = append(out, u)
 	}
-	slices.Sort(names)
-	return strings.Join(names, ", ")
+	return out
 }

@@ -20,6 +20,8 @@ export class Problem extends Error {
     readonly status: number,
     /** One of the server's codes, such as not_found. */
     readonly code: string,
+    /** Details for programs, such as the line of an error in a query. */
+    readonly extra: Readonly<Record<string, unknown>> = {},
   ) {
     super(message);
   }
@@ -58,5 +60,8 @@ export function problem(body: unknown, status: number): Problem {
     text("detail") || text("title") || `The server answered with status ${status}.`,
     status,
     text("code") || "internal",
+    typeof said["extra"] === "object" && said["extra"] !== null
+      ? (said["extra"] as Record<string, unknown>)
+      : {},
   );
 }
