@@ -1,5 +1,5 @@
 import { linkOptions } from "@tanstack/react-router";
-import { Activity, House, Waypoints, Workflow } from "lucide-react";
+import { Activity, Database, House, Waypoints, Workflow } from "lucide-react";
 
 /**
  * The rooms of the program in the order of a model's life: Home · Data · Experiments ·
@@ -10,6 +10,11 @@ export const rooms = [
     label: "Home",
     icon: House,
     link: (project: string) => linkOptions({ to: "/p/$project", params: { project } }),
+  },
+  {
+    label: "Data",
+    icon: Database,
+    link: (project: string) => linkOptions({ to: "/p/$project/data", params: { project } }),
   },
   {
     label: "Pipelines",

@@ -17,9 +17,10 @@ export function Empty(props: { title: string; children?: ReactNode; command?: st
 }
 
 /** What went wrong, in the server's words, and a way to try again. */
-export function Failure({ error, retry }: { error: unknown; retry?: () => void }) {
-  const title =
-    error instanceof Problem && error.status === 404 ? "Not found" : "This could not be loaded";
+export function Failure(props: { error: unknown; retry?: () => void; title?: string }) {
+  const { error, retry } = props;
+  const missing = error instanceof Problem && error.status === 404;
+  const title = props.title ?? (missing ? "Not found" : "This could not be loaded");
   return (
     <Alert
       role="alert"

@@ -22,7 +22,7 @@ export function Time({ at, clock = "wall" }: TimeProps) {
   const whole = clock === "stream" ? `${utc(ms)} (event time)` : `${absolute(ms)} · ${utc(ms)}`;
   return (
     <Tooltip label={whole}>
-      <time dateTime={new Date(ms).toISOString()} tabIndex={0}>
+      <time dateTime={new Date(ms).toISOString()} tabIndex={0} style={{ whiteSpace: "nowrap" }}>
         {text}
       </time>
     </Tooltip>
