@@ -1,10 +1,11 @@
 import css from "./Sparkline.module.css";
+import { styleOf } from "./lines";
 
 interface SparklineProps {
   values: readonly (number | null)[];
   /** What it shows, for who cannot see it. */
   label: string;
-  /** 1 to 8: the place in the palette. */
+  /** From 1: its place in the palette (see styleOf). */
   color?: number;
   width?: number;
   height?: number;
@@ -30,7 +31,7 @@ export function Sparkline({ values, label, color = 1, width = 120, height = 28 }
       height={height}
       className={css.spark}
     >
-      <path d={path} stroke={`var(--f-series-${color})`} fill="none" strokeWidth={1.5} />
+      <path d={path} stroke={`var(${styleOf(color).color})`} fill="none" strokeWidth={1.5} />
     </svg>
   );
 }

@@ -12,7 +12,7 @@ import { count, duration, percent, plural, UNKNOWN, value } from "../../format/n
 import { utc } from "../../format/time";
 import css from "./Evidence.module.css";
 import { stepsOf, type Step } from "./steps";
-import { asPercent, colorOf, environmentOf } from "./words";
+import { asPercent, colorOf, environmentOf, GREY } from "./words";
 
 interface EvidenceProps {
   history: History;
@@ -195,7 +195,7 @@ function Charts({ history, comparison }: ChartsProps) {
     {
       label: "tolerated",
       y: findings.map((f) => (f.loss_live > 0 ? f.loss_tolerated / f.loss_live - 1 : null)),
-      color: 8,
+      color: GREY,
     },
   ];
   const wealth: Line[] = [
@@ -207,7 +207,7 @@ function Charts({ history, comparison }: ChartsProps) {
     {
       label: comparison.decides ? "rolls back" : "would reject",
       y: findings.map(() => comparison.threshold),
-      color: 8,
+      color: GREY,
     },
   ];
   const axis = {

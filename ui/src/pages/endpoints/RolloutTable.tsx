@@ -73,7 +73,9 @@ export function RolloutTable({ project, rollouts, all = false }: RolloutTablePro
   if (all) {
     columns.splice(1, 0, { id: "endpoint", head: "Endpoint", cell: (r) => r.endpoint });
   }
-  return <DataTable label="Rollouts" columns={columns} rows={rollouts} rowKey={(r) => r.id} />;
+  return (
+    <DataTable label="List of rollouts" columns={columns} rows={rollouts} rowKey={(r) => r.id} />
+  );
 }
 
 function took(r: Rollout): number | null {

@@ -1,5 +1,5 @@
 import css from "./Shares.module.css";
-import { asPercent, colorOf } from "./words";
+import { asPercent, fillOf } from "./words";
 
 interface Variant {
   version: number;
@@ -43,7 +43,7 @@ export function ShareBar({ variants }: { variants: readonly Variant[] }) {
             x={answering.slice(0, i).reduce((sum, o) => sum + o.percent, 0)}
             width={v.percent}
             height={8}
-            fill={`var(--f-series-${colorOf(v.version)})`}
+            fill={fillOf(v.version)}
           />
         ))}
       </svg>

@@ -24,7 +24,9 @@ export function TrafficCharts({ served }: { served: Served }) {
     .map((v) =>
       line(
         v,
-        v.requests.map((n, i) => rateIn(n, served.step_ms / unit.ms, share(i))),
+        whileThere(v.requests).map((n, i) =>
+          n === null ? null : rateIn(n, served.step_ms / unit.ms, share(i)),
+        ),
       ),
     );
   const latency = byVersion
@@ -160,6 +162,13 @@ function stepsOf(served: Served): number[] {
 function covered(served: Served, x: number[]): (i: number) => number {
   const to = Date.parse(served.to);
   return (i) => Math.min(1, (to - (x[i] ?? to)) / served.step_ms);
+}
+
+/** The counts from a step before the first request to a step after the last. */
+function whileThere(counts: readonly number[]): (number | null)[] {
+  const first = counts.findIndex((n) => n > 0);
+  const last = counts.findLastIndex((n) => n > 0);
+  return counts.map((n, i) => (i < first - 1 || i > last + 1 ? null : n));
 }
 
 function rateIn(n: number, units: number, share: number): number | null {

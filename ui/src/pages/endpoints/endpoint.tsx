@@ -232,7 +232,11 @@ function ms(s: number | null): string {
 function AllRollouts({ project, endpoint }: { project: string; endpoint: string }) {
   const query = useQuery(rolloutsQuery(project, endpoint));
   return (
-    <Section title="Rollouts" about="newest first; times are stream time" flush>
+    <Section
+      title="Rollouts"
+      about="newest first; stream time, and wall time before the stream began"
+      flush
+    >
       <Loaded
         query={query}
         isEmpty={(page) => page.items.length === 0}

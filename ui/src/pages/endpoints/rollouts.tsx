@@ -19,7 +19,11 @@ export function Rollouts() {
         </Link>,
       ]}
     >
-      <Section title="Of all endpoints" about="newest first; times are stream time" flush>
+      <Section
+        title="Of all endpoints"
+        about="newest first; stream time, and wall time before the stream began"
+        flush
+      >
         <Loaded
           query={query}
           isEmpty={(page) => page.items.length === 0}

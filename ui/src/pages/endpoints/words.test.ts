@@ -2,6 +2,8 @@ import { expect, it } from "vitest";
 import {
   asPercent,
   colorOf,
+  fillOf,
+  GREY,
   environmentOf,
   modelOf,
   rate,
@@ -32,6 +34,11 @@ it("names endpoints, shares and rollouts", () => {
   expect(rolloutState({ state: "waiting_human", outcome: "" }).label).toBe("asks a human");
 });
 
-it("gives a version the same colour everywhere, and none the grey one", () => {
-  expect([1, 2, 7, 8, 0].map(colorOf)).toEqual([1, 2, 7, 1, 8]);
+it("tells 32 versions apart, and what is none of them", () => {
+  expect([1, 7, 8, 9, 32, 33, 0].map(colorOf)).toEqual([1, 7, 8, 9, 32, 1, GREY]);
+  expect([1, 8, 9].map(fillOf)).toEqual([
+    "var(--f-series-1)",
+    "var(--f-series-8)",
+    "var(--f-series-1)",
+  ]);
 });

@@ -25,9 +25,17 @@ export function environmentOf(endpoint: string): string {
   return endpoint.split("@")[1] ?? "";
 }
 
-/** The place of a version in the palette; the same one in every chart. */
+/** How a version's line is drawn, in every chart the same (styleOf); 32 can be told apart. */
 export function colorOf(version: number): number {
-  return version <= 0 ? 8 : ((version - 1) % 7) + 1;
+  return version <= 0 ? GREY : ((version - 1) % 32) + 1;
+}
+
+/** The grey line with dashes: a limit, or no version at all. */
+export const GREY = 16;
+
+/** The version's colour alone, as a variable of the style. */
+export function fillOf(version: number): string {
+  return `var(--f-series-${((version - 1) % 8) + 1})`;
 }
 
 /** Requests a second, minute, hour or day: whichever has a number of some size. */
