@@ -173,7 +173,7 @@ function Metrics({ metrics, onMetric }: Pick<OverviewProps, "metrics" | "onMetri
         {(m) => (
           <>
             <DataTable
-              label="Metrics"
+              label="Metrics of the run"
               rows={m.items.filter((x) => has(x.key, find))}
               rowKey={(x) => x.key}
               columns={[
@@ -240,7 +240,7 @@ function Pairs({ title, pairs, empty, actions }: PairsProps) {
         empty
       ) : (
         <DataTable
-          label={title}
+          label={`${title} of the run`}
           rows={all.filter(([k, v]) => has(k, find) || has(v, find))}
           rowKey={([k]) => k}
           columns={[
@@ -307,7 +307,7 @@ function Nested({ project, run }: { project: string; run: TrackedRun }) {
       flush
     >
       <DataTable
-        label="Nested runs"
+        label="Runs that are nested"
         rows={items}
         rowKey={(r) => r.id}
         columns={[

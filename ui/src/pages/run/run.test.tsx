@@ -1,0 +1,143 @@
+import { screen, waitFor, within } from "@testing-library/react";
+import { describe, expect, it, vi } from "vitest";
+import { mount, refusal } from "../../test/mount";
+
+// happy-dom draws nothing; the plot itself is tested in the browser.
+vi.mock("uplot", () => ({ default: Object.assign(vi.fn(), { join: () => [[]] }) }));
+
+const p = "/projects/bikes";
+const at = "/p/bikes/experiments/1/runs/r1";
+const run = {
+  id: "r1",
+  name: "first",
+  experiment: "1",
+  experiment_name: "rides",
+  user: "ann",
+  status: "FINISHED",
+  state: "active",
+  start_ms: 1_700_000_000_000,
+  end_ms: 1_700_000_061_000,
+  artifact_uri: "mlflow-artifacts:/1/r1/artifacts",
+  params: {},
+  tags: {},
+  datasets: [],
+  model_inputs: [],
+  model_outputs: [],
+  versions: [],
+};
+const metric = (key: string, more: object) => ({
+  key,
+  last: 0.5,
+  step: 0,
+  time_ms: 1,
+  min: 0.5,
+  max: 0.5,
+  ...more,
+});
+const nothing = {
+  [`${p}/runs/r1`]: run,
+  [`${p}/runs/r1/metrics`]: { items: [] },
+  [`${p}/runs`]: { items: [] },
+  [`${p}/artifacts`]: { items: [] },
+};
+
+describe("the page of a run", () => {
+  it("loads, and says in the server's words that there is none", async () => {
+    const { unmount } = mount(at, { ...nothing, [`${p}/runs/r1`]: undefined });
+    const loading = { name: "Loading" };
+    await screen.findByRole("status", loading, { timeout: 10_000 }); // the page comes with it
+    unmount();
+    mount(at, { ...nothing, [`${p}/runs/r1`]: refusal(404, "Run with id=r1 not found") });
+    expect(await screen.findByText("Run with id=r1 not found")).toBeInTheDocument();
+  });
+
+  it("teaches what a run without anything can note", async () => {
+    mount(at, nothing);
+    expect(await screen.findByRole("heading", { name: "first" })).toBeInTheDocument();
+    expect(screen.getByText(/took 1 min 1 s/)).toBeInTheDocument();
+    expect(await screen.findByText(/mlflow.log_metric/)).toBeInTheDocument();
+    expect(screen.getByText(/mlflow.log_params/)).toBeInTheDocument();
+    expect(screen.getByText(/did not note how it was started/)).toBeInTheDocument();
+    expect(screen.getAllByText("nothing")).toHaveLength(3); // read, made, registered
+  });
+
+  it("shows what a run noted, and what came of it", async () => {
+    mount(at, {
+      ...nothing,
+      [`${p}/runs/r1`]: {
+        ...run,
+        state: "deleted",
+        params: { lr: "0.1" },
+        tags: { team: "a", "mlflow.source.name": "train.py", "mlflow.note.content": "a note" },
+        parent: { id: "r0", name: "parent" },
+        datasets: [
+          {
+            name: "hours",
+            digest: "d1",
+            source_type: "local",
+            source: '{"uri": "a.csv"}',
+            profile: '{"num_rows": 8760}',
+            tags: { "mlflow.data.context": "training" },
+          },
+        ],
+        model_outputs: [{ id: "m-1", step: 0 }],
+        versions: [{ model: "bikes", n: 3, state: "ready", aliases: ["live"], created_ms: 1 }],
+      },
+      [`${p}/runs/r1/metrics`]: {
+        items: [metric("auc", { best: 0.9, last: null }), metric("size_bytes", { last: 2000 })],
+      },
+    });
+    const metrics = await screen.findByRole("region", { name: "Metrics of the run" });
+    await within(metrics).findByRole("row", { name: /auc NaN 0\.9/ });
+    expect(within(metrics).getByText("2 kB")).toBeInTheDocument();
+    expect(screen.getByText("in the trash")).toBeInTheDocument();
+    expect(screen.getByText("a note")).toBeInTheDocument();
+    expect(screen.getByLabelText("commands that repeat the run")).toHaveTextContent(
+      "python train.py",
+    );
+    expect(screen.getByText("8,760 rows")).toBeInTheDocument();
+    expect(screen.getByText("m-1 (deleted)")).toBeInTheDocument();
+    expect(screen.getByText("bikes version 3")).toBeInTheDocument();
+    expect(
+      within(screen.getByRole("region", { name: "Tags of the run" })).queryByText(
+        "mlflow.source.name",
+      ),
+    ).toBeNull();
+  });
+
+  it("opens the charts of a run that has histories, and says when its logs are none", async () => {
+    const { router } = mount(at, {
+      ...nothing,
+      [`${p}/runs/r1/metrics`]: { items: [metric("loss", { step: 9 })] },
+      [`${p}/charts`]: { series: [] },
+    });
+    expect(
+      await screen.findByRole("group", { name: "How the charts are drawn" }),
+    ).toBeInTheDocument();
+    await router.navigate({ to: at, search: { tab: "logs" } } as never);
+    expect(await screen.findByText("No logs")).toBeInTheDocument();
+  });
+});
+
+describe("the comparison", () => {
+  it("teaches how runs are chosen", async () => {
+    mount("/p/bikes/compare", nothing);
+    expect(await screen.findByText("Choose runs to compare")).toBeInTheDocument();
+  });
+
+  it("goes on without runs that are gone, and says which", async () => {
+    const { asked } = mount("/p/bikes/compare?runs=r1,gone&tab=table", {
+      ...nothing,
+      [`${p}/runs/gone`]: refusal(404, "Run with id=gone not found"),
+    });
+    expect(await screen.findByText("Not there any more: gone.")).toBeInTheDocument();
+    expect(screen.getByRole("heading", { name: "Compare 1 run" })).toBeInTheDocument();
+    expect(await screen.findByText("One run differs from nothing")).toBeInTheDocument();
+    await waitFor(() => expect(asked.some((a) => a.includes("/runs/r1/metrics"))).toBe(true));
+  });
+
+  it("says what failed", async () => {
+    mount("/p/bikes/compare?runs=r1", { ...nothing, [`${p}/runs/r1`]: refusal(500, "no luck") });
+    expect(await screen.findByText("no luck")).toBeInTheDocument();
+  });
+});
