@@ -1,18 +1,20 @@
-import {
-  ActionIcon,
-  AppShell,
-  Burger,
-  Menu,
-  NavLink,
-  Tooltip,
-  UnstyledButton,
-  useMantineColorScheme,
-} from "@mantine/core";
+import { ActionIcon, Menu, Tooltip, UnstyledButton, useMantineColorScheme } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import { useQuery } from "@tanstack/react-query";
 import { Link, Outlet, useParams } from "@tanstack/react-router";
-import { Check, ChevronsUpDown, LogOut, Monitor, Moon, Sun, User } from "lucide-react";
+import {
+  Check,
+  ChevronsUpDown,
+  LogOut,
+  Menu as MenuIcon,
+  Monitor,
+  Moon,
+  Sun,
+  User,
+  X,
+} from "lucide-react";
 import type { ReactNode } from "react";
+import { Toasts } from "../components/Toasts";
 import { useLive } from "../data/live";
 import { meQuery } from "../data/me";
 import { projectsQuery } from "../data/projects";
@@ -26,57 +28,51 @@ export function Shell({ children }: { children: ReactNode }) {
   const [opened, { toggle, close }] = useDisclosure();
   const { project } = useParams({ strict: false });
   return (
-    <AppShell
-      header={{ height: 48 }}
-      navbar={{ width: 200, breakpoint: "sm", collapsed: { mobile: !opened } }}
-      padding="md"
-      classNames={{ main: css.main ?? "", header: css.header ?? "", navbar: css.navbar ?? "" }}
-    >
+    <div className={css.shell} data-open={opened || undefined}>
       <a href="#main" className={css.skip}>
         Skip to the content
       </a>
-      <AppShell.Header>
-        <div className={css.bar}>
-          <Burger
-            opened={opened}
-            onClick={toggle}
-            hiddenFrom="sm"
-            size="sm"
-            aria-label={opened ? "Close the navigation" : "Open the navigation"}
-          />
-          <Link to="/" className={css.brand} aria-label="Fairlead, home">
-            <img src={icon} alt="" width={24} height={24} />
-            <span className={css.brandName}>Fairlead</span>
-          </Link>
-          {project !== undefined && <ProjectMenu project={project} />}
-          <div className={css.right}>
-            {project !== undefined && <LiveMark />}
-            <ThemeMenu />
-            <UserMenu />
-          </div>
+      <header className={css.bar}>
+        <ActionIcon
+          className={css.burger ?? ""}
+          onClick={toggle}
+          aria-expanded={opened}
+          aria-controls="rooms"
+          aria-label={opened ? "Close the navigation" : "Open the navigation"}
+        >
+          {opened ? <X size={18} aria-hidden /> : <MenuIcon size={18} aria-hidden />}
+        </ActionIcon>
+        <Link to="/" className={css.brand} aria-label="Fairlead, home">
+          <img src={icon} alt="" width={24} height={24} />
+          <span className={css.brandName}>Fairlead</span>
+        </Link>
+        {project !== undefined && <ProjectMenu project={project} />}
+        <div className={css.right}>
+          {project !== undefined && <LiveMark />}
+          <ThemeMenu />
+          <UserMenu />
         </div>
-      </AppShell.Header>
-      <AppShell.Navbar p="xs" aria-label="Rooms">
+      </header>
+      <nav id="rooms" className={css.rooms} aria-label="Rooms">
         {project !== undefined &&
           rooms.map((room, i) => (
-            <NavLink
+            <Link
               key={room.label}
-              renderRoot={(props) => (
-                <Link
-                  {...room.link(project)}
-                  activeOptions={{ exact: i === 0, includeSearch: false }}
-                  {...props}
-                />
-              )}
-              label={room.label}
-              leftSection={<room.icon size={16} aria-hidden />}
+              {...room.link(project)}
+              activeOptions={{ exact: i === 0, includeSearch: false }}
+              className={css.room}
               onClick={close}
-              className={css.room ?? ""}
-            />
+            >
+              <room.icon size={16} aria-hidden />
+              {room.label}
+            </Link>
           ))}
-      </AppShell.Navbar>
-      <AppShell.Main id="main">{children}</AppShell.Main>
-    </AppShell>
+      </nav>
+      <main id="main" className={css.main} tabIndex={-1}>
+        {children}
+      </main>
+      <Toasts />
+    </div>
   );
 }
 

@@ -1,6 +1,6 @@
 import { Button, Select } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
-import { notifications } from "@mantine/notifications";
+import { toast } from "../../components/toast";
 import { useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { RotateCcw } from "lucide-react";
@@ -64,7 +64,7 @@ function Rerun({ project, run, from: first, close }: RerunProps) {
       {
         onSuccess: (made) => {
           close();
-          notifications.show({ title: "It runs again", message: `Run ${made.id}, from ${from}` });
+          toast({ title: "It runs again", message: `Run ${made.id}, from ${from}` });
           void navigate({
             to: "/p/$project/pipelines/$run",
             params: { project, run: made.id },

@@ -1,6 +1,6 @@
 import { Button } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
-import { notifications } from "@mantine/notifications";
+import { toast } from "../../components/toast";
 import { useQuery } from "@tanstack/react-query";
 import { Play } from "lucide-react";
 import { useState } from "react";
@@ -67,7 +67,7 @@ function Start({ project, close }: { project: string; close: () => void }) {
             begin.mutate(key, {
               onSuccess: (opened) => {
                 close();
-                notifications.show({
+                toast({
                   title: "The run was asked for",
                   message: `Case ${opened.id} is ${opened.state}. Its pipeline run stands in the list once the data is collected.`,
                 });
