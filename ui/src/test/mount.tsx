@@ -5,7 +5,10 @@ import { render } from "@testing-library/react";
 import { vi } from "vitest";
 import { newRouter } from "../app/router";
 
-/** What the server answers below /api/v1, by path: JSON, or a Response; undefined never answers. */
+/**
+ * What the server answers below /api/v1, by path, or by "POST /path": JSON, or a Response;
+ * undefined never answers.
+ */
 export type Answers = Record<string, unknown>;
 
 const usual: Answers = {
@@ -13,6 +16,13 @@ const usual: Answers = {
   "/projects": { items: [{ name: "bikes" }] },
   "/projects/bikes/permissions": { items: ["read", "operate"], otherwise: "" },
 };
+
+/** A request that changes something, as it was sent. */
+interface Sent {
+  method: string;
+  path: string;
+  body: unknown;
+}
 
 /** Refuses as the server does (RFC 9457). */
 export function refusal(status: number, detail: string): Response {
@@ -28,18 +38,31 @@ export function refusal(status: number, detail: string): Response {
  */
 export function mount(path: string, answers: Answers) {
   const asked: string[] = [];
+  const sent: Sent[] = [];
   const all = { ...usual, ...answers };
-  vi.stubGlobal("fetch", async (input: Request) => {
+  vi.stubGlobal("fetch", async (given: Request | string, init?: RequestInit) => {
+    const input = new Request(
+      typeof given === "string" ? new URL(given, "http://localhost") : given,
+      init,
+    );
     const url = new URL(input.url, "http://localhost");
     const at = decodeURIComponent(url.pathname.replace("/api/v1", ""));
     asked.push(`${input.method} ${at}${url.search}`);
-    const found = [`${at}${decodeURIComponent(url.search)}`, at].find((key) => key in all);
+    if (input.method !== "GET") {
+      const text = await input.text();
+      sent.push({ method: input.method, path: at, body: text === "" ? null : JSON.parse(text) });
+    }
+    const found = [`${input.method} ${at}`, `${at}${decodeURIComponent(url.search)}`, at].find(
+      (key) => key in all,
+    );
     const answer = found === undefined ? refusal(404, `no answer for ${at}`) : all[found];
     if (answer === undefined) return new Promise<Response>(() => {});
     if (answer instanceof Response) return answer.clone();
     return Response.json(answer);
   });
   vi.stubGlobal("EventSource", SilentSource);
+  // A text area that grows listens to it; happy-dom has none.
+  Object.defineProperty(document, "fonts", { value: new EventTarget(), configurable: true });
   const queries = new QueryClient({ defaultOptions: { queries: { retry: false } } });
   const router = newRouter(queries);
   router.update({ history: createMemoryHistory({ initialEntries: [path] }), context: { queries } });
@@ -50,7 +73,7 @@ export function mount(path: string, answers: Answers) {
       </QueryClientProvider>
     </MantineProvider>,
   );
-  return { ...view, asked, router };
+  return { ...view, asked, sent, router };
 }
 
 /** A stream of events without any. */

@@ -1,10 +1,10 @@
-import { Link } from "@tanstack/react-router";
 import { Check, Circle, CircleDot, CircleHelp, X, type LucideIcon } from "lucide-react";
 import type { ReactNode } from "react";
 import { Figure } from "../../charts/Figure";
 import { LineChart, LineTable, type Line, type Mark } from "../../charts/LineChart";
 import { DataTable, type Column } from "../../components/DataTable";
 import { Columns, Section } from "../../components/Page";
+import { CaseLink, VersionLink } from "../../components/links";
 import { Facts } from "../../components/Stat";
 import { Time } from "../../components/Time";
 import type { Comparison, Finding, History, Turn } from "../../data/rollouts";
@@ -387,10 +387,15 @@ export function TurnTable({ turns }: { turns: readonly Turn[] }) {
 }
 
 /** What a rollout was asked to do. */
-export function RolloutFacts({ project, history }: { project: string; history: History }) {
+export function RolloutFacts({ history }: { history: History }) {
   const { rollout: r, comparison: c } = history;
   const items: [string, ReactNode][] = [
-    ["Model", <Version key="m" project={project} model={r.model} version={r.to} />],
+    [
+      "Model",
+      <span key="m">
+        {r.model} <VersionLink model={r.model} version={r.to} />
+      </span>,
+    ],
     ["Environment", environmentOf(r.endpoint)],
     [
       "Steps",
@@ -411,20 +416,11 @@ export function RolloutFacts({ project, history }: { project: string; history: H
     items.push(["Labels are waited for", duration(c.label_delay_ms)]);
   }
   if (r.note) items.push(["Note", r.note]);
-  if (r.case) items.push(["Case", <code key="case">{r.case}</code>]);
+  if (r.case) items.push(["Case", <CaseLink key="case" id={r.case} />]);
   items.push(["Rollout", <code key="id">{r.id}</code>]);
   return (
     <Section title="Plan" about="as the file said when it began">
       <Facts items={items} />
     </Section>
-  );
-}
-
-function Version(props: { project: string; model: string; version: number }) {
-  return (
-    <Link
-      to="/p/$project/endpoints"
-      params={{ project: props.project }}
-    >{`${props.model} version ${props.version}`}</Link>
   );
 }

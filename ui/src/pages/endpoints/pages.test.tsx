@@ -1,11 +1,11 @@
 import { screen, waitFor, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { expect, it } from "vitest";
-import { draw, Failing, NEVER, reader } from "../../test/draw";
+import { mount, refusal } from "../../test/mount";
 
-const at = "/api/v1/projects/x";
+const at = "/projects/x";
 const page = "/p/x/endpoints/m/production";
-const endpoint = `${at}/endpoints/m%40production`;
+const endpoint = `${at}/endpoints/m@production`;
 
 const answers = (n: number, p50: number | null) => ({
   requests: n,
@@ -103,8 +103,16 @@ const form = {
   ],
 };
 
+/** What the reader may do. */
+const reader = (...may: string[]) => ({
+  [`${at}/permissions`]: {
+    items: ["read", ...may],
+    otherwise: "This needs a role that you have not",
+  },
+});
+
 const whole = (...may: string[]) => ({
-  ...reader("x", ...may),
+  ...reader(...may),
   [`${at}/traffic`]: { items: [served] },
   [at]: { spec: { model: "m", release: [{ name: "staging" }, { name: "production" }] } },
   [`${at}/rollouts`]: { items: [] },
@@ -116,7 +124,7 @@ const whole = (...may: string[]) => ({
 });
 
 it("lists what each version does, and environments that nothing was released to", async () => {
-  await draw("/p/x/endpoints", whole("read"));
+  mount("/p/x/endpoints", whole("read"));
   const table = await screen.findByRole("region", { name: "Versions of m@production" });
   const canary = within(table).getByRole("row", { name: /canary/ });
   expect(canary).toHaveTextContent("25 %");
@@ -130,7 +138,7 @@ it("lists what each version does, and environments that nothing was released to"
 });
 
 it("teaches how endpoints begin where there are none", async () => {
-  await draw("/p/x/endpoints", {
+  mount("/p/x/endpoints", {
     ...whole(),
     [`${at}/traffic`]: { items: [] },
     [at]: { spec: {} },
@@ -139,24 +147,24 @@ it("teaches how endpoints begin where there are none", async () => {
 });
 
 it("shows a skeleton while it loads, and what went wrong", async () => {
-  await draw("/p/x/endpoints", { ...whole(), [`${at}/traffic`]: NEVER });
+  mount("/p/x/endpoints", { ...whole(), [`${at}/traffic`]: undefined });
   expect(await screen.findByRole("status", { name: "Loading" })).toBeInTheDocument();
 });
 
 it("says what went wrong, and tries again", async () => {
-  const { sent } = await draw("/p/x/endpoints", {
+  const { asked } = mount("/p/x/endpoints", {
     ...whole(),
-    [`${at}/traffic`]: new Failing(500, "the disk is gone"),
+    [`${at}/traffic`]: refusal(500, "the disk is gone"),
   });
   expect(await screen.findByRole("alert")).toHaveTextContent("the disk is gone");
-  const before = sent.length;
+  const before = asked.length;
   await userEvent.click(screen.getByRole("button", { name: "Try again" }));
-  await waitFor(() => expect(sent.length).toBeGreaterThan(before));
+  await waitFor(() => expect(asked.length).toBeGreaterThan(before));
 });
 
 it("promotes with a reason, on what it has shown", async () => {
   const promote = `POST ${at}/rollouts/rol_1/promote`;
-  const { sent } = await draw(page, { ...whole("operate"), [promote]: {} });
+  const { sent } = mount(page, { ...whole("operate"), [promote]: {} });
   await userEvent.click(await screen.findByRole("button", { name: "Promote version 2" }));
   const dialog = await screen.findByRole("dialog", { name: "Promote to m@production" });
   expect(dialog).toHaveTextContent("Version 2 becomes live in place of version 1.");
@@ -175,9 +183,9 @@ it("promotes with a reason, on what it has shown", async () => {
 
 it("says why the server did not do it", async () => {
   const rollback = `POST ${at}/rollouts/rol_1/rollback`;
-  await draw(page, {
+  mount(page, {
     ...whole("operate"),
-    [rollback]: new Failing(409, "it has changed meanwhile"),
+    [rollback]: refusal(409, "it has changed meanwhile"),
   });
   await userEvent.click(await screen.findByRole("button", { name: "Roll back" }));
   const dialog = await screen.findByRole("dialog");
@@ -187,9 +195,9 @@ it("says why the server did not do it", async () => {
 });
 
 it("can roll back while everything else fails to load", async () => {
-  const gone = new Failing(500, "no");
-  const { sent } = await draw(page, {
-    ...reader("x", "operate"),
+  const gone = refusal(500, "no");
+  const { sent } = mount(page, {
+    ...reader("operate"),
     [endpoint]: gone,
     [`${endpoint}/traffic`]: gone,
     [`${endpoint}/rollouts`]: gone,
@@ -210,7 +218,7 @@ it("can roll back while everything else fails to load", async () => {
 });
 
 it("says who may decide to whom may not", async () => {
-  await draw(page, whole());
+  mount(page, whole());
   const bar = await screen.findByRole("region", { name: "Decide about this endpoint" });
   expect(await within(bar).findByText("This needs a role that you have not")).toBeVisible();
   expect(within(bar).getByRole("button", { name: "Roll back" })).toBeDisabled();
@@ -218,7 +226,7 @@ it("says who may decide to whom may not", async () => {
 
 it("tries the endpoint with values that it has seen, and leaves no trace", async () => {
   const infer = "POST /p/x/v2/models/m@production/infer";
-  const { sent } = await draw(`${page}?tab=try`, {
+  const { sent } = mount(`${page}?tab=try`, {
     ...whole("operate", "predict"),
     [infer]: { model_version: "1", id: "rq_7", outputs: [{ name: "y", data: [12.5] }] },
   });
@@ -245,7 +253,7 @@ it("tries the endpoint with values that it has seen, and leaves no trace", async
 });
 
 it("says that a request counts where it cannot be left out", async () => {
-  await draw(`${page}?tab=try`, whole("predict"));
+  mount(`${page}?tab=try`, whole("predict"));
   expect(await screen.findByText(/It counts: it is logged/)).toHaveTextContent(
     "This needs a role that you have not",
   );

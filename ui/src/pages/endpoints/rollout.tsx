@@ -50,7 +50,7 @@ export function RolloutPage() {
             <Section title="What happened" about="stream time and wall time" flush>
               <TurnTable turns={h.turns} />
             </Section>
-            <RolloutFacts project={project} history={h} />
+            <RolloutFacts history={h} />
           </>
         )}
       </Loaded>
