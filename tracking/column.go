@@ -27,6 +27,7 @@ type Columns struct {
 	Everywhere  bool
 	Kind        filter.Kind
 	Contains    string
+	Common      bool // only those that the newest runs have, the most common first
 	Limit       int
 	PageToken   string
 }
@@ -41,6 +42,8 @@ type ColumnPage struct {
 const (
 	maxColumns = 1000
 	maxWords   = 10
+	// commonAmong is how many of the newest runs common columns are looked for in.
+	commonAmong = 30
 )
 
 // Columns returns the columns of runs: metrics, params, tags, each by name; names that begin
@@ -58,7 +61,7 @@ func (s *Service) Columns(ctx context.Context, p fairlead.Project, in Columns) (
 	if _, ok := keyKinds[in.Kind]; !ok && in.Kind != "" {
 		return page, ErrValue("kind", string(in.Kind), "It is metric, parameter or tag")
 	}
-	bound, offset := fmt.Sprint(in.Experiments, in.Everywhere, in.Kind, words), 0
+	bound, offset := fmt.Sprint(in.Experiments, in.Everywhere, in.Kind, in.Common, words), 0
 	if err := fairlead.DecodeCursor(in.PageToken, bound, &offset); err != nil {
 		return page, err
 	}
@@ -67,7 +70,11 @@ func (s *Service) Columns(ctx context.Context, p fairlead.Project, in Columns) (
 		if err != nil || where == nil {
 			return err
 		}
-		page.Items, page.Total, err = readColumns(tx, where, in.Kind, words, in.Limit+1, offset)
+		read := readColumns
+		if in.Common {
+			read = readCommonColumns
+		}
+		page.Items, page.Total, err = read(tx, where, in.Kind, words, in.Limit+1, offset)
 		return err
 	})
 	if len(page.Items) > in.Limit {

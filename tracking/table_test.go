@@ -253,6 +253,12 @@ func TestColumns_AreSearchedByWordsAndOutliveTheProgram(t *testing.T) {
 			t.Errorf("containing %q: %s, want %s", contains, got, want)
 		}
 	}
+	few := b.run(tracking.NewRun{Experiment: e.ID})
+	b.log(few.ID, tracking.Batch{Metrics: []tracking.Metric{metric("loss", 1, 0)}})
+	if got, common := names(tracking.Columns{Experiments: in, Common: true, Limit: 2}); got !=
+		"metrics.loss metrics.a_sure" || common.Total != 7 {
+		t.Errorf("the most common: %s (%d)", got, common.Total)
+	}
 	first, page := names(tracking.Columns{Experiments: in, Kind: filter.Metric, Limit: 3})
 	rest, last := names(tracking.Columns{Experiments: in, Kind: filter.Metric, Limit: 3, PageToken: page.Next})
 	if first != "metrics.a_sure metrics.auc metrics.late" || rest != "metrics.loss metrics.val/loss" ||

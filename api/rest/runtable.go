@@ -97,6 +97,7 @@ type ColumnsInput struct {
 	Experiments []string `query:"experiment,explode" maxItems:"1000" doc:"ids; default: all"`
 	Kind        string   `query:"kind" enum:"metric,parameter,tag" doc:"default: all"`
 	Contains    string   `query:"contains" maxLength:"250" doc:"words that the key contains, in either case"`
+	Common      bool     `query:"common" doc:"those that the newest runs have, the most common first"`
 	Page        string   `query:"page" doc:"the next of the page before; only with the same search"`
 	Limit       int      `query:"limit" default:"100" minimum:"1" maximum:"1000"`
 }
@@ -254,7 +255,7 @@ func (a *API) columns(ctx context.Context, p fairlead.Project, in *ColumnsInput)
 	err error) {
 	page, err := a.Tracking.Columns(ctx, p, tracking.Columns{Experiments: in.Experiments,
 		Everywhere: len(in.Experiments) == 0, Kind: filter.Kind(in.Kind), Contains: in.Contains,
-		Limit: in.Limit, PageToken: in.Page})
+		Common: in.Common, Limit: in.Limit, PageToken: in.Page})
 	out = Columns{Items: make([]Column, len(page.Items)), Total: page.Total, Next: page.Next}
 	for i, c := range page.Items {
 		out.Items[i] = Column{string(c.Kind), c.Key, c.Name()}

@@ -1,5 +1,5 @@
 import { linkOptions } from "@tanstack/react-router";
-import { Activity, Database, House, Waypoints, Workflow } from "lucide-react";
+import { Activity, Database, FlaskConical, House, Waypoints, Workflow } from "lucide-react";
 
 /**
  * The rooms of the program in the order of a model's life: Home · Data · Experiments ·
@@ -15,6 +15,11 @@ export const rooms = [
     label: "Data",
     icon: Database,
     link: (project: string) => linkOptions({ to: "/p/$project/data", params: { project } }),
+  },
+  {
+    label: "Experiments",
+    icon: FlaskConical,
+    link: (project: string) => linkOptions({ to: "/p/$project/experiments", params: { project } }),
   },
   {
     label: "Pipelines",

@@ -1,0 +1,279 @@
+import { infiniteQueryOptions, keepPreviousData, queryOptions } from "@tanstack/react-query";
+import { api, ask, type Schemas } from "./client";
+
+export type TableRow = Schemas["RunTableRow"];
+export type MetricCell = Schemas["MetricCell"];
+export type RunColumn = Schemas["Column"];
+export type Group = Schemas["TrackingGroup"];
+export type Bulk = Schemas["TrackingBulk"];
+export type Completion = Schemas["Completion"];
+
+/** Which runs a table has, and in what order. */
+export interface Rows {
+  project: string;
+  /** Ids; none for those of the whole project. */
+  experiments: string[];
+  filter: string;
+  order: string[];
+  nested: boolean;
+  state: "active" | "deleted";
+}
+
+const path = (project: string) => ({ project });
+
+function asked(rows: Rows) {
+  return {
+    experiment: rows.experiments,
+    ...(rows.filter && { filter: rows.filter }),
+    ...(rows.order.length > 0 && { order: rows.order }),
+    ...(rows.nested && { nested: true }),
+    state: rows.state,
+  };
+}
+
+const key = (rows: Rows) =>
+  [
+    "p",
+    rows.project,
+    "run-table",
+    rows.experiments,
+    rows.filter,
+    rows.order,
+    rows.nested,
+    rows.state,
+  ] as const;
+
+/** Whether a run may still log. */
+export const goesOn = (status: string) => status === "RUNNING" || status === "SCHEDULED";
+
+/** How often what changes is asked for, so that it is seen within a second. */
+const LIVE_MS = 900;
+
+/** How many runs there are, under a snapshot that later windows name; it tells of newer ones. */
+export const tableHead = (rows: Rows, edition: number) =>
+  queryOptions({
+    queryKey: [...key(rows), "head", edition],
+    queryFn: async ({ signal, client, queryKey }) => {
+      const before = client.getQueryData<Schemas["RunTable"]>(queryKey);
+      return ask(
+        api.GET("/api/v1/projects/{project}/run-table", {
+          params: {
+            path: path(rows.project),
+            query: {
+              ...asked(rows),
+              limit: 1,
+              ...(before && { snapshot: before.snapshot }),
+            },
+          },
+          signal,
+        }),
+      );
+    },
+    refetchInterval: LIVE_MS,
+    staleTime: 0,
+    placeholderData: keepPreviousData,
+    retry: false,
+  });
+
+/** A window of a table: some rows of a level, with some columns. */
+export interface Window {
+  snapshot: string;
+  /** The run whose rows they are; empty for the first level. */
+  under: string;
+  offset: number;
+  limit: number;
+  select: string[];
+}
+
+/** A window with what it was asked for. */
+export interface WindowPage {
+  window: Window;
+  filter: string;
+  page: Schemas["RunTable"];
+}
+
+export const tableWindow = (rows: Rows, w: Window) =>
+  queryOptions({
+    queryKey: [...key(rows), "window", w],
+    queryFn: async ({ signal }): Promise<WindowPage> => ({
+      window: w,
+      filter: rows.filter,
+      page: await ask(
+        api.GET("/api/v1/projects/{project}/run-table", {
+          params: {
+            path: path(rows.project),
+            query: {
+              ...asked(rows),
+              snapshot: w.snapshot,
+              offset: w.offset,
+              limit: w.limit,
+              ...(w.under && { under: w.under }),
+              ...(w.select.length > 0 && { select: w.select }),
+            },
+          },
+          signal,
+        }),
+      ),
+    }),
+    staleTime: Infinity,
+    gcTime: 60_000,
+    refetchInterval: ({ state }) =>
+      state.data?.page.rows.some((r) => goesOn(r.status)) ? LIVE_MS : false,
+  });
+
+/** The runs in groups, with metrics summed up. */
+export const runGroups = (rows: Rows, by: string[], metrics: string[]) =>
+  queryOptions({
+    queryKey: [...key(rows), "groups", by, metrics],
+    queryFn: ({ signal }) =>
+      ask(
+        api.GET("/api/v1/projects/{project}/run-groups", {
+          params: {
+            path: path(rows.project),
+            query: {
+              experiment: rows.experiments,
+              ...(rows.filter && { filter: rows.filter }),
+              state: rows.state,
+              by,
+              ...(metrics.length > 0 && { select: metrics }),
+              limit: 1000,
+            },
+          },
+          signal,
+        }),
+      ),
+    placeholderData: keepPreviousData,
+    retry: false,
+  });
+
+/** The keys that runs have, by words that they contain. */
+export const runColumns = (
+  project: string,
+  experiments: string[],
+  kind: RunColumn["kind"] | undefined,
+  contains: string,
+  limit: number,
+  common = false,
+) =>
+  infiniteQueryOptions({
+    queryKey: ["p", project, "run-columns", experiments, kind, contains, limit, common],
+    queryFn: ({ signal, pageParam }) =>
+      ask(
+        api.GET("/api/v1/projects/{project}/run-columns", {
+          params: {
+            path: path(project),
+            query: {
+              experiment: experiments,
+              limit,
+              ...(kind && { kind }),
+              ...(contains && { contains }),
+              ...(common && { common }),
+              ...(pageParam && { page: pageParam }),
+            },
+          },
+          signal,
+        }),
+      ),
+    initialPageParam: "",
+    getNextPageParam: (page) => page.next,
+    placeholderData: keepPreviousData,
+  });
+
+/** Metrics of runs as a few points each. */
+export const sparklines = (project: string, runs: string[], keys: string[], live: boolean) =>
+  queryOptions({
+    queryKey: ["p", project, "sparklines", runs, keys],
+    queryFn: async ({ signal }) => {
+      const { items } = await ask(
+        api.GET("/api/v1/projects/{project}/run-sparklines", {
+          params: { path: path(project), query: { run: runs, key: keys } },
+          signal,
+        }),
+      );
+      return new Map(items.map((s) => [`${s.run} ${s.key}`, s.values]));
+    },
+    enabled: runs.length > 0 && keys.length > 0,
+    staleTime: Infinity,
+    gcTime: 60_000,
+    refetchInterval: live ? LIVE_MS : false,
+  });
+
+/** How a filter may go on at a place, and what is wrong with it. */
+export const completion = (project: string, experiments: string[], filter: string, at: number) =>
+  queryOptions({
+    queryKey: ["p", project, "run-filter", experiments, filter, at],
+    queryFn: ({ signal }) =>
+      ask(
+        api.GET("/api/v1/projects/{project}/run-filter", {
+          params: { path: path(project), query: { experiment: experiments, filter, at } },
+          signal,
+        }),
+      ),
+    placeholderData: keepPreviousData,
+  });
+
+/** How many runs one request changes. */
+const BULK = 1000;
+
+/** What is done to many runs. */
+export type Change =
+  { kind: "delete" | "restore" } | { kind: "tag"; set: Record<string, string>; remove: string[] };
+
+/** Changes runs, a thousand a request, and tells after each how many are done. */
+export async function changeRuns(
+  project: string,
+  runs: string[],
+  change: Change,
+  progress: (done: number) => void,
+): Promise<Bulk> {
+  const all: Bulk = { changed: [], failed: [] };
+  for (let i = 0; i < runs.length; i += BULK) {
+    const part = await changeSome(project, runs.slice(i, i + BULK), change);
+    all.changed.push(...part.changed);
+    all.failed.push(...part.failed);
+    progress(Math.min(i + BULK, runs.length));
+  }
+  return all;
+}
+
+function changeSome(project: string, runs: string[], change: Change): Promise<Bulk> {
+  const params = { path: path(project) };
+  switch (change.kind) {
+    case "delete":
+      return ask(api.POST("/api/v1/projects/{project}/runs/delete", { params, body: { runs } }));
+    case "restore":
+      return ask(api.POST("/api/v1/projects/{project}/runs/restore", { params, body: { runs } }));
+    case "tag":
+      return ask(
+        api.POST("/api/v1/projects/{project}/runs/tag", {
+          params,
+          body: { runs, set: change.set, remove: change.remove },
+        }),
+      );
+  }
+}
+
+/** The ids of all runs of a table, on its first level. */
+export async function allRuns(rows: Rows, signal?: AbortSignal): Promise<string[]> {
+  const ids: string[] = [];
+  let snapshot = "";
+  for (;;) {
+    const page = await ask(
+      api.GET("/api/v1/projects/{project}/run-table", {
+        params: {
+          path: path(rows.project),
+          query: {
+            ...asked({ ...rows, nested: false }),
+            offset: ids.length,
+            limit: BULK,
+            ...(snapshot && { snapshot }),
+          },
+        },
+        ...(signal && { signal }),
+      }),
+    );
+    snapshot = page.snapshot;
+    ids.push(...page.rows.map((r) => r.id));
+    if (page.rows.length === 0 || ids.length >= page.total) return ids;
+  }
+}

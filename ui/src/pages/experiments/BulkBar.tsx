@@ -1,0 +1,240 @@
+import { Button, CloseButton, Modal, Progress, TextInput } from "@mantine/core";
+import { notifications } from "@mantine/notifications";
+import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { useState } from "react";
+import { Failure } from "../../components/State";
+import { useMay } from "../../data/may";
+import { allRuns, changeRuns, type Bulk, type Change, type Rows } from "../../data/runtable";
+import { count, plural } from "../../format/number";
+import css from "./BulkBar.module.css";
+
+/** The runs that are selected: these, or all that the table has. */
+export type Selection = { all: false; runs: ReadonlySet<string> } | { all: true; total: number };
+
+export const nothing: Selection = { all: false, runs: new Set() };
+export const sizeOf = (s: Selection) => (s.all ? s.total : s.runs.size);
+
+/** Says what became of a change, with a way back where there is one. */
+function tell(done: string, bulk: Bulk, undo?: () => void) {
+  const id = `bulk-${Date.now()}`;
+  const failed = bulk.failed.length;
+  notifications.show({
+    id,
+    autoClose: undo ? 12_000 : 6000,
+    color: failed > 0 ? "yellow" : "teal",
+    title: `${plural(bulk.changed.length, "run")} ${done}`,
+    message: (
+      <>
+        {failed > 0 && (
+          <p className={css.failed}>
+            {plural(failed, "run")} left as {failed === 1 ? "it was" : "they were"}:{" "}
+            {bulk.failed[0]?.reason}
+          </p>
+        )}
+        {undo && (
+          <Button
+            size="compact-sm"
+            variant="light"
+            onClick={() => {
+              notifications.hide(id);
+              undo();
+            }}
+          >
+            Undo
+          </Button>
+        )}
+      </>
+    ),
+  });
+}
+
+/** Changes runs with progress, tells of it, and takes it back. */
+export function useBulk(rows: Rows, after: () => void) {
+  const client = useQueryClient();
+  const [progress, setProgress] = useState(0);
+  const mutation = useMutation({
+    mutationFn: async ({ runs, change }: { runs: string[] | "all"; change: Change }) => {
+      setProgress(0);
+      const ids = runs === "all" ? await allRuns(rows) : runs;
+      return changeRuns(rows.project, ids, change, (n) => setProgress(n / ids.length));
+    },
+    onSuccess: (bulk, { change }) => {
+      const undo = () => mutation.mutate({ runs: bulk.changed, change: { kind: "restore" } });
+      if (change.kind === "delete")
+        tell("moved to the trash", bulk, bulk.changed.length > 0 ? undo : undefined);
+      else tell(change.kind === "restore" ? "restored" : "tagged", bulk);
+    },
+    onSettled: () => {
+      after();
+      for (const what of ["run-table", "experiments", "experiment", "run-columns"])
+        void client.invalidateQueries({ queryKey: ["p", rows.project, what] });
+    },
+  });
+  return { ...mutation, progress };
+}
+
+interface BulkBarProps {
+  rows: Rows;
+  selection: Selection;
+  /** How many runs the table has, on all levels. */
+  total: number;
+  onSelect: (selection: Selection) => void;
+  onCompare: (runs: string[]) => void;
+  /** Called when runs have changed. */
+  onDone: () => void;
+}
+
+/** The most runs that a comparison takes. */
+const COMPARE = 100;
+
+/** What can be done to the runs that are selected. */
+export function BulkBar({ rows, selection, total, onSelect, onCompare, onDone }: BulkBarProps) {
+  const { may, why } = useMay("track");
+  const [dialog, setDialog] = useState<"tag" | "delete">();
+  const bulk = useBulk(rows, () => {
+    onSelect(nothing);
+    onDone();
+  });
+  const n = sizeOf(selection);
+  const ids = selection.all ? "all" : [...selection.runs];
+  const run = (change: Change) =>
+    bulk.mutate({ runs: ids, change }, { onSuccess: () => setDialog(undefined) });
+  if (n === 0 && !bulk.isPending) return null;
+  return (
+    <div className={css.bar} role="region" aria-label="Selected runs">
+      <strong role="status">{plural(n, "run")} selected</strong>
+      {!selection.all && total > n && (
+        <Button size="compact-sm" variant="subtle" onClick={() => onSelect({ all: true, total })}>
+          Select all {count(total)}
+        </Button>
+      )}
+      <span className={css.space} />
+      <Button
+        size="compact-sm"
+        variant="default"
+        disabled={selection.all || n < 2 || n > COMPARE}
+        title={n > COMPARE || selection.all ? `At most ${COMPARE} runs are compared` : ""}
+        onClick={() => !selection.all && onCompare([...selection.runs])}
+      >
+        Compare
+      </Button>
+      <Button
+        size="compact-sm"
+        variant="default"
+        disabled={!may || bulk.isPending}
+        title={why}
+        onClick={() => setDialog("tag")}
+      >
+        Tag…
+      </Button>
+      <Button
+        size="compact-sm"
+        variant="default"
+        disabled={!may || bulk.isPending}
+        title={why}
+        onClick={() => (n > 1 ? setDialog("delete") : run({ kind: "delete" }))}
+      >
+        {n > 1 ? "Delete…" : "Delete"}
+      </Button>
+      <CloseButton aria-label="Select nothing" onClick={() => onSelect(nothing)} />
+      {!may && <p className={css.why}>{why}</p>}
+      {bulk.isPending && (
+        <Progress
+          className={css.progress ?? ""}
+          value={bulk.progress * 100}
+          aria-label={`${Math.round(bulk.progress * 100)} % done`}
+        />
+      )}
+      {bulk.isError && dialog === undefined && <Failure error={bulk.error} />}
+      <Modal
+        opened={dialog === "delete"}
+        onClose={() => setDialog(undefined)}
+        title={`Move ${plural(n, "run")} to the trash?`}
+      >
+        <p>
+          They leave all tables and searches. They can be restored from the trash until it is
+          emptied; their metrics and artifacts stay until then.
+        </p>
+        {bulk.isError && <Failure error={bulk.error} />}
+        <div className={css.buttons}>
+          <Button variant="default" onClick={() => setDialog(undefined)}>
+            Keep them
+          </Button>
+          <Button color="red" loading={bulk.isPending} onClick={() => run({ kind: "delete" })}>
+            Move {plural(n, "run")} to the trash
+          </Button>
+        </div>
+      </Modal>
+      <TagDialog
+        opened={dialog === "tag"}
+        n={n}
+        pending={bulk.isPending}
+        error={bulk.error}
+        onClose={() => setDialog(undefined)}
+        onTag={run}
+      />
+    </div>
+  );
+}
+
+interface TagDialogProps {
+  opened: boolean;
+  n: number;
+  pending: boolean;
+  error: unknown;
+  onClose: () => void;
+  onTag: (change: Change) => void;
+}
+
+function TagDialog({ opened, n, pending, error, onClose, onTag }: TagDialogProps) {
+  const [key, setKey] = useState("");
+  const [value, setValue] = useState("");
+  const [remove, setRemove] = useState("");
+  const changes = key.trim() !== "" || remove.trim() !== "";
+  return (
+    <Modal opened={opened} onClose={onClose} title={`Tag ${plural(n, "run")}`}>
+      <form
+        onSubmit={(e) => {
+          e.preventDefault();
+          onTag({
+            kind: "tag",
+            set: key.trim() ? { [key.trim()]: value } : {},
+            remove: remove.trim() ? [remove.trim()] : [],
+          });
+        }}
+      >
+        <div className={css.pair}>
+          <TextInput
+            label="Set the tag"
+            placeholder="team"
+            data-autofocus
+            value={key}
+            onChange={(e) => setKey(e.currentTarget.value)}
+          />
+          <TextInput
+            label="to"
+            placeholder="vision"
+            value={value}
+            onChange={(e) => setValue(e.currentTarget.value)}
+          />
+        </div>
+        <TextInput
+          mt="sm"
+          label="Remove the tag"
+          description="Runs that do not have it stay as they are."
+          value={remove}
+          onChange={(e) => setRemove(e.currentTarget.value)}
+        />
+        {error != null && <Failure error={error} />}
+        <div className={css.buttons}>
+          <Button variant="default" onClick={onClose}>
+            Cancel
+          </Button>
+          <Button type="submit" disabled={!changes} loading={pending}>
+            Tag {plural(n, "run")}
+          </Button>
+        </div>
+      </form>
+    </Modal>
+  );
+}

@@ -1,0 +1,233 @@
+import { Button, Modal, TextInput } from "@mantine/core";
+import { notifications } from "@mantine/notifications";
+import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { useNavigate } from "@tanstack/react-router";
+import { Pencil, Plus, Trash2 } from "lucide-react";
+import { useState } from "react";
+import { Failure } from "../../components/State";
+import {
+  createExperiment,
+  deleteExperiment,
+  renameExperiment,
+  restoreExperiment,
+  type Experiment,
+} from "../../data/experiments";
+import { useMay } from "../../data/may";
+import { plural } from "../../format/number";
+import css from "./BulkBar.module.css";
+
+/** What makes the lists of experiments and runs be read anew. */
+export function useRenew(project: string) {
+  const client = useQueryClient();
+  return () => {
+    for (const what of ["experiments", "experiment", "run-table"])
+      void client.invalidateQueries({ queryKey: ["p", project, what] });
+  };
+}
+
+/** Moves an experiment to the trash, and offers to take it back. */
+export function useDelete(project: string) {
+  const renew = useRenew(project);
+  const restore = useMutation({
+    mutationFn: (e: Experiment) => restoreExperiment(project, e.id),
+    onSettled: renew,
+    onSuccess: (_, e) => notifications.show({ title: `${e.name} restored`, message: null }),
+    onError: (err) =>
+      notifications.show({ color: "red", title: "Not restored", message: err.message }),
+  });
+  return useMutation({
+    mutationFn: (e: Experiment) => deleteExperiment(project, e.id),
+    onSettled: renew,
+    onSuccess: (_, e) => {
+      const id = `experiment-${e.id}-${Date.now()}`;
+      notifications.show({
+        id,
+        autoClose: 12_000,
+        title: `${e.name} moved to the trash`,
+        message: (
+          <Button
+            size="compact-sm"
+            variant="light"
+            onClick={() => {
+              notifications.hide(id);
+              restore.mutate(e);
+            }}
+          >
+            Undo
+          </Button>
+        ),
+      });
+    },
+  });
+}
+
+interface NameDialogProps {
+  opened: boolean;
+  title: string;
+  action: string;
+  initial: string;
+  pending: boolean;
+  error: unknown;
+  onClose: () => void;
+  onName: (name: string) => void;
+}
+
+function NameDialog(props: NameDialogProps) {
+  const [name, setName] = useState(props.initial);
+  return (
+    <Modal opened={props.opened} onClose={props.onClose} title={props.title}>
+      <form
+        onSubmit={(e) => {
+          e.preventDefault();
+          props.onName(name.trim());
+        }}
+      >
+        <TextInput
+          label="Name"
+          data-autofocus
+          maxLength={500}
+          value={name}
+          onChange={(e) => setName(e.currentTarget.value)}
+        />
+        {props.error != null && <Failure error={props.error} />}
+        <div className={css.buttons}>
+          <Button variant="default" onClick={props.onClose}>
+            Cancel
+          </Button>
+          <Button
+            type="submit"
+            loading={props.pending}
+            disabled={name.trim() === "" || name.trim() === props.initial}
+          >
+            {props.action}
+          </Button>
+        </div>
+      </form>
+    </Modal>
+  );
+}
+
+/** Makes an experiment and leads to it. */
+export function NewExperiment({ project }: { project: string }) {
+  const { may, why } = useMay("track");
+  const [opened, setOpened] = useState(false);
+  const renew = useRenew(project);
+  const navigate = useNavigate();
+  const create = useMutation({
+    mutationFn: (name: string) => createExperiment(project, name),
+    onSuccess: (e) => {
+      renew();
+      void navigate({
+        to: "/p/$project/experiments/$experiment",
+        params: { project, experiment: e.id },
+      });
+    },
+  });
+  return (
+    <>
+      <Button
+        size="xs"
+        disabled={!may}
+        title={why}
+        leftSection={<Plus size={14} aria-hidden />}
+        onClick={() => setOpened(true)}
+      >
+        New experiment
+      </Button>
+      <NameDialog
+        key={String(opened)}
+        opened={opened}
+        title="New experiment"
+        action="Make it"
+        initial=""
+        pending={create.isPending}
+        error={create.error}
+        onClose={() => setOpened(false)}
+        onName={(name) => create.mutate(name)}
+      />
+    </>
+  );
+}
+
+/** Renames an experiment, and deletes it. */
+export function ExperimentActions(props: { project: string; experiment: Experiment }) {
+  const { project, experiment } = props;
+  const { may, why } = useMay("track");
+  const [dialog, setDialog] = useState<"rename" | "delete">();
+  const close = () => setDialog(undefined);
+  const renew = useRenew(project);
+  const navigate = useNavigate();
+  const rename = useMutation({
+    mutationFn: (name: string) => renameExperiment(project, experiment.id, name),
+    onSuccess: () => {
+      renew();
+      close();
+    },
+  });
+  const remove = useDelete(project);
+  const isDefault = experiment.id === "0";
+  if (experiment.state === "deleted") return null;
+  return (
+    <>
+      <Button
+        size="xs"
+        variant="default"
+        disabled={!may}
+        title={why}
+        leftSection={<Pencil size={14} aria-hidden />}
+        onClick={() => setDialog("rename")}
+      >
+        Rename
+      </Button>
+      <Button
+        size="xs"
+        variant="default"
+        disabled={!may || isDefault}
+        title={isDefault ? "Every project keeps its experiment 0" : why}
+        leftSection={<Trash2 size={14} aria-hidden />}
+        onClick={() => setDialog("delete")}
+      >
+        Delete…
+      </Button>
+      <NameDialog
+        key={`${dialog} ${experiment.name}`}
+        opened={dialog === "rename"}
+        title={`Rename ${experiment.name}`}
+        action="Rename"
+        initial={experiment.name}
+        pending={rename.isPending}
+        error={rename.error}
+        onClose={close}
+        onName={(name) => rename.mutate(name)}
+      />
+      <Modal
+        opened={dialog === "delete"}
+        onClose={close}
+        title={`Move ${experiment.name} to the trash?`}
+      >
+        <p>
+          It goes there with {plural(experiment.activity.runs, "run")}, and can be restored with
+          them. Its name is free at once.
+        </p>
+        {remove.isError && <Failure error={remove.error} />}
+        <div className={css.buttons}>
+          <Button variant="default" onClick={close}>
+            Keep it
+          </Button>
+          <Button
+            color="red"
+            loading={remove.isPending}
+            onClick={() =>
+              remove.mutate(experiment, {
+                onSuccess: () =>
+                  void navigate({ to: "/p/$project/experiments", params: { project } }),
+              })
+            }
+          >
+            Move it to the trash
+          </Button>
+        </div>
+      </Modal>
+    </>
+  );
+}

@@ -1,0 +1,409 @@
+import { useVirtualizer, type VirtualItem } from "@tanstack/react-virtual";
+import { ArrowDown, ArrowUp } from "lucide-react";
+import {
+  memo,
+  useEffect,
+  useId,
+  useMemo,
+  useRef,
+  useState,
+  type KeyboardEvent,
+  type MouseEvent,
+  type PointerEvent,
+  type ReactNode,
+} from "react";
+import css from "./Grid.module.css";
+import { MAX_WIDTH, MIN_WIDTH } from "./view";
+
+/** A column of a grid. */
+export interface GridColumn {
+  id: string;
+  head: string;
+  /** What its cells are, where the head alone does not say so. */
+  note?: string;
+  width: number;
+  pinned: boolean;
+  numeric: boolean;
+  sorted?: "up" | "down";
+}
+
+/** What a grid needs to know of a row that is in sight; nothing while it loads. */
+export interface GridRow {
+  key: string;
+  depth: number;
+  selected: boolean;
+  /** Whether rows below it are in sight; undefined where there are none. */
+  open?: boolean;
+  /** Looks like a head of what follows. */
+  group?: boolean;
+}
+
+interface GridProps<R extends GridRow> {
+  label: string;
+  columns: GridColumn[];
+  rows: number;
+  row: (index: number) => R | undefined;
+  cell: (row: R, column: string) => ReactNode;
+  /** What is in sight: rows, and columns that are not pinned. */
+  onSight: (rows: readonly [number, number], columns: readonly [number, number]) => void;
+  onOpen: (row: R, index: number) => void;
+  onToggle: (row: R, index: number) => void;
+  onSelect: (row: R, index: number, range: boolean) => void;
+  onMenu: (column: GridColumn, head: DOMRect) => void;
+  onWidth: (column: string, width: number) => void;
+  /** Told of the cell that the keys are at. */
+  onCell: (row: R | undefined, column: string | undefined) => void;
+  /** Stands in place of the rows. */
+  children?: ReactNode;
+}
+
+const ROW = 32;
+const HEAD = 34;
+/** The row of the heads, for the keys. */
+const HEADS = -1;
+
+/**
+ * A table of any number of rows and columns, of which only those in sight are drawn. It is
+ * one stop of the Tab key; arrows, Home, End and the Page keys move in it.
+ */
+export function Grid<R extends GridRow>(props: GridProps<R>) {
+  const { columns, rows, onSight, onCell } = props;
+  const id = useId();
+  const box = useRef<HTMLDivElement>(null);
+  const [at, setAt] = useState({ row: 0, column: 0 });
+  const [focused, setFocused] = useState(false);
+  const pinned = useMemo(() => columns.filter((c) => c.pinned), [columns]);
+  const free = useMemo(() => columns.filter((c) => !c.pinned), [columns]);
+  const all = useMemo(() => [...pinned, ...free], [pinned, free]);
+  const left = leftOf(pinned, pinned.length);
+  const vertical = useVirtualizer({
+    count: rows,
+    getScrollElement: () => box.current,
+    estimateSize: () => ROW,
+    overscan: 10,
+    scrollPaddingStart: HEAD,
+    useFlushSync: false,
+  });
+  const horizontal = useVirtualizer({
+    horizontal: true,
+    count: free.length,
+    getScrollElement: () => box.current,
+    estimateSize: (i) => free[i]?.width ?? 0,
+    getItemKey: (i) => free[i]?.id ?? i,
+    paddingStart: left,
+    scrollPaddingStart: left,
+    overscan: 3,
+    useFlushSync: false,
+  });
+  useEffect(() => horizontal.measure(), [free, left, horizontal]);
+
+  const items = vertical.getVirtualItems();
+  const across = horizontal.getVirtualItems();
+  const [firstRow, lastRow] = [items[0]?.index ?? 0, items.at(-1)?.index ?? 0];
+  const [firstColumn, lastColumn] = [across[0]?.index ?? 0, across.at(-1)?.index ?? 0];
+  useEffect(() => {
+    onSight([firstRow, lastRow], [firstColumn, lastColumn]);
+  }, [onSight, firstRow, lastRow, firstColumn, lastColumn]);
+
+  const row = Math.max(HEADS, Math.min(at.row, rows - 1));
+  const column = Math.max(0, Math.min(at.column, all.length - 1));
+  const current = row >= 0 ? props.row(row) : undefined;
+  const currentColumn = all[column]?.id;
+  useEffect(() => {
+    onCell(current, currentColumn);
+  }, [onCell, current, currentColumn]);
+
+  const go = (to: { row: number; column: number }) => {
+    const r = Math.max(HEADS, Math.min(to.row, rows - 1));
+    const c = Math.max(0, Math.min(to.column, all.length - 1));
+    setAt({ row: r, column: c });
+    if (r >= 0) vertical.scrollToIndex(r);
+    if (c >= pinned.length) horizontal.scrollToIndex(c - pinned.length);
+  };
+  const onKeyDown = (e: KeyboardEvent) => {
+    if (e.target !== box.current) return;
+    const page = Math.max(1, Math.floor(((box.current?.clientHeight ?? 0) - HEAD) / ROW) - 1);
+    const whole = e.ctrlKey || e.metaKey;
+    const open = current?.open;
+    switch (e.key) {
+      case "ArrowDown":
+        go({ row: row + 1, column });
+        break;
+      case "ArrowUp":
+        go({ row: row - 1, column });
+        break;
+      case "ArrowRight":
+        if (e.shiftKey) {
+          if (current && open === false) props.onToggle(current, row);
+        } else go({ row, column: column + 1 });
+        break;
+      case "ArrowLeft":
+        if (e.shiftKey) {
+          if (current && open) props.onToggle(current, row);
+        } else go({ row, column: column - 1 });
+        break;
+      case "Home":
+        go(whole ? { row: 0, column: 0 } : { row, column: 0 });
+        break;
+      case "End":
+        go(whole ? { row: rows - 1, column: all.length - 1 } : { row, column: all.length - 1 });
+        break;
+      case "PageDown":
+        go({ row: row + page, column });
+        break;
+      case "PageUp":
+        go({ row: Math.max(0, row - page), column });
+        break;
+      case " ":
+        if (current) props.onSelect(current, row, e.shiftKey);
+        break;
+      case "Enter": {
+        const head = all[column];
+        if (row === HEADS && head) {
+          const cell = document.getElementById(cellId(id, HEADS, head.id));
+          if (cell) props.onMenu(head, cell.getBoundingClientRect());
+        } else if (current?.group) props.onToggle(current, row);
+        else if (current) props.onOpen(current, row);
+        break;
+      }
+      default:
+        return;
+    }
+    e.preventDefault();
+  };
+
+  const width = horizontal.getTotalSize();
+  return (
+    <div
+      ref={box}
+      role="grid"
+      tabIndex={0}
+      className={css.grid}
+      aria-label={props.label}
+      aria-rowcount={rows + 1}
+      aria-colcount={all.length}
+      aria-multiselectable
+      aria-activedescendant={currentColumn ? cellId(id, row, currentColumn) : undefined}
+      onKeyDown={onKeyDown}
+      onFocus={(e) => setFocused(e.target === box.current)}
+      onBlur={() => setFocused(false)}
+    >
+      <div role="rowgroup" className={css.heads} style={{ width, height: HEAD }}>
+        <div role="row" aria-rowindex={1} className={css.row} style={{ width, height: HEAD }}>
+          <div role="presentation" className={css.pinned} style={{ width: left }}>
+            {pinned.map((c, i) => (
+              <Head
+                key={c.id}
+                id={cellId(id, HEADS, c.id)}
+                column={c}
+                index={i}
+                left={leftOf(pinned, i)}
+                active={focused && row === HEADS && column === i}
+                onMenu={props.onMenu}
+                onWidth={props.onWidth}
+              />
+            ))}
+          </div>
+          {across.map((v) => {
+            const c = free[v.index];
+            const i = v.index + pinned.length;
+            return (
+              c && (
+                <Head
+                  key={c.id}
+                  id={cellId(id, HEADS, c.id)}
+                  column={c}
+                  index={i}
+                  left={v.start}
+                  active={focused && row === HEADS && column === i}
+                  onMenu={props.onMenu}
+                  onWidth={props.onWidth}
+                />
+              )
+            );
+          })}
+        </div>
+      </div>
+      {props.children ?? (
+        <div
+          role="rowgroup"
+          className={css.body}
+          style={{ width, height: vertical.getTotalSize() }}
+        >
+          {items.map((v) => (
+            <Row
+              key={v.index}
+              grid={id}
+              index={v.index}
+              top={v.start}
+              width={width}
+              left={left}
+              row={props.row(v.index)}
+              pinned={pinned}
+              free={free}
+              across={across}
+              active={focused && row === v.index ? column : undefined}
+              cell={props.cell}
+              onPoint={(c) => {
+                setAt({ row: v.index, column: c });
+              }}
+              onSelect={props.onSelect}
+            />
+          ))}
+        </div>
+      )}
+    </div>
+  );
+}
+
+/** Where a pinned column begins. */
+const leftOf = (pinned: GridColumn[], i: number) =>
+  pinned.slice(0, i).reduce((sum, c) => sum + c.width, 0);
+
+const cellId = (grid: string, row: number, column: string) => `${grid}-${row}-${column}`;
+
+interface HeadProps {
+  id: string;
+  column: GridColumn;
+  index: number;
+  left: number;
+  active: boolean;
+  onMenu: GridProps<GridRow>["onMenu"];
+  onWidth: GridProps<GridRow>["onWidth"];
+}
+
+function Head({ id, column, index, left, active, onMenu, onWidth }: HeadProps) {
+  const [width, setWidth] = useState<number>();
+  const begin = useRef<{ x: number; width: number }>(undefined);
+  const drag = (e: PointerEvent) => {
+    if (!begin.current) return undefined;
+    const w = Math.round(begin.current.width + e.clientX - begin.current.x);
+    return Math.max(MIN_WIDTH, Math.min(MAX_WIDTH, w));
+  };
+  return (
+    <div
+      id={id}
+      role="columnheader"
+      aria-colindex={index + 1}
+      aria-sort={
+        column.sorted === "up" ? "ascending" : column.sorted === "down" ? "descending" : "none"
+      }
+      data-active={active || undefined}
+      data-numeric={column.numeric || undefined}
+      className={css.head}
+      style={{ left, width: width ?? column.width }}
+      title={column.head}
+      onClick={(e) => onMenu(column, e.currentTarget.getBoundingClientRect())}
+    >
+      <span className={css.headText}>{column.head}</span>
+      {column.note && <span className={css.note}>{column.note}</span>}
+      {column.sorted === "up" && <ArrowUp size={12} aria-hidden />}
+      {column.sorted === "down" && <ArrowDown size={12} aria-hidden />}
+      <span
+        className={css.resize}
+        aria-hidden
+        onClick={(e) => e.stopPropagation()}
+        onPointerDown={(e) => {
+          e.currentTarget.setPointerCapture(e.pointerId);
+          begin.current = { x: e.clientX, width: column.width };
+        }}
+        onPointerMove={(e) => {
+          const w = drag(e);
+          if (w !== undefined) setWidth(w);
+        }}
+        onPointerUp={(e) => {
+          const w = drag(e);
+          begin.current = undefined;
+          setWidth(undefined);
+          if (w !== undefined && w !== column.width) onWidth(column.id, w);
+        }}
+      />
+    </div>
+  );
+}
+
+interface RowProps<R extends GridRow> {
+  grid: string;
+  index: number;
+  top: number;
+  width: number;
+  left: number;
+  row: R | undefined;
+  pinned: GridColumn[];
+  free: GridColumn[];
+  across: VirtualItem[];
+  active: number | undefined;
+  cell: GridProps<R>["cell"];
+  onPoint: (column: number) => void;
+  onSelect: GridProps<R>["onSelect"];
+}
+
+/** Nothing of a row is drawn again while it scrolls: only a change of what it shows counts. */
+const Row = memo(DrawnRow, (a, b) => {
+  for (const key of [
+    "grid",
+    "index",
+    "top",
+    "width",
+    "left",
+    "pinned",
+    "free",
+    "active",
+    "cell",
+  ] as const) {
+    if (a[key] !== b[key]) return false;
+  }
+  return (
+    same(a.row, b.row) &&
+    a.across.length === b.across.length &&
+    a.across.every((v, i) => v.index === b.across[i]?.index && v.start === b.across[i].start)
+  );
+}) as typeof DrawnRow;
+
+function same(a: object | undefined, b: object | undefined): boolean {
+  if (a === b || a === undefined || b === undefined) return a === b;
+  const [x, y] = [Object.entries(a), Object.entries(b)];
+  return x.length === y.length && x.every(([k, v]) => v === Reflect.get(b, k));
+}
+
+function DrawnRow<R extends GridRow>(props: RowProps<R>) {
+  const { grid, index, row, pinned, free } = props;
+  const cell = (c: GridColumn, i: number, left: number) => (
+    <div
+      key={c.id}
+      id={cellId(grid, index, c.id)}
+      role="gridcell"
+      aria-colindex={i + 1}
+      data-active={props.active === i || undefined}
+      data-numeric={c.numeric || undefined}
+      className={css.cell}
+      style={{ left, width: c.width }}
+      onMouseDown={() => props.onPoint(i)}
+    >
+      {row ? props.cell(row, c.id) : <span className={css.bone} />}
+    </div>
+  );
+  const onClick = (e: MouseEvent) => {
+    if (row && e.shiftKey) props.onSelect(row, index, true);
+  };
+  return (
+    <div
+      role="row"
+      aria-rowindex={index + 2}
+      aria-selected={row && !row.group ? row.selected : undefined}
+      aria-busy={row ? undefined : true}
+      data-group={row?.group || undefined}
+      className={css.row}
+      style={{ transform: `translateY(${props.top}px)`, width: props.width, height: ROW }}
+      onClick={onClick}
+    >
+      <div role="presentation" className={css.pinned} style={{ width: props.left }}>
+        {pinned.map((c, i) => cell(c, i, leftOf(pinned, i)))}
+      </div>
+      {props.across.map((v) => {
+        const c = free[v.index];
+        return c && cell(c, v.index + pinned.length, v.start);
+      })}
+    </div>
+  );
+}

@@ -1,0 +1,476 @@
+import { Button, Menu, Tooltip } from "@mantine/core";
+import { useMediaQuery } from "@mantine/hooks";
+import { useInfiniteQuery, useQueries } from "@tanstack/react-query";
+import { useNavigate, useRouter } from "@tanstack/react-router";
+import { ChevronsDownUp, Keyboard, Link2, ListTree, RefreshCw, X } from "lucide-react";
+import { useCallback, useEffect, useMemo, useRef, useState } from "react";
+import { CopyButton } from "../../components/CopyButton";
+import { Failure } from "../../components/State";
+import { useNow } from "../../components/now";
+import { experimentsQuery } from "../../data/experiments";
+import { goesOn, runColumns, sparklines, type Rows } from "../../data/runtable";
+import { count, plural, value } from "../../format/number";
+import { absolute } from "../../format/time";
+import { BulkBar, nothing, sizeOf, type Selection } from "./BulkBar";
+import { ColumnPicker } from "./ColumnPicker";
+import { FilterBar } from "./FilterBar";
+import { Grid, type GridColumn } from "./Grid";
+import { HeadMenu } from "./HeadMenu";
+import css from "./RunsTable.module.css";
+import { NoRuns } from "./NoRuns";
+import { cellOf, groupName } from "./cells";
+import { blocksOf, useRows, type RunsRow } from "./useRows";
+import {
+  changed,
+  headOf,
+  keyOf,
+  kindOf,
+  orderKey,
+  parseSort,
+  type Kind,
+  type RunsView,
+  type Show,
+} from "./view";
+
+interface RunsTableProps {
+  project: string;
+  /** The experiment whose runs they are; none for those of all. */
+  experiment?: string;
+  view: RunsView;
+  onView: (view: RunsView) => void;
+}
+
+const usual = ["start_time", "duration", "user_id"];
+const widths: Record<string, number> = {
+  select: 36,
+  name: 270,
+  start_time: 130,
+  duration: 110,
+  status: 100,
+  user_id: 110,
+  experiment: 150,
+  end_time: 130,
+  run_id: 270,
+};
+const wildcards = { "metrics.*": "metric", "params.*": "parameter", "tags.*": "tag" } as const;
+
+/** How many names a page has where all are wanted; otherwise the common ones are. */
+const ALL = 1000;
+
+/** All names that a wildcard stands for, page after page, or the most common ones. */
+function useSpelledOut(
+  project: string,
+  experiments: string[],
+  kind: "metric" | "parameter" | "tag",
+  wanted: boolean,
+  limit: number,
+): string[] | undefined {
+  const q = useInfiniteQuery({
+    ...runColumns(project, experiments, kind, "", limit, limit < ALL),
+    enabled: wanted,
+  });
+  const { hasNextPage, isFetchingNextPage, fetchNextPage } = q;
+  useEffect(() => {
+    if (wanted && limit === ALL && hasNextPage && !isFetchingNextPage) void fetchNextPage();
+  }, [wanted, limit, hasNextPage, isFetchingNextPage, fetchNextPage]);
+  return useMemo(() => q.data?.pages.flatMap((p) => p.items.map((c) => c.name)), [q.data]);
+}
+
+/** The names of the columns in their order: those of the view, or the usual ones. */
+function useColumns(project: string, experiments: string[], chosen: string[] | undefined) {
+  const first = chosen === undefined;
+  const metrics = useSpelledOut(project, experiments, "metric", first, 8);
+  const params = useSpelledOut(project, experiments, "parameter", first, 6);
+  const has = (wildcard: string) => chosen?.includes(wildcard) ?? false;
+  const all = {
+    "metrics.*": useSpelledOut(project, experiments, "metric", has("metrics.*"), ALL),
+    "params.*": useSpelledOut(project, experiments, "parameter", has("params.*"), ALL),
+    "tags.*": useSpelledOut(project, experiments, "tag", has("tags.*"), ALL),
+  };
+  const [m, p, t] = [all["metrics.*"], all["params.*"], all["tags.*"]];
+  return useMemo(() => {
+    if (!chosen) {
+      if (!metrics || !params) return undefined;
+      return [...usual, ...metrics, ...params];
+    }
+    const spelt: Record<string, string[] | undefined> = {
+      "metrics.*": m,
+      "params.*": p,
+      "tags.*": t,
+    };
+    const out = chosen.flatMap((c) => (c in wildcards ? (spelt[c] ?? []) : [c]));
+    return [...new Set(out)];
+  }, [chosen, metrics, params, m, p, t]);
+}
+
+/** The runs of an experiment, or of all, as a table of any size. */
+export function RunsTable({ project, experiment, view, onView }: RunsTableProps) {
+  const navigate = useNavigate();
+  const router = useRouter();
+  const now = useNow();
+  const narrow = useMediaQuery("(max-width: 640px)") ?? false;
+  const experiments = useMemo(() => (experiment === undefined ? [] : [experiment]), [experiment]);
+  const by = useMemo(() => view.by ?? [], [view.by]);
+  const sort = parseSort(view.sort);
+  const rows: Rows = useMemo(
+    () => ({
+      project,
+      experiments,
+      filter: view.q ?? "",
+      order: view.sort ? [view.sort] : [],
+      nested: !view.flat && by.length === 0,
+      state: "active",
+    }),
+    [project, experiments, view.q, view.sort, view.flat, by],
+  );
+  const spelt = useColumns(project, experiments, view.cols);
+  const names = useMemo(() => {
+    const base = spelt ?? usual;
+    return experiment === undefined && view.cols === undefined ? ["experiment", ...base] : base;
+  }, [spelt, experiment, view.cols]);
+  const columns = useMemo(() => gridColumns(names, view, by, narrow), [names, view, by, narrow]);
+
+  const [sight, setSight] = useState({ rows: [0, 30] as const, columns: [0, 12] as const });
+  const onSight = useCallback(
+    (r: readonly [number, number], c: readonly [number, number]) =>
+      setSight({ rows: [r[0], r[1]] as never, columns: [c[0], c[1]] as never }),
+    [],
+  );
+  const data = useMemo(() => {
+    const isData = (c: GridColumn) => kindOf(c.id) !== "attribute";
+    const pinned = columns.filter((c) => c.pinned && isData(c)).map((c) => c.id);
+    const free = columns.filter((c) => !c.pinned);
+    const all = blocksOf(free.filter(isData).map((c) => c.id));
+    const seen = new Set(free.slice(sight.columns[0], sight.columns[1] + 1).map((c) => c.id));
+    const blocks = all.filter((b) => b.some((c) => seen.has(c)));
+    const metrics = columns.filter(
+      (c) => kindOf(c.id) === "metric" && (c.pinned || seen.has(c.id)),
+    );
+    return {
+      blocks: [...(pinned.length > 0 || blocks.length === 0 ? blocksOf(pinned) : []), ...blocks],
+      metrics: metrics.map((c) => c.id).slice(0, 20),
+    };
+  }, [columns, sight.columns]);
+  const table = useRows({
+    rows,
+    by,
+    metrics: data.metrics,
+    blocks: data.blocks,
+    sight: sight.rows,
+  });
+
+  const [selected, setSelected] = useState<{ of: Rows; what: Selection }>({
+    of: rows,
+    what: nothing,
+  });
+  const selection = selected.of === rows ? selected.what : nothing;
+  const select = useCallback((what: Selection) => setSelected({ of: rows, what }), [rows]);
+  const tableRow = table.row;
+  const row = useCallback(
+    (i: number): RunsRow | undefined => {
+      const r = tableRow(i);
+      return r && { ...r, selected: selection.all || selection.runs.has(r.key) };
+    },
+    [tableRow, selection],
+  );
+  const anchor = useRef<number>(undefined);
+  const onSelect = (r: RunsRow, index?: number, range = false) => {
+    const runs = new Set(selection.all ? [] : selection.runs);
+    if (range && anchor.current !== undefined && index !== undefined) {
+      const [from, to] = [Math.min(anchor.current, index), Math.max(anchor.current, index)];
+      for (let i = from; i <= to; i++) {
+        const run = tableRow(i)?.run;
+        if (run) runs.add(run.id);
+      }
+    } else if (r.run) {
+      if (runs.has(r.run.id)) runs.delete(r.run.id);
+      else runs.add(r.run.id);
+    }
+    if (index !== undefined) anchor.current = index;
+    select({ all: false, runs });
+  };
+
+  const list = useInfiniteQuery({
+    ...experimentsQuery(project, "", "active"),
+    enabled: experiment === undefined,
+  });
+  const titles = useMemo(
+    () => new Map(list.data?.pages.flatMap((p) => p.items.map((e) => [e.id, e.name]))),
+    [list.data],
+  );
+  const curves = useCurves(project, view, data.metrics, sight.rows, tableRow);
+  const href = (r: RunsRow) =>
+    r.run
+      ? `/p/${encodeURIComponent(project)}/experiments/${r.run.experiment}/runs/${r.run.id}`
+      : "";
+  const ctx = {
+    now,
+    show: view.show ?? {},
+    by,
+    href,
+    experiments: titles,
+    curves,
+    onToggle: table.toggleRow,
+    onSelect: (r: RunsRow) => onSelect(r),
+  };
+  const [menu, setMenu] = useState<{ column: GridColumn; at: DOMRect }>();
+  const [cell, setCell] = useState<{ row: RunsRow | undefined; column: string | undefined }>();
+  const onCell = useCallback(
+    (r: RunsRow | undefined, column: string | undefined) => setCell({ row: r, column }),
+    [],
+  );
+  const set = (change: Parameters<typeof changed>[1]) => onView(changed(view, change));
+  const runs = table.runs ?? 0;
+  const none = table.ready && table.count === 0;
+
+  return (
+    <section className={css.table} aria-label="Runs">
+      <div className={css.tools}>
+        <FilterBar
+          project={project}
+          experiments={experiments}
+          value={view.q ?? ""}
+          onApply={(q) => set({ q })}
+        />
+        <div className={css.buttons}>
+          {by.map((key) => (
+            <Button
+              key={key}
+              size="xs"
+              variant="light"
+              rightSection={<X size={13} aria-hidden />}
+              aria-label={`No longer group by ${keyOf(key)}`}
+              onClick={() => set({ by: by.filter((b) => b !== key) })}
+            >
+              by {keyOf(key)}
+            </Button>
+          ))}
+          <Tooltip
+            label={
+              view.flat ? "Put runs below the runs that started them" : "Show all runs on one level"
+            }
+          >
+            <Button
+              size="xs"
+              variant={view.flat ? "default" : "light"}
+              aria-pressed={!view.flat}
+              disabled={by.length > 0}
+              leftSection={<ListTree size={14} aria-hidden />}
+              onClick={() => set({ flat: view.flat ? undefined : true })}
+            >
+              Nested
+            </Button>
+          </Tooltip>
+          <ColumnPicker
+            project={project}
+            experiments={experiments}
+            chosen={view.cols ?? names}
+            onChange={(cols) => set({ cols })}
+            onReset={() => set({ cols: undefined, w: undefined, pin: undefined, show: undefined })}
+          />
+          <Menu position="bottom-end" shadow="md" width={280}>
+            <Menu.Target>
+              <Button size="xs" variant="default" leftSection={<Keyboard size={14} aria-hidden />}>
+                Keys
+              </Button>
+            </Menu.Target>
+            <Menu.Dropdown>
+              <dl className={css.keys}>
+                {keys.map(([key, what]) => (
+                  <div key={key}>
+                    <dt>
+                      <kbd>{key}</kbd>
+                    </dt>
+                    <dd>{what}</dd>
+                  </div>
+                ))}
+              </dl>
+            </Menu.Dropdown>
+          </Menu>
+          <span className={css.link}>
+            <Link2 size={14} aria-hidden />
+            <CopyButton text={globalThis.location.href} what="Copy the link to this view" />
+          </span>
+        </div>
+      </div>
+      <BulkBar
+        rows={rows}
+        selection={selection}
+        total={runs}
+        onSelect={select}
+        onCompare={(ids) =>
+          router.history.push(`/p/${encodeURIComponent(project)}/compare?runs=${ids.join(",")}`)
+        }
+        onDone={table.renew}
+      />
+      {table.error != null && <Failure error={table.error} retry={table.renew} />}
+      <Grid
+        label="Runs"
+        columns={columns}
+        rows={table.ready ? table.count : 20}
+        row={row}
+        cell={(r, c) => cellOf(r, c, ctx)}
+        onSight={onSight}
+        onOpen={(r) => void navigate({ href: href(r) })}
+        onToggle={table.toggleRow}
+        onSelect={onSelect}
+        onMenu={(column, at) => column.id !== "select" && setMenu({ column, at })}
+        onWidth={(column, w) => set({ w: { ...view.w, [column]: w } })}
+        onCell={onCell}
+      >
+        {none ? (
+          <NoRuns
+            project={project}
+            experiment={experiment}
+            filtered={view.q !== undefined}
+            onClear={() => set({ q: undefined })}
+          />
+        ) : undefined}
+      </Grid>
+      <footer className={css.foot}>
+        <span role="status">
+          {!table.ready
+            ? "Loading"
+            : table.groups !== undefined
+              ? `${plural(runs, "run")} in ${plural(table.groups, "group")}${table.groups > table.count && table.groups > 1000 ? ", the 1,000 largest are shown" : ""}`
+              : plural(runs, "run")}
+        </span>
+        {table.newer > 0 && (
+          <Button
+            size="compact-xs"
+            variant="light"
+            leftSection={<RefreshCw size={12} aria-hidden />}
+            onClick={table.renew}
+          >
+            {table.newer >= 1000 ? "1,000 or more new runs" : plural(table.newer, "new run")}
+          </Button>
+        )}
+        {sizeOf(selection) > 0 && <span>{count(sizeOf(selection))} selected</span>}
+        <span className={css.detail}>{detail(cell?.row, cell?.column, by)}</span>
+        {by.length > 0 && (
+          <Button
+            size="compact-xs"
+            variant="subtle"
+            leftSection={<ChevronsDownUp size={12} aria-hidden />}
+            onClick={table.renew}
+          >
+            Close all
+          </Button>
+        )}
+      </footer>
+      {menu && (
+        <HeadMenu
+          column={menu.column}
+          at={menu.at}
+          view={view}
+          columns={columns.map((c) => c.id)}
+          sort={sort}
+          onChange={set}
+          onClose={() => setMenu(undefined)}
+        />
+      )}
+    </section>
+  );
+}
+
+const keys = [
+  ["↑ ↓ ← →", "move; Home, End, Page keys leap"],
+  ["Space", "select; with Shift up to here"],
+  ["Enter", "open the run, or a head's menu"],
+  ["Shift →", "show the rows below, Shift ← hides them"],
+  ["Ctrl Home", "first run; Ctrl End the last"],
+] as const;
+
+/** Wide enough for its head, within reason. */
+function usualWidth(head: string, kind: Kind, show: Show | undefined): number {
+  const note = kind === "parameter" || kind === "tag" || show ? 44 : 0;
+  return Math.max(show === "curve" ? 170 : 96, Math.min(240, 34 + note + head.length * 7));
+}
+
+function gridColumns(names: string[], view: RunsView, by: string[], narrow: boolean): GridColumn[] {
+  const sort = parseSort(view.sort);
+  const column = (id: string, pinned: boolean): GridColumn => {
+    const kind = kindOf(id);
+    const show = view.show?.[id];
+    const numeric = kind === "metric" || id === "duration";
+    return {
+      id,
+      head: id === "select" ? "" : id === "name" ? (by.length > 0 ? "Group" : "Run") : headOf(id),
+      ...(kind === "metric" && show && show !== "last" && { note: show }),
+      ...(kind === "parameter" && { note: "param" }),
+      ...(kind === "tag" && { note: "tag" }),
+      width:
+        view.w?.[id] ??
+        (narrow && id === "name" ? 170 : widths[id]) ??
+        usualWidth(headOf(id), kind, show),
+      pinned,
+      numeric,
+      ...(sort && sort.key === orderKey(id) && { sorted: sort.desc ? "down" : "up" }),
+    };
+  };
+  const pin = (view.pin ?? []).filter((id) => names.includes(id));
+  return [
+    column("select", true),
+    column("name", true),
+    ...pin.map((id) => column(id, true)),
+    ...names.filter((id) => id !== "name" && !pin.includes(id)).map((id) => column(id, false)),
+  ];
+}
+
+/** The curves of the runs in sight, of the metrics in sight that are shown so. */
+function useCurves(
+  project: string,
+  view: RunsView,
+  metrics: string[],
+  sight: readonly [number, number],
+  row: (i: number) => Omit<RunsRow, "selected"> | undefined,
+): Map<string, (number | null)[]> {
+  const keys = metrics.filter((m) => view.show?.[m] === "curve").map(keyOf);
+  const parts: { runs: string[]; live: boolean }[] = [];
+  if (keys.length > 0) {
+    // Cut at fixed places, so that a scrolled table asks only for what is new.
+    const size = 25;
+    for (let from = Math.floor(sight[0] / size) * size; from <= sight[1]; from += size) {
+      const runs: string[] = [];
+      let live = false;
+      for (let i = from; i < from + size; i++) {
+        const run = row(i)?.run;
+        if (!run) continue;
+        runs.push(run.id);
+        live ||= goesOn(run.status);
+      }
+      parts.push({ runs, live });
+    }
+  }
+  return useQueries({
+    queries: parts.map((p) => sparklines(project, p.runs, keys.slice(0, 10), p.live)),
+    combine: union,
+  });
+}
+
+function union(results: { data?: Map<string, (number | null)[]> | undefined }[]) {
+  return new Map(results.flatMap(({ data }) => [...(data ?? [])]));
+}
+
+/** All that is known of the cell that the keys are at, in words. */
+function detail(row: RunsRow | undefined, column: string | undefined, by: string[]): string {
+  if (!row || !column) return "";
+  if (row.of) return groupName(row, by);
+  const { run } = row;
+  if (!run) return "";
+  const key = keyOf(column);
+  const kind = kindOf(column);
+  if (kind === "metric") {
+    const m = run.metrics[key];
+    if (!m) return `${run.name} has no ${key}`;
+    const parts = [`last ${m.last === null ? "NaN" : value(m.last, 8)} at step ${count(m.step)}`];
+    if (m.best !== undefined) parts.push(`best ${value(m.best, 8)}`);
+    if (m.min !== null) parts.push(`from ${value(m.min, 8)} to ${value(m.max, 8)}`);
+    return `${key}: ${parts.join(", ")}`;
+  }
+  if (kind === "attribute") {
+    return column === "start_time" ? `started ${absolute(run.start_ms)}` : run.name;
+  }
+  const text = kind === "parameter" ? run.params[key] : run.tags[key];
+  return text === undefined ? `${run.name} has no ${key}` : `${key}: ${text}`;
+}

@@ -1,0 +1,242 @@
+import {
+  ChevronDown,
+  ChevronRight,
+  CircleCheck,
+  CircleDashed,
+  CircleDot,
+  CircleSlash,
+  CircleX,
+  type LucideIcon,
+} from "lucide-react";
+import type { MetricCell } from "../../data/runtable";
+import { duration, plural, UNKNOWN, value } from "../../format/number";
+import { absolute, ago } from "../../format/time";
+import css from "./cells.module.css";
+import type { RunsRow } from "./useRows";
+import { keyOf, kindOf, type Show } from "./view";
+
+const signs: Record<string, [LucideIcon, string | undefined]> = {
+  RUNNING: [CircleDot, css.running],
+  SCHEDULED: [CircleDashed, css.dim],
+  FINISHED: [CircleCheck, css.good],
+  FAILED: [CircleX, css.bad],
+  KILLED: [CircleSlash, css.bad],
+};
+
+/** A run's state as a sign, with its word for who cannot see it. */
+export function StatusSign({ status }: { status: string }) {
+  const [Sign, colour] = signs[status] ?? [CircleDashed, css.dim];
+  return (
+    <span className={`${css.sign} ${colour ?? ""}`} role="img" aria-label={status.toLowerCase()}>
+      <Sign size={14} aria-hidden />
+    </span>
+  );
+}
+
+/** What a metric has come to, as it is asked for. */
+export function shownValue(m: MetricCell, show: Show): number | null | undefined {
+  switch (show) {
+    case "best":
+      return m.best;
+    case "min":
+      return m.min;
+    case "max":
+      return m.max;
+    default:
+      return m.last;
+  }
+}
+
+/** A few points as a line, without axes. */
+export function Curve({ values, name }: { values: (number | null)[]; name: string }) {
+  const known = values.filter((v): v is number => v !== null);
+  const [low, high] = [Math.min(...known), Math.max(...known)];
+  const span = high - low || 1;
+  const [w, h] = [64, 20];
+  let path = "";
+  let pen = "M";
+  values.forEach((v, i) => {
+    if (v === null) {
+      pen = "M";
+      return;
+    }
+    const x = values.length === 1 ? w / 2 : (i / (values.length - 1)) * w;
+    path += `${pen}${x.toFixed(1)} ${(h - 2 - ((v - low) / span) * (h - 4)).toFixed(1)}`;
+    pen = "L";
+  });
+  return (
+    <svg
+      width={w}
+      height={h}
+      viewBox={`0 0 ${w} ${h}`}
+      role="img"
+      aria-label={`${name} from ${value(known[0])} to ${value(known.at(-1))}`}
+      className={css.curve}
+    >
+      {known.length > 1 ? (
+        <path d={path} fill="none" stroke="currentColor" strokeWidth="1.5" />
+      ) : (
+        known.length === 1 && <circle cx={w / 2} cy={h / 2} r="2" fill="currentColor" />
+      )}
+    </svg>
+  );
+}
+
+interface CellContext {
+  now: number;
+  show: Record<string, Show>;
+  by: string[];
+  href: (row: RunsRow) => string;
+  experiments: Map<string, string>;
+  curves: Map<string, (number | null)[]>;
+  onToggle: (row: RunsRow) => void;
+  onSelect: (row: RunsRow) => void;
+}
+
+/** What stands in a cell of the table of runs. */
+export function cellOf(row: RunsRow, column: string, ctx: CellContext) {
+  if (row.of) return groupCell(row, column, ctx);
+  const { run } = row;
+  if (!run) return null;
+  switch (column) {
+    case "select":
+      return (
+        <input
+          type="checkbox"
+          tabIndex={-1}
+          className={css.check}
+          aria-label={`Select ${run.name}`}
+          checked={row.selected}
+          onClick={(e) => e.stopPropagation()}
+          onChange={() => ctx.onSelect(row)}
+        />
+      );
+    case "name":
+      return (
+        <>
+          <span style={{ width: row.depth * 18 }} className={css.indent} />
+          <Expander row={row} name={run.name} onToggle={ctx.onToggle} />
+          <StatusSign status={run.status} />
+          <a className={css.name} href={ctx.href(row)} tabIndex={-1} title={run.name}>
+            {run.name}
+          </a>
+          {run.children > 0 && (
+            <span className={css.children} title={plural(run.children, "run") + " below"}>
+              {run.children}
+            </span>
+          )}
+        </>
+      );
+    case "start_time":
+      return <span title={absolute(run.start_ms)}>{ago(run.start_ms, ctx.now)}</span>;
+    case "end_time":
+      return run.end_ms ? (
+        <span title={absolute(run.end_ms)}>{ago(run.end_ms, ctx.now)}</span>
+      ) : (
+        dash
+      );
+    case "duration":
+      return run.end_ms
+        ? duration(run.end_ms - run.start_ms)
+        : duration(Math.max(0, Math.round((ctx.now - run.start_ms) / 1000) * 1000));
+    case "status":
+      return run.status.toLowerCase();
+    case "user_id":
+      return run.user ? <Text>{run.user}</Text> : dash;
+    case "run_id":
+      return <Text mono>{run.id}</Text>;
+    case "experiment":
+      return <Text>{ctx.experiments.get(run.experiment) ?? run.experiment}</Text>;
+  }
+  const key = keyOf(column);
+  if (kindOf(column) === "metric") {
+    const m = run.metrics[key];
+    if (!m) return dash;
+    const show = ctx.show[column] ?? "last";
+    const text = show === "last" && m.last === null ? "NaN" : value(shownValue(m, show));
+    if (show !== "curve") return text;
+    const points = ctx.curves.get(`${run.id} ${key}`);
+    return (
+      <>
+        {points ? <Curve values={points} name={key} /> : <span className={css.curveRoom} />}
+        <span className={css.number}>{value(m.last)}</span>
+      </>
+    );
+  }
+  const text = kindOf(column) === "parameter" ? run.params[key] : run.tags[key];
+  return text === undefined ? dash : <Text>{text}</Text>;
+}
+
+const dash = <span className={css.none}>{UNKNOWN}</span>;
+
+function Text({ children, mono }: { children: string; mono?: boolean }) {
+  return (
+    <span className={mono ? css.mono : css.text} title={children}>
+      {children}
+    </span>
+  );
+}
+
+function Expander(props: { row: RunsRow; name: string; onToggle: (row: RunsRow) => void }) {
+  const { row, name, onToggle } = props;
+  if (row.open === undefined) return <span className={css.expander} />;
+  return (
+    <button
+      type="button"
+      tabIndex={-1}
+      className={css.expander}
+      aria-expanded={row.open}
+      aria-label={`Rows below ${name}`}
+      onClick={() => onToggle(row)}
+    >
+      {row.open ? <ChevronDown size={14} aria-hidden /> : <ChevronRight size={14} aria-hidden />}
+    </button>
+  );
+}
+
+/** The values of a group as a text. */
+export function groupName(row: RunsRow, by: string[]): string {
+  return by.map((key, i) => `${keyOf(key)} ${row.of?.values[i] ?? "not set"}`).join(" · ");
+}
+
+function groupCell(row: RunsRow, column: string, ctx: CellContext) {
+  const group = row.of;
+  if (!group) return null;
+  switch (column) {
+    case "select":
+      return null;
+    case "name":
+      return (
+        <>
+          <Expander row={row} name={groupName(row, ctx.by)} onToggle={ctx.onToggle} />
+          <span className={css.group} title={groupName(row, ctx.by)}>
+            {ctx.by.map((key, i) => (
+              <span key={key}>
+                <span className={css.groupKey}>{keyOf(key)}</span>{" "}
+                {group.values[i] ?? <i>not set</i>}
+              </span>
+            ))}
+          </span>
+          <span className={css.children}>{plural(group.runs, "run")}</span>
+        </>
+      );
+    case "start_time":
+      return (
+        <span title={`the newest: ${absolute(group.newest_ms)}`}>
+          {ago(group.newest_ms, ctx.now)}
+        </span>
+      );
+    case "status":
+      return group.running > 0 ? `${group.running} running` : dash;
+  }
+  const sum = kindOf(column) === "metric" ? group.metrics[keyOf(column)] : undefined;
+  if (!sum) return null;
+  const show = ctx.show[column] ?? "last";
+  const title = `mean ${value(sum.mean)}, from ${value(sum.min)} to ${value(sum.max)}, of ${plural(sum.runs, "run")}`;
+  return (
+    <span title={title}>
+      {show === "min" ? value(sum.min) : show === "max" ? value(sum.max) : value(sum.mean)}
+      <span className={css.how}>{show === "min" || show === "max" ? show : "mean"}</span>
+    </span>
+  );
+}
