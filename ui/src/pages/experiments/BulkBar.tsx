@@ -1,7 +1,9 @@
-import { Button, CloseButton, Modal, Progress, TextInput } from "@mantine/core";
+import { Button, CloseButton, Progress, TextInput } from "@mantine/core";
 import { notifications } from "@mantine/notifications";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
+import { Dialog, DialogButtons } from "../../components/Dialog";
+import { GuardedButton } from "../../components/GuardedButton";
 import { Failure } from "../../components/State";
 import { useMay } from "../../data/may";
 import { allRuns, changeRuns, type Bulk, type Change, type Rows } from "../../data/runtable";
@@ -89,7 +91,7 @@ const COMPARE = 100;
 
 /** What can be done to the runs that are selected. */
 export function BulkBar({ rows, selection, total, onSelect, onCompare, onDone }: BulkBarProps) {
-  const { may, why } = useMay("track");
+  const { why } = useMay("track");
   const [dialog, setDialog] = useState<"tag" | "delete">();
   const bulk = useBulk(rows, () => {
     onSelect(nothing);
@@ -118,26 +120,25 @@ export function BulkBar({ rows, selection, total, onSelect, onCompare, onDone }:
       >
         Compare
       </Button>
-      <Button
+      <GuardedButton
         size="compact-sm"
         variant="default"
-        disabled={!may || bulk.isPending}
-        title={why}
+        why={why}
+        disabled={bulk.isPending}
         onClick={() => setDialog("tag")}
       >
         Tag…
-      </Button>
-      <Button
+      </GuardedButton>
+      <GuardedButton
         size="compact-sm"
         variant="default"
-        disabled={!may || bulk.isPending}
-        title={why}
+        why={why}
+        disabled={bulk.isPending}
         onClick={() => (n > 1 ? setDialog("delete") : run({ kind: "delete" }))}
       >
         {n > 1 ? "Delete…" : "Delete"}
-      </Button>
+      </GuardedButton>
       <CloseButton aria-label="Select nothing" onClick={() => onSelect(nothing)} />
-      {!may && <p className={css.why}>{why}</p>}
       {bulk.isPending && (
         <Progress
           className={css.progress ?? ""}
@@ -146,7 +147,7 @@ export function BulkBar({ rows, selection, total, onSelect, onCompare, onDone }:
         />
       )}
       {bulk.isError && dialog === undefined && <Failure error={bulk.error} />}
-      <Modal
+      <Dialog
         opened={dialog === "delete"}
         onClose={() => setDialog(undefined)}
         title={`Move ${plural(n, "run")} to the trash?`}
@@ -156,15 +157,15 @@ export function BulkBar({ rows, selection, total, onSelect, onCompare, onDone }:
           emptied; their metrics and artifacts stay until then.
         </p>
         {bulk.isError && <Failure error={bulk.error} />}
-        <div className={css.buttons}>
+        <DialogButtons>
           <Button variant="default" onClick={() => setDialog(undefined)}>
             Keep them
           </Button>
           <Button color="red" loading={bulk.isPending} onClick={() => run({ kind: "delete" })}>
             Move {plural(n, "run")} to the trash
           </Button>
-        </div>
-      </Modal>
+        </DialogButtons>
+      </Dialog>
       <TagDialog
         opened={dialog === "tag"}
         n={n}
@@ -192,7 +193,7 @@ function TagDialog({ opened, n, pending, error, onClose, onTag }: TagDialogProps
   const [remove, setRemove] = useState("");
   const changes = key.trim() !== "" || remove.trim() !== "";
   return (
-    <Modal opened={opened} onClose={onClose} title={`Tag ${plural(n, "run")}`}>
+    <Dialog opened={opened} onClose={onClose} title={`Tag ${plural(n, "run")}`}>
       <form
         onSubmit={(e) => {
           e.preventDefault();
@@ -226,15 +227,15 @@ function TagDialog({ opened, n, pending, error, onClose, onTag }: TagDialogProps
           onChange={(e) => setRemove(e.currentTarget.value)}
         />
         {error != null && <Failure error={error} />}
-        <div className={css.buttons}>
+        <DialogButtons>
           <Button variant="default" onClick={onClose}>
             Cancel
           </Button>
           <Button type="submit" disabled={!changes} loading={pending}>
             Tag {plural(n, "run")}
           </Button>
-        </div>
+        </DialogButtons>
       </form>
-    </Modal>
+    </Dialog>
   );
 }

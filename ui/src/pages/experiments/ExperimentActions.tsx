@@ -1,9 +1,11 @@
-import { Button, Modal, TextInput } from "@mantine/core";
+import { Button, TextInput } from "@mantine/core";
 import { notifications } from "@mantine/notifications";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { Pencil, Plus, Trash2 } from "lucide-react";
 import { useState } from "react";
+import { Dialog, DialogButtons } from "../../components/Dialog";
+import { GuardedButton } from "../../components/GuardedButton";
 import { Failure } from "../../components/State";
 import {
   createExperiment,
@@ -14,7 +16,6 @@ import {
 } from "../../data/experiments";
 import { useMay } from "../../data/may";
 import { plural } from "../../format/number";
-import css from "./BulkBar.module.css";
 
 /** What makes the lists of experiments and runs be read anew. */
 export function useRenew(project: string) {
@@ -75,7 +76,7 @@ interface NameDialogProps {
 function NameDialog(props: NameDialogProps) {
   const [name, setName] = useState(props.initial);
   return (
-    <Modal opened={props.opened} onClose={props.onClose} title={props.title}>
+    <Dialog opened={props.opened} onClose={props.onClose} title={props.title}>
       <form
         onSubmit={(e) => {
           e.preventDefault();
@@ -90,7 +91,7 @@ function NameDialog(props: NameDialogProps) {
           onChange={(e) => setName(e.currentTarget.value)}
         />
         {props.error != null && <Failure error={props.error} />}
-        <div className={css.buttons}>
+        <DialogButtons>
           <Button variant="default" onClick={props.onClose}>
             Cancel
           </Button>
@@ -101,15 +102,15 @@ function NameDialog(props: NameDialogProps) {
           >
             {props.action}
           </Button>
-        </div>
+        </DialogButtons>
       </form>
-    </Modal>
+    </Dialog>
   );
 }
 
 /** Makes an experiment and leads to it. */
 export function NewExperiment({ project }: { project: string }) {
-  const { may, why } = useMay("track");
+  const { why } = useMay("track");
   const [opened, setOpened] = useState(false);
   const renew = useRenew(project);
   const navigate = useNavigate();
@@ -125,15 +126,14 @@ export function NewExperiment({ project }: { project: string }) {
   });
   return (
     <>
-      <Button
+      <GuardedButton
         size="xs"
-        disabled={!may}
-        title={why}
+        why={why}
         leftSection={<Plus size={14} aria-hidden />}
         onClick={() => setOpened(true)}
       >
         New experiment
-      </Button>
+      </GuardedButton>
       <NameDialog
         key={String(opened)}
         opened={opened}
@@ -152,7 +152,7 @@ export function NewExperiment({ project }: { project: string }) {
 /** Renames an experiment, and deletes it. */
 export function ExperimentActions(props: { project: string; experiment: Experiment }) {
   const { project, experiment } = props;
-  const { may, why } = useMay("track");
+  const { why } = useMay("track");
   const [dialog, setDialog] = useState<"rename" | "delete">();
   const close = () => setDialog(undefined);
   const renew = useRenew(project);
@@ -169,26 +169,24 @@ export function ExperimentActions(props: { project: string; experiment: Experime
   if (experiment.state === "deleted") return null;
   return (
     <>
-      <Button
+      <GuardedButton
         size="xs"
         variant="default"
-        disabled={!may}
-        title={why}
+        why={why}
         leftSection={<Pencil size={14} aria-hidden />}
         onClick={() => setDialog("rename")}
       >
         Rename
-      </Button>
-      <Button
+      </GuardedButton>
+      <GuardedButton
         size="xs"
         variant="default"
-        disabled={!may || isDefault}
-        title={isDefault ? "Every project keeps its experiment 0" : why}
+        why={isDefault ? "Every project keeps its experiment 0" : why}
         leftSection={<Trash2 size={14} aria-hidden />}
         onClick={() => setDialog("delete")}
       >
         Delete…
-      </Button>
+      </GuardedButton>
       <NameDialog
         key={`${dialog} ${experiment.name}`}
         opened={dialog === "rename"}
@@ -200,7 +198,7 @@ export function ExperimentActions(props: { project: string; experiment: Experime
         onClose={close}
         onName={(name) => rename.mutate(name)}
       />
-      <Modal
+      <Dialog
         opened={dialog === "delete"}
         onClose={close}
         title={`Move ${experiment.name} to the trash?`}
@@ -210,7 +208,7 @@ export function ExperimentActions(props: { project: string; experiment: Experime
           them. Its name is free at once.
         </p>
         {remove.isError && <Failure error={remove.error} />}
-        <div className={css.buttons}>
+        <DialogButtons>
           <Button variant="default" onClick={close}>
             Keep it
           </Button>
@@ -226,8 +224,8 @@ export function ExperimentActions(props: { project: string; experiment: Experime
           >
             Move it to the trash
           </Button>
-        </div>
-      </Modal>
+        </DialogButtons>
+      </Dialog>
     </>
   );
 }

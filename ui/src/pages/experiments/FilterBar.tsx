@@ -127,9 +127,10 @@ export function FilterBar({ project, experiments, value, onApply }: FilterBarPro
                 at: e.target.selectionStart ?? e.target.value.length,
               });
             }}
-            onSelect={(e) =>
-              setDraft((d) => ({ ...d, at: e.currentTarget.selectionStart ?? d.at }))
-            }
+            onSelect={(e) => {
+              const at = e.currentTarget.selectionStart ?? 0;
+              setDraft((d) => ({ ...d, at }));
+            }}
             onScroll={(e) => setScrolled(e.currentTarget.scrollLeft)}
             onFocus={() => setShown(true)}
             onBlur={() => setShown(false)}

@@ -295,7 +295,7 @@ function Head({ id, column, index, left, active, onMenu, onWidth }: HeadProps) {
       title={column.head}
       onClick={(e) => onMenu(column, e.currentTarget.getBoundingClientRect())}
     >
-      <span className={css.headText}>{column.head}</span>
+      <span className={column.id === "select" ? css.unseen : css.headText}>{column.head}</span>
       {column.note && <span className={css.note}>{column.note}</span>}
       {column.sorted === "up" && <ArrowUp size={12} aria-hidden />}
       {column.sorted === "down" && <ArrowDown size={12} aria-hidden />}

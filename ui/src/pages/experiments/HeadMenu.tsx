@@ -1,4 +1,4 @@
-import { Menu } from "@mantine/core";
+import { Menu, UnstyledButton } from "@mantine/core";
 import {
   ArrowDown,
   ArrowLeft,
@@ -72,9 +72,20 @@ export function HeadMenu({ column, at, view, columns, sort, onChange, onClose }:
   const groups = kind === "parameter" || kind === "tag" || id === "status" || id === "user_id";
   const wildcard = view.cols?.some((c) => c.endsWith(".*"));
   return (
-    <Menu opened onClose={onClose} position="bottom-start" shadow="md" width={220} offset={2}>
+    <Menu
+      opened
+      onClose={onClose}
+      position="bottom-start"
+      shadow="md"
+      width={220}
+      offset={2}
+      withinPortal={false}
+      floatingStrategy="fixed"
+    >
       <Menu.Target>
-        <span
+        <UnstyledButton
+          tabIndex={-1}
+          aria-label={`Menu of ${column.head}`}
           style={{
             position: "fixed",
             left: at.left,
@@ -117,9 +128,6 @@ export function HeadMenu({ column, at, view, columns, sort, onChange, onClose }:
             {shows.map((s) => (
               <Menu.Item
                 key={s}
-                role="menuitemradio"
-                aria-checked={(view.show?.[id] ?? "last") === s}
-                data-chosen={(view.show?.[id] ?? "last") === s || undefined}
                 onClick={() => {
                   const rest = Object.fromEntries(
                     Object.entries(view.show ?? {}).filter(([k]) => k !== id),

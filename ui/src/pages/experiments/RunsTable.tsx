@@ -395,7 +395,14 @@ function gridColumns(names: string[], view: RunsView, by: string[], narrow: bool
     const numeric = kind === "metric" || id === "duration";
     return {
       id,
-      head: id === "select" ? "" : id === "name" ? (by.length > 0 ? "Group" : "Run") : headOf(id),
+      head:
+        id === "select"
+          ? "Selected"
+          : id === "name"
+            ? by.length > 0
+              ? "Group"
+              : "Run"
+            : headOf(id),
       ...(kind === "metric" && show && show !== "last" && { note: show }),
       ...(kind === "parameter" && { note: "param" }),
       ...(kind === "tag" && { note: "tag" }),

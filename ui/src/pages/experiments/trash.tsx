@@ -4,6 +4,7 @@ import { useInfiniteQuery, useMutation, useQuery } from "@tanstack/react-query";
 import { Link, useParams } from "@tanstack/react-router";
 import { useMemo, useState } from "react";
 import { DataTable, type Column } from "../../components/DataTable";
+import { GuardedButton } from "../../components/GuardedButton";
 import { Lines, Loaded } from "../../components/Loaded";
 import { Page, Section } from "../../components/Page";
 import { Empty, Failure } from "../../components/State";
@@ -46,7 +47,7 @@ export function TrashPage() {
 }
 
 function DeletedExperiments({ project }: { project: string }) {
-  const { may, why } = useMay("track");
+  const { why } = useMay("track");
   const renew = useRenew(project);
   const found = useInfiniteQuery(experimentsQuery(project, "", "deleted"));
   const items = found.data?.pages.flatMap((p) => p.items) ?? [];
@@ -74,16 +75,16 @@ function DeletedExperiments({ project }: { project: string }) {
       id: "restore",
       head: "Restore",
       cell: (e) => (
-        <Button
+        <GuardedButton
           size="compact-xs"
           variant="default"
-          disabled={!may || restore.isPending}
-          title={why}
+          why={why}
+          disabled={restore.isPending}
           aria-label={`Restore ${e.name}`}
           onClick={() => restore.mutate(e)}
         >
           Restore
-        </Button>
+        </GuardedButton>
       ),
     },
   ];
@@ -118,7 +119,7 @@ function DeletedExperiments({ project }: { project: string }) {
 const PAGE = 50;
 
 function DeletedRuns({ project }: { project: string }) {
-  const { may, why } = useMay("track");
+  const { why } = useMay("track");
   const renew = useRenew(project);
   const [offset, setOffset] = useState(0);
   const rows: Rows = useMemo(
@@ -169,16 +170,16 @@ function DeletedRuns({ project }: { project: string }) {
       id: "restore",
       head: "Restore",
       cell: (r) => (
-        <Button
+        <GuardedButton
           size="compact-xs"
           variant="default"
-          disabled={!may || restore.isPending}
-          title={why}
+          why={why}
+          disabled={restore.isPending}
           aria-label={`Restore ${r.name}`}
           onClick={() => restore.mutate([r.id])}
         >
           Restore
-        </Button>
+        </GuardedButton>
       ),
     },
   ];
@@ -189,15 +190,15 @@ function DeletedRuns({ project }: { project: string }) {
       about={head.data && plural(total, "run")}
       actions={
         shown.length > 1 && (
-          <Button
+          <GuardedButton
             size="compact-xs"
             variant="default"
-            disabled={!may || restore.isPending}
-            title={why}
+            why={why}
+            disabled={restore.isPending}
             onClick={() => restore.mutate(shown.map((r) => r.id))}
           >
             Restore these {shown.length}
-          </Button>
+          </GuardedButton>
         )
       }
     >
