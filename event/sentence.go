@@ -94,7 +94,7 @@ var sentences = map[string]teller{
 			count(e.Rows, "row"), cmp.Or(dataSources[e.Source], e.Source))
 	}),
 	HoldoutReadType: by(func(e HoldoutRead) string {
-		return fmt.Sprintf("The holdout %s (version %d) was read for %s, as %s", e.Dataset, e.Version,
+		return fmt.Sprintf("Version %d of dataset %s was read for %s, as %s", e.Version, e.Dataset,
 			versionOf(e.Model, e.ModelVersion), cmp.Or(purposes[e.Purpose], e.Purpose))
 	}),
 	PipelineRunStartedType: by(func(e PipelineRunStarted) string {

@@ -52,7 +52,6 @@ const (
 	IncidentKind    = "incident"
 	CaseKind        = "case"
 	PipelineRunKind = "pipeline_run"
-	DecisionKind    = "decision"
 )
 
 // Link names a thing of the project that has a page.

@@ -431,7 +431,12 @@ func (f *facts) decided() Check {
 		c.State, c.Next = Attention, "fairlead gate explain "+d.ID
 		c.Fact += ": " + strings.Join(red, ", ")
 	}
-	return c.to(DecisionKind, d.ID)
+	return c.to(f.judged())
+}
+
+// judged is the version that the decision is about, which has the decision on its page.
+func (f *facts) judged() (kind, id string) {
+	return VersionKind, fmt.Sprintf("%s/%d", f.decision.Model, f.decision.Version)
 }
 
 // reached holds the goal against what the decision saw.
@@ -445,14 +450,14 @@ func (f *facts) reached() Check {
 	value, ok := f.metrics[g.Metric]
 	if !ok {
 		return Check{Name: name, State: Attention, Fact: "the evaluation tells no " + g.Metric}.
-			to(DecisionKind, f.decision.ID)
+			to(f.judged())
 	}
 	c := Check{Name: name, State: Done, Fact: fmt.Sprintf("version %d has %s %.4g; the goal is %s", f.decision.Version,
 		g.Metric, value, bound(g.Metric, g.AtLeast, g.AtMost))}
 	if g.AtLeast != nil && value < *g.AtLeast || g.AtMost != nil && value > *g.AtMost {
 		c.State = Attention
 	}
-	return c.to(DecisionKind, f.decision.ID)
+	return c.to(f.judged())
 }
 
 func (f *facts) deployment() []Check {

@@ -150,7 +150,7 @@ func (m *modelState) mayRetrain(sp *spec.Spec, active *Case, at time.Time) (why 
 			mon.Retrain.AtMost), time.Time{}
 	}
 	if free := m.free(mon); at.Before(free) {
-		return "the cooldown lasts until " + free.Format(time.RFC3339), free
+		return "the cooldown lasts until " + free.UTC().Format(stamp) + " UTC", free
 	}
 	return "", time.Time{}
 }

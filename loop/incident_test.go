@@ -61,7 +61,7 @@ func TestIncident_IsHeldBack(t *testing.T) {
 			w.ask(day0, day(1), 30)
 			w.colleague(stub{Offline: 3}, true) // stopped on day 1: cooldown until day 6
 			w.settle()
-		}, "the cooldown lasts until 2011-03-07T00:00:00Z", nil, 7,
+		}, "the cooldown lasts until 2011-03-07 00:00 UTC", nil, 7,
 			"user 1 promoted, candidate 2 stopped, incident 3 promoted"},
 		"by a pause": {watch, func(w *world) { w.pause(true, "audit") },
 			"the loop is paused: audit", func(w *world) { w.pause(false, "") }, 3,

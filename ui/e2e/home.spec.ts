@@ -5,6 +5,37 @@ withBrowser();
 
 it("shows home", () => look("home", `/p/${project}`), 60_000);
 
+it("shows the phases of CRISP-DM", () => look("phases", `/p/${project}/phases`), 60_000);
+
+it("leads from what needs a human to its page, and shows the loop as a list", async () => {
+  const v = await visit(`/p/${project}/`);
+  await settled(v.page);
+  await v.page.getByRole("button", { name: "Show the loop as a list" }).click();
+  await v.page.getByRole("region", { name: "Models in the loop" }).waitFor();
+  await v.page.getByRole("link", { name: "All checks" }).click();
+  await v.page.getByRole("heading", { name: "6 Deployment" }).waitFor();
+  expect(v.troubles).toEqual([]);
+  await v.close();
+});
+
+it("shows within a second what happens while one looks", async () => {
+  const v = await visit(`/p/${project}/`);
+  await settled(v.page);
+  await v.page.getByRole("status").filter({ hasText: "Live" }).waitFor();
+  const name = `seen ${Date.now()}`;
+  await v.page.evaluate(
+    ([p, n]) =>
+      fetch(`/p/${p}/api/2.0/mlflow/experiments/create`, {
+        method: "POST",
+        headers: { "Content-Type": "application/json" },
+        body: JSON.stringify({ name: n }),
+      }),
+    [project, name] as const,
+  );
+  await v.page.getByText(`Experiment ${name} was created`).waitFor({ timeout: 1000 });
+  await v.close();
+});
+
 it("leads MLflow's links to their pages, in the project that they name", async () => {
   for (const [from, to] of [
     [`/p/${project}/#/experiments/1/runs/abc`, `/p/${project}/experiments/1/runs/abc`],

@@ -1,9 +1,18 @@
 import { linkOptions } from "@tanstack/react-router";
-import { Activity, Database, FlaskConical, House, Waypoints, Workflow } from "lucide-react";
+import {
+  Activity,
+  Database,
+  FlaskConical,
+  House,
+  ListChecks,
+  ShieldCheck,
+  Waypoints,
+  Workflow,
+} from "lucide-react";
 
 /**
  * The rooms of the program in the order of a model's life: Home · Data · Experiments ·
- * Pipelines · Models · Endpoints · Monitoring · Audit.
+ * Pipelines · Models · Endpoints · Monitoring · CRISP-DM · Audit.
  */
 export const rooms = [
   {
@@ -35,5 +44,15 @@ export const rooms = [
     label: "Monitoring",
     icon: Activity,
     link: (project: string) => linkOptions({ to: "/p/$project/monitoring", params: { project } }),
+  },
+  {
+    label: "CRISP-DM",
+    icon: ListChecks,
+    link: (project: string) => linkOptions({ to: "/p/$project/phases", params: { project } }),
+  },
+  {
+    label: "Audit",
+    icon: ShieldCheck,
+    link: (project: string) => linkOptions({ to: "/p/$project/audit", params: { project } }),
   },
 ];

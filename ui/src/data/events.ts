@@ -1,15 +1,96 @@
-import { queryOptions } from "@tanstack/react-query";
-import { api, ask } from "./client";
+import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
+import { api, ask, type Schemas } from "./client";
+import { verify, type Verdict } from "./proof";
 
-/** The newest events of a project, newest first. */
-export const newestEvents = (project: string, limit: number) =>
+export type Change = Schemas["Event"];
+
+/** What a list of events is narrowed to; an absent part narrows nothing. */
+export interface EventFilter {
+  types?: readonly string[] | undefined;
+  /** Such as model/wine, or model/wine* for all that begin so. */
+  subject?: string | undefined;
+  /** Such as user:ada. */
+  actor?: string | undefined;
+  /** Days or times of RFC 3339, of the clock; until is exclusive. */
+  from?: string | undefined;
+  until?: string | undefined;
+  clock?: "wall" | "stream" | undefined;
+}
+
+const fetchEvents = (
+  project: string,
+  f: EventFilter,
+  limit: number,
+  page: string,
+  signal: AbortSignal,
+) =>
+  ask(
+    api.GET("/api/v1/projects/{project}/events", {
+      params: {
+        path: { project },
+        query: {
+          newest: true,
+          limit,
+          ...(f.types?.length ? { types: f.types.join(",") } : {}),
+          ...(f.subject ? { subject: f.subject } : {}),
+          ...(f.actor ? { actor: f.actor } : {}),
+          ...(f.from ? { from: f.from } : {}),
+          ...(f.until ? { until: f.until } : {}),
+          ...(f.clock ? { clock: f.clock } : {}),
+          ...(page ? { page } : {}),
+        },
+      },
+      signal,
+    }),
+  );
+
+/** The newest events of a project that the filter lets through, newest first. */
+export const newestEvents = (project: string, limit: number, filter: EventFilter = {}) =>
   queryOptions({
-    queryKey: ["p", project, "events", { limit }],
-    queryFn: ({ signal }) =>
-      ask(
+    queryKey: ["p", project, "events", { limit, ...filter }],
+    queryFn: ({ signal }) => fetchEvents(project, filter, limit, "", signal),
+  });
+
+/** The same, page by page. */
+export const eventPages = (project: string, filter: EventFilter) =>
+  infiniteQueryOptions({
+    queryKey: ["p", project, "events", "pages", filter],
+    queryFn: ({ pageParam, signal }) => fetchEvents(project, filter, 50, pageParam, signal),
+    initialPageParam: "",
+    getNextPageParam: (last) => last.next || undefined,
+  });
+
+/** The event of a number, null when the project has none. */
+export const oneEvent = (project: string, seq: number) =>
+  queryOptions({
+    queryKey: ["p", project, "event", seq],
+    queryFn: async ({ signal }) => {
+      const page = await ask(
         api.GET("/api/v1/projects/{project}/events", {
-          params: { path: { project }, query: { newest: true, limit } },
+          params: { path: { project }, query: { after: seq - 1, limit: 1 } },
           signal,
         }),
-      ),
+      );
+      return page.items.find((e) => e.seq === seq) ?? null;
+    },
+    staleTime: Infinity,
   });
+
+/** An event's proof, which this browser has checked. A proof holds for good. */
+export const proofQuery = (project: string, event: Change) =>
+  queryOptions({
+    queryKey: ["p", project, "proofs", event.seq],
+    queryFn: async ({ signal }): Promise<{ proof: Schemas["LedgerProof"]; verdict: Verdict }> => {
+      const proof = await ask(
+        api.GET("/api/v1/projects/{project}/events/{seq}/proof", {
+          params: { path: { project, seq: event.seq } },
+          signal,
+        }),
+      );
+      return { proof, verdict: await verify(proof, event) };
+    },
+    staleTime: Infinity,
+  });
+
+/** Checks the whole ledger on the server. */
+export const verifyLedger = () => ask(api.POST("/api/v1/audit/verify"));

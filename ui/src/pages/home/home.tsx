@@ -1,34 +1,73 @@
+import { Skeleton } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
-import { useParams } from "@tanstack/react-router";
-import { Loaded } from "../../components/Loaded";
-import { Page, Section } from "../../components/Page";
-import { Empty } from "../../components/State";
-import { Time } from "../../components/Time";
-import { newestEvents } from "../../data/events";
+import { Link, useParams } from "@tanstack/react-router";
+import { Loaded, Lines } from "../../components/Loaded";
+import { Columns, Page, Section } from "../../components/Page";
+import { overviewQuery, type Overview } from "../../data/overview";
+import { Changes } from "./Changes";
+import { Endpoints } from "./Endpoints";
+import { Loop } from "./Loop";
+import { Needs } from "./Needs";
+import { Progress } from "./Progress";
 
-/** What a project's owner wants to see first. */
+/** What a project's people want to see first. */
 export function Home() {
   const { project } = useParams({ from: "/p/$project" });
-  const events = useQuery(newestEvents(project, 20));
+  const overview = useQuery(overviewQuery(project));
   return (
-    <Page title={project}>
-      <Section title="What changed">
-        <Loaded
-          query={events}
-          isEmpty={(page) => page.items.length === 0}
-          empty={<Empty title="Nothing has happened yet" command="fairlead apply" />}
-        >
-          {(page) => (
-            <ul>
-              {page.items.map((e) => (
-                <li key={e.seq}>
-                  {e.type} {e.subject} <Time at={e.time_ms} />
-                </li>
-              ))}
-            </ul>
-          )}
-        </Loaded>
-      </Section>
+    <Page title={project} about={overview.data && <About overview={overview.data} />}>
+      <Loaded query={overview} skeleton={<Waiting />}>
+        {(o) => (
+          <>
+            <Loop overview={o} />
+            <Columns>
+              <Needs needs={o.needs} />
+              <Endpoints endpoints={o.endpoints} />
+            </Columns>
+          </>
+        )}
+      </Loaded>
+      <Columns>
+        <Changes project={project} />
+        <Progress project={project} />
+      </Columns>
     </Page>
+  );
+}
+
+function About({ overview: o }: { overview: Overview }) {
+  const { project } = useParams({ from: "/p/$project" });
+  const parts = [
+    o.owner && `${o.owner} answers for it`,
+    o.risk && `${o.risk} risk`,
+    o.revision && `revision ${o.revision} of fairlead.yaml`,
+  ].filter(Boolean);
+  if (parts.length > 0) return <>{parts.join(" · ")}</>;
+  return (
+    <>
+      No fairlead.yaml was applied.{" "}
+      <Link to="/p/$project/phases" params={{ project }}>
+        What a project needs
+      </Link>
+    </>
+  );
+}
+
+/** The layout of what comes. */
+function Waiting() {
+  return (
+    <div style={{ display: "grid", gap: 16 }}>
+      <Section title="The loop">
+        <Skeleton height={330} />
+      </Section>
+      <Columns>
+        <Section title="What needs you">
+          <Lines n={3} />
+        </Section>
+        <Section title="Endpoints">
+          <Lines n={3} />
+        </Section>
+      </Columns>
+    </div>
   );
 }

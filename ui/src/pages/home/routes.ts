@@ -7,5 +7,11 @@ const home = createRoute({
   component: lazyRouteComponent(() => import("./home"), "Home"),
 });
 
+const phases = createRoute({
+  getParentRoute: () => projectRoute,
+  path: "phases",
+  component: lazyRouteComponent(() => import("./phases"), "Phases"),
+});
+
 /** The routes of this room, below a project; each draws its page lazily. */
-export const routes = [home] as const;
+export const routes = [home, phases] as const;

@@ -1,0 +1,82 @@
+import { screen, within } from "@testing-library/react";
+import userEvent from "@testing-library/user-event";
+import { expect, it } from "vitest";
+import type { Change } from "../../data/events";
+import { mount, refusal } from "../../test/mount";
+import proofs from "../../test/proofs.json";
+
+const [, kept] = proofs as { proof: object; event: Change }[];
+if (!kept) throw new Error("no proof");
+const { proof, event } = kept;
+const proved = { [`/projects/wine/events/${event.seq}/proof`]: proof };
+
+const at = "/projects/wine/events";
+const open = (events: unknown, search = "", said: Record<string, unknown> = {}) =>
+  mount(`/p/wine/audit${search}`, { [at]: events, ...said });
+
+it("keeps the layout while it loads", async () => {
+  open(undefined);
+  expect(await screen.findByRole("status", { name: "Loading" })).toBeVisible();
+  expect(screen.getByRole("button", { name: "Verify the whole ledger" })).toBeEnabled();
+});
+
+it("shows the server's words when it fails", async () => {
+  open(refusal(403, "bob may not read this"));
+  expect(await screen.findByText("bob may not read this")).toBeVisible();
+});
+
+it("teaches the next command, or to filter less, where there is nothing", async () => {
+  open({ items: [] });
+  expect(await screen.findByText("fairlead apply")).toBeVisible();
+});
+
+it("tells a filter that is too narrow from a project without events", async () => {
+  const { asked } = open({ items: [] }, "?kind=loop&actor=user%3Aada&from=2026-03-01&clock=stream");
+  expect(await screen.findByText("No event is like that")).toBeVisible();
+  expect(decodeURIComponent(asked.find((a) => a.includes("/events")) ?? "")).toMatch(
+    /types=case.opened,case.advanced,case.closed,loop.paused&actor=user:ada&from=2026-03-01T00:00:00.000Z&clock=stream/,
+  );
+});
+
+it("opens the event of the address, and verifies its proof itself", async () => {
+  open({ items: [event] }, `?seq=${event.seq}`, proved);
+  const toggle = await screen.findByRole("button", { name: `Details of event ${event.seq}` });
+  expect(toggle).toHaveAttribute("aria-expanded", "true");
+  expect(await screen.findByText("Verified")).toBeVisible();
+  expect(screen.getAllByRole("img", { name: "holds" })).toHaveLength(5);
+  expect(screen.getByLabelText("Body of the event")).toHaveTextContent('"outcome": "promoted"');
+  expect(screen.getByRole("button", { name: "Download the proof" })).toBeEnabled();
+  await userEvent.click(toggle);
+  expect(toggle).toHaveAttribute("aria-expanded", "false");
+});
+
+it("says that a proof is broken", async () => {
+  open({ items: [{ ...event, actor: "user:eve" }] }, `?seq=${event.seq}`, proved);
+  expect(await screen.findByText("Broken")).toBeVisible();
+  expect(screen.getByRole("img", { name: "does not hold" })).toBeVisible();
+});
+
+it("shows an event that the list has not come to", async () => {
+  open({ items: [{ ...event, seq: 90, id: "ev_90" }] }, `?seq=${event.seq}`, {
+    ...proved,
+    [`${at}?after=${event.seq - 1}&limit=1`]: { items: [event] },
+  });
+  const alone = await screen.findByRole("region", { name: `Event ${event.seq}` });
+  expect(await within(alone).findByText("Verified")).toBeVisible();
+});
+
+it("has the server check the whole ledger, and shows what comes out", async () => {
+  open({ items: [] }, "", {
+    "POST /audit/verify": {
+      events: 1032,
+      skipped: 0,
+      checkpoints: 1,
+      root: "bbf3",
+      public_key: "k",
+    },
+  });
+  await userEvent.click(await screen.findByRole("button", { name: "Verify the whole ledger" }));
+  expect(
+    await screen.findByText(/1,032 events of all projects and 1 signed checkpoint/),
+  ).toBeVisible();
+});
