@@ -14,8 +14,9 @@ import (
 // Rerun stores a run in the caller's transaction that does again what a run which has
 // ended did, from a step on: with its commit, file, data and kept params, that step and
 // all that comes after it are run, whatever the cache holds, and what was before is
-// taken from that run, or where it had not ended well, from the cache or run. The step is
-// named as in Why: `train` stands for that of all tries and of the refit, `train@3` for
+// taken from that run. Where that had not ended well, or its key is another one now, as
+// after the Python environment was built anew, the cache is asked, or it is run. The step
+// is named as in Why: `train` stands for that of all tries and of the refit, `train@3` for
 // one, and `train@refit` for the refit.
 //
 // A re-run belongs to no case. A case gathers its data as of its opening and is judged on

@@ -24,7 +24,7 @@ type Why struct {
 	From     string   `json:"from,omitempty"`     // the run whose outputs a cached step has
 	Previous string   `json:"previous,omitempty"` // the run that it is compared with
 	Changes  []Change `json:"changes"`            // empty: the keys are equal
-	Reason   string   `json:"reason,omitempty"`   // why it ran though nothing had changed
+	Reason   string   `json:"reason,omitempty"`   // why it ran whether anything had changed or not
 }
 
 // Change is one part of a key that differs.
@@ -180,7 +180,10 @@ func (c *comparison) why(ctx context.Context, now *Step) (*Why, error) {
 		}
 		w.Changes = append(w.Changes, code...)
 	}
-	if len(w.Changes) == 0 && now.State != Cached {
+	switch {
+	case c.again.includes(now.Name, now.Try):
+		w.Reason = fmt.Sprintf("somebody asked for run %s again from %s on", c.run.RerunOf, c.run.RerunFrom)
+	case len(w.Changes) == 0 && now.State != Cached:
 		w.Reason = c.whyAgain(now, then)
 	}
 	return w, nil
@@ -220,9 +223,6 @@ func (c *comparison) before(tx *store.Tx, now *Step) (*Run, *Step, error) {
 func (c *comparison) whyAgain(now, then *Step) string {
 	step, _ := c.spec.Step(now.Name)
 	switch {
-	case c.again.includes(now.Name, now.Try):
-		return fmt.Sprintf("somebody asked for run %s again from %s on", c.run.RerunOf,
-			c.run.RerunFrom)
 	case !step.Cached():
 		return "the file says `cache: false`"
 	case then.parts.Format != now.parts.Format:
