@@ -257,7 +257,7 @@ function options(
     ...(fixed.time === "stream"
       ? { tzDate: (ms: number) => uPlot.tzDate(new Date(ms), "Etc/UTC") }
       : {}),
-    padding: [8, 12, 0, 0],
+    padding: [8, 22, 0, 0], // the last tick of time is not cut off
     legend: { show: false },
     scales: {
       x: {
