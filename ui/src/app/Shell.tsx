@@ -18,6 +18,7 @@ import { Toasts } from "../components/Toasts";
 import { useLive } from "../data/live";
 import { meQuery } from "../data/me";
 import { projectsQuery } from "../data/projects";
+import { Commands } from "./Commands";
 import icon from "./icon.svg";
 import { LiveMark } from "./LiveMark";
 import { rooms } from "./nav";
@@ -48,6 +49,7 @@ export function Shell({ children }: { children: ReactNode }) {
         </Link>
         {project !== undefined && <ProjectMenu project={project} />}
         <div className={css.right}>
+          <Commands />
           {project !== undefined && <LiveMark />}
           <ThemeMenu />
           <UserMenu />

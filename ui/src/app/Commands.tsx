@@ -1,0 +1,39 @@
+import { UnstyledButton } from "@mantine/core";
+import { useHotkeys } from "@mantine/hooks";
+import { Search } from "lucide-react";
+import { lazy, Suspense, useState } from "react";
+import css from "./Commands.module.css";
+
+const Palette = lazy(() => import("./Palette").then((m) => ({ default: m.Palette })));
+const Shortcuts = lazy(() => import("./Shortcuts").then((m) => ({ default: m.Shortcuts })));
+
+/** The way to everything by name: a button, its keys, and what they open. */
+export function Commands() {
+  const [opened, setOpened] = useState<"palette" | "shortcuts">();
+  const palette = () => setOpened("palette");
+  const close = () => setOpened(undefined);
+  useHotkeys([["mod+K", palette]], [], true);
+  useHotkeys([
+    ["/", palette],
+    ["shift+?", () => setOpened("shortcuts")],
+    ["?", () => setOpened("shortcuts")],
+  ]);
+  return (
+    <>
+      <UnstyledButton className={css.open ?? ""} onClick={palette} aria-label="Search and commands">
+        <Search size={15} aria-hidden />
+        <span className={css.words}>Search</span>
+        <kbd className={css.key}>{MOD} K</kbd>
+      </UnstyledButton>
+      <Suspense>
+        {opened === "palette" && (
+          <Palette onClose={close} onShortcuts={() => setOpened("shortcuts")} />
+        )}
+        {opened === "shortcuts" && <Shortcuts onClose={close} />}
+      </Suspense>
+    </>
+  );
+}
+
+/** What the key beside the space bar is called where the reader sits. */
+export const MOD = /Mac|iPhone|iPad/.test(navigator.userAgent) ? "⌘" : "Ctrl";
