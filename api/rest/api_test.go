@@ -331,6 +331,8 @@ func TestLists_PageToTheEndWithoutGapOrRepeat(t *testing.T) {
 		{"/projects/beta/revisions?", field("revision"), 2},
 		{"/projects/alpha/datasets/d/versions?", field("n"), 3},
 		{"/projects/alpha/models/alpha/versions?", field("n"), 5},
+		{"/projects/alpha/models/alpha/versions?after=2&", field("n"), 3},
+		{"/projects/alpha/models/alpha/versions?after=2&as_of=9000-01-01&", field("n"), 3},
 		{"/projects/alpha/models/alpha/aliases/live/moves?", field("rev"), 2},
 		{"/projects/alpha/models/alpha/moves?", field("rev"), 2},
 		{"/projects/alpha/jobs?kind=test&", field("id"), 3},

@@ -134,15 +134,24 @@ func (a *API) filesOf(ctx context.Context, p fairlead.Project, f *VersionFacts) 
 	if fairlead.Is(err, fairlead.Invalid) {
 		f.Files, err = &registry.Description{Flavors: []string{}, Problem: fairlead.MessageOf(err)}, nil
 	}
+	if err == nil && f.Files.Signature != nil {
+		wholeSignature(f.Files.Signature)
+	}
 	return err
 }
 
 func (a *API) packageOf(ctx context.Context, p fairlead.Project, f *VersionFacts) error {
 	m, err := a.Registry.Manifest(ctx, p, f.Version.Model, f.Version.N)
 	if err == nil {
+		wholeSignature(&m.Signature)
 		f.Package = m
 	}
 	return err
+}
+
+// wholeSignature has lists where there is nothing, as the document says.
+func wholeSignature(s *engine.Signature) {
+	s.Inputs, s.Outputs = append([]engine.Field{}, s.Inputs...), append([]engine.Field{}, s.Outputs...)
 }
 
 func (a *API) decisionOf(ctx context.Context, p fairlead.Project, f *VersionFacts) (err error) {

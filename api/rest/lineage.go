@@ -48,6 +48,7 @@ type LineageNode struct {
 	Rows   int64  `json:"rows,omitempty" doc:"of a dataset version"`
 	TimeMS int64  `json:"time_ms,omitempty" doc:"wall time of its beginning"`
 	AtMS   int64  `json:"at_ms,omitempty" doc:"stream time, of a decision or the newest of a rollout"`
+	Within string `json:"within,omitempty" doc:"the experiment of a run"`
 	Self   bool   `json:"self,omitempty" doc:"it is the version that was asked for"`
 }
 
@@ -160,7 +161,7 @@ func (g *graph) made(ctx context.Context) error {
 			return err
 		}
 		if err == nil {
-			node.Name, node.State, node.TimeMS = r.Name, r.Status, r.StartMS
+			node.Name, node.State, node.TimeMS, node.Within = r.Name, r.Status, r.StartMS, r.ExperimentID
 		}
 		run := g.add(node)
 		g.join(run, self, "")

@@ -125,12 +125,13 @@ func (a *API) modelVersions(ctx context.Context, p fairlead.Project, in *struct 
 	ModelInput
 	Paging
 	Past
+	After int64 `query:"after" minimum:"0" doc:"only numbers above this one"`
 }) (out fairlead.Page[*registry.Version], err error) {
 	at, past, err := in.at()
 	if err != nil {
 		return out, err
 	}
-	filter, after := list(p, "versions", in.Model, in.AsOf), int64(0)
+	filter, after := list(p, "versions", in.Model, in.AsOf, in.After), in.After
 	if err := fairlead.DecodeCursor(in.Page, filter, &after); err != nil {
 		return out, err
 	}

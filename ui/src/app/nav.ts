@@ -1,6 +1,7 @@
 import { linkOptions } from "@tanstack/react-router";
 import {
   Activity,
+  Boxes,
   Database,
   FlaskConical,
   House,
@@ -34,6 +35,11 @@ export const rooms = [
     label: "Pipelines",
     icon: Workflow,
     link: (project: string) => linkOptions({ to: "/p/$project/pipelines", params: { project } }),
+  },
+  {
+    label: "Models",
+    icon: Boxes,
+    link: (project: string) => linkOptions({ to: "/p/$project/models", params: { project } }),
   },
   {
     label: "Endpoints",

@@ -53,6 +53,8 @@ const tones: Record<string, Tone> = {
   stopped: "bad",
   rolled_back: "bad",
   rolledback: "bad",
+  aborted: "none",
+  retired: "none",
   killed: "bad",
   lost: "bad",
   canceled: "none",
@@ -82,7 +84,7 @@ export function StatusBadge({ state, tone, label }: BadgeProps) {
   return (
     <span className={`${css.badge} ${css[t]}`}>
       <Sign size={13} aria-hidden />
-      {label ?? words[word] ?? word.replace(/_/g, " ")}
+      <span className={css.word}>{label ?? words[word] ?? word.replace(/_/g, " ")}</span>
     </span>
   );
 }

@@ -36,7 +36,7 @@ export function DataTable<T>(props: DataTableProps<T>) {
     [props.rows, props.columns, order],
   );
   return (
-    <div className={css.box} tabIndex={0} role="region" aria-label={props.label}>
+    <div className={css.box} tabIndex={0} role="group" aria-label={props.label}>
       <table className={css.table}>
         <thead>
           <tr>

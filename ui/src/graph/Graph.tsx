@@ -18,7 +18,7 @@ import { layout, type Direction } from "./layout";
 export interface GraphNode {
   id: string;
   body: ReactNode;
-  /** In CSS pixels; 196 by 62 unless it says otherwise. */
+  /** In CSS pixels; 148 by 74 unless it says otherwise. */
   width?: number;
   height?: number;
 }
@@ -39,8 +39,9 @@ export interface GraphProps {
 }
 
 const NARROW = 700;
-const LEAST = 0.6; // a scale at which text can still be read
-const MARGIN = 16;
+// The scales at which text can still be read; what is larger then is moved about.
+const LEAST: Record<Direction, number> = { LR: 0.76, TB: 0.55 };
+const MARGIN = 4;
 
 type Flow = Node<{ body: ReactNode; direction: Direction }, "box">;
 
@@ -63,7 +64,7 @@ export default function Graph({ nodes, edges, direction }: GraphProps) {
   const { ref, width } = useElementSize();
   const way = direction ?? (width > 0 && width < NARROW ? "TB" : "LR");
   const drawn = useMemo(() => draw(nodes, edges, way), [nodes, edges, way]);
-  const scale = Math.min(1, Math.max(LEAST, (width - 2 * MARGIN) / Math.max(1, drawn.width)));
+  const scale = Math.min(1, Math.max(LEAST[way], (width - 2 * MARGIN) / Math.max(1, drawn.width)));
   const cut = drawn.width * scale + 2 * MARGIN > width;
   return (
     <div ref={ref} className={css.graph} style={{ height: drawn.height * scale + 2 * MARGIN }}>
@@ -99,7 +100,7 @@ export default function Graph({ nodes, edges, direction }: GraphProps) {
 }
 
 function draw(nodes: readonly GraphNode[], edges: readonly GraphEdge[], direction: Direction) {
-  const boxes = nodes.map((n) => ({ id: n.id, width: n.width ?? 196, height: n.height ?? 62 }));
+  const boxes = nodes.map((n) => ({ id: n.id, width: n.width ?? 148, height: n.height ?? 74 }));
   const placed = layout(boxes, edges, direction);
   const flowNodes = nodes.map((n, i): Flow => {
     const box = boxes[i];

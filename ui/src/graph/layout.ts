@@ -24,7 +24,7 @@ export function layout(
   direction: Direction,
 ): Layout {
   const g = new dagre.graphlib.Graph({ multigraph: true });
-  g.setGraph({ rankdir: direction, nodesep: 20, ranksep: direction === "LR" ? 56 : 40 });
+  g.setGraph({ rankdir: direction, nodesep: 18, ranksep: direction === "LR" ? 26 : 34 });
   g.setDefaultEdgeLabel(() => ({}));
   for (const b of boxes) g.setNode(b.id, { width: b.width, height: b.height });
   const there = new Set(boxes.map((b) => b.id));

@@ -34,7 +34,8 @@ export function refusal(status: number, detail: string): Response {
 
 /**
  * Draws the whole program at an address, with a server of these answers; what was asked is
- * returned. A path matches with its query, or without any.
+ * returned, and so are the answers, which a test may change. A path matches with its query,
+ * or without any.
  */
 export function mount(path: string, answers: Answers) {
   const asked: string[] = [];
@@ -73,7 +74,7 @@ export function mount(path: string, answers: Answers) {
       </QueryClientProvider>
     </MantineProvider>,
   );
-  return { ...view, asked, sent, router };
+  return { ...view, asked, sent, router, answers: all };
 }
 
 /** A stream of events without any. */

@@ -1,0 +1,149 @@
+import type { ReactNode } from "react";
+import { StatusBadge } from "../../components/Badge";
+import { DataTable, type Column } from "../../components/DataTable";
+import { Time } from "../../components/Time";
+import { To } from "../../components/links";
+import type { Lineage } from "../../data/models";
+import { GraphFigure } from "../../graph/GraphFigure";
+import { plural } from "../../format/number";
+import css from "./models.module.css";
+
+type Node = Lineage["nodes"][number];
+
+const kinds: Record<Node["kind"], string> = {
+  dataset: "Data",
+  pipeline: "Pipeline run",
+  run: "Run",
+  loggedmodel: "Logged model",
+  version: "Version",
+  decision: "Gate",
+  rollout: "Rollout",
+  endpoint: "Endpoint",
+};
+
+const weak = ["compared with", "judged on"];
+const part = encodeURIComponent;
+
+/** How a version came to be and where it went: a graph, with the list behind it. */
+export function LineageFigure({ lineage }: { lineage: Lineage }) {
+  return (
+    <GraphFigure
+      title="From data to endpoint"
+      describe={`${plural(lineage.nodes.length, "thing")} and what led to what; the list has the same`}
+      nodes={lineage.nodes.map((n) => ({ id: n.id, body: <Card node={n} /> }))}
+      edges={lineage.edges.map((e) => ({
+        from: e.from,
+        to: e.to,
+        ...(e.label && weak.includes(e.label) ? { dashed: true } : {}),
+      }))}
+      table={() => <LineageTable lineage={lineage} />}
+    />
+  );
+}
+
+function Card({ node }: { node: Node }) {
+  return (
+    <div className={css.node} data-self={node.self || undefined}>
+      <div className={css.nodeKind}>{kinds[node.kind]}</div>
+      <div className={css.nodeName}>
+        <Name node={node} />
+      </div>
+      <div className={css.nodeNote}>{noted(node)}</div>
+    </div>
+  );
+}
+
+/** What matters of a node beside its name: its state, or how much it has. */
+function noted(n: Node): ReactNode {
+  if (n.kind === "dataset") return n.rows === undefined ? n.state : plural(n.rows, "row");
+  if (!n.state || (n.kind === "version" && n.state === "ready")) return null;
+  return (
+    <StatusBadge state={n.state} {...(n.kind === "endpoint" ? { tone: "good" as const } : {})} />
+  );
+}
+
+/** A node by its name, with a link to its page. */
+function Name({ node: n }: { node: Node }) {
+  const title = n.reason === undefined ? n.key : `${n.key}: ${n.reason}`;
+  const to = (path: string, text: string) => (
+    <To path={path} title={title}>
+      {text}
+    </To>
+  );
+  switch (n.kind) {
+    case "dataset":
+      return to(`data/${part(n.key)}/${n.n ?? ""}`, `${n.key} v${n.n ?? ""}`);
+    case "pipeline":
+      return to(`pipelines/${part(n.key)}`, short(n.key));
+    case "run":
+      return n.within === undefined
+        ? n.key
+        : to(`experiments/${part(n.within)}/runs/${part(n.key)}`, runName(n));
+    case "version":
+      return n.self
+        ? `${n.key} v${n.n ?? ""}`
+        : to(`models/${part(n.key)}/versions/${n.n ?? ""}`, `${n.key} v${n.n ?? ""}`);
+    case "decision":
+      return <a href={`#${n.key}`}>{short(n.key)}</a>;
+    case "rollout":
+      return to(`rollouts/${part(n.key)}`, n.name ?? short(n.key));
+    case "endpoint": {
+      const [model = "", environment = ""] = n.key.split("@");
+      return to(`endpoints/${part(model)}/${part(environment)}`, environment);
+    }
+    default:
+      return n.key;
+  }
+}
+
+/** The end of an id, which tells it from others of its time. */
+function short(id: string): string {
+  return id.slice(-8);
+}
+
+/** A run's name; runs of pipelines are named "<pipeline run>/<try>". */
+function runName(n: Node): string {
+  const name = n.name ?? n.key;
+  const tried = /^pr_\w+\/(.+)$/.exec(name)?.[1];
+  return tried === undefined ? name : `try ${tried}`;
+}
+
+function LineageTable({ lineage }: { lineage: Lineage }) {
+  const columns: Column<Node>[] = [
+    { id: "kind", head: "What", sort: (n) => kinds[n.kind], cell: (n) => kinds[n.kind] },
+    { id: "name", head: "Name", sort: (n) => n.key, cell: (n) => <Name node={n} /> },
+    { id: "state", head: "State", cell: (n) => noted(n) },
+    {
+      id: "from",
+      head: "Comes from",
+      cell: (n) => sources(lineage, n.id).join(", "),
+    },
+    {
+      id: "time",
+      head: "Since",
+      minor: true,
+      sort: (n) => n.time_ms,
+      cell: (n) => <Time at={n.time_ms} />,
+    },
+    {
+      id: "at",
+      head: "Stream time",
+      minor: true,
+      sort: (n) => n.at_ms,
+      cell: (n) => <Time at={n.at_ms} clock="stream" />,
+    },
+  ];
+  return <DataTable label="Lineage" columns={columns} rows={lineage.nodes} rowKey={(n) => n.id} />;
+}
+
+function sources(lineage: Lineage, id: string): string[] {
+  return lineage.edges
+    .filter((e) => e.to === id)
+    .map((e) => {
+      const n = lineage.nodes.find((node) => node.id === e.from);
+      const name = n
+        ? `${kinds[n.kind].toLowerCase()} ${n.n ? `${n.key} ${n.n}` : short(n.key)}`
+        : e.from;
+      return e.label && weak.includes(e.label) ? `${name} (${e.label})` : name;
+    });
+}
