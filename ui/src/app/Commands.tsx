@@ -1,10 +1,11 @@
 import { UnstyledButton } from "@mantine/core";
 import { useHotkeys } from "@mantine/hooks";
 import { Search } from "lucide-react";
-import { lazy, Suspense, useState } from "react";
+import { lazy, Suspense, useEffect, useState } from "react";
 import css from "./Commands.module.css";
 
-const Palette = lazy(() => import("./Palette").then((m) => ({ default: m.Palette })));
+const load = () => import("./Palette").then((m) => ({ default: m.Palette }));
+const Palette = lazy(load);
 const Shortcuts = lazy(() => import("./Shortcuts").then((m) => ({ default: m.Shortcuts })));
 
 /** The way to everything by name: a button, its keys, and what they open. */
@@ -12,6 +13,11 @@ export function Commands() {
   const [opened, setOpened] = useState<"palette" | "shortcuts">();
   const palette = () => setOpened("palette");
   const close = () => setOpened(undefined);
+  // Who opens it types on at once, so its code is there before, and after the page's own.
+  useEffect(() => {
+    const timer = setTimeout(() => void load(), 1500);
+    return () => clearTimeout(timer);
+  }, []);
   useHotkeys([["mod+K", palette]], [], true);
   useHotkeys([
     ["/", palette],

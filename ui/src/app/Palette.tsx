@@ -73,7 +73,6 @@ export function Palette({ onClose, onShortcuts }: PaletteProps) {
       <div className={css.ask}>
         <Search size={16} aria-hidden />
         <input
-          autoFocus
           className={css.input}
           role="combobox"
           aria-label="Search and commands"

@@ -1,4 +1,4 @@
-import { useEffect, useRef, type ReactNode } from "react";
+import { useLayoutEffect, useRef, type ReactNode } from "react";
 import css from "./Commands.module.css";
 
 /**
@@ -7,7 +7,9 @@ import css from "./Commands.module.css";
  */
 export function Sheet(props: { label: string; onClose: () => void; children: ReactNode }) {
   const ref = useRef<HTMLDialogElement>(null);
-  useEffect(() => {
+  // The browser focuses the first control, and gives the focus back to what had it before
+  // if the dialog is closed before it leaves the document.
+  useLayoutEffect(() => {
     const dialog = ref.current;
     dialog?.showModal();
     return () => dialog?.close();

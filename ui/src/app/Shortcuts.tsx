@@ -31,7 +31,7 @@ export function Shortcuts({ onClose }: { onClose: () => void }) {
             </div>
           ))}
         </dl>
-        <button type="button" className={css.close} onClick={onClose} autoFocus>
+        <button type="button" className={css.close} onClick={onClose}>
           Close
         </button>
       </div>

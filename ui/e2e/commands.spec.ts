@@ -1,0 +1,51 @@
+import { expect, it } from "vitest";
+import { look, project, settled, visit, withBrowser } from "./browser";
+
+withBrowser();
+
+it(
+  "shows the way to everything",
+  () =>
+    look("commands", `/p/${project}/phases`, async (page) => {
+      await page.keyboard.press("Control+k");
+      await page.getByRole("combobox", { name: "Search and commands" }).fill(project.slice(0, 3));
+      await page.getByRole("group", { name: "Models" }).waitFor();
+    }),
+  60_000,
+);
+
+it("goes to a model's endpoint by the keyboard alone, and gives the focus back", async () => {
+  const v = await visit(`/p/${project}/audit`);
+  await settled(v.page);
+  await v.page.getByRole("button", { name: "Search and commands" }).focus();
+  const field = v.page.getByRole("combobox", { name: "Search and commands" });
+  await v.page.keyboard.press("/");
+  await field.waitFor();
+  await v.page.keyboard.type("@production");
+  await v.page.getByRole("group", { name: "Endpoints" }).waitFor();
+  await v.page.keyboard.press("Escape");
+  await v.page
+    .getByRole("combobox", { name: "Search and commands" })
+    .waitFor({ state: "detached" });
+  expect(await v.page.evaluate(() => document.activeElement?.ariaLabel)).toBe(
+    "Search and commands",
+  );
+  await v.page.keyboard.press("Control+k");
+  await field.waitFor();
+  await v.page.keyboard.type("@production");
+  await v.page.getByRole("group", { name: "Endpoints" }).waitFor();
+  await v.page.keyboard.press("Enter");
+  await v.page.waitForURL(/\/endpoints\/.+\/production$/);
+  expect(v.troubles).toEqual([]);
+  await v.close();
+});
+
+it("shows the shortcuts", async () => {
+  const v = await visit(`/p/${project}/phases`);
+  await settled(v.page);
+  await v.page.keyboard.press("?");
+  await v.page.getByRole("dialog", { name: "Keyboard shortcuts" }).waitFor();
+  await v.page.keyboard.press("Escape");
+  await v.page.getByRole("dialog", { name: "Keyboard shortcuts" }).waitFor({ state: "detached" });
+  await v.close();
+});
