@@ -219,6 +219,16 @@ it("compares: what differs, the front, and a run left out", async () => {
   await v.close();
 });
 
+it("moves a run to the trash and back", async () => {
+  const v = await visit(page(going, "?tab=overview"));
+  await v.page.getByRole("button", { name: "Delete" }).click();
+  await v.page.getByText("in the trash", { exact: true }).waitFor();
+  await v.page.getByRole("button", { name: "Undo" }).click();
+  await v.page.getByRole("button", { name: "Delete" }).waitFor();
+  expect(v.troubles).toEqual([]);
+  await v.close();
+});
+
 it("leads from a run's id, and from MLflow's links, to its page", async () => {
   for (const from of [
     `/p/${project}/runs/${runs[0]}`,

@@ -3,6 +3,7 @@ import { Link } from "@tanstack/react-router";
 import { ArrowRight, Box, Database, FlaskConical, Package } from "lucide-react";
 import type { ReactNode } from "react";
 import { StatusBadge } from "../../components/Badge";
+import { To } from "../../components/links";
 import { Section } from "../../components/Page";
 import { pipelineRun } from "../../data/pipelines";
 import type { TrackedRun } from "../../data/run";
@@ -27,9 +28,9 @@ export function Lineage({ project, run }: { project: string; run: TrackedRun }) 
               sign={<Database size={14} aria-hidden />}
               kind="Dataset version"
             >
-              <a href={`/p/${project}/data/${ref.dataset}/${ref.n}`}>
+              <To path={`data/${encodeURIComponent(ref.dataset)}/${ref.n}`}>
                 {ref.dataset} version {ref.n}
-              </a>
+              </To>
             </Item>
           ))}
           {run.datasets.map((d) => (
@@ -77,9 +78,9 @@ export function Lineage({ project, run }: { project: string; run: TrackedRun }) 
               sign={<Package size={14} aria-hidden />}
               kind="Model version"
             >
-              <a href={`/p/${project}/models/${v.model}/versions/${v.n}`}>
+              <To path={`models/${encodeURIComponent(v.model)}/versions/${v.n}`}>
                 {v.model} version {v.n}
-              </a>
+              </To>
               {v.aliases.length > 0 && <span className={css.more}>{v.aliases.join(", ")}</span>}
             </Item>
           ))}

@@ -15,6 +15,7 @@ import { Time } from "../../components/Time";
 import { nestedQuery, type MetricSummary, type TrackedRun } from "../../data/run";
 import { count, plural } from "../../format/number";
 import { Lineage } from "./Lineage";
+import { Notes } from "./Notes";
 import css from "./Overview.module.css";
 import { recipe } from "./reproduce";
 import { formatOf } from "./unit";
@@ -29,7 +30,6 @@ interface OverviewProps {
 
 /** All that a run noted, but for its files and histories. */
 export function Overview({ project, run, metrics, onMetric }: OverviewProps) {
-  const note = run.tags["mlflow.note.content"];
   return (
     <div className={css.overview}>
       <div className={css.main}>
@@ -43,11 +43,7 @@ export function Overview({ project, run, metrics, onMetric }: OverviewProps) {
       </div>
       <div className={css.side}>
         <About project={project} run={run} />
-        {note && (
-          <Section title="Notes">
-            <p className={css.note}>{note}</p>
-          </Section>
-        )}
+        <Notes project={project} run={run} />
         <Reproduce run={run} />
         <Nested project={project} run={run} />
       </div>

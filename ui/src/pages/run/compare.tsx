@@ -6,6 +6,7 @@ import { useMemo } from "react";
 import { Swatch } from "../../charts/Swatch";
 import { StatusBadge } from "../../components/Badge";
 import { Lines } from "../../components/Loaded";
+import { To } from "../../components/links";
 import { Page, Section } from "../../components/Page";
 import { Empty, Failure } from "../../components/State";
 import { isLive, metricsQuery, runsQuery, type TrackedRun } from "../../data/run";
@@ -39,8 +40,7 @@ export function ComparePage() {
       <Page title="Compare runs">
         <Section title="No runs are chosen">
           <Empty title="Choose runs to compare">
-            Select runs in the table of an <a href={`/p/${project}/experiments`}>experiment</a>, and
-            then Compare.
+            Select runs in the table of an <To path="experiments">experiment</To>, and then Compare.
           </Empty>
         </Section>
       </Page>

@@ -1,5 +1,7 @@
 import { screen, waitFor, within } from "@testing-library/react";
 import { describe, expect, it, vi } from "vitest";
+import userEvent from "@testing-library/user-event";
+import { toasts } from "../../components/toast";
 import { mount, refusal } from "../../test/mount";
 
 // happy-dom draws nothing; the plot itself is tested in the browser.
@@ -116,6 +118,54 @@ describe("the page of a run", () => {
     ).toBeInTheDocument();
     await router.navigate({ to: at, search: { tab: "logs" } } as never);
     expect(await screen.findByText("No logs")).toBeInTheDocument();
+  });
+});
+
+describe("what can be done with a run", () => {
+  const may = { [`${p}/permissions`]: { items: ["read", "track"], otherwise: "" } };
+  const done = { changed: ["r1"], failed: [] };
+
+  it("moves it to the trash, and back", async () => {
+    const { asked } = mount(at, {
+      ...nothing,
+      ...may,
+      [`${p}/runs/delete`]: done,
+      [`${p}/runs/restore`]: done,
+    });
+    await waitFor(() =>
+      expect(screen.getByRole("button", { name: "Delete" })).not.toHaveAttribute("aria-disabled"),
+    );
+    await userEvent.click(screen.getByRole("button", { name: "Delete" }));
+    await waitFor(() => expect(asked).toContain(`POST ${p}/runs/delete`));
+    expect(toasts.read().map((t) => t.title)).toContain("The run is in the trash");
+    toasts.read().at(-1)?.action?.run();
+    await waitFor(() => expect(asked).toContain(`POST ${p}/runs/restore`));
+  });
+
+  it("keeps notes, and says what was refused", async () => {
+    const refused = { changed: [], failed: [{ run: "r1", reason: "the run is locked" }] };
+    mount(at, { ...nothing, ...may, [`${p}/runs/tag`]: refused });
+    await waitFor(() =>
+      expect(screen.getByRole("button", { name: "Write" })).not.toHaveAttribute("aria-disabled"),
+    );
+    await userEvent.click(screen.getByRole("button", { name: "Write" }));
+    await userEvent.type(screen.getByRole("textbox", { name: "Notes" }), "good");
+    await userEvent.click(screen.getByRole("button", { name: "Save" }));
+    await waitFor(() => expect(toasts.read().map((t) => t.message)).toContain("the run is locked"));
+    expect(screen.getByRole("textbox", { name: "Notes" })).toHaveValue("good");
+  });
+
+  it("says why the reader may not", async () => {
+    mount(at, {
+      ...nothing,
+      [`${p}/permissions`]: { items: ["read"], otherwise: "ask for the role of a data scientist" },
+    });
+    await waitFor(() =>
+      expect(screen.getByRole("button", { name: "Delete" })).toHaveAccessibleDescription(
+        "ask for the role of a data scientist",
+      ),
+    );
+    expect(screen.getByRole("button", { name: "Delete" })).toHaveAttribute("aria-disabled", "true");
   });
 });
 

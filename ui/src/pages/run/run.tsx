@@ -1,10 +1,10 @@
-import { Button, Skeleton, Tabs } from "@mantine/core";
+import { Skeleton, Tabs } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
-import { GitCompare } from "lucide-react";
 import { useMemo } from "react";
 import { StatusBadge } from "../../components/Badge";
 import { Lines } from "../../components/Loaded";
+import { To } from "../../components/links";
 import { useNow } from "../../components/now";
 import { Page, Section } from "../../components/Page";
 import { Empty, Failure } from "../../components/State";
@@ -17,6 +17,7 @@ import {
   type TrackedRun,
 } from "../../data/run";
 import { duration } from "../../format/number";
+import { Actions } from "./Actions";
 import { Artifacts, type Root } from "./Artifacts";
 import { Charts, isSingle } from "./Charts";
 import { ChartTools } from "./ChartTools";
@@ -68,12 +69,12 @@ function Run({ project, run }: { project: string; run: TrackedRun }) {
     <Page
       title={run.name === "" ? run.id : run.name}
       crumbs={[
-        <a key="all" href={`/p/${project}/experiments`}>
+        <To key="all" path="experiments">
           Experiments
-        </a>,
-        <a key="one" href={`/p/${project}/experiments/${run.experiment}`}>
+        </To>,
+        <To key="one" path={`experiments/${run.experiment}`}>
           {run.experiment_name}
-        </a>,
+        </To>,
         ...(run.parent
           ? [
               <Link
@@ -99,22 +100,7 @@ function Run({ project, run }: { project: string; run: TrackedRun }) {
           started <Time at={run.start_ms} /> by {run.user || "nobody"} · <Took run={run} />
         </>
       }
-      actions={
-        <Button
-          variant="default"
-          leftSection={<GitCompare size={14} aria-hidden />}
-          renderRoot={(props) => (
-            <Link
-              to="/p/$project/compare"
-              params={{ project }}
-              search={{ runs: run.id }}
-              {...props}
-            />
-          )}
-        >
-          Compare
-        </Button>
-      }
+      actions={<Actions project={project} run={run} />}
     >
       <Tabs
         value={tab}
