@@ -106,7 +106,7 @@ function Growth({ versions }: { versions: DatasetVersion[] }) {
         describe={`Rows of ${plural(shown.length, "version")}, from ${count(first?.rows)} to ${count(last?.rows)}`}
         table={() => (
           <DataTable
-            label="Rows by version"
+            label="Rows of each version"
             rows={shown}
             rowKey={nameOf}
             columns={[

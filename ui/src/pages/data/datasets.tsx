@@ -54,7 +54,7 @@ export function Datasets() {
         >
           {(page) => (
             <DataTable
-              label="Datasets"
+              label="Datasets by name"
               columns={columns(project)}
               rows={page.items}
               rowKey={(d) => d.dataset}

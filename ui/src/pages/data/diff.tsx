@@ -21,7 +21,7 @@ import {
 } from "../../data/datasets";
 import { count, percent, plural, value } from "../../format/number";
 import css from "./data.module.css";
-import { covers, micros, nameOf, rangeOf } from "./words";
+import { micros, nameOf, rangeOf } from "./words";
 
 const ROUTE = "/p/$project/data/$dataset/$version/diff";
 
@@ -175,11 +175,13 @@ function RowsDiff({ diff: d }: { diff: DatasetDiff }) {
       }
     >
       <Stats>
-        <Stat label="Before" value={count(d.from.rows)} note={covers(d.from)} />
+        <Stat label="Before" value={count(d.from.rows)} />
         <Stat
           label="After"
           value={count(d.to.rows)}
-          note={change === 0 ? "as many" : `${change > 0 ? "+" : "−"}${count(Math.abs(change))}`}
+          note={
+            change === 0 ? "as many" : `${change > 0 ? "+" : "−"}${count(Math.abs(change))} rows`
+          }
         />
         {d.rows && (
           <>

@@ -81,7 +81,7 @@ export function Editor({ sql, onChange, onRun, tables, invalid = false, ref }: E
           else if (ref) ref.current = el;
         }}
         className={css.sql}
-        aria-label="SQL"
+        aria-label="Query in SQL"
         aria-autocomplete="list"
         aria-controls={open ? id : undefined}
         aria-activedescendant={open ? `${id}-${open.chosen}` : undefined}

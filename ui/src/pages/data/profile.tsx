@@ -7,7 +7,7 @@ import { Facts } from "../../components/Stat";
 import type { ColumnProfile, DatasetVersion } from "../../data/datasets";
 import { count, percent, value } from "../../format/number";
 import css from "./data.module.css";
-import { micros, missingOf, moment, rangeOf, rolesOf } from "./words";
+import { micros, missingOf, moment, nameOf, rangeOf, rolesOf } from "./words";
 
 interface ProfileProps {
   project: string;
@@ -29,7 +29,7 @@ export function Profile({ project, version, column }: ProfileProps) {
         flush
       >
         <DataTable
-          label="Columns"
+          label={`Columns of ${nameOf(version)}`}
           columns={columns(project, version)}
           rows={profile}
           rowKey={(p) => p.name}
@@ -249,7 +249,7 @@ function Expected({ version }: { version: DatasetVersion }) {
       flush
     >
       <DataTable
-        label="Expectations"
+        label="What was expected"
         rows={expect}
         rowKey={(e) => e.column}
         columns={[

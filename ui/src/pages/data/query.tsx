@@ -1,4 +1,4 @@
-import { Button, NumberInput, TextInput, Tooltip } from "@mantine/core";
+import { Button, Select, TextInput, Tooltip } from "@mantine/core";
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { Download, Play, Square } from "lucide-react";
@@ -24,6 +24,7 @@ import { nameOf, quoted } from "./words";
 
 const ROUTE = "/p/$project/data/query";
 const LIMIT = 1000;
+const LIMITS = [100, LIMIT, 10_000].map((n) => ({ value: String(n), label: plural(n, "row") }));
 
 /** SQL over the datasets of a project, and what it came to. */
 export function Query() {
@@ -163,17 +164,13 @@ function Workbench({ project, datasets }: { project: string; datasets: readonly 
                 </Button>
               </Tooltip>
             )}
-            <NumberInput
+            <Select
               aria-label="Rows at most"
-              value={limit}
-              min={1}
-              max={10_000}
-              step={1000}
-              allowDecimal={false}
-              clampBehavior="strict"
-              suffix=" rows"
-              w={120}
-              onChange={(n) => setLimit(typeof n === "number" ? n : LIMIT)}
+              data={LIMITS}
+              value={String(limit)}
+              allowDeselect={false}
+              w={130}
+              onChange={(n) => setLimit(Number(n ?? LIMIT))}
             />
             <Button
               variant="default"
