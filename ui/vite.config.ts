@@ -44,7 +44,10 @@ export default defineConfig({
       output: {
         codeSplitting: {
           groups: [
-            { name: "libraries", test: /node_modules\/(?!uplot|@xyflow|@dagrejs|d3-|zustand|classcat)/ },
+            {
+              name: "libraries",
+              test: /node_modules\/(?!uplot|@xyflow|@dagrejs|d3-|zustand|classcat)/,
+            },
             { name: "shared", test: /\/src\/(app|components|data|format)\// },
             { name: "charts", test: /\/src\/charts\/|node_modules\/uplot\// },
             { name: roomOf, debugName: "rooms", test: /\/src\/pages\/\w+\/(?!routes)/ },

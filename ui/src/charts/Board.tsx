@@ -121,8 +121,9 @@ export interface Span {
   from: number;
   to: number;
   label: string;
-  /** What is written upon it, where that is not the label. */
+  /** What is written upon it where the label is too long, and where that is, too. */
   short?: string;
+  sign?: string;
   tone: Tone;
   /** Where it is told; the label says what it is. */
   link: (props: {
@@ -151,7 +152,7 @@ export function Spans({ frame, label, spans }: { frame: TimeFrame; label: string
                 style={{ left: at, width: Math.max(5, b - a - 1), top: i * 18 + 2 }}
                 title={`${s.label}, ${period(s.from, s.to)}`}
               >
-                {b - a > 24 ? (s.short ?? s.label) : <span aria-label={s.label} role="img" />}
+                {written(s, b - a) || <span aria-label={s.label} role="img" />}
               </s.link>
             );
           }),
@@ -159,6 +160,12 @@ export function Spans({ frame, label, spans }: { frame: TimeFrame; label: string
       </div>
     </Lane>
   );
+}
+
+/** Of the label, its short form and its sign the first that there is room for. */
+function written(s: Span, width: number): string {
+  const room = (text: string) => text.length * 6 + 10 <= width;
+  return [s.label, s.short, s.sign].find((text) => text !== undefined && room(text)) ?? "";
 }
 
 /** Puts spans into as few rows as they need without meeting. */

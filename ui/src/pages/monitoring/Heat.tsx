@@ -1,5 +1,13 @@
 import { useComputedColorScheme } from "@mantine/core";
-import { useEffect, useId, useRef, useState, type KeyboardEvent, type PointerEvent } from "react";
+import {
+  useEffect,
+  useId,
+  useMemo,
+  useRef,
+  useState,
+  type KeyboardEvent,
+  type PointerEvent,
+} from "react";
 import { place, type TimeFrame } from "../../charts/timeframe";
 import type { DriftHistory } from "../../data/monitoring";
 import css from "./Heat.module.css";
@@ -31,9 +39,20 @@ export function Heat({ frame, history, chosen, onChoose }: HeatProps) {
   const id = useId();
   const rows = history.features.length;
   const columns = history.stretches.length;
-  const edges = history.stretches.map(
-    (s) => [place(frame, Date.parse(s.from)), place(frame, Date.parse(s.to))] as const,
+  const { from, to, width } = frame;
+  const edges = useMemo(
+    () =>
+      history.stretches.map(
+        (s) =>
+          [
+            place({ from, to, width }, Date.parse(s.from)),
+            place({ from, to, width }, Date.parse(s.to)),
+          ] as const,
+      ),
+    [history.stretches, from, to, width],
   );
+  const go = (next: HeatPlace | undefined) =>
+    setAt((now) => (now?.row === next?.row && now?.column === next?.column ? now : next));
   const under = (e: PointerEvent<HTMLDivElement>): HeatPlace | undefined => {
     const box = e.currentTarget.getBoundingClientRect();
     const x = e.clientX - box.left;
@@ -77,7 +96,7 @@ export function Heat({ frame, history, chosen, onChoose }: HeatProps) {
         aria-activedescendant={cell ? id : undefined}
         className={css.grid}
         onPointerMove={(e) => {
-          setAt(under(e));
+          go(under(e));
           setTip(true);
         }}
         onPointerLeave={() => {

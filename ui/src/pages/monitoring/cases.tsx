@@ -80,7 +80,12 @@ const columns: Column<Case>[] = [
   {
     id: "cause",
     head: "Because of",
-    cell: (c) => (c.incident ? <IncidentLink id={c.incident} /> : causes[c.cause]),
+    cell: (c) =>
+      c.incident ? (
+        <IncidentLink id={c.incident} />
+      ) : (
+        <span className={boards.nowrap}>{causes[c.cause] ?? c.cause}</span>
+      ),
     sort: (c) => c.cause,
   },
   {

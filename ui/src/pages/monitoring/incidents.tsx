@@ -92,21 +92,16 @@ const ended = (i: Incident) => (i.resolved_at ? Date.parse(i.resolved_at) : null
 
 const columns: Column<Incident>[] = [
   {
-    id: "state",
-    head: "State",
-    cell: (i) => <StatusBadge state={i.resolved_at ? "resolved" : "open"} />,
-    sort: (i) => (i.resolved_at ? 1 : 0),
-  },
-  {
     id: "kind",
     head: "Incident",
     cell: (i) => (
       <div className={boards.reason}>
-        <IncidentLink id={i.id}>{named(i.kind)}</IncidentLink>
+        <IncidentLink id={i.id}>{named(i.kind)}</IncidentLink>{" "}
+        <StatusBadge state={i.resolved_at ? "resolved" : "open"} />
         <div className={css.dim}>{i.reason}</div>
       </div>
     ),
-    sort: (i) => i.kind,
+    sort: (i) => `${i.resolved_at ? 1 : 0} ${i.kind}`,
   },
   {
     id: "endpoint",

@@ -29,7 +29,7 @@ export function extent(stretches: Stretch[], end?: string): { from: number; to: 
 
 const outcomes: Record<string, Tone> = { promoted: "good", rolledback: "bad", aborted: "none" };
 
-const marks: Record<string, string> = { promoted: "✓", rolledback: "✕" };
+const marks: Record<string, string> = { promoted: "✓", rolledback: "✕", aborted: "–" };
 
 interface LanesProps {
   frame: TimeFrame;
@@ -50,6 +50,8 @@ export function Lanes({ frame, stretches, of, kind }: LanesProps) {
     from: Date.parse(i.opened_at),
     to: i.resolved_at ? Date.parse(i.resolved_at) : Math.max(now, frame.to),
     label: i.resolved_at ? i.kind : `${i.kind}, open`,
+    short: i.resolved_at ? "" : "open",
+    sign: i.resolved_at ? "" : "!",
     tone: i.resolved_at ? "none" : "warn",
     link: (props) => <To path={`incidents/${i.id}`} {...props} />,
   }));
@@ -58,7 +60,8 @@ export function Lanes({ frame, stretches, of, kind }: LanesProps) {
     from: Date.parse(r.started),
     to: r.ended ? Date.parse(r.ended) : Math.max(now, frame.to),
     label: `v${r.to} ${r.outcome === "rolledback" ? "rolled back" : (r.outcome ?? r.strategy)}`,
-    short: `v${r.to} ${marks[r.outcome ?? ""] ?? ""}`,
+    short: `v${r.to}`,
+    sign: marks[r.outcome ?? ""] ?? "…",
     tone: r.outcome ? (outcomes[r.outcome] ?? "none") : "info",
     link: (props) => <To path={`rollouts/${r.id}`} {...props} />,
   }));
