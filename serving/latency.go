@@ -67,8 +67,21 @@ func (l latency) appendTo(b []byte) []byte {
 	return b
 }
 
-// addEncoded merges what appendTo wrote. What is cut off is left out.
+// addEncoded merges what appendTo wrote.
 func (l *latency) addEncoded(b []byte) {
+	if len(b) == 0 {
+		return
+	}
+	var t tally
+	t.addEncoded(b)
+	l.merge(t.latency())
+}
+
+// tally is a latency that much is added to: the count of each cell.
+type tally [lastCell + 1]int64
+
+// addEncoded adds what latency.appendTo wrote. What is cut off is left out.
+func (t *tally) addEncoded(b []byte) {
 	for len(b) > 0 {
 		at, n := binary.Uvarint(b)
 		if n <= 0 {
@@ -78,7 +91,22 @@ func (l *latency) addEncoded(b []byte) {
 		if m <= 0 {
 			return
 		}
-		l.count(int16(min(at, lastCell)), int64(count))
+		t[min(at, lastCell)] += int64(count)
 		b = b[n+m:]
 	}
+}
+
+func (t *tally) add(o *tally) {
+	for at, n := range o {
+		t[at] += n
+	}
+}
+
+func (t *tally) latency() (l latency) {
+	for at, n := range t {
+		if n > 0 {
+			l = append(l, latencyCell{int16(at), n})
+		}
+	}
+	return l
 }

@@ -322,7 +322,7 @@ func (s *Service) Traffic(tx *store.Tx, p fairlead.Project, endpoint string, q T
 		if err != nil {
 			return nil, err
 		}
-		if 10*found.total.Requests >= 9*int64(found.n) || n <= fewPoints {
+		if 10*found.requests() >= 9*int64(found.n) || n <= fewPoints {
 			found.fill(out)
 			return out, nil
 		}
@@ -338,9 +338,9 @@ func (s *Service) sum(tx *store.Tx, of series, out *Traffic, n int, openEnd bool
 	if openEnd && of.clock == eventClock {
 		out.To = fairlead.FromMS(floor(out.To.UnixMilli()-1, step) + step)
 	}
-	found := &sums{from: out.From.UnixMilli(), step: step, versions: map[int64]*versionSum{}}
+	found := &sums{from: out.From.UnixMilli(), step: step, versions: map[int64]map[int]*sum{}}
 	found.n = int(math.Ceil(float64(out.To.UnixMilli()-found.from) / float64(step)))
-	return found, eachBucket(tx, of, w, out.From, out.To, found.add)
+	return found, addUp(tx, of, w, out.From, out.To, found)
 }
 
 func points(n int) int {
@@ -406,56 +406,77 @@ func resolution(length time.Duration, n int, back time.Duration) (width, int64) 
 	panic("serving: there is a last width")
 }
 
-// sums are cells by version, in the whole time and for each step.
+// sums are what was counted by version, for each step.
 type sums struct {
 	from, step int64
 	n          int
-	total      cell
-	versions   map[int64]*versionSum
+	total      sum
+	versions   map[int64]map[int]*sum
 }
 
-type versionSum struct {
-	total cell
-	steps map[int]*cell
+// sum is what was counted in several buckets.
+type sum struct {
+	Counts
+	answer, own tally
 }
 
-func (s *sums) add(at, version int64, c *cell) {
-	v := s.versions[version]
-	if v == nil {
-		v = &versionSum{steps: map[int]*cell{}}
-		s.versions[version] = v
+func (s *sum) merge(o *sum) {
+	s.Counts.add(o.Counts)
+	s.answer.add(&o.answer)
+	s.own.add(&o.own)
+}
+
+// at is the sum of the step and version that a bucket belongs to.
+func (s *sums) at(ms, version int64) *sum {
+	steps := s.versions[version]
+	if steps == nil {
+		steps = map[int]*sum{}
+		s.versions[version] = steps
 	}
-	i := int((at - s.from) / s.step)
-	if v.steps[i] == nil {
-		v.steps[i] = &cell{}
+	i := int((ms - s.from) / s.step)
+	if steps[i] == nil {
+		steps[i] = &sum{}
 	}
-	v.steps[i].merge(c)
-	v.total.merge(c)
-	s.total.merge(c)
+	return steps[i]
 }
 
 func (s *sums) fill(out *Traffic) {
-	out.Total = s.total.answers()
 	out.Versions = make([]VersionTraffic, 0, len(s.versions))
-	for n, v := range s.versions {
-		vt := VersionTraffic{Version: n, Total: v.total.answers(), Requests: make([]int64, s.n),
+	for n, steps := range s.versions {
+		vt := VersionTraffic{Version: n, Requests: make([]int64, s.n),
 			Errors: make([]int64, s.n), Refused: make([]int64, s.n), Scored: make([]int64, s.n),
 			Failed: make([]int64, s.n), P50: make([]*float64, s.n), P99: make([]*float64, s.n),
 			OwnP50: make([]*float64, s.n), OwnP99: make([]*float64, s.n)}
-		for i, c := range v.steps {
+		var total sum
+		for i, c := range steps {
 			a := c.answers()
 			vt.Requests[i], vt.Errors[i], vt.Refused[i] = a.Requests, a.Errors, a.Refused
 			vt.Scored[i], vt.Failed[i] = a.Scored, a.Failed
 			vt.P50[i], vt.P99[i], vt.OwnP50[i], vt.OwnP99[i] = a.P50, a.P99, a.OwnP50, a.OwnP99
+			total.merge(c)
 		}
+		vt.Total = total.answers()
+		s.total.merge(&total)
 		out.Versions = append(out.Versions, vt)
 	}
+	out.Total = s.total.answers()
 	slices.SortFunc(out.Versions, func(a, b VersionTraffic) int { return int(a.Version - b.Version) })
 }
 
-func (c *cell) answers() Answers {
-	return Answers{Counts: c.Counts, P50: c.answer.known(0.5), P99: c.answer.known(0.99),
-		OwnP50: c.own.known(0.5), OwnP99: c.own.known(0.99)}
+// requests counts those of all versions and steps.
+func (s *sums) requests() (n int64) {
+	for _, steps := range s.versions {
+		for _, c := range steps {
+			n += c.Requests
+		}
+	}
+	return n
+}
+
+func (s *sum) answers() Answers {
+	answer, own := s.answer.latency(), s.own.latency()
+	return Answers{Counts: s.Counts, P50: answer.known(0.5), P99: answer.known(0.99),
+		OwnP50: own.known(0.5), OwnP99: own.known(0.99)}
 }
 
 // known is the quantile, nil when nothing was measured.

@@ -2,6 +2,7 @@ package serving
 
 import (
 	"cmp"
+	"database/sql/driver"
 	"errors"
 	"time"
 
@@ -139,29 +140,22 @@ func clockOf(tx *store.Tx, p fairlead.Project, endpoint, name string) (by clock,
 	return by, s, nil
 }
 
-// eachBucket calls fn with each cell of a series from up to to, in any order.
-func eachBucket(tx *store.Tx, of series, w width, from, to time.Time,
-	fn func(at, version int64, c *cell)) error {
-	rows, err := tx.Query(`select at_ms, model_n, requests, rows_n, errors, refused, scored, failed,
+// addUp adds the buckets of a series from up to to.
+func addUp(tx *store.Tx, of series, w width, from, to time.Time, sums *sums) error {
+	return tx.Each(`select at_ms, model_n, requests, rows_n, errors, refused, scored, failed,
 		answer, own from traffic where project_k = ? and endpoint = ? and clock = ? and width_ms = ?
-		and at_ms >= ? and at_ms < ?`, of.projectK, of.endpoint, int64(of.clock), w.ms(), from.UnixMilli(),
-		to.UnixMilli())
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var at, version int64
-		var c cell
-		var answer, own []byte
-		err := rows.Scan(&at, &version, &c.Requests, &c.Rows, &c.Errors, &c.Refused, &c.Scored,
-			&c.Failed, &answer, &own)
-		if err != nil {
-			return err
+		and at_ms >= ? and at_ms < ?`, []any{of.projectK, of.endpoint, int64(of.clock), w.ms(),
+		from.UnixMilli(), to.UnixMilli()}, func(row []driver.Value) error {
+		var n [8]int64
+		for i := range n {
+			n[i], _ = row[i].(int64)
 		}
-		c.answer.addEncoded(answer)
-		c.own.addEncoded(own)
-		fn(at, version, &c)
-	}
-	return rows.Err()
+		s := sums.at(n[0], n[1])
+		s.Counts.add(Counts{n[2], n[3], n[4], n[5], n[6], n[7]})
+		answer, _ := row[8].([]byte)
+		own, _ := row[9].([]byte)
+		s.answer.addEncoded(answer)
+		s.own.addEncoded(own)
+		return nil
+	})
 }
