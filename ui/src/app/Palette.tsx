@@ -1,6 +1,6 @@
 import { useMantineColorScheme } from "@mantine/core";
+import { toast } from "../components/toast";
 import { useDebouncedValue } from "@mantine/hooks";
-import { notifications } from "@mantine/notifications";
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { useParams, useRouter } from "@tanstack/react-router";
 import {
@@ -230,8 +230,8 @@ function useActions(project: string | undefined, onShortcuts: () => void): Entry
 async function copyLink(): Promise<void> {
   try {
     await navigator.clipboard.writeText(window.location.href);
-    notifications.show({ message: "The link is copied" });
+    toast({ title: "The link is copied" });
   } catch {
-    notifications.show({ color: "red", message: "This browser lets no page copy over plain HTTP" });
+    toast({ title: "This browser lets no page copy over plain HTTP", tone: "bad" });
   }
 }

@@ -1,10 +1,10 @@
 import { Button, CloseButton, Progress, TextInput } from "@mantine/core";
-import { notifications } from "@mantine/notifications";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { Dialog, DialogButtons } from "../../components/Dialog";
 import { GuardedButton } from "../../components/GuardedButton";
 import { Failure } from "../../components/State";
+import { toast } from "../../components/toast";
 import { useMay } from "../../data/may";
 import { allRuns, changeRuns, type Bulk, type Change, type Rows } from "../../data/runtable";
 import { count, plural } from "../../format/number";
@@ -18,35 +18,14 @@ export const sizeOf = (s: Selection) => (s.all ? s.total : s.runs.size);
 
 /** Says what became of a change, with a way back where there is one. */
 function tell(done: string, bulk: Bulk, undo?: () => void) {
-  const id = `bulk-${Date.now()}`;
   const failed = bulk.failed.length;
-  notifications.show({
-    id,
-    autoClose: undo ? 12_000 : 6000,
-    color: failed > 0 ? "yellow" : "teal",
+  toast({
     title: `${plural(bulk.changed.length, "run")} ${done}`,
-    message: (
-      <>
-        {failed > 0 && (
-          <p className={css.failed}>
-            {plural(failed, "run")} left as {failed === 1 ? "it was" : "they were"}:{" "}
-            {bulk.failed[0]?.reason}
-          </p>
-        )}
-        {undo && (
-          <Button
-            size="compact-sm"
-            variant="light"
-            onClick={() => {
-              notifications.hide(id);
-              undo();
-            }}
-          >
-            Undo
-          </Button>
-        )}
-      </>
-    ),
+    tone: failed > 0 ? "bad" : "good",
+    ...(failed > 0 && {
+      message: `${plural(failed, "run")} left as before: ${bulk.failed[0]?.reason ?? ""}`,
+    }),
+    ...(undo && { action: { label: "Undo", run: undo } }),
   });
 }
 

@@ -1,5 +1,4 @@
 import { Button, TextInput } from "@mantine/core";
-import { notifications } from "@mantine/notifications";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { Pencil, Plus, Trash2 } from "lucide-react";
@@ -7,6 +6,7 @@ import { useState } from "react";
 import { Dialog, DialogButtons } from "../../components/Dialog";
 import { GuardedButton } from "../../components/GuardedButton";
 import { Failure } from "../../components/State";
+import { toast } from "../../components/toast";
 import {
   createExperiment,
   deleteExperiment,
@@ -32,33 +32,17 @@ export function useDelete(project: string) {
   const restore = useMutation({
     mutationFn: (e: Experiment) => restoreExperiment(project, e.id),
     onSettled: renew,
-    onSuccess: (_, e) => notifications.show({ title: `${e.name} restored`, message: null }),
-    onError: (err) =>
-      notifications.show({ color: "red", title: "Not restored", message: err.message }),
+    onSuccess: (_, e) => toast({ title: `${e.name} restored` }),
+    onError: (err) => toast({ title: "Not restored", message: err.message, tone: "bad" }),
   });
   return useMutation({
     mutationFn: (e: Experiment) => deleteExperiment(project, e.id),
     onSettled: renew,
-    onSuccess: (_, e) => {
-      const id = `experiment-${e.id}-${Date.now()}`;
-      notifications.show({
-        id,
-        autoClose: 12_000,
+    onSuccess: (_, e) =>
+      toast({
         title: `${e.name} moved to the trash`,
-        message: (
-          <Button
-            size="compact-sm"
-            variant="light"
-            onClick={() => {
-              notifications.hide(id);
-              restore.mutate(e);
-            }}
-          >
-            Undo
-          </Button>
-        ),
-      });
-    },
+        action: { label: "Undo", run: () => restore.mutate(e) },
+      }),
   });
 }
 

@@ -1,5 +1,4 @@
 import { Button } from "@mantine/core";
-import { notifications } from "@mantine/notifications";
 import { useInfiniteQuery, useMutation, useQuery } from "@tanstack/react-query";
 import { Link, useParams } from "@tanstack/react-router";
 import { useMemo, useState } from "react";
@@ -9,6 +8,7 @@ import { Lines, Loaded } from "../../components/Loaded";
 import { Page, Section } from "../../components/Page";
 import { Empty, Failure } from "../../components/State";
 import { Time } from "../../components/Time";
+import { toast } from "../../components/toast";
 import {
   experimentsQuery,
   restoreExperiment,
@@ -54,7 +54,7 @@ function DeletedExperiments({ project }: { project: string }) {
   const restore = useMutation({
     mutationFn: (e: Experiment) => restoreExperiment(project, e.id),
     onSettled: renew,
-    onSuccess: (_, e) => notifications.show({ title: `${e.name} restored`, message: null }),
+    onSuccess: (_, e) => toast({ title: `${e.name} restored` }),
   });
   const columns: Column<Experiment>[] = [
     { id: "name", head: "Name", sort: (e) => e.name, cell: (e) => e.name },
@@ -145,10 +145,9 @@ function DeletedRuns({ project }: { project: string }) {
       renew();
     },
     onSuccess: (bulk) =>
-      notifications.show({
-        color: bulk.failed.length > 0 ? "yellow" : "teal",
+      toast({
         title: `${plural(bulk.changed.length, "run")} restored`,
-        message: bulk.failed[0]?.reason ?? null,
+        ...(bulk.failed[0] && { message: bulk.failed[0].reason, tone: "bad" }),
       }),
   });
   const total = head.data?.total ?? 0;
