@@ -26,10 +26,13 @@ export function Commands() {
   ]);
   return (
     <>
-      <UnstyledButton className={css.open ?? ""} onClick={palette} aria-label="Search and commands">
+      <UnstyledButton className={css.open ?? ""} onClick={palette}>
         <Search size={15} aria-hidden />
         <span className={css.words}>Search</span>
-        <kbd className={css.key}>{MOD} K</kbd>
+        <span className={css.hidden}> and commands</span>
+        <kbd className={css.key} aria-hidden>
+          {MOD} K
+        </kbd>
       </UnstyledButton>
       <Suspense>
         {opened === "palette" && (
