@@ -252,8 +252,9 @@ type HoldoutRead struct {
 	At      time.Time `json:"at"` // wall time
 }
 
-// RecordHoldoutRead notes that a holdout is about to be read. It is called before the read, so that none is left out when what reads
-// fails or dies. It fills in actor and time.
+// RecordHoldoutRead notes that a holdout is about to be read. It is called before the
+// read, so that none is left out when what reads fails or dies. It fills in actor and
+// time.
 func (s *Service) RecordHoldoutRead(ctx context.Context, p fairlead.Project, ref Ref,
 	read HoldoutRead) error {
 	read.Actor, read.At = fairlead.ActorFrom(ctx).String(), s.clock.Now()

@@ -52,7 +52,8 @@ func (s *Service) Ingest(ctx context.Context, p fairlead.Project, in Ingest) (*V
 	}
 	d := &draft{
 		dataset: in.Dataset, source: or(in.Source, SourceFile), time: in.Time,
-		key: in.Key, label: in.Label, expect: in.Expect, commit: in.Commit, parents: in.Parents, at: in.At, columns: src.columns,
+		key: in.Key, label: in.Label, expect: in.Expect, commit: in.Commit, parents: in.Parents,
+		at: in.At, columns: src.columns,
 	}
 	defer s.discard(d)
 	if err := s.write(ctx, d, src.query(), src.names); err != nil {

@@ -135,7 +135,19 @@ function Uses({ project, uses }: { project: string; uses: Schemas["DatasetUse"][
               cell: (u) => <StatusBadge state={u.state} />,
               sort: (u) => u.state,
             },
-            { id: "case", head: "Case", minor: true, cell: (u) => <Id id={u.case} /> },
+            {
+              id: "case",
+              head: "Case",
+              minor: true,
+              cell: (u) =>
+                u.case ? (
+                  <Link to="/p/$project/cases/$case" params={{ project, case: u.case }}>
+                    {u.case}
+                  </Link>
+                ) : (
+                  "–"
+                ),
+            },
             {
               id: "run",
               head: "Pipeline run",
@@ -163,8 +175,16 @@ function Uses({ project, uses }: { project: string; uses: Schemas["DatasetUse"][
   );
 }
 
-function UsedModel({ use }: { project: string; use: Schemas["DatasetUse"] }) {
-  return <>{use.version ? `${use.model} ${use.version}` : use.model}</>;
+function UsedModel({ project, use }: { project: string; use: Schemas["DatasetUse"] }) {
+  if (!use.version) return <>{use.model}</>;
+  return (
+    <Link
+      to="/p/$project/models/$model/versions/$version"
+      params={{ project, model: use.model, version: String(use.version) }}
+    >
+      {use.model} {use.version}
+    </Link>
+  );
 }
 
 function Id({ id }: { id: string | undefined }) {
