@@ -6,8 +6,8 @@ import { vi } from "vitest";
 import { newRouter } from "../app/router";
 
 /**
- * What the server answers below /api/v1, by path, or by "POST /path": JSON, or a Response;
- * undefined never answers.
+ * What the server answers below /api/v1, by path, or by "POST /path": JSON, a Response, or a
+ * function that gives one of them; undefined never answers.
  */
 export type Answers = Record<string, unknown>;
 
@@ -56,7 +56,8 @@ export function mount(path: string, answers: Answers) {
     const found = [`${input.method} ${at}`, `${at}${decodeURIComponent(url.search)}`, at].find(
       (key) => key in all,
     );
-    const answer = found === undefined ? refusal(404, `no answer for ${at}`) : all[found];
+    const said = found === undefined ? refusal(404, `no answer for ${at}`) : all[found];
+    const answer = typeof said === "function" ? (said as () => unknown)() : said;
     if (answer === undefined) return new Promise<Response>(() => {});
     if (answer instanceof Response) return answer.clone();
     return Response.json(answer);

@@ -55,7 +55,7 @@ export function DecisionDialog(props: DecisionDialogProps) {
       }
     >
       {decide.isSuccess ? (
-        <Done {...props} choice={choice} generation={generation} />
+        <Done {...props} now={now} choice={choice} generation={generation} />
       ) : (
         <form
           className={css.form}

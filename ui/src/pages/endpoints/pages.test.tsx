@@ -164,7 +164,15 @@ it("says what went wrong, and tries again", async () => {
 
 it("promotes with a reason, on what it has shown", async () => {
   const promote = `POST ${at}/rollouts/rol_1/promote`;
-  const { sent } = mount(page, { ...whole("operate"), [promote]: {} });
+  let done = false;
+  const { sent } = mount(page, {
+    ...whole("operate"),
+    [promote]: () => ((done = true), {}),
+    [`${endpoint}/options`]: () =>
+      done
+        ? { ...options, generation: 5, now: [{ version: 2, role: "live", percent: 100 }] }
+        : options,
+  });
   await userEvent.click(await screen.findByRole("button", { name: "Promote version 2" }));
   const dialog = await screen.findByRole("dialog", { name: "Promote to m@production" });
   expect(dialog).toHaveTextContent("Version 2 becomes live in place of version 1.");
