@@ -1,8 +1,9 @@
-import { Select, Switch } from "@mantine/core";
+import { Switch } from "@mantine/core";
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { Bars } from "../../charts/Bars";
 import { Figure } from "../../charts/Figure";
+import { Choice } from "../../components/Choice";
 import { StatusBadge, type Tone } from "../../components/Badge";
 import { DataTable, type Column } from "../../components/DataTable";
 import { Lines, Loaded } from "../../components/Loaded";
@@ -101,22 +102,18 @@ function Choose({ to, from, all }: { to: Ref; from: string; all: DatasetVersion[
     options.some((o) => o.value === n) || n === "" ? options : [{ value: n, label: n }, ...options];
   return (
     <div className={css.filters}>
-      <Select
+      <Choice
         label="From version"
         w={230}
         data={known(from)}
         value={from || null}
-        allowDeselect={false}
-        searchable
         onChange={(n) => n && void navigate({ search: (s) => ({ ...s, from: n }) })}
       />
-      <Select
+      <Choice
         label="To version"
         w={230}
         data={known(String(to.n))}
         value={String(to.n)}
-        allowDeselect={false}
-        searchable
         onChange={(n) =>
           n &&
           void navigate({ params: (p) => ({ ...p, version: n }), search: (s) => ({ ...s, from }) })
@@ -153,11 +150,10 @@ function RowsDiff({ diff: d }: { diff: DatasetDiff }) {
       about={d.rows ? `compared by ${d.rows.key}` : undefined}
       actions={
         !d.closed && (
-          <Select
+          <Choice
             aria-label="Key that rows are compared by"
             placeholder="Key"
             data={shared}
-            searchable
             clearable={search.key !== undefined}
             value={search.key ?? d.rows?.key ?? null}
             onChange={(key) =>

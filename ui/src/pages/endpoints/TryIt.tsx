@@ -1,7 +1,8 @@
-import { Alert, Button, Menu, Select, Skeleton, Switch, Tabs, Textarea } from "@mantine/core";
+import { Alert, Button, Menu, Skeleton, Switch, Tabs, Textarea } from "@mantine/core";
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { ChevronDown, ClipboardPaste, Play, Plus, Trash2 } from "lucide-react";
 import { useId, useState } from "react";
+import { Choice } from "../../components/Choice";
 import { Loaded } from "../../components/Loaded";
 import { Section } from "../../components/Page";
 import { Command } from "../../components/Command";
@@ -159,11 +160,10 @@ function Trial({ project, endpoint, form, variants, clock }: TrialProps) {
               onDrop={(i) => setRows(rows.filter((_, k) => k !== i))}
             />
             <div className={css.send}>
-              <Select
+              <Choice
                 label="Ask"
                 value={to}
                 onChange={(v) => setTo(v ?? ROUTED)}
-                allowDeselect={false}
                 data={[
                   { value: ROUTED, label: "as the endpoint routes" },
                   ...variants

@@ -1,8 +1,9 @@
-import { ActionIcon, Select, Switch, TextInput, Tooltip } from "@mantine/core";
+import { ActionIcon, Switch, TextInput, Tooltip } from "@mantine/core";
 import { useClipboard, useDebouncedValue } from "@mantine/hooks";
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { Check, ChevronDown, ChevronUp, Copy, Download, Search } from "lucide-react";
 import { useEffect, useMemo, useRef, useState, type KeyboardEvent } from "react";
+import { Choice } from "../../components/Choice";
 import { Lines } from "../../components/Loaded";
 import { Empty, Failure } from "../../components/State";
 import { bytes, count, plural } from "../../format/number";
@@ -80,10 +81,9 @@ export function LogView({ project, run, step, file }: LogViewProps) {
       <div className={css.bar}>
         <Find find={find} step={stepTo} />
         {log.attempts > 1 && (
-          <Select
+          <Choice
             aria-label="Attempt"
             className={css.attempt ?? ""}
-            allowDeselect={false}
             data={Array.from({ length: log.attempts }, (_, i) => ({
               value: String(i + 1),
               label: `Attempt ${i + 1} of ${log.attempts}`,

@@ -1,5 +1,6 @@
-import { Button, Select } from "@mantine/core";
+import { Button } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
+import { Choice } from "../../components/Choice";
 import { toast } from "../../components/toast";
 import { useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
@@ -77,10 +78,8 @@ function Rerun({ project, run, from: first, close }: RerunProps) {
     <Loaded query={graph}>
       {(g) => (
         <>
-          <Select
+          <Choice
             label="From"
-            allowDeselect={false}
-            searchable
             data={choices(g, first)}
             value={from}
             onChange={(v) => {

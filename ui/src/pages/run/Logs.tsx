@@ -1,5 +1,6 @@
-import { Select, Skeleton } from "@mantine/core";
+import { Skeleton } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
+import { Choice } from "../../components/Choice";
 import { Section } from "../../components/Page";
 import { Empty, Failure } from "../../components/State";
 import { artifactsQuery, type Artifact } from "../../data/artifacts";
@@ -52,12 +53,11 @@ export function Logs({ project, run, log, onLog }: LogsProps) {
       title="Logs"
       actions={
         names.length > 1 && (
-          <Select
+          <Choice
             aria-label="Log"
             data={all}
             value={chosen}
             onChange={(name) => name !== null && onLog(name)}
-            allowDeselect={false}
           />
         )
       }

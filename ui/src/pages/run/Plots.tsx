@@ -1,10 +1,11 @@
-import { ActionIcon, SegmentedControl, Select, Switch } from "@mantine/core";
+import { ActionIcon, SegmentedControl, Switch } from "@mantine/core";
 import { useNavigate } from "@tanstack/react-router";
 import { X } from "lucide-react";
 import { useMemo } from "react";
 import { Figure } from "../../charts/Figure";
 import { ParallelCoordinates, type Axis } from "../../charts/ParallelCoordinates";
 import { Scatter, type Point } from "../../charts/Scatter";
+import { Choice } from "../../components/Choice";
 import { DataTable } from "../../components/DataTable";
 import { Section } from "../../components/Page";
 import { Empty } from "../../components/State";
@@ -72,13 +73,12 @@ export function CompareParallel({ columns, runs, search, set }: PlotProps) {
             </li>
           ))}
         </ul>
-        <Select
+        <Choice
           aria-label="Add an axis"
           placeholder="Add an axis"
           data={choices(columns.filter((c) => !chosen.includes(c.id)))}
           value={null}
           onChange={(id) => id !== null && set({ axes: [...chosen, id] })}
-          searchable
         />
       </div>
       {axes.length < 2 ? (
@@ -187,13 +187,11 @@ export function CompareScatter({
           ] as const
         ).map(([name, label, column, i]) => (
           <div key={name} className={css.head}>
-            <Select
+            <Choice
               label={label}
               data={choices(numeric)}
               value={column.id}
               onChange={(id) => set(name === "x" ? { x: id ?? undefined } : { y: id ?? undefined })}
-              allowDeselect={false}
-              searchable
             />
             <SegmentedControl
               aria-label={`${label}: which end is better`}
