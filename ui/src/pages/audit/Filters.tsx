@@ -1,4 +1,5 @@
-import { Button, SegmentedControl, Select, TextInput } from "@mantine/core";
+import { Button, SegmentedControl, TextInput } from "@mantine/core";
+import { Choice } from "../../components/Choice";
 import { useState, type ReactNode } from "react";
 import css from "./audit.module.css";
 import { kinds, type AuditSearch } from "./search";
@@ -20,7 +21,7 @@ export function Filters({ search, onChange }: FiltersProps) {
   const own = search.kind && !known.some((k) => k.value === search.kind) ? [search.kind] : [];
   return (
     <div className={css.filters}>
-      <Select
+      <Choice
         label="Kind"
         placeholder="All"
         clearable
