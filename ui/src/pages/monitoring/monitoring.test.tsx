@@ -167,7 +167,7 @@ describe("an endpoint", () => {
     await userEvent.click(
       await screen.findByRole("button", { name: /as a table: 3 windows, 1 red/ }),
     );
-    const table = screen.getByRole("region", { name: "Drift of each feature in each window" });
+    const table = screen.getByRole("group", { name: "Drift of each feature in each window" });
     expect(
       within(table).getByText(/temp: PSI 2.5, limit 1, red; hum: PSI 0.2/),
     ).toBeInTheDocument();
