@@ -1,0 +1,122 @@
+import { screen, waitFor } from "@testing-library/react";
+import userEvent from "@testing-library/user-event";
+import { describe, expect, it } from "vitest";
+import { mount, refusal, type Answers } from "../../test/mount";
+
+const experiment = {
+  id: "1",
+  name: "rides",
+  state: "active",
+  created_ms: 1e12,
+  updated_ms: 1e12,
+  tags: {},
+  activity: { runs: 2, running: 0, last_ms: 1e12 },
+};
+const run = (id: string, more: object = {}) => ({
+  id,
+  name: `run ${id}`,
+  experiment: "1",
+  user: "ada",
+  status: "FINISHED",
+  state: "active",
+  start_ms: 1e12,
+  end_ms: 1e12 + 5000,
+  children: 0,
+  metrics: { auc: { last: 0.91234, step: 7, min: 0.2, max: 0.95, best: 0.95 } },
+  params: { depth: "6" },
+  tags: {},
+  ...more,
+});
+const rows = [run("a")];
+const table = { snapshot: "s", offset: 0, total: 2, runs: 2, newer: 0, rows };
+const answers: Answers = {
+  "/projects/bikes/permissions": { items: ["read", "track"], otherwise: "" },
+  "/projects/bikes/experiments": { items: [experiment] },
+  "/projects/bikes/experiments/1": experiment,
+  "/projects/bikes/run-table": table,
+};
+
+describe("the list of experiments", () => {
+  it("shows a skeleton, the experiments, and leads to them", async () => {
+    mount("/p/bikes/experiments", { ...answers, "/projects/bikes/experiments": undefined });
+    expect(await screen.findByRole("status", { name: "Loading" })).toBeInTheDocument();
+  });
+  it("has runs, activity and a link for each", async () => {
+    mount("/p/bikes/experiments", answers);
+    const link = await screen.findByRole("link", { name: "rides" });
+    expect(link).toHaveAttribute("href", "/p/bikes/experiments/1");
+    expect(screen.getByRole("columnheader", { name: /Last activity/ })).toBeInTheDocument();
+  });
+  it("teaches how to make the first one", async () => {
+    mount("/p/bikes/experiments", { ...answers, "/projects/bikes/experiments": { items: [] } });
+    expect(await screen.findByText("No experiments yet")).toBeInTheDocument();
+    expect(screen.getByText(/mlflow experiments create/)).toBeInTheDocument();
+  });
+  it("says what failed", async () => {
+    mount("/p/bikes/experiments", {
+      ...answers,
+      "/projects/bikes/experiments": refusal(503, "the disk is full"),
+    });
+    expect(await screen.findByText("the disk is full")).toBeInTheDocument();
+    expect(screen.getByRole("button", { name: "Try again" })).toBeInTheDocument();
+  });
+  it("makes one by its name", async () => {
+    const { sent } = mount("/p/bikes/experiments", {
+      ...answers,
+      "POST /projects/bikes/experiments": experiment,
+    });
+    await screen.findByRole("button", { name: "New experiment" });
+    await waitFor(() =>
+      expect(screen.getByRole("button", { name: "New experiment" })).not.toHaveAttribute(
+        "aria-disabled",
+      ),
+    );
+    await userEvent.click(screen.getByRole("button", { name: "New experiment" }));
+    await userEvent.type(await screen.findByRole("textbox", { name: "Name" }), "wine");
+    await userEvent.click(screen.getByRole("button", { name: "Make it" }));
+    await waitFor(() =>
+      expect(sent).toEqual([
+        { method: "POST", path: "/projects/bikes/experiments", body: { name: "wine" } },
+      ]),
+    );
+  });
+});
+
+describe("the trash", () => {
+  const trash = {
+    ...answers,
+    "/projects/bikes/settings": { keep_deleted: "30d" },
+    "/projects/bikes/experiments": {
+      items: [{ ...experiment, state: "deleted", deleted_ms: 1e12 }],
+    },
+    "/projects/bikes/run-table": {
+      ...table,
+      total: 1,
+      runs: 1,
+      rows: [run("a", { state: "deleted", deleted_ms: 1e12 })],
+    },
+    "POST /projects/bikes/runs/restore": { changed: ["a"], failed: [] },
+    "POST /projects/bikes/experiments/1/restore": {},
+  };
+  it("restores runs and experiments", async () => {
+    const { sent } = mount("/p/bikes/experiments/trash", trash);
+    await userEvent.click(await screen.findByRole("button", { name: "Restore run a" }));
+    await userEvent.click(await screen.findByRole("button", { name: "Restore rides" }));
+    await waitFor(() =>
+      expect(sent.map((s) => s.path)).toEqual([
+        "/projects/bikes/runs/restore",
+        "/projects/bikes/experiments/1/restore",
+      ]),
+    );
+    expect(screen.getByText(/can be restored for 30d/)).toBeInTheDocument();
+  });
+  it("says that it is empty", async () => {
+    mount("/p/bikes/experiments/trash", {
+      ...trash,
+      "/projects/bikes/experiments": { items: [] },
+      "/projects/bikes/run-table": { ...table, total: 0, runs: 0, rows: [] },
+    });
+    expect(await screen.findByText("No run is in the trash")).toBeInTheDocument();
+    expect(await screen.findByText("No experiment is in the trash")).toBeInTheDocument();
+  });
+});
