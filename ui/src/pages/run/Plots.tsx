@@ -186,7 +186,7 @@ export function CompareScatter({
             ["y", "Up", y, 1],
           ] as const
         ).map(([name, label, column, i]) => (
-          <div key={name} className={css.head}>
+          <div key={name} className={css.choice}>
             <Choice
               label={label}
               data={choices(numeric)}
@@ -195,7 +195,6 @@ export function CompareScatter({
             />
             <SegmentedControl
               aria-label={`${label}: which end is better`}
-              mt={20}
               value={better[i]}
               onChange={(v) =>
                 set({ better: (i === 0 ? [v, better[1]] : [better[0], v]).join(",") })
