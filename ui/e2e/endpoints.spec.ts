@@ -23,7 +23,7 @@ it("leads from an endpoint to the evidence of each step of a canary", async () =
   expect(steps).toMatch(/10 %\s+passed/);
   expect(steps).toMatch(/loss \d+(\.\d+)? % (below|above) live over \d+ labels/);
   expect(steps).toMatch(/wealth .+ of 20 after \d+ days/);
-  const blocks = v.page.getByRole("region", { name: "Paired losses, block by block" });
+  const blocks = v.page.getByRole("group", { name: "Paired losses, block by block" });
   expect(await blocks.getByRole("row").count()).toBeGreaterThan(4);
   const path = new URL(v.page.url()).pathname;
   expect(v.troubles).toEqual([]);

@@ -125,7 +125,7 @@ const whole = (...may: string[]) => ({
 
 it("lists what each version does, and environments that nothing was released to", async () => {
   mount("/p/x/endpoints", whole("read"));
-  const table = await screen.findByRole("region", { name: "Versions of m@production" });
+  const table = await screen.findByRole("group", { name: "Versions of m@production" });
   const canary = within(table).getByRole("row", { name: /canary/ });
   expect(canary).toHaveTextContent("25 %");
   expect(canary).toHaveTextContent("failing");
