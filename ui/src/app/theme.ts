@@ -59,7 +59,6 @@ export const theme = createTheme({
       },
     },
     Menu: { defaultProps: { shadow: "md" } },
-    Modal: { defaultProps: { centered: true } },
   },
 });
 

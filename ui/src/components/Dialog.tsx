@@ -1,28 +1,55 @@
-import { Modal, type MantineSize } from "@mantine/core";
-import type { ReactNode } from "react";
+import { CloseButton } from "@mantine/core";
+import { useId, useLayoutEffect, useRef, type ReactNode } from "react";
 import css from "./Dialog.module.css";
 
 interface DialogProps {
   opened: boolean;
   onClose: () => void;
   title: string;
-  size?: MantineSize;
+  size?: "sm" | "md" | "lg" | "xl";
   /** Drawn only while it is open, so that what was filled in is gone with it. */
   children: ReactNode;
 }
 
 /** A question that stands above the page until it is answered or left. */
-export function Dialog({ opened, onClose, title, size = "md", children }: DialogProps) {
+export function Dialog({ opened, ...rest }: DialogProps) {
+  return opened ? <Opened {...rest} /> : null;
+}
+
+// The browser keeps the focus in a modal dialog, and gives it back if the dialog is
+// closed before it leaves the document.
+function Opened({ onClose, title, size = "md", children }: Omit<DialogProps, "opened">) {
+  const ref = useRef<HTMLDialogElement>(null);
+  const name = useId();
+  useLayoutEffect(() => {
+    const dialog = ref.current;
+    dialog?.showModal();
+    return () => dialog?.close();
+  }, []);
   return (
-    <Modal opened={opened} onClose={onClose} size={size} withCloseButton={false}>
-      <div className={css.head}>
-        <Modal.Title component="h2" className={css.title ?? ""}>
-          {title}
-        </Modal.Title>
-        <Modal.CloseButton aria-label="Leave it" />
+    <dialog
+      ref={ref}
+      className={css.dialog}
+      data-size={size}
+      aria-labelledby={name}
+      onCancel={(e) => {
+        e.preventDefault(); // it goes when its owner says so
+        onClose();
+      }}
+      onMouseDown={(e) => {
+        if (e.target === e.currentTarget) onClose();
+      }}
+    >
+      <div className={css.frame}>
+        <div className={css.head}>
+          <h2 id={name} className={css.title}>
+            {title}
+          </h2>
+          <CloseButton aria-label="Leave it" onClick={onClose} />
+        </div>
+        <div className={css.body}>{children}</div>
       </div>
-      <div className={css.body}>{opened && children}</div>
-    </Modal>
+    </dialog>
   );
 }
 

@@ -1,5 +1,6 @@
-import { Alert, Button, Checkbox, Modal, NativeSelect, TextInput } from "@mantine/core";
+import { Alert, Button, Checkbox, NativeSelect, TextInput } from "@mantine/core";
 import { useState, type ReactNode } from "react";
+import { Dialog } from "../../components/Dialog";
 import { Failure } from "../../components/State";
 import { CaseLink } from "../../components/links";
 import { useModelChange, type ModelChange, type Stage } from "../../data/models";
@@ -29,13 +30,7 @@ function Confirm(props: ConfirmProps) {
   const change = useModelChange(props.project, props.model);
   const done = change.isSuccess && props.done;
   return (
-    <Modal
-      opened
-      onClose={props.onClose}
-      title={props.title}
-      size="lg"
-      closeButtonProps={{ "aria-label": "Close" }}
-    >
+    <Dialog opened onClose={props.onClose} title={props.title} size="lg">
       {done ? (
         <div className={css.stack}>
           {done(change.data)}
@@ -73,7 +68,7 @@ function Confirm(props: ConfirmProps) {
           </div>
         </form>
       )}
-    </Modal>
+    </Dialog>
   );
 }
 
