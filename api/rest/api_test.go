@@ -608,7 +608,8 @@ func TestDocument_NamesTimesByTheirForm(t *testing.T) {
 				}
 			case inMS:
 				numbers++
-				if p.Type != "integer" {
+				// A length of time may have a part of a millisecond; a chart has lists of times.
+				if p.Type != "integer" && p.Type != "array" && name != "elapsed_ms" {
 					t.Errorf("%s.%s is called milliseconds and is a %v", schema, name, p.Type)
 				}
 			case p.Type == "integer" && (strings.HasSuffix(name, "_at") || strings.HasSuffix(name, "time") ||

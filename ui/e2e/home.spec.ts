@@ -11,7 +11,7 @@ it("leads from what needs a human to its page, and shows the loop as a list", as
   const v = await visit(`/p/${project}/`);
   await settled(v.page);
   await v.page.getByRole("button", { name: "Show the loop as a list" }).click();
-  await v.page.getByRole("region", { name: "Models in the loop" }).waitFor();
+  await v.page.getByRole("group", { name: "Models in the loop" }).waitFor();
   await v.page.getByRole("link", { name: "All checks" }).click();
   await v.page.getByRole("heading", { name: "6 Deployment" }).waitFor();
   expect(v.troubles).toEqual([]);

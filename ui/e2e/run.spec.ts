@@ -203,7 +203,7 @@ it("goes through files and pages of a table", async () => {
 
 it("compares: what differs, the front, and a run left out", async () => {
   const v = await visit(compared("&tab=table"));
-  const table = v.page.getByRole("region", { name: "Differences of the runs" });
+  const table = v.page.getByRole("group", { name: "Differences of the runs" });
   await table.getByRole("row", { name: /^rate/ }).waitFor();
   expect(await table.getByRole("row", { name: /^algorithm/ }).count()).toBe(0);
   await v.page.getByRole("switch", { name: "Also what is the same" }).click();

@@ -17,7 +17,7 @@ import { createRequire } from "node:module";
 const zopfli = createRequire(import.meta.url)("@gfx/zopfli");
 
 const FIRST = 300 * 1024;
-const ALL = 560 * 1024;
+const ALL = 450 * 1024;
 const build = new URL("../build/", import.meta.url).pathname;
 const dist = new URL("../dist/", import.meta.url).pathname;
 
@@ -27,7 +27,7 @@ mkdirSync(kept, { recursive: true });
 async function pack(source) {
   const file = join(kept, createHash("sha256").update(source).digest("hex"));
   if (existsSync(file)) return readFileSync(file);
-  const packed = await zopfli.gzipAsync(source, { numiterations: 5 });
+  const packed = await zopfli.gzipAsync(source, { numiterations: 15 });
   writeFileSync(`${file}.new`, packed);
   renameSync(`${file}.new`, file);
   return packed;

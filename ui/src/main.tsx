@@ -26,6 +26,7 @@ createRoot(at).render(
       defaultColorScheme="auto"
       colorSchemeManager={themeManager}
       getStyleNonce={() => nonce}
+      deduplicateCssVariables={false}
     >
       <QueryClientProvider client={queries}>
         <RouterProvider router={router} />

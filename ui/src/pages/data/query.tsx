@@ -1,8 +1,9 @@
-import { Button, Select, TextInput, Tooltip } from "@mantine/core";
+import { Button, TextInput, Tooltip } from "@mantine/core";
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { Download, Play, Square } from "lucide-react";
 import { useEffect, useEffectEvent, useRef, useState } from "react";
+import { Choice } from "../../components/Choice";
 import { Lines, Loaded } from "../../components/Loaded";
 import { Page, Section } from "../../components/Page";
 import { RowGrid } from "../../components/RowGrid";
@@ -164,11 +165,10 @@ function Workbench({ project, datasets }: { project: string; datasets: readonly 
                 </Button>
               </Tooltip>
             )}
-            <Select
+            <Choice
               aria-label="Rows at most"
               data={LIMITS}
               value={String(limit)}
-              allowDeselect={false}
               w={130}
               onChange={(n) => setLimit(Number(n ?? LIMIT))}
             />

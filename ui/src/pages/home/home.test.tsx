@@ -143,7 +143,7 @@ it("shows what needs a human, how endpoints do, and where models stand", async (
 it("has a table behind the picture", async () => {
   open({ overview: full, phases: { phases: [phase] }, events: { items: [] } });
   await userEvent.click(await screen.findByRole("button", { name: "Show the loop as a list" }));
-  const rows = within(screen.getByRole("region", { name: "Models in the loop" })).getAllByRole(
+  const rows = within(screen.getByRole("group", { name: "Models in the loop" })).getAllByRole(
     "row",
   );
   expect(rows.map((r) => r.textContent)).toEqual([

@@ -284,7 +284,7 @@ describe("a run", () => {
 
   it("lists the tries, the winner marked, and says why they ended", async () => {
     open("pipelines/pr_1?view=tries", aRun);
-    const table = within(await screen.findByRole("region", { name: "Tries" }));
+    const table = within(await screen.findByRole("group", { name: "Tries" }));
     const rows = table.getAllByRole("row").slice(1);
     expect(rows.map((r) => within(r).getAllByRole("cell")[0]?.textContent)).toEqual([
       "2 winner",

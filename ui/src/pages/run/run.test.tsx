@@ -89,7 +89,7 @@ describe("the page of a run", () => {
         items: [metric("auc", { best: 0.9, last: null }), metric("size_bytes", { last: 2000 })],
       },
     });
-    const metrics = await screen.findByRole("region", { name: "Metrics of the run" });
+    const metrics = await screen.findByRole("group", { name: "Metrics of the run" });
     await within(metrics).findByRole("row", { name: /auc NaN 0\.9/ });
     expect(within(metrics).getByText("2 kB")).toBeInTheDocument();
     expect(screen.getByText("in the trash")).toBeInTheDocument();
@@ -101,7 +101,7 @@ describe("the page of a run", () => {
     expect(screen.getByText("m-1 (deleted)")).toBeInTheDocument();
     expect(screen.getByText("bikes version 3")).toBeInTheDocument();
     expect(
-      within(screen.getByRole("region", { name: "Tags of the run" })).queryByText(
+      within(screen.getByRole("group", { name: "Tags of the run" })).queryByText(
         "mlflow.source.name",
       ),
     ).toBeNull();
