@@ -61,7 +61,9 @@ it("asks an endpoint by the keyboard, and leaves no trace", async () => {
     /Version \d+ answered 1 row in .+ not counted/,
   );
   await v.page.getByRole("tab", { name: "CLI", exact: true }).click();
-  expect(await v.page.getByLabel("CLI call").innerText()).toContain("fairlead predict");
+  expect(await v.page.getByLabel("CLI call", { exact: true }).innerText()).toContain(
+    "fairlead predict",
+  );
   expect(v.troubles).toEqual([]);
   await v.close();
 });

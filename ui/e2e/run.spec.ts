@@ -147,7 +147,7 @@ it("zooms by the mouse and by keys, and keeps it in the address", async () => {
   await v.page.keyboard.press("0");
   await v.page.waitForURL((url) => !url.search.includes("zoom"));
   await v.page.getByRole("button", { name: "Show as a table: auc" }).click();
-  await v.page.getByRole("region", { name: "auc" }).getByText("299").waitFor();
+  await v.page.getByRole("group", { name: "auc" }).getByText("299").waitFor();
   expect(v.troubles).toEqual([]);
   await v.close();
 });
@@ -203,7 +203,7 @@ it("goes through files and pages of a table", async () => {
 
 it("compares: what differs, the front, and a run left out", async () => {
   const v = await visit(compared("&tab=table"));
-  const table = v.page.getByRole("group", { name: "Differences of the runs" });
+  const table = v.page.getByRole("region", { name: "Differences of the runs" });
   await table.getByRole("row", { name: /^rate/ }).waitFor();
   expect(await table.getByRole("row", { name: /^algorithm/ }).count()).toBe(0);
   await v.page.getByRole("switch", { name: "Also what is the same" }).click();

@@ -9,7 +9,6 @@ export default defineConfig({
     include: ["*.spec.ts"],
     testTimeout: 30_000,
     hookTimeout: 60_000,
-    fileParallelism: false,
-    isolate: false,
+    maxWorkers: 2, // each with a browser of its own
   },
 });
