@@ -99,6 +99,11 @@ func lacks(t *testing.T, at string, old, got any) {
 		for i, value := range old {
 			lacks(t, fmt.Sprint(at, "[", i, "]"), value, now[i])
 		}
+	case nil:
+		// What had nothing in it was null, and is an empty list now.
+		if empty, isList := got.([]any); got != nil && (!isList || len(empty) > 0) {
+			t.Errorf("%s is %v, and was null", at, got)
+		}
 	default:
 		if old != got {
 			t.Errorf("%s is %v, and was %v", at, got, old)
