@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 )
@@ -15,7 +16,7 @@ import (
 const storiesMax = 10 * time.Minute
 
 // The pages of the web interface in a real browser, on what the demo's year has left; the
-// stories themselves are in ui/e2e.
+// stories themselves are in ui/e2e. With -update their pictures go into docs/interface.
 func TestUI_InABrowser(t *testing.T) {
 	python(t)
 	if _, err := exec.LookPath("chromium"); err != nil {
@@ -37,6 +38,27 @@ func TestUI_InABrowser(t *testing.T) {
 	defer timer.Stop()
 	if err := cmd.Run(); err != nil {
 		t.Errorf("%v:\n%s", err, out.Bytes())
+	} else if *update {
+		takePictures(t)
+	}
+}
+
+// takePictures puts those of the stories' pictures into docs/interface that are there.
+func takePictures(t *testing.T) {
+	t.Helper()
+	shown, err := filepath.Glob(filepath.Join(root, "docs", "interface", "*.png"))
+	if err != nil || len(shown) == 0 {
+		t.Fatalf("docs/interface shows no pictures: %v", err)
+	}
+	for _, file := range shown {
+		name := strings.TrimSuffix(filepath.Base(file), ".png") + "-wide-light.png"
+		b, err := os.ReadFile(filepath.Join(root, "ui", "e2e", "shots", name))
+		if err == nil {
+			err = os.WriteFile(file, b, 0o644)
+		}
+		if err != nil {
+			t.Error(err)
+		}
 	}
 }
 
