@@ -323,6 +323,9 @@ func TestAttacks_ThingsOfAnotherProject(t *testing.T) {
 	owner := map[string]string{"Authorization": "Bearer " + token, "Content-Type": "application/json"}
 	asked := 0
 	for _, r := range projectRoutes(t) {
+		if strings.HasSuffix(r.path, "/events/stream") {
+			continue // names nothing, and does not end
+		}
 		var answers [2]string
 		for i, ids := range []map[string]string{theirs, unknown} {
 			path, query, body := requestWith(r, ids)

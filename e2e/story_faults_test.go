@@ -125,7 +125,7 @@ func TestFaults_EnvironmentIsGone(t *testing.T) {
 	s.args = append(s.args, "--environments", t.TempDir())
 	s.start()
 	gone := `cannot be served: version 1 cannot be loaded here: .*environment`
-	s.awaitBody("/", gone)
+	s.awaitBody("/api/v1/projects/tiny/endpoints", `version 1 cannot be loaded here: .*environment`)
 	s.run(dir, "endpoint").want(t, 0, `tiny@production +1 +1 live +`+gone)
 	s.run(dir, "endpoint", "tiny").want(t, 0, `it `+gone)
 }
