@@ -1,6 +1,7 @@
 package app_test
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -66,6 +67,17 @@ func ask(a *app.App, method, path string, sign func(*http.Request)) *httptest.Re
 	r.RemoteAddr = "127.0.0.1:1"
 	if sign != nil {
 		sign(r)
+	}
+	return answered(a, r)
+}
+
+// answered lets the server answer a request. A stream, which does not end, is left after
+// a moment.
+func answered(a *app.App, r *http.Request) *httptest.ResponseRecorder {
+	if strings.HasSuffix(r.URL.Path, "/stream") {
+		ctx, leave := context.WithTimeout(r.Context(), 200*time.Millisecond)
+		defer leave()
+		r = r.WithContext(ctx)
 	}
 	w := httptest.NewRecorder()
 	a.Handler().ServeHTTP(w, r)

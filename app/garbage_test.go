@@ -90,7 +90,5 @@ func send(t *testing.T, a *app.App, token, method, target, body string) *httptes
 	r.RemoteAddr = "127.0.0.1:1"
 	r.Header.Set("Authorization", "Bearer "+token)
 	r.Header.Set("Content-Type", "application/json")
-	w := httptest.NewRecorder()
-	a.Handler().ServeHTTP(w, r)
-	return w
+	return answered(a, r)
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"reflect"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -108,6 +109,10 @@ func (a *API) queryCSV(w http.ResponseWriter, r *http.Request) error {
 	var in QueryRequest
 	if err := json.Unmarshal(body, &in); err != nil {
 		return fairlead.Errorf(fairlead.Invalid, "the body is not the JSON of a query: %w", err)
+	}
+	if strings.TrimSpace(in.SQL) == "" {
+		return fairlead.Errorf(fairlead.Invalid,
+			"there is nothing to run; write a query as `sql`, such as: select * from a_dataset")
 	}
 	p := fairlead.ProjectFrom(r.Context())
 	if p.K == 0 {
