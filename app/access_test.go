@@ -351,6 +351,9 @@ func TestFirstRun_MakesAnAdministratorAndSignsThemIn(t *testing.T) {
 	other.want("GET", "/signin", nil, 200, "Sign in")
 	other.want("GET", "/signin?next=/p/default/runs%3Ffilter%3Dx", nil, 200, `value="/p/default/runs?filter=x"`)
 	other.want("POST", "/signin", typed("", "another long phrase"), 401, "password is wrong")
+	for range 10 { // forms without a name are no guesses, and slow nobody down
+		other.want("POST", "/signin", url.Values{}, 400, "type your name")
+	}
 	other.want("POST", "/signin", typed("", phrase), 303, "/")
 	other.want("GET", "/metrics", nil, 200, "go_goroutines")
 	kept := other.cookie

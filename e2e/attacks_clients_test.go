@@ -210,7 +210,7 @@ func slowBodies(t *testing.T, s *server, run, path string) {
 		{"MLflow", "POST", "/api/2.0/mlflow/runs/create", nil, 400},
 		{"a metric", "POST", "/api/2.0/mlflow/runs/log-metric", nil, 400},
 		{"a file", "PUT", path, nil, 503}, // which clients send again
-		{"sign-in", "POST", "/signin", []string{"Content-Type: application/x-www-form-urlencoded"}, 401},
+		{"sign-in", "POST", "/signin", []string{"Content-Type: application/x-www-form-urlencoded"}, 400},
 		{"inference", "POST", "/v2/models/none/infer", nil, 404},
 		{"native", "POST", "/api/v1/tokens", []string{"Authorization: Bearer " + token}, 408},
 		{"without permission", "PUT", "/api/v1/users/ada/password", nil, 401},

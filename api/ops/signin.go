@@ -75,8 +75,12 @@ func here(next string) string {
 // they wanted to see.
 func (a *API) signIn(w http.ResponseWriter, r *http.Request) error {
 	f := newSignIn()
+	err := readForm(r)
 	f.Name, f.Next = r.PostFormValue("name"), here(r.PostFormValue("next"))
-	return a.begin(w, r, f, nil)
+	if err == nil && f.Name == "" { // which is no guess at anybody's password
+		err = fairlead.Errorf(fairlead.Invalid, "type your name and your password")
+	}
+	return a.begin(w, r, f, err)
 }
 
 func (a *API) showFirst(w http.ResponseWriter, r *http.Request) error {
@@ -85,10 +89,21 @@ func (a *API) showFirst(w http.ResponseWriter, r *http.Request) error {
 
 // addFirst makes the first administrator's account, and signs them in.
 func (a *API) addFirst(w http.ResponseWriter, r *http.Request) error {
+	err := readForm(r)
 	f := newFirst(r.PostFormValue("key"))
 	f.Name = r.PostFormValue("name")
-	err := a.Accounts.AddFirst(r.Context(), f.Key, f.Name, r.PostFormValue("password"))
+	if err == nil {
+		err = a.Accounts.AddFirst(r.Context(), f.Key, f.Name, r.PostFormValue("password"))
+	}
 	return a.begin(w, r, f, err)
+}
+
+// readForm reads what was sent, whole or not at all.
+func readForm(r *http.Request) error {
+	if err := r.ParseForm(); err != nil {
+		return fairlead.Errorf(fairlead.Invalid, "the form did not arrive whole; send it again").Because(err)
+	}
+	return nil
 }
 
 // begin signs in who sent a form, unless something is wrong with it already: then the
