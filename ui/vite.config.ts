@@ -23,6 +23,22 @@ function themeScript(): Plugin {
   };
 }
 
+/**
+ * Names classes by their file and their place in it: in the rules and in the code each name
+ * stands as it is, and what is random packs badly.
+ */
+function shortNames(): (name: string, file: string) => string {
+  const files = new Map<string, string[]>();
+  return (name, file) => {
+    const names = files.get(file) ?? [];
+    files.set(file, names);
+    if (!names.includes(name)) names.push(name);
+    const path = file.slice(import.meta.dirname.length);
+    const short = createHash("sha256").update(path).digest("base64url").slice(0, 4);
+    return `_${short}${names.indexOf(name).toString(36)}`;
+  };
+}
+
 /** The room that a module of the pages belongs to. */
 function roomOf(id: string): string | null {
   return /\/src\/pages\/(\w+)\//.exec(id)?.[1] ?? null;
@@ -30,7 +46,16 @@ function roomOf(id: string): string | null {
 
 export default defineConfig({
   base: "/ui/",
+  css: { modules: { generateScopedName: shortNames() } },
   plugins: [react(), themeScript()],
+  resolve: {
+    alias: [
+      {
+        find: /^d3-(transition|interpolate)$/,
+        replacement: `${import.meta.dirname}/src/graph/still.js`,
+      },
+    ],
+  },
   build: {
     outDir: "build",
     manifest: true, // scripts/pack.js reads what the first page loads
