@@ -33,7 +33,7 @@ interface LineChartProps {
   /** Shared by the lines that have none of their own. */
   x?: readonly number[];
   height?: number;
-  /** Writes a value of the axis and of what is pointed at. */
+  /** Writes a value of the axis and of what is pointed at. An x that is not a time is a whole number. */
   formatX?: (x: number) => string;
   formatY?: (y: number) => string;
   /** x is a time in ms: wall time in the reader's zone, or stream time in UTC. */
@@ -53,6 +53,9 @@ interface LineChartProps {
 }
 
 const NO_X: readonly number[] = [];
+
+/** From tick to tick of whole numbers: there is no step between two steps. */
+const WHOLE = Array.from({ length: 15 }, (_, k) => [1, 2, 5].map((n) => n * 10 ** k)).flat();
 
 /**
  * Lines over an x axis. Drag zooms in, a double click shows all again; with the keyboard
@@ -277,7 +280,11 @@ function options(
       },
     },
     axes: [
-      { ...axis, size: 26, values: timed ? TIMES : write("formatX"), space: 70 },
+      {
+        ...axis,
+        ...{ size: 26, space: 70 },
+        ...(timed ? { values: TIMES } : { values: write("formatX"), incrs: WHOLE }),
+      },
       { ...axis, size: axisSize, values: write("formatY"), space: 32 },
     ],
     series,

@@ -56,7 +56,7 @@ const thinned = {
   to_step: [9, 19],
   ms: [0, 10],
   to_ms: [9, 19],
-  last: [1, null],
+  last: [1, 7],
   min: [0, 1],
   max: [2, 3],
   mean: [1, 2],
@@ -69,7 +69,9 @@ it("loads in the layout of what comes, and says what was thinned and what is no 
   show(() => json({ series: [thinned] }));
   expect(screen.getByRole("status", { name: "Loading loss" })).toBeInTheDocument();
   expect(
-    await screen.findByText("20 points in 2 stretches: mean, least, highest · 4 NaN · 1 infinite"),
+    await screen.findByText(
+      "newest 7 · 20 points in 2 stretches: mean, least, highest · 4 NaN · 1 infinite",
+    ),
   ).toBeInTheDocument();
   expect(screen.getByRole("img", { name: /^loss by step/ })).toBeInTheDocument();
   await userEvent.click(screen.getByRole("button", { name: "Show as a table: loss" }));

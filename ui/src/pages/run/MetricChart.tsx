@@ -149,9 +149,18 @@ export function Drawn({ metric, runs, view, axis, drawn, onZoom, height }: Drawn
         legend={false}
         {...x}
       />
-      <p className={css.note}>{notes(drawn, lines.length, view, calm).join(" · ")}</p>
+      <p className={css.note}>
+        {[...newest(drawn, format), ...notes(drawn, lines.length, view, calm)].join(" · ")}
+      </p>
     </Figure>
   );
+}
+
+/** The newest value of a history that is alone. */
+function newest(drawn: readonly ChartLine[], format: (y: number) => string): string[] {
+  const [one, ...others] = drawn;
+  const y = one?.last.at(-1);
+  return typeof y === "number" && others.length === 0 ? [`newest ${format(y)}`] : [];
 }
 
 /** What of the data is not to be seen, or not as it is. */
