@@ -1,5 +1,6 @@
 import { keepPreviousData, queryOptions, useQuery } from "@tanstack/react-query";
 import { api, ask, type Schemas } from "./client";
+import { LIVE_MS } from "./live";
 
 export type ChartLine = Schemas["ChartLine"];
 
@@ -18,7 +19,7 @@ export interface SeriesAsk {
 const BUCKETS = 1000;
 const MOST = 2 * BUCKETS;
 /** After how many additions a line is read whole again, for points that came late. */
-const ADDITIONS = 60;
+const ADDITIONS = 100;
 
 interface Drawn {
   lines: ChartLine[];
@@ -26,7 +27,7 @@ interface Drawn {
 }
 
 /**
- * The histories of metrics. While `live`, what is new is asked for each second: only the
+ * The histories of metrics. While `live`, what is new is asked for again and again: only the
  * tail of a line is read and sent, and nothing of a line that has not changed.
  */
 export const chartQuery = (project: string, by: By, series: readonly SeriesAsk[]) =>
@@ -74,7 +75,7 @@ export function useChart({ project, by, series, live, enabled = true }: ChartOpt
     ...chartQuery(project, by, series),
     enabled,
     placeholderData: keepPreviousData,
-    refetchInterval: live ? 1000 : false,
+    refetchInterval: live ? LIVE_MS : false,
     select: (drawn: Drawn) => drawn.lines,
   });
 }

@@ -88,7 +88,7 @@ it("renews what events touch within a second, once for many", () => {
   expect(renewed().sort()).toEqual([...outdated("rollout.stepped")].sort());
   invalidate.mockClear();
   FakeSource.last.event(3, "run.created");
-  pass(900);
+  pass(500);
   expect(renewed()).toEqual([]);
   pass(100);
   expect(renewed()).toContain("runs");

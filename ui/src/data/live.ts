@@ -8,13 +8,19 @@ export type Change = Schemas["Event"];
 /** How the page hears of changes: it does, it tries to again, or nobody can see it. */
 export type Hearing = "live" | "reconnecting" | "asleep";
 
+/**
+ * How often what makes no event, such as points and lines of logs, is asked for while it
+ * goes on, in ms: what is new is in sight within a second, the answer's time included.
+ */
+export const LIVE_MS = 600;
+
 // Times are in milliseconds.
 const FIRST_RETRY = 1000;
 const LAST_RETRY = 30_000;
 const SILENCE = 40_000; // the server tells its position each 15 s
 const SLEEP_AFTER = 30_000; // hidden; browsers allow six connections for all tabs together
 const GATHER = 250; // events that come together renew what they touch once
-const PAUSE = 1000; // and not more often than this
+const PAUSE = LIVE_MS; // and not more often than this
 
 /**
  * What an event makes out of date, by the first part of its type: the names that stand

@@ -5,6 +5,7 @@ import {
   useQueryClient,
 } from "@tanstack/react-query";
 import { api, ask, type Schemas } from "./client";
+import { LIVE_MS } from "./live";
 
 export type PipelineRun = Schemas["PipelineRun"];
 export type PipelineStep = Schemas["PipelineStep"];
@@ -17,9 +18,6 @@ export type LogPart = Schemas["LogPart"];
 /** The states that a list of runs can be narrowed to. */
 export const runStates = ["queued", "running", "succeeded", "failed", "cancelled"] as const;
 export type RunState = (typeof runStates)[number];
-
-/** How often what goes on is looked at again; its steps are no events (data/live.ts). */
-const LIVE_MS = 1000;
 
 /** Whether nothing about a run, a try or a step will change. */
 export function isFinal(state: string): boolean {

@@ -1,17 +1,15 @@
 import { queryOptions } from "@tanstack/react-query";
 import { api, ask, type Schemas } from "./client";
+import { LIVE_MS } from "./live";
 
 export type TrackedRun = Schemas["TrackedRun"];
 export type MetricSummary = Schemas["TrackingMetricSummary"];
 
-/** Whether a run still goes on, and its numbers are asked for each second. */
+/** Whether a run still goes on, and its numbers are asked for again and again. */
 export const isLive = (run: { status: string; state: string } | undefined) =>
   run !== undefined &&
   run.state === "active" &&
   (run.status === "RUNNING" || run.status === "SCHEDULED");
-
-/** How often what goes on is asked for, in ms. */
-const SECOND = 1000;
 
 /** A tracked run with what it read and made. */
 export const runQuery = (project: string, run: string) =>
@@ -24,7 +22,7 @@ export const runQuery = (project: string, run: string) =>
           signal,
         }),
       ),
-    refetchInterval: ({ state }) => (isLive(state.data) ? SECOND : false),
+    refetchInterval: ({ state }) => (isLive(state.data) ? LIVE_MS : false),
   });
 
 /** How many metrics of a run are shown; runs with more are looked into with a filter. */
@@ -53,7 +51,7 @@ export const metricsQuery = (project: string, run: string, live = false) =>
       return { items, more: page !== undefined };
     },
     refetchInterval: ({ state }) =>
-      live ? ((state.data?.items.length ?? 0) > 500 ? 5 * SECOND : SECOND) : false,
+      live ? ((state.data?.items.length ?? 0) > 500 ? 5000 : LIVE_MS) : false,
   });
 
 /** The runs that are nested in a run, the newest first; 100 at most, and how many there are. */
@@ -100,7 +98,7 @@ export const runsQuery = (project: string, ids: readonly string[]) =>
       if (failed?.status === "rejected") throw failed.reason;
       return got.flatMap((g) => (g.status === "fulfilled" ? [g.value] : []));
     },
-    refetchInterval: ({ state }) => (state.data?.some(isLive) ? 2 * SECOND : false),
+    refetchInterval: ({ state }) => (state.data?.some(isLive) ? 2000 : false),
   });
 
 const gone = (err: unknown) => err instanceof Error && "status" in err && err.status === 404;

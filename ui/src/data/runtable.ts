@@ -1,5 +1,6 @@
 import { infiniteQueryOptions, keepPreviousData, queryOptions } from "@tanstack/react-query";
 import { api, ask, type Schemas } from "./client";
+import { LIVE_MS } from "./live";
 
 export type TableRow = Schemas["RunTableRow"];
 export type MetricCell = Schemas["MetricCell"];
@@ -45,9 +46,6 @@ const key = (rows: Rows) =>
 
 /** Whether a run may still log. */
 export const goesOn = (status: string) => status === "RUNNING" || status === "SCHEDULED";
-
-/** How often what changes is asked for, so that it is seen within a second. */
-const LIVE_MS = 900;
 
 /** How many runs there are, under a snapshot that later windows name; it tells of newer ones. */
 export const tableHead = (rows: Rows, edition: number) =>
