@@ -377,6 +377,8 @@ func TestSession_IsNotUsedByPagesOfOtherSites(t *testing.T) {
 		"origin":                    func(r *http.Request) { r.Header.Set("Origin", "https://evil.example") },
 		"null origin":               func(r *http.Request) { r.Header.Set("Origin", "null") },
 		"fetch":                     func(r *http.Request) { r.Header.Set("Sec-Fetch-Site", "cross-site") },
+		"fetch from another port":   func(r *http.Request) { r.Header.Set("Sec-Fetch-Site", "same-site") },
+		"what is to come":           func(r *http.Request) { r.Header.Set("Sec-Fetch-Site", "near-site") },
 		"another name of this port": func(r *http.Request) { r.Header.Set("Origin", "http://evil.example:4747") },
 	} {
 		w := ask(a, "DELETE", "/api/v1/users/ada", func(r *http.Request) {

@@ -54,9 +54,10 @@ func LoopbackHost(hostport string) bool {
 	return err == nil && addr.Unmap().IsLoopback()
 }
 
-// checkSite refuses what a page of another site makes a browser send. The Origin
-// must be this host; a request that states none, such as that of an image, may not
-// come from another site unless the user follows a link (Fetch Metadata, W3C).
+// checkSite refuses what a page of another origin makes a browser send, also of another
+// port of this host. The Origin must be this host; a request that states none, such as
+// that of an image, must come from a page of this server or from none, unless the user
+// follows a link (Fetch Metadata, W3C).
 func checkSite(r *http.Request) error {
 	for _, origin := range r.Header.Values("Origin") {
 		u, err := url.Parse(origin)
@@ -66,7 +67,11 @@ func checkSite(r *http.Request) error {
 	}
 	h := r.Header
 	followed := h.Get("Sec-Fetch-Mode") == "navigate" && r.Method == http.MethodGet
-	if h.Get("Sec-Fetch-Site") == "cross-site" && !followed {
+	switch h.Get("Sec-Fetch-Site") {
+	case "", "same-origin", "none":
+		return nil
+	}
+	if !followed {
 		return errSite
 	}
 	return nil
