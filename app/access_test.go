@@ -442,10 +442,15 @@ func TestEnter_MakesABrowserTheOwners(t *testing.T) {
 	b.want("GET", link, nil, 303, "/p/default/runs")
 	b.want("GET", "/api/v1/users", nil, 200, "items")
 	b.want("GET", "/api/v1/me", nil, 200, `"kind":"owner"`)
+	b.want("GET", link, nil, 303, "/p/default/runs") // a reload
+	kept := b.cookie
 	b.want("POST", "/signout", nil, 303, "/")
-	b.want("GET", "/api/v1/users", nil, 401, "needs the token")
-	b.want("GET", link, nil, 403, "fairlead ui")
+	for _, b.cookie = range []string{b.cookie, kept} {
+		b.want("GET", "/api/v1/users", nil, 401, "needs the token")
+		b.want("GET", link, nil, 403, "fairlead ui")
+	}
 	again := auth.Link(token, time.Now())
+	b.want("HEAD", "/enter?key="+again, nil, 200, "") // does not use it up
 	b.want("GET", "/enter?next=https://evil.example/&key="+again, nil, 303, "/")
 	if strings.Contains(b.send("GET", "/enter?next=//evil.example&key="+auth.Link(token, time.Now()), nil).
 		Header().Get("Location"), "evil") {

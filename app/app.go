@@ -202,7 +202,7 @@ func (a *App) wire(ctx context.Context) (err error) {
 	a.Stream = stream.New(a.DB, clock, log)
 	a.Ledger.OnCaughtUp(a.Stream.Nudge)
 	a.Projects = spec.NewProjects(a.DB, a.Ledger, clock)
-	if a.Tokens, err = auth.NewTokens(a.DB, clock, dir); err != nil {
+	if a.Tokens, err = auth.NewTokens(ctx, a.DB, clock, dir); err != nil {
 		return err
 	}
 	if a.Accounts, err = auth.NewAccounts(ctx, a.DB, a.Ledger, clock, log); err != nil {

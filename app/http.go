@@ -68,7 +68,7 @@ func (a *App) routes(reg *prometheus.Registry) []auth.Route {
 	}, a.opt.Version)
 	routes := ops.New(ops.Deps{
 		Metrics: reg, Ready: a.ready, Prove: a.Tokens.Prove, Enter: a.Tokens.Enter,
-		Accounts: a.Accounts}).Routes()
+		SignOut: a.Tokens.SignOut, Accounts: a.Accounts}).Routes()
 	routes = append(routes, ui.Routes()...)
 	routes = append(routes, native.Routes()...)
 	routes = append(routes, inference.New(a.Serving, a.Tokens, a.opt.Version).Routes()...)

@@ -39,7 +39,7 @@ func newHouse(t testing.TB) *house {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { f.db.Close() })
-	if f.tokens, err = auth.NewTokens(f.db, f.clock, f.dir); err != nil {
+	if f.tokens, err = auth.NewTokens(t.Context(), f.db, f.clock, f.dir); err != nil {
 		t.Fatal(err)
 	}
 	if f.owner, err = auth.ReadOwner(f.dir); err != nil {
@@ -138,11 +138,11 @@ func TestCaller_IsKnownByEachOfTheWaysToSignIn(t *testing.T) {
 		{"token as the password of any user", basic("whoever", token), 200},
 		{"token as the password of no user", basic("", token), 200},
 		{"token, cut", bearer(token[:len(token)-1]), 401},
-		{"session", header("Cookie", "fairlead_session="+session), 200},
+		{"session", header("Cookie", "fairlead_session_4747="+session), 200},
 		{"session as a token", bearer(session), 401},
-		{"token as a session", header("Cookie", "fairlead_session="+token), 401},
+		{"token as a session", header("Cookie", "fairlead_session_4747="+token), 401},
 		{"session and a page of another site", func(r *http.Request) {
-			header("Cookie", "fairlead_session="+session)(r)
+			header("Cookie", "fairlead_session_4747="+session)(r)
 			header("Origin", "https://evil.example")(r)
 		}, 403},
 	} {
@@ -154,7 +154,7 @@ func TestCaller_IsKnownByEachOfTheWaysToSignIn(t *testing.T) {
 	if err := h.SignOut(t.Context(), session); err != nil {
 		t.Fatal(err)
 	}
-	if got := h.status(t, auth.Read, header("Cookie", "fairlead_session="+session)); got != 401 {
+	if got := h.status(t, auth.Read, header("Cookie", "fairlead_session_4747="+session)); got != 401 {
 		t.Errorf("after signing out: %d", got)
 	}
 }
@@ -300,7 +300,7 @@ func TestSetPassword_EndsTheOldOneAndItsSessions(t *testing.T) {
 		want int
 	}{
 		"old": {basic("ada", phrase), 401}, "new": {basic("ada", "another long phrase"), 200},
-		"session": {header("Cookie", "fairlead_session="+session), 401}, "token": {bearer(token), 200},
+		"session": {header("Cookie", "fairlead_session_4747="+session), 401}, "token": {bearer(token), 200},
 	} {
 		if got := h.status(t, auth.Read, c.edit); got != c.want {
 			t.Errorf("%s: %d, want %d", name, got, c.want)

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/netip"
+	"strconv"
 	"strings"
 	"time"
 
@@ -183,12 +185,30 @@ func credentials(r *http.Request) (user, secret string) {
 	return user, password
 }
 
-// sessionCookie holds the secret of a browser's session.
-const sessionCookie = "fairlead_session"
+// sessionCookie holds the secret of a browser's session. Its name ends in the server's
+// port, which browsers do not tell cookies apart by: servers of one host keep theirs.
+// Behind TLS nobody but this host can set it (RFC 6265bis, 4.1.3.2).
+func sessionCookie(r *http.Request) *http.Cookie {
+	c := &http.Cookie{Name: "fairlead_session", Path: "/", HttpOnly: true,
+		SameSite: http.SameSiteStrictMode,
+		Secure:   r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https"}
+	if _, port, err := net.SplitHostPort(r.Host); err == nil {
+		if n, err := strconv.ParseUint(port, 10, 16); err == nil {
+			c.Name += fmt.Sprint("_", n)
+		}
+	}
+	if c.Secure {
+		c.Name = "__Host-" + c.Name
+	}
+	return c
+}
 
 // SessionOf returns the secret of the session that a browser sends; empty for none.
 func SessionOf(r *http.Request) string {
-	c, err := r.Cookie(sessionCookie)
+	if len(r.Header["Cookie"]) == 0 {
+		return ""
+	}
+	c, err := r.Cookie(sessionCookie(r).Name)
 	if err != nil {
 		return ""
 	}
@@ -198,14 +218,16 @@ func SessionOf(r *http.Request) string {
 // SessionCookie carries a session's secret to a browser, which sends it with requests
 // of this site's own pages alone and shows it to no script.
 func SessionCookie(r *http.Request, secret string, expires time.Time) *http.Cookie {
-	return &http.Cookie{Name: sessionCookie, Value: secret, Path: "/", Expires: expires, HttpOnly: true,
-		SameSite: http.SameSiteStrictMode, Secure: r.TLS != nil ||
-			r.Header.Get("X-Forwarded-Proto") == "https"}
+	c := sessionCookie(r)
+	c.Value, c.Expires = secret, expires
+	return c
 }
 
 // EndedCookie makes a browser forget its session.
-func EndedCookie() *http.Cookie {
-	return &http.Cookie{Name: sessionCookie, Path: "/", MaxAge: -1, HttpOnly: true}
+func EndedCookie(r *http.Request) *http.Cookie {
+	c := sessionCookie(r)
+	c.MaxAge = -1
+	return c
 }
 
 // RemoteAddr is where a request comes from, for the pace of guesses; the zero address

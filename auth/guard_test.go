@@ -40,7 +40,7 @@ func newFixture(t testing.TB) *fixture {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { f.db.Close() })
-	if f.tokens, err = auth.NewTokens(f.db, f.clock, f.dir); err != nil {
+	if f.tokens, err = auth.NewTokens(t.Context(), f.db, f.clock, f.dir); err != nil {
 		t.Fatal(err)
 	}
 	if f.owner, err = auth.ReadOwner(f.dir); err != nil {

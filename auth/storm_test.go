@@ -148,7 +148,7 @@ func TestSession_WhenTheDatabaseDoesNotAnswer(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 	defer cancel()
 	w := h.call(t, route(auth.Read), func(r *http.Request) {
-		header("Cookie", "fairlead_session="+session)(r)
+		header("Cookie", "fairlead_session_4747="+session)(r)
 		*r = *r.WithContext(fairlead.WithProject(ctx, mine))
 	})
 	if w.Code != 503 {
@@ -199,7 +199,7 @@ func TestCredentials_AreBoundedForEachAccount(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.status(t, auth.Read, header("Cookie", "fairlead_session="+first)) // is known now
+	h.status(t, auth.Read, header("Cookie", "fairlead_session_4747="+first)) // is known now
 	var last string
 	for range 50 {
 		h.clock.Advance(time.Second)
@@ -208,7 +208,7 @@ func TestCredentials_AreBoundedForEachAccount(t *testing.T) {
 		}
 	}
 	for session, want := range map[string]int{first: 401, last: 200} {
-		if got := h.status(t, auth.Read, header("Cookie", "fairlead_session="+session)); got != want {
+		if got := h.status(t, auth.Read, header("Cookie", "fairlead_session_4747="+session)); got != want {
 			t.Errorf("a session: %d, want %d", got, want)
 		}
 	}
@@ -222,7 +222,7 @@ func TestCredentials_AreBoundedForEachAccount(t *testing.T) {
 	if err := h.EndSession(ctx, "ada", all[0].ID); err != nil {
 		t.Fatal(err)
 	}
-	if got := h.status(t, auth.Read, header("Cookie", "fairlead_session="+last)); got != 401 {
+	if got := h.status(t, auth.Read, header("Cookie", "fairlead_session_4747="+last)); got != 401 {
 		t.Errorf("a session that was ended: %d", got)
 	}
 	for range 100 {
@@ -251,7 +251,7 @@ func TestSetPassword_EndsASignInThatIsUnderWay(t *testing.T) {
 		})
 		all.Wait()
 		if session != "" {
-			got := h.status(t, auth.Read, header("Cookie", "fairlead_session="+session))
+			got := h.status(t, auth.Read, header("Cookie", "fairlead_session_4747="+session))
 			if got != 401 {
 				t.Errorf("round %d: %d", i, got)
 			}

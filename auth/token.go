@@ -36,14 +36,15 @@ type Tokens struct {
 	owner    [sha256.Size]byte // digest of the owner's token, which costs no look-up
 	accounts *Accounts         // nil: nobody signs in
 	steps    *cache            // callers that are steps
-	links    used              // links of the owner that let nobody in any more
+	ended    passes            // of the owner, that let nobody in any more
 	bodies   *room
 }
 
 // NewTokens reads the owner's token in the data directory, or makes it, readable
 // by the owner alone. A token that others could read, or that is not whole, is
 // replaced: it may be known already.
-func NewTokens(db *store.DB, clock fairlead.Clock, dir string) (*Tokens, error) {
+func NewTokens(ctx context.Context, db *store.DB, clock fairlead.Clock, dir string) (*Tokens,
+	error) {
 	owner, err := ReadOwner(dir)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && (!IsOwner(owner) || exposed(dir)) {
 		owner = newToken(ownerPrefix)
@@ -52,8 +53,12 @@ func NewTokens(db *store.DB, clock fairlead.Clock, dir string) (*Tokens, error) 
 	if err != nil {
 		return nil, fmt.Errorf("owner's token: %w", err)
 	}
-	return &Tokens{db: db, clock: clock, owner: sha256.Sum256([]byte(owner)), steps: newCache(),
-		bodies: newRoom()}, nil
+	t := &Tokens{db: db, clock: clock, owner: sha256.Sum256([]byte(owner)), steps: newCache(),
+		bodies: newRoom()}
+	if err := t.readEnded(ctx); err != nil {
+		return nil, fmt.Errorf("ended passes: %w", err)
+	}
+	return t, nil
 }
 
 // Admit lets people sign in with their accounts. It is called before the first request.

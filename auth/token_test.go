@@ -25,7 +25,7 @@ func TestNewTokens_KeepsTheTokenInAFileOfTheOwnerAlone(t *testing.T) {
 
 // renew opens the tokens again and returns the owner's.
 func (f *fixture) renew(t *testing.T) string {
-	if _, err := auth.NewTokens(f.db, f.clock, f.dir); err != nil {
+	if _, err := auth.NewTokens(t.Context(), f.db, f.clock, f.dir); err != nil {
 		t.Fatal(err)
 	}
 	token, err := auth.ReadOwner(f.dir)

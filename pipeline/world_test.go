@@ -99,7 +99,7 @@ func (w *world) start(t testing.TB) {
 	w.led = ledger.New(w.db, clock, log)
 	w.blobs, err = blob.New(w.db, w.dir)
 	check(t, err)
-	w.tokens, err = auth.NewTokens(w.db, clock, w.dir)
+	w.tokens, err = auth.NewTokens(t.Context(), w.db, clock, w.dir)
 	check(t, err)
 	envs, err := pyenv.New(pyenv.Options{Root: filepath.Join(w.dir, "envs")})
 	check(t, err)

@@ -33,7 +33,7 @@ type server struct {
 func newServer(t testing.TB, log string) *server {
 	t.Helper()
 	s := &server{World: servingtest.New(t, auth.Schema()), t: t}
-	tokens, err := auth.NewTokens(s.DB, s.Clock, s.Dir)
+	tokens, err := auth.NewTokens(t.Context(), s.DB, s.Clock, s.Dir)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -69,7 +69,7 @@ func serveAt(t testing.TB, clock fairlead.Clock) *server {
 	t.Cleanup(s.tracking.Stop)
 	s.registry = registry.New(db, s.led, blobs, s.tracking, fairlead.WallClock{})
 	s.projects = spec.NewProjects(db, s.led, fairlead.WallClock{})
-	tokens, err := auth.NewTokens(db, fairlead.WallClock{}, dir)
+	tokens, err := auth.NewTokens(t.Context(), db, fairlead.WallClock{}, dir)
 	if err != nil {
 		t.Fatal(err)
 	}

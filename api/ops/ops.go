@@ -22,10 +22,12 @@ type API struct {
 // Deps are what the routes ask.
 type Deps struct {
 	Metrics  *prometheus.Registry
-	Ready    func(context.Context) error                                     // why the server should get no traffic
-	Accounts *auth.Accounts                                                  // who may sign in with a browser
-	Enter    func(link string) (secret string, expires time.Time, err error) // lets the owner in
-	Prove    func(claim string) string                                       // proves a claim with the owner's token
+	Ready    func(context.Context) error         // why the server should get no traffic
+	Accounts *auth.Accounts                      // who may sign in with a browser
+	Prove    func(claim string) string           // proves a claim with the owner's token
+	SignOut  func(context.Context, string) error // ends the session with that secret
+	// Enter lets the owner in, with a session that lasts until then.
+	Enter func(ctx context.Context, link string) (secret string, expires time.Time, err error)
 }
 
 // New returns the routes.

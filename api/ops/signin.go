@@ -127,23 +127,28 @@ func (a *API) begin(w http.ResponseWriter, r *http.Request, f form, err error) e
 }
 
 // enter lets a browser in that has a link of the owner. The link works once: its address
-// stays in the browser's history.
+// stays in the browser's history. The browser that it let in may come again by it.
 func (a *API) enter(w http.ResponseWriter, r *http.Request) error {
-	secret, expires, err := a.Enter(r.FormValue("key"))
-	if err != nil {
+	if r.Method == http.MethodHead {
+		return nil // somebody looks whether there is something, and must not use the link up
+	}
+	secret, expires, err := a.Enter(r.Context(), r.FormValue("key"))
+	switch in := auth.CallerFrom(r.Context()).Kind == auth.ByOwner; {
+	case err == nil:
+		http.SetCookie(w, auth.SessionCookie(r, secret, expires))
+	case !in || !fairlead.Is(err, fairlead.Denied):
 		return err
 	}
-	http.SetCookie(w, auth.SessionCookie(r, secret, expires))
 	http.Redirect(w, r, cmp.Or(here(r.FormValue("next")), "/"), http.StatusSeeOther)
 	return nil
 }
 
 // signOut ends the browser's session.
 func (a *API) signOut(w http.ResponseWriter, r *http.Request) error {
-	if err := a.Accounts.SignOut(r.Context(), auth.SessionOf(r)); err != nil {
+	if err := a.SignOut(r.Context(), auth.SessionOf(r)); err != nil {
 		return err
 	}
-	http.SetCookie(w, auth.EndedCookie())
+	http.SetCookie(w, auth.EndedCookie(r))
 	next := "/"
 	if a.Accounts.Exist() {
 		next = signInPath

@@ -7,6 +7,11 @@ import { afterAll, beforeAll, expect } from "vitest";
 
 /** The server whose pages are looked at; with a project that the demo has filled. */
 export const base = process.env["FAIRLEAD_URL"] ?? "http://127.0.0.1:4747";
+/** The cookie of a session, which is of one port. */
+export const session = {
+  name: ["fairlead_session", new URL(base).port].filter(Boolean).join("_"),
+  value: process.env["FAIRLEAD_SESSION"],
+};
 export const project = process.env["FAIRLEAD_PROJECT"] ?? "bikes";
 
 /** The widths at which every page is looked at, in CSS pixels. */
@@ -56,8 +61,8 @@ export async function visit(
     reducedMotion: "reduce",
     timezoneId: "Europe/Zurich",
   });
-  const cookie = process.env["FAIRLEAD_SESSION"];
-  if (cookie) await context.addCookies([{ name: "fairlead_session", value: cookie, url: base }]);
+  const { name, value } = session;
+  if (value) await context.addCookies([{ name, value, url: base }]);
   const page = await context.newPage();
   const troubles: string[] = [];
   page.on("console", (m) => {

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { base, look, project, settled, visit, withBrowser } from "./browser";
+import { base, look, project, session, settled, visit, withBrowser } from "./browser";
 
 withBrowser();
 
@@ -7,9 +7,9 @@ interface Items<T> {
   items: T[];
 }
 async function ask<T>(path: string): Promise<T> {
-  const cookie = process.env["FAIRLEAD_SESSION"];
+  const { name, value } = session;
   const answer = await fetch(`${base}/api/v1/projects/${project}${path}`, {
-    headers: cookie ? { cookie: `fairlead_session=${cookie}` } : {},
+    headers: value ? { cookie: `${name}=${value}` } : {},
   });
   if (!answer.ok) throw new Error(`${path}: ${answer.status}`);
   return (await answer.json()) as T;
