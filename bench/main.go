@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -27,7 +28,8 @@ var measurements = []measurement{
 	{name: "tracking/table", run: measureTable, long: true},
 	{name: "steps", run: measureSteps},
 	{name: "lanes", run: measureLanes},
-	{name: "ui", run: measureUI},
+	{name: "ui/pages", run: measureUIPages},
+	{name: "ui/large", run: measureUILarge, long: true},
 }
 
 // bench is what the measurements share.
@@ -60,7 +62,7 @@ func run(ctx context.Context, args []string) error {
 	f := flag.NewFlagSet("bench", flag.ContinueOnError)
 	only := f.String("only", "tracking,steps,lanes",
 		"what to measure, separated by commas: "+strings.Join(names(), ", ")+
-			"; tracking is all of tracking/…")
+			"; tracking is all of tracking/…, ui of ui/…")
 	output := f.String("o", "text", "text or json")
 	f.StringVar(&b.program, "program", "bin/fairlead", "the program to measure")
 	f.StringVar(&b.tools, "tools", ".tools", "where the peers are installed, and kept for the next time")
@@ -69,7 +71,7 @@ func run(ctx context.Context, args []string) error {
 		"twice the length of the load of lanes, and ten times what each side of tracking gets")
 	f.BoolVar(&b.peers, "peers", true, "measure the peers too")
 	f.DurationVar(&b.watch, "watch", time.Minute, "for how long ui looks at a page with live charts")
-	long := f.Bool("long", false, "measure what takes minutes too: tracking/growth, tracking/table")
+	long := f.Bool("long", false, "measure what takes minutes too: tracking/growth, tracking/table, ui/large")
 	if err := f.Parse(args); err != nil {
 		return err
 	}
@@ -83,11 +85,11 @@ func run(ctx context.Context, args []string) error {
 	defer os.RemoveAll(b.dir)
 	for _, m := range chosen {
 		progress("measuring %s", m.name)
-		if err := m.run(ctx, b); err != nil {
-			return fmt.Errorf("%s: %w", m.name, err)
+		if mErr := m.run(ctx, b); mErr != nil { // what was measured is printed all the same
+			err = errors.Join(err, fmt.Errorf("%s: %w", m.name, mErr))
 		}
 	}
-	return b.report.print(os.Stdout, *output)
+	return errors.Join(b.report.print(os.Stdout, *output), err)
 }
 
 func names() (out []string) {

@@ -6,9 +6,10 @@ import { chromium } from "playwright-core";
 
 /**
  * @typedef {{ name: string, url: string, ready: string }} Load a page, and the selector of what it is waited for
+ * @typedef {Load & { press: string, drawn: string }} Press what is pressed on a page, and what that leads to
  * @typedef {{ url: string, ready: string }} Scroll the page of a grid
  * @typedef {{ url: string, api: string, run: string, key: string, seconds: number }} Live the page of a run
- * @typedef {{ turns: number, loads: Load[], scroll?: Scroll, live?: Live }} Order
+ * @typedef {{ turns: number, loads: Load[], press?: Press, scroll?: Scroll, live?: Live }} Order
  */
 
 /** @type {Order} */
@@ -28,9 +29,13 @@ try {
   for (let turn = 0; turn < order.turns; turn++) {
     for (const load of order.loads) loads.push(await measureLoad(load));
   }
+  const pressed = [];
+  for (let turn = 0; order.press && turn < order.turns; turn++) {
+    pressed.push(await measurePress(order.press));
+  }
   const scroll = order.scroll && (await measureScroll(order.scroll));
   const live = order.live && (await measureLive(order.live));
-  console.log(JSON.stringify({ loads, scroll, live }));
+  console.log(JSON.stringify({ loads, pressed, scroll, live }));
 } finally {
   await browser.close();
 }
@@ -71,6 +76,30 @@ async function measureLoad(load) {
     ready: seen.ready,
     interactive: Math.max(seen.ready, seen.busyUntil),
   };
+}
+
+/** Presses something on a page that is at rest, until what it leads to is drawn. @param {Press} press */
+async function measurePress(press) {
+  const context = await browser.newContext({ viewport: { width: 1440, height: 900 } });
+  const page = await context.newPage();
+  await page.goto(press.url);
+  await page.waitForSelector(press.ready, { timeout: 60_000 });
+  await page.waitForTimeout(1000);
+  const took = await page.evaluate(
+    ([what, drawn]) =>
+      new Promise((done) => {
+        const began = performance.now();
+        document.querySelector(what).click();
+        const look = () => {
+          if (!document.querySelector(drawn)) requestAnimationFrame(look);
+          else requestAnimationFrame(() => done(performance.now() - began)); // it is painted then
+        };
+        look();
+      }),
+    [press.press, press.drawn],
+  );
+  await context.close();
+  return took;
 }
 
 /** Scrolls a grid down and to the right, and takes the time of each frame. @param {Scroll} scroll */
