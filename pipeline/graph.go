@@ -74,14 +74,18 @@ func (s *Service) planOf(ctx context.Context, p fairlead.Project, id string) (r 
 		if r, err = readRun(tx, p, id); err != nil {
 			return err
 		}
-		rev, err := s.Projects.Revision(tx, p, r.SpecRev)
-		if err != nil {
-			return err
-		}
-		pl, err = newPlan(rev.Spec, r.Fixed)
+		pl, err = s.planIn(tx, p, r)
 		return err
 	})
 	return r, pl, err
+}
+
+func (s *Service) planIn(tx *store.Tx, p fairlead.Project, r *Run) (*plan, error) {
+	rev, err := s.Projects.Revision(tx, p, r.SpecRev)
+	if err != nil {
+		return nil, err
+	}
+	return newPlan(rev.Spec, r.Fixed)
 }
 
 func (p *plan) graph(r *Run) *Graph {

@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/fairlead-ml/fairlead"
 	"github.com/fairlead-ml/fairlead/pipeline"
@@ -107,6 +109,38 @@ func TestTries_TheBestFirst(t *testing.T) {
 	if _, err := w.Tries(t.Context(), w.p, r.ID, pipeline.TryList{Page: page.Next}); !fairlead.Is(err,
 		fairlead.Invalid) {
 		t.Errorf("the page of another order: %v", err)
+	}
+}
+
+func TestGet_CountsTheStepsOfEachNode(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	f := smallSearch(t)
+	// The second try fails.
+	f["fairlead.yaml"] = strings.Replace(f["fairlead.yaml"], "[60, 50, 70]", "[60, 50, 40]", 1)
+	f["evaluate.sh"] = "grep -qx 50 $FAIRLEAD_IN_MODEL/depth && exit 1\n" + f["evaluate.sh"]
+	r := w.good(t, w.chain(t, f))
+	want := []pipeline.NodeTally{
+		{Node: "prepare", Tally: pipeline.Tally{Planned: 1, Succeeded: 1}},
+		{Node: "train", Tally: pipeline.Tally{Planned: 3, Succeeded: 3}},
+		{Node: "evaluate", Tally: pipeline.Tally{Planned: 3, Succeeded: 2, Failed: 1}},
+		{Node: "train@refit", Tally: pipeline.Tally{Planned: 1, Succeeded: 1}},
+	}
+	for i, n := range r.Nodes {
+		if n.Started.Before(r.Started) || n.Finished.Before(n.Started) || n.Finished.After(r.Finished) {
+			t.Errorf("%s: %s to %s", n.Node, n.Started, n.Finished)
+		}
+		r.Nodes[i].Started, r.Nodes[i].Finished = time.Time{}, time.Time{}
+	}
+	if !slices.Equal(r.Nodes, want) {
+		t.Errorf("%+v", r.Nodes)
+	}
+	steps, err := w.Steps(t.Context(), w.p, r.ID, pipeline.StepList{Brief: true})
+	check(t, err)
+	for _, s := range steps.Items {
+		if s.Outputs != nil || s.Points != nil {
+			t.Errorf("brief: %+v", s)
+		}
 	}
 }
 

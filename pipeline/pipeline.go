@@ -144,6 +144,7 @@ type Run struct {
 	Value      *float64            `json:"value,omitempty"`    // of the goal's metric, the winner's
 	Progress   string              `json:"progress,omitempty"` // what it is doing
 	Tries      []Try               `json:"tries,omitempty"`    // in order; only Get fills it
+	Nodes      []NodeTally         `json:"nodes,omitempty"`    // in the graph's order; only Get fills it
 
 	k         int64
 	modelStep string // the step whose output the version is
@@ -296,7 +297,14 @@ func (s *Service) Get(ctx context.Context, p fairlead.Project, id string) (r *Ru
 		if r.Tries, err = listTries(tx, r.k); err != nil {
 			return err
 		}
-		return s.describe(tx, p, []*Run{r})
+		if err := s.describe(tx, p, []*Run{r}); err != nil {
+			return err
+		}
+		pl, err := s.planIn(tx, p, r)
+		if err != nil {
+			return err
+		}
+		return tallyNodes(tx, r, pl)
 	})
 	return r, err
 }
@@ -305,7 +313,7 @@ func (s *Service) Get(ctx context.Context, p fairlead.Project, id string) (r *Ru
 type StepList struct {
 	Page  string
 	Limit int  // 0 is 100; at most 1000 are returned
-	Brief bool // without what they printed as metrics
+	Brief bool // without the metrics that they printed and what they made
 }
 
 // Steps returns a page of the steps of a run that have begun, in the order of their

@@ -202,11 +202,12 @@ func listSteps(tx *store.Tx, runK int64) ([]*Step, error) {
 }
 
 // pageSteps returns steps of a run after the one with a key; brief ones without their
-// metrics.
+// metrics and outputs.
 func pageSteps(tx *store.Tx, runK, after int64, limit int, brief bool) ([]*Step, error) {
 	columns := stepColumns
 	if brief {
 		columns = strings.Replace(columns, " points", " 'null'", 1)
+		columns = strings.Replace(columns, " outputs", " 'null'", 1)
 	}
 	return scanAll(scanStep)(tx.Query("select "+columns+
 		" from pipeline_step where run_k = ? and k > ? order by k limit ?", runK, after, limit))

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/fairlead-ml/fairlead"
 	"github.com/fairlead-ml/fairlead/data"
@@ -21,6 +22,15 @@ type Tally struct {
 	Cached    int `json:"cached"`
 	Failed    int `json:"failed"`
 	Cancelled int `json:"cancelled"`
+}
+
+// NodeTally counts the steps that a node of the graph stands for; a search has one for
+// each try.
+type NodeTally struct {
+	Node string `json:"node" doc:"its id in the graph: train, or train@refit"`
+	Tally
+	Started  time.Time `json:"started_at,omitzero" doc:"of the first of them"`
+	Finished time.Time `json:"finished_at,omitzero" doc:"of the last of them that has ended"`
 }
 
 // Goal is the metric by which tries are compared.
@@ -134,18 +144,65 @@ func tally(tx *store.Tx, byK map[int64]*Run) error {
 		if err := rows.Scan(&k, &state, &n); err != nil {
 			return err
 		}
-		t := byK[k].Steps
-		switch state {
-		case Succeeded:
-			t.Succeeded = n
-		case Cached:
-			t.Cached = n
-		case Failed:
-			t.Failed = n
-		case Cancelled:
-			t.Cancelled = n
-		default:
-			t.Running = n
+		byK[k].Steps.count(state, n)
+		return nil
+	})
+}
+
+// count adds n steps that are in a state.
+func (t *Tally) count(state State, n int) {
+	switch state {
+	case Succeeded:
+		t.Succeeded += n
+	case Cached:
+		t.Cached += n
+	case Failed:
+		t.Failed += n
+	case Cancelled:
+		t.Cancelled += n
+	default:
+		t.Running += n
+	}
+}
+
+// tallyNodes counts the steps of a run by node, in the graph's order.
+func tallyNodes(tx *store.Tx, r *Run, pl *plan) error {
+	at := map[string]*NodeTally{}
+	r.Nodes = make([]NodeTally, 0, len(pl.order)+1)
+	add := func(node string, planned int) {
+		r.Nodes = append(r.Nodes, NodeTally{Node: node, Tally: Tally{Planned: planned}})
+		at[node] = &r.Nodes[len(r.Nodes)-1]
+	}
+	for _, step := range pl.order {
+		if pl.tried[step.Name] {
+			add(step.Name, len(pl.tries))
+		} else {
+			add(step.Name, 1)
+		}
+	}
+	for _, step := range pl.refit() {
+		add(stepName(step.Name, Refit), 1)
+	}
+	return each(tx, map[int64]*Run{r.k: r}, `select run_k, name, case when n = -1 then -1 else 0 end,
+		state, count(*), min(started_ms), max(finished_ms) from pipeline_step where run_k in runs
+		group by 1, 2, 3, 4`, func(rows *sql.Rows) error {
+		var k, started, finished int64
+		var name string
+		var part, n int
+		var state State
+		if err := rows.Scan(&k, &name, &part, &state, &n, &started, &finished); err != nil {
+			return err
+		}
+		node := at[stepName(name, part)]
+		if node == nil {
+			return nil
+		}
+		node.count(state, n)
+		if began := fairlead.FromMS(started); node.Started.IsZero() || began.Before(node.Started) {
+			node.Started = began
+		}
+		if ended := fairlead.FromMS(finished); finished != 0 && ended.After(node.Finished) {
+			node.Finished = ended
 		}
 		return nil
 	})

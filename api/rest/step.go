@@ -44,7 +44,7 @@ func (a *API) stepOperations() {
 		func(ctx context.Context, p fairlead.Project, in *struct {
 			RunInput
 			Paging
-			Brief bool `query:"brief" doc:"without the metrics that they printed"`
+			Brief bool `query:"brief" doc:"without the metrics that they printed and what they made"`
 		}) (fairlead.Page[*pipeline.Step], error) {
 			return filled(a.Pipeline.Steps(ctx, p, in.Run, pipeline.StepList{Page: in.Page,
 				Limit: in.Limit, Brief: in.Brief}))
