@@ -109,6 +109,8 @@ type driftRow struct {
 	drifts []drifted
 }
 
+func (r driftRow) window() *Window { return r.Window }
+
 // listDrifts returns the newest limit windows before a place, the newest first. Names are
 // decoded once for windows next to each other that have the same.
 func listDrifts(tx *store.Tx, p fairlead.Project, f WindowFilter, before windowCursor, limit int) (

@@ -264,8 +264,8 @@ func TestStatus_SaysWhatIsWatchedAndHowItStands(t *testing.T) {
 	w.ask(day0, day(40), busy)
 	got := status()
 	d, p := got.Drift, got.Performance
-	if d.Red != "2 of 3" || d.Then != spec.Alert || d.Threshold != 0.25 || len(d.Recent) != 30 ||
-		!d.Recent[29].To.Equal(day(40)) || len(d.Newest.Features) != 3 || !d.Next.From.Equal(day(40)) {
+	if d.Red != "2 of 3" || d.Then != spec.Alert || d.Threshold != 0.25 || len(d.Recent) != 20 ||
+		!d.Recent[19].To.Equal(day(40)) || len(d.Newest.Features) != 3 || !d.Next.From.Equal(day(40)) {
 		t.Errorf("drift %+v", d)
 	}
 	if p.Metric != "mae" || p.WorseBy != "50%" || p.Then != spec.Retrain || p.Newest.State != monitor.Red ||

@@ -10,7 +10,7 @@ import (
 )
 
 // recentWindows is how many of the newest windows a status shows.
-const recentWindows = 30
+const recentWindows = 20
 
 // namedFeatures is how many features of the newest window a status shows.
 const namedFeatures = 3
@@ -37,7 +37,7 @@ type Watched struct {
 	// Newest is the newest window that was judged, of whichever version, with its three
 	// worst features; left out before the first.
 	Newest *Window `json:"newest,omitempty"`
-	Recent []Mark  `json:"recent"`         // the newest 30 windows, in order of time
+	Recent []Mark  `json:"recent"`         // the newest 20 windows, in order of time
 	Next   *Next   `json:"next,omitempty"` // the window that is judged next
 }
 
@@ -75,34 +75,31 @@ func (s *Service) Status(tx *store.Tx, p fairlead.Project, endpoint string) (out
 
 func (s *Service) watching(tx *store.Tx, p fairlead.Project, endpoint string, kind Kind) (*Watched,
 	error) {
-	mon, err := s.settings(tx, p)
-	if err != nil {
+	now, err := s.cadence(tx, p, endpoint, kind)
+	if err != nil || now == nil {
 		return nil, err
 	}
-	w, ok, err := watchedKind(tx, p, endpoint, kind)
-	length, delay, asked := lengthOf(mon, kind)
-	if err != nil || !ok || !asked {
-		return nil, err
-	}
-	out := &Watched{Version: w.version, Since: w.since, WindowMS: length.Milliseconds(),
-		DelayMS: delay.Milliseconds(), Red: redRule(mon, kind).String(),
-		Then: actionOf(mon, incidentKind(kind))}
-	out.settle(mon, kind)
 	newest, err := listNewest(tx, p, WindowFilter{Endpoint: endpoint, Kind: kind},
 		windowCursor{FromMS: maxMS}, recentWindows)
 	if err != nil {
 		return nil, err
 	}
-	out.Recent = make([]Mark, len(newest))
+	mon := now.settings
+	out := &Watched{Version: now.version, Since: now.since, WindowMS: now.length.Milliseconds(),
+		DelayMS: now.delay.Milliseconds(), Red: redRule(mon, kind).String(),
+		Then: actionOf(mon, incidentKind(kind)), Recent: make([]Mark, len(newest))}
+	out.settle(mon, kind)
 	for i, n := range newest {
 		out.Recent[len(newest)-1-i] = Mark{n.From, n.To, n.Version, n.State, n.Value, n.Limit}
 	}
+	var last *Window
 	if len(newest) > 0 {
-		out.Newest = newest[0]
-		out.Newest.Features = slices.Clip(out.Newest.Features[:min(namedFeatures, len(out.Newest.Features))])
+		last = newest[0]
+		out.Newest = last
+		last.Features = slices.Clip(last.Features[:min(namedFeatures, len(last.Features))])
 	}
-	out.Next, err = s.nextWindow(tx, p, endpoint, kind)
-	return out, err
+	out.Next = now.after(last)
+	return out, nil
 }
 
 func (w *Watched) settle(mon *spec.Monitor, kind Kind) {
@@ -113,25 +110,36 @@ func (w *Watched) settle(mon *spec.Monitor, kind Kind) {
 	w.Metric, w.WorseBy = mon.Performance.Metric, mon.Performance.WorseBy.String()
 }
 
-// nextWindow returns the window that is judged next; nil when the kind is not watched.
-func (s *Service) nextWindow(tx *store.Tx, p fairlead.Project, endpoint string, kind Kind) (*Next,
+// cadence is how the windows of one kind follow each other now.
+type cadence struct {
+	watched
+	settings      *spec.Monitor
+	length, delay time.Duration
+}
+
+// cadence returns nil when the kind is not watched.
+func (s *Service) cadence(tx *store.Tx, p fairlead.Project, endpoint string, kind Kind) (*cadence,
 	error) {
-	mon, err := s.settings(tx, p)
-	if err != nil {
-		return nil, err
-	}
 	w, ok, err := watchedKind(tx, p, endpoint, kind)
-	length, delay, asked := lengthOf(mon, kind)
-	if err != nil || !ok || !asked {
+	if err != nil || !ok {
 		return nil, err
 	}
-	from := w.since
-	newest, err := newestWindow(tx, p, endpoint, kind)
-	if err != nil {
+	out := &cadence{watched: w}
+	if out.settings, err = s.settings(tx, p); err != nil {
 		return nil, err
 	}
-	if newest != nil && newest.Version == w.version && newest.To.After(from) {
+	if out.length, out.delay, ok = lengthOf(out.settings, kind); !ok {
+		return nil, nil
+	}
+	return out, nil
+}
+
+// after returns the window that is judged next, given the newest judged one, or nil.
+func (c *cadence) after(newest *Window) *Next {
+	from := c.since
+	if newest != nil && newest.Version == c.version && newest.To.After(from) {
 		from = newest.To
 	}
-	return &Next{From: from, To: from.Add(length), JudgedAt: from.Add(length + delay)}, nil
+	to := from.Add(c.length)
+	return &Next{From: from, To: to, JudgedAt: to.Add(c.delay)}
 }

@@ -136,9 +136,8 @@ type FeatureTrack struct {
 // Drifts returns the newest windows of the selection; a page goes on with older ones.
 func (s *Service) Drifts(ctx context.Context, p fairlead.Project, h History, page string) (
 	out DriftHistory, err error) {
-	filter := fmt.Sprintf("drifts %d %+v", p.K, h)
-	before := windowCursor{FromMS: maxMS}
-	if err := fairlead.DecodeCursor(page, filter, &before); err != nil {
+	filter, before, err := h.page(p, Drift, page)
+	if err != nil {
 		return out, err
 	}
 	var rows []driftRow
@@ -149,20 +148,33 @@ func (s *Service) Drifts(ctx context.Context, p fairlead.Project, h History, pag
 	if err != nil {
 		return out, err
 	}
-	if len(rows) > mostRead {
-		rows = rows[:mostRead]
-		last := rows[mostRead-1]
-		out.Next = fairlead.EncodeCursor(filter, windowCursor{last.From.UnixMilli(), last.k})
-	}
-	slices.Reverse(rows)
+	rows, out.Next = cutOff(rows, filter, driftRow.window)
 	out.draw(rows, h.most())
 	return out, nil
 }
 
+// page returns where a page begins, and the filter that its cursor is bound to.
+func (h History) page(p fairlead.Project, k Kind, page string) (filter string, before windowCursor,
+	err error) {
+	filter, before = fmt.Sprintf("%s %d %+v", k, p.K, h), windowCursor{FromMS: maxMS}
+	return filter, before, fairlead.DecodeCursor(page, filter, &before)
+}
+
+// cutOff returns as many of the newest windows as one answer looks at, the oldest first,
+// and the page of those before them.
+func cutOff[W any](rows []W, filter string, of func(W) *Window) (out []W, next string) {
+	if len(rows) > mostRead {
+		rows = rows[:mostRead]
+		last := of(rows[mostRead-1])
+		next = fairlead.EncodeCursor(filter, windowCursor{last.From.UnixMilli(), last.k})
+	}
+	slices.Reverse(rows)
+	return rows, next
+}
+
 // draw lays out the rows, the oldest first.
 func (d *DriftHistory) draw(rows []driftRow, most int) {
-	of := func(r driftRow) *Window { return r.Window }
-	step := stepOf(rows, most, of)
+	step := stepOf(rows, most, driftRow.window)
 	d.StepMS, d.Windows = step.Milliseconds(), len(rows)
 	tracks := map[string]int{} // place in cells
 	var cells [][]cell
@@ -170,7 +182,7 @@ func (d *DriftHistory) draw(rows []driftRow, most int) {
 	var places []int
 	d.Features = []FeatureTrack{}
 	order := worse(func(w *Window) float64 { return w.Value / w.Limit })
-	d.Stretches = stretches(rows, step, order, of, func(r driftRow, i int) {
+	d.Stretches = stretches(rows, step, order, driftRow.window, func(r driftRow, i int) {
 		if len(r.names) != len(same) || len(same) > 0 && &r.names[0] != &same[0] {
 			same, places = r.names, places[:0]
 			for _, name := range same {
@@ -275,9 +287,8 @@ const mostPending = 20_000
 // Performances returns the newest windows of the selection; a page goes on with older ones.
 func (s *Service) Performances(ctx context.Context, p fairlead.Project, h History, page string) (
 	out PerformanceHistory, err error) {
-	filter := fmt.Sprintf("performances %d %+v", p.K, h)
-	before := windowCursor{FromMS: maxMS}
-	if err := fairlead.DecodeCursor(page, filter, &before); err != nil {
+	filter, before, err := h.page(p, Performance, page)
+	if err != nil {
 		return out, err
 	}
 	var rows []*Window
@@ -287,23 +298,17 @@ func (s *Service) Performances(ctx context.Context, p fairlead.Project, h Histor
 			return err
 		}
 		if page == "" && h.To.IsZero() {
-			out.Pending, err = s.pending(tx, p, h.Endpoint)
+			if out.Pending, err = s.pending(tx, p, h.Endpoint); err != nil {
+				return err
+			}
 		}
-		return err
+		return s.describe(tx, p, &out)
 	})
 	if err != nil {
 		return out, err
 	}
-	if err := s.describe(ctx, p, &out); err != nil {
-		return out, err
-	}
-	if len(rows) > mostRead {
-		rows = rows[:mostRead]
-		last := rows[mostRead-1]
-		out.Next = fairlead.EncodeCursor(filter, windowCursor{last.From.UnixMilli(), last.k})
-	}
-	slices.Reverse(rows)
 	self := func(w *Window) *Window { return w }
+	rows, out.Next = cutOff(rows, filter, self)
 	step := stepOf(rows, h.most(), self)
 	out.StepMS, out.Windows = step.Milliseconds(), len(rows)
 	order := worse(func(w *Window) float64 {
@@ -318,28 +323,31 @@ func (s *Service) Performances(ctx context.Context, p fairlead.Project, h Histor
 }
 
 // describe says what the project's file watches.
-func (s *Service) describe(ctx context.Context, p fairlead.Project, out *PerformanceHistory) error {
-	return s.DB.Read(ctx, func(tx *store.Tx) error {
-		mon, err := s.settings(tx, p)
-		if err != nil || mon == nil || mon.Performance == nil {
-			return err
-		}
-		m, _ := stat.Lookup(mon.Performance.Metric)
-		out.Metric, out.Unit, out.HigherIsBetter = mon.Performance.Metric, m.Unit, m.HigherIsBetter
-		value, err := s.worth(tx, p)
-		if value != nil {
-			out.Currency = value.Currency
-		}
+func (s *Service) describe(tx *store.Tx, p fairlead.Project, out *PerformanceHistory) error {
+	mon, err := s.settings(tx, p)
+	if err != nil || mon == nil || mon.Performance == nil {
 		return err
-	})
+	}
+	m, _ := stat.Lookup(mon.Performance.Metric)
+	out.Metric, out.Unit, out.HigherIsBetter = mon.Performance.Metric, m.Unit, m.HigherIsBetter
+	value, err := s.worth(tx, p)
+	if value != nil {
+		out.Currency = value.Currency
+	}
+	return err
 }
 
 // pending returns nil when the endpoint's performance is not watched.
 func (s *Service) pending(tx *store.Tx, p fairlead.Project, endpoint string) (*Pending, error) {
-	next, err := s.nextWindow(tx, p, endpoint, Performance)
-	if err != nil || next == nil {
+	c, err := s.cadence(tx, p, endpoint, Performance)
+	if err != nil || c == nil {
 		return nil, err
 	}
+	newest, err := newestWindow(tx, p, endpoint, Performance)
+	if err != nil {
+		return nil, err
+	}
+	next := c.after(newest)
 	now, err := s.Stream.Now(tx, p, endpoint)
 	if err != nil || !next.From.Before(now) {
 		return nil, err
@@ -349,7 +357,7 @@ func (s *Service) pending(tx *store.Tx, p fairlead.Project, endpoint string) (*P
 	if out.Requests = n; err != nil || n > mostPending {
 		return out, err
 	}
-	_, c, err := s.Label.Joined(tx, p, endpoint, next.From, now, now)
-	out.Labelled = &c.Labelled
+	_, coverage, err := s.Label.Joined(tx, p, endpoint, next.From, now, now)
+	out.Labelled = &coverage.Labelled
 	return out, err
 }

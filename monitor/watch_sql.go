@@ -1,6 +1,8 @@
 package monitor
 
 import (
+	"errors"
+
 	"github.com/fairlead-ml/fairlead"
 	"github.com/fairlead-ml/fairlead/store"
 )
@@ -54,14 +56,14 @@ func watchedBy(tx *store.Tx, p fairlead.Project, endpoint string, kind Kind,
 // watched.
 func watchedKind(tx *store.Tx, p fairlead.Project, endpoint string, kind Kind) (watched, bool,
 	error) {
-	all, err := listWatched(tx, p)
-	if err != nil {
-		return watched{}, false, err
+	w := watched{endpoint: endpoint, kind: kind}
+	var since int64
+	err := tx.QueryRow(`select model, version, since_ms from watch
+		where project_k = ? and endpoint = ? and kind = ?`, p.K, endpoint, string(kind)).
+		Scan(&w.model, &w.version, &since)
+	if errors.Is(err, store.ErrNoRows) {
+		return watched{}, false, nil
 	}
-	for _, w := range all {
-		if w.endpoint == endpoint && w.kind == kind {
-			return w, true, nil
-		}
-	}
-	return watched{}, false, nil
+	w.since = fairlead.FromMS(since)
+	return w, err == nil, err
 }
