@@ -297,6 +297,11 @@ func TestIncidents_AreFiltered(t *testing.T) {
 		{monitor.IncidentFilter{Kind: monitor.Decay}, 2},
 		{monitor.IncidentFilter{Kind: "drift"}, 0},
 		{monitor.IncidentFilter{Endpoint: "other@production"}, 0},
+		{monitor.IncidentFilter{To: day0}, 0},
+		{monitor.IncidentFilter{To: day(6)}, 1},
+		{monitor.IncidentFilter{From: day(3), To: day(4)}, 1},
+		{monitor.IncidentFilter{From: day(11)}, 1},
+		{monitor.IncidentFilter{From: day0}, 2},
 	} {
 		got, err := w.monitor.Incidents(t.Context(), w.p, c.f, "", 0)
 		if err != nil || len(got.Items) != c.want {

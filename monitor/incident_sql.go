@@ -68,6 +68,12 @@ func listIncidents(tx *store.Tx, p fairlead.Project, f IncidentFilter, before in
 	case "resolved":
 		q += " and resolved_at_ms <> 0"
 	}
+	if !f.From.IsZero() {
+		q, args = q+" and (resolved_at_ms = 0 or resolved_at_ms >= ?)", append(args, f.From.UnixMilli())
+	}
+	if !f.To.IsZero() {
+		q, args = q+" and opened_at_ms < ?", append(args, f.To.UnixMilli())
+	}
 	rows, err := tx.Query(q+" order by k desc limit ?", append(args, limit)...)
 	if err != nil {
 		return nil, err

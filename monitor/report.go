@@ -58,14 +58,18 @@ func (s *Service) Newest(tx *store.Tx, p fairlead.Project, endpoint string, kind
 	return newestWindow(tx, p, endpoint, kind)
 }
 
-// IncidentFilter selects incidents. Empty fields mean all; State is open or resolved.
-type IncidentFilter struct{ Endpoint, Kind, State string }
+// IncidentFilter selects incidents: those that were open at some time of [From, To), in
+// stream time. Empty fields mean all; State is open or resolved.
+type IncidentFilter struct {
+	Endpoint, Kind, State string
+	From, To              time.Time
+}
 
 // Incidents returns a page of incidents, the newest first, at most limit of them.
 func (s *Service) Incidents(ctx context.Context, p fairlead.Project, f IncidentFilter, page string,
 	limit int) (out fairlead.Page[*Incident], err error) {
 	limit = bounded(limit)
-	filter := fmt.Sprintf("incidents %d %q", p.K, f)
+	filter := fmt.Sprintf("incidents %d %+v", p.K, f)
 	before := int64(math.MaxInt64)
 	if err := fairlead.DecodeCursor(page, filter, &before); err != nil {
 		return out, err

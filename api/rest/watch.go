@@ -192,6 +192,7 @@ func (a *API) incident(ctx context.Context, p fairlead.Project, in *IncidentInpu
 // IncidentsInput selects incidents.
 type IncidentsInput struct {
 	ListInput
+	RangeInput
 	Endpoint string `query:"endpoint" doc:"full name; empty for all"`
 	Kind     string `query:"kind" enum:"drift,decay"`
 	State    string `query:"state" enum:"open,resolved"`
@@ -199,7 +200,8 @@ type IncidentsInput struct {
 
 func (a *API) incidents(ctx context.Context, p fairlead.Project, in *IncidentsInput) (
 	out fairlead.Page[Incident], err error) {
-	f := monitor.IncidentFilter{Endpoint: in.Endpoint, Kind: in.Kind, State: in.State}
+	f := monitor.IncidentFilter{Endpoint: in.Endpoint, Kind: in.Kind, State: in.State,
+		From: in.From, To: in.To}
 	page, err := a.Monitor.Incidents(ctx, p, f, in.Page, in.Limit)
 	if err != nil {
 		return out, err
