@@ -122,21 +122,25 @@ func (a *API) history(ctx context.Context, p fairlead.Project, in *HistoryInput)
 // monitoring lists the endpoints by name; there is one for each environment of a model.
 func (a *API) monitoring(ctx context.Context, p fairlead.Project, in *ListInput) (
 	fairlead.Page[Monitoring], error) {
-	all, err := read(ctx, a, func(tx *store.Tx) (out []Monitoring, err error) {
-		endpoints, err := a.Release.Assignments(tx, p)
-		for _, as := range endpoints {
+	return read(ctx, a, func(tx *store.Tx) (out fairlead.Page[Monitoring], err error) {
+		all, err := a.Release.Assignments(tx, p)
+		if err != nil {
+			return out, err
+		}
+		page, err := cut(all, in.Paging, list(p, "monitoring"), func(as *release.Assignment) string { return as.Endpoint })
+		if err != nil {
+			return out, err
+		}
+		out.Next, out.Items = page.Next, []Monitoring{}
+		for _, as := range page.Items {
 			m, err := a.stands(tx, p, as)
 			if err != nil {
-				return nil, err
+				return out, err
 			}
-			out = append(out, m)
+			out.Items = append(out.Items, m)
 		}
-		return out, err
+		return out, nil
 	})
-	if err != nil {
-		return fairlead.Page[Monitoring]{}, err
-	}
-	return cut(all, in.Paging, list(p, "monitoring"), func(m Monitoring) string { return m.Endpoint })
 }
 
 func (a *API) stands(tx *store.Tx, p fairlead.Project, as *release.Assignment) (out Monitoring,
