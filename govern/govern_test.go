@@ -14,6 +14,7 @@ import (
 	"github.com/fairlead-ml/fairlead/loop"
 	"github.com/fairlead-ml/fairlead/registry"
 	"github.com/fairlead-ml/fairlead/release"
+	"github.com/fairlead-ml/fairlead/serving"
 	"github.com/fairlead-ml/fairlead/spec"
 	"github.com/fairlead-ml/fairlead/store"
 	"github.com/fairlead-ml/fairlead/tracking"
@@ -252,6 +253,44 @@ func TestOverview_TellsWhatWaitsForAHuman(t *testing.T) {
 	}
 	if !o.Models[0].Paused || o.Models[0].Held != "the loop is paused: audit" {
 		t.Errorf("%+v", o.Models[0])
+	}
+}
+
+func (h *house) asked(clock int, at time.Time, requests, errors int) {
+	for _, width := range []time.Duration{time.Minute, time.Hour, 24 * time.Hour} {
+		h.exec(`insert into traffic (project_k, endpoint, clock, width_ms, at_ms, model_n, requests, rows_n, errors,
+			refused, scored, failed) values (?, 'wine@production', ?, ?, ?, 1, ?, 0, ?, 0, 0, 0)
+			on conflict do update set requests = requests + excluded.requests`, h.p.K, clock,
+			width.Milliseconds(), at.Truncate(width).UnixMilli(), requests, errors)
+	}
+}
+
+func TestOverview_TellsHowEndpointsAnsweredOfLate(t *testing.T) {
+	h := open(t, file)
+	h.versions("wine", 1)
+	h.release(production, 1)
+	of := func() govern.Traffic { return h.overview().Endpoints[0].Traffic }
+	sum := func(all []int64) (n int64) {
+		for _, v := range all {
+			n += v
+		}
+		return n
+	}
+	if got := of(); got.Clock != serving.ByWall || got.Requests != 0 || got.P50 != nil || got.Points == nil {
+		t.Errorf("before the first request %+v", got)
+	}
+	newest := time.Date(2011, 3, 2, 0, 0, 0, 0, time.UTC)
+	h.asked(1, newest, 5, 0)
+	h.asked(1, newest.AddDate(0, 0, -3), 7, 0)
+	if got := of(); got.Clock != serving.ByEvent || got.Requests != 5 || sum(got.Points) != 5 {
+		t.Errorf("by event time %+v", got)
+	}
+	h.asked(0, time.Now().Add(-10*time.Minute), 40, 2)
+	h.asked(0, time.Now().Add(-2*time.Hour), 9, 9)
+	got := of()
+	if got.Clock != serving.ByWall || got.Requests != 40 || got.Errors != 2 || sum(got.Points) != 42 ||
+		got.To.Sub(got.From) < time.Hour {
+		t.Errorf("in the last hour %+v", got)
 	}
 }
 

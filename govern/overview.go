@@ -13,6 +13,7 @@ import (
 	"github.com/fairlead-ml/fairlead/monitor"
 	"github.com/fairlead-ml/fairlead/registry"
 	"github.com/fairlead-ml/fairlead/release"
+	"github.com/fairlead-ml/fairlead/serving"
 	"github.com/fairlead-ml/fairlead/spec"
 	"github.com/fairlead-ml/fairlead/store"
 )
@@ -70,6 +71,9 @@ const (
 	NeedCase     = "case"     // the newest one of a model failed
 )
 
+// pressing are the kinds of Needs, the most pressing first.
+var pressing = []string{NeedEndpoint, NeedRollout, NeedIncident, NeedLoop, NeedCase}
+
 // Need is something that a person should look at.
 type Need struct {
 	Kind  string    `json:"kind"`
@@ -102,6 +106,20 @@ type Endpoint struct {
 	Incidents   int              `json:"incidents"`      // open ones
 	At          time.Time        `json:"at,omitzero"`    // stream time; absent before the first request
 	Since       time.Time        `json:"since,omitzero"` // when the live version was promoted, stream time
+	Traffic     Traffic          `json:"traffic"`
+}
+
+// Traffic is how an endpoint answered of late: in the last hour, or, if nobody asked it
+// then, in the last day of the event time that its requests brought.
+type Traffic struct {
+	Clock    string    `json:"clock" enum:"wall,event"` // what the times are
+	From     time.Time `json:"from"`
+	To       time.Time `json:"to"`
+	Requests int64     `json:"requests"` // answered
+	Errors   int64     `json:"errors"`   // through no fault of the caller
+	P50      *float64  `json:"p50_s"`    // seconds to an answer; null without one
+	P99      *float64  `json:"p99_s"`
+	Points   []int64   `json:"points"` // requests and errors in steps of equal length
 }
 
 // Verdict is the newest window of a kind, without its details.
@@ -124,7 +142,7 @@ type Overview struct {
 	Models    []Standing `json:"models"`
 	More      bool       `json:"more,omitempty"` // there are more registered models than are listed
 	Endpoints []Endpoint `json:"endpoints"`
-	Needs     []Need     `json:"needs"`
+	Needs     []Need     `json:"needs"` // the most pressing first
 }
 
 // maxModels is how many models an overview tells of.
@@ -147,7 +165,13 @@ func (s *Service) Overview(ctx context.Context, p fairlead.Project) (*Overview, 
 	if err := s.endpoints(ctx, p, o); err != nil {
 		return nil, err
 	}
-	return o, s.standings(ctx, p, rev, o)
+	if err := s.standings(ctx, p, rev, o); err != nil {
+		return nil, err
+	}
+	slices.SortStableFunc(o.Needs, func(a, b Need) int {
+		return slices.Index(pressing, a.Kind) - slices.Index(pressing, b.Kind)
+	})
+	return o, nil
 }
 
 // current returns the project's file, nil when it has none.
@@ -204,10 +228,42 @@ func (s *Service) endpoint(tx *store.Tx, p fairlead.Project, as *release.Assignm
 	if e.Since, err = s.liveSince(tx, p, &e); err != nil {
 		return e, err
 	}
+	if e.Traffic, err = s.traffic(tx, p, as.Endpoint); err != nil {
+		return e, err
+	}
 	e.Incidents = len(open)
 	e.Health = e.health(as)
 	o.Needs = append(o.Needs, e.needs(open)...)
 	return e, nil
+}
+
+// trafficPoints is how many steps of traffic an overview shows, about.
+const trafficPoints = 30
+
+func (s *Service) traffic(tx *store.Tx, p fairlead.Project, endpoint string) (out Traffic, err error) {
+	for _, q := range []serving.TrafficQuery{
+		{Clock: serving.ByWall, Last: time.Hour, Points: trafficPoints},
+		{Last: 24 * time.Hour, Points: trafficPoints},
+	} {
+		t, err := s.Serving.Traffic(tx, p, endpoint, q)
+		if err != nil {
+			return out, err
+		}
+		if out.Clock != "" && t.Clock == serving.ByWall {
+			break // nothing brought an event time: the last hour stays, and is empty
+		}
+		out = Traffic{Clock: t.Clock, From: t.From, To: t.To, Requests: t.Total.Requests, Errors: t.Total.Errors,
+			P50: t.Total.P50, P99: t.Total.P99, Points: make([]int64, t.Steps())}
+		for _, v := range t.Versions {
+			for i := range out.Points {
+				out.Points[i] += v.Requests[i] + v.Errors[i]
+			}
+		}
+		if out.Requests+out.Errors > 0 {
+			break
+		}
+	}
+	return out, nil
 }
 
 // verdict returns the newest window in short.
@@ -252,7 +308,7 @@ func (e *Endpoint) health(as *release.Assignment) string {
 	return Healthy
 }
 
-// needs says what of an endpoint waits for a human, the most pressing first.
+// needs says what of an endpoint waits for a human.
 func (e *Endpoint) needs(open []*monitor.Incident) (out []Need) {
 	if e.Failure != "" {
 		out = append(out, Need{Kind: NeedEndpoint, Title: e.Endpoint + " cannot serve what it should",

@@ -265,6 +265,12 @@ type Traffic struct {
 	Versions []VersionTraffic `json:"versions"` // with traffic in the time, by number; 0: failed before one was chosen
 }
 
+// Steps is how many steps the time has: as many elements as each list of a version.
+func (t *Traffic) Steps() int {
+	ms := t.To.Sub(t.From).Milliseconds()
+	return int((ms + t.StepMS - 1) / t.StepMS)
+}
+
 // Answers are counts and how long they took, in seconds; null where nothing was measured.
 type Answers struct {
 	Counts
@@ -338,8 +344,8 @@ func (s *Service) sum(tx *store.Tx, of series, out *Traffic, n int, openEnd bool
 	if openEnd && of.clock == eventClock {
 		out.To = fairlead.FromMS(floor(out.To.UnixMilli()-1, step) + step)
 	}
-	found := &sums{from: out.From.UnixMilli(), step: step, versions: map[int64]map[int]*sum{}}
-	found.n = int(math.Ceil(float64(out.To.UnixMilli()-found.from) / float64(step)))
+	found := &sums{from: out.From.UnixMilli(), step: step, n: out.Steps(),
+		versions: map[int64]map[int]*sum{}}
 	return found, addUp(tx, of, w, out.From, out.To, found)
 }
 
