@@ -53,17 +53,20 @@ func (s *Service) Metrics(ctx context.Context, p fairlead.Project, runID string,
 	return page, err
 }
 
-// best is the better end of the range: of metrics that end in a name such as auc, also
-// as validation.auc. It is nil when nothing says which end that is.
-func (m *MetricSummary) best() *float64 {
-	known, ok := stat.Lookup(m.Key[strings.LastIndexAny(m.Key, "./")+1:])
+// best is the better end of the range.
+func (m *MetricSummary) best() *float64 { return better(m.Key, m.Min, m.Max) }
+
+// better is the better one of two values of metrics that end in a name such as auc, also as
+// validation.auc. It is nil when nothing says which end that is.
+func better(key string, least, most *float64) *float64 {
+	known, ok := stat.Lookup(key[strings.LastIndexAny(key, "./")+1:])
 	switch {
 	case !ok || known.Signed(): // best at zero
 		return nil
 	case known.HigherIsBetter:
-		return m.Max
+		return most
 	}
-	return m.Min
+	return least
 }
 
 // Chart is a metric's history, thinned.

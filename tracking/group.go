@@ -40,10 +40,29 @@ type Group struct {
 
 // Aggregate sums up the newest values of a metric.
 type Aggregate struct {
-	Runs int     `json:"runs" doc:"that have a number"`
-	Min  float64 `json:"min"`
-	Max  float64 `json:"max"`
-	Mean float64 `json:"mean"`
+	Runs int      `json:"runs" doc:"that have a number"`
+	Min  float64  `json:"min"`
+	Max  float64  `json:"max"`
+	Mean float64  `json:"mean"`
+	Best *float64 `json:"best,omitempty" doc:"min or max, where the name says which"`
+}
+
+// with returns the aggregate of one value more.
+func (a Aggregate) with(v float64) Aggregate {
+	if a.Runs++; a.Runs == 1 {
+		a.Min, a.Max = v, v
+	}
+	a.Min, a.Max = min(a.Min, v), max(a.Max, v)
+	a.Mean += v/float64(a.Runs) - a.Mean/float64(a.Runs) // the largest numbers too
+	return a
+}
+
+// judge sets the best values of what is summed up.
+func judge(sums map[string]Aggregate) {
+	for metric, a := range sums {
+		a.Best = better(metric, &a.Min, &a.Max)
+		sums[metric] = a
+	}
 }
 
 // Bounds of a grouping.
@@ -84,6 +103,9 @@ func (s *Service) GroupRuns(ctx context.Context, p fairlead.Project, in Grouping
 			return cmp.Or(cmp.Compare(b.Runs, a.Runs), cmp.Compare(a.key, b.key))
 		})
 		page.Groups = all[min(in.Offset, len(all)):min(in.Offset+in.Limit, len(all))]
+		for _, it := range page.Groups {
+			judge(it.Metrics)
+		}
 		return nil
 	})
 	return page, err
@@ -144,13 +166,6 @@ func (s *Service) aggregate(tx *store.Tx, in *scope, metric string, of map[int64
 			return
 		}
 		g := of[run]
-		a, ok := g.Metrics[metric]
-		if !ok {
-			a.Min, a.Max = *v, *v
-		}
-		a.Runs++
-		a.Min, a.Max = min(a.Min, *v), max(a.Max, *v)
-		a.Mean += (*v - a.Mean) / float64(a.Runs)
-		g.Metrics[metric] = a
+		g.Metrics[metric] = g.Metrics[metric].with(*v)
 	})
 }

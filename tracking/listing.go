@@ -2,6 +2,7 @@ package tracking
 
 import (
 	"container/list"
+	"slices"
 	"sync"
 
 	"github.com/fairlead-ml/fairlead"
@@ -62,8 +63,10 @@ func (x *listings) add(l *listing) {
 }
 
 // nest puts each run below its parent, where that is among them too. above has the parents'
-// keys. Runs that are below each other in a ring, or too deep, stay on the first level.
-func (l *listing) nest(above map[int64]int64) {
+// keys. Runs that are below each other in a ring, or too deep, stay on the first level. Of
+// runs that were sorted by a value the first ones, as many as valued says, have one: parents
+// that have none go to where the first below them stands.
+func (l *listing) nest(above map[int64]int64, valued int) {
 	all := l.rows
 	there := make(map[int64]bool, len(all))
 	for _, k := range all {
@@ -74,25 +77,63 @@ func (l *listing) nest(above map[int64]int64) {
 		return parent, ok && there[parent]
 	}
 	const deepest = 50
+	below := func(k int64) (parent int64, ok bool) {
+		parent, ok = under(k)
+		top := parent
+		for depth, more := 0, ok; more; depth++ {
+			if top == k || depth == deepest {
+				return 0, false
+			}
+			top, more = under(top)
+		}
+		return parent, ok
+	}
+	if valued > 0 && len(above) > 0 {
+		all = lifted(all, valued, below)
+	}
 	l.rows, l.children = make([]int64, 0, len(all)), map[int64][]int64{}
 	for _, k := range all {
-		parent, below := under(k)
-		top := parent
-		for depth, more := 0, below; more; depth++ {
-			if top == k || depth == deepest {
-				below = false
-				break
-			}
-			if up, ok := under(top); ok {
-				top = up
-			} else {
-				more = false
-			}
-		}
-		if below {
+		if parent, ok := below(k); ok {
 			l.children[parent] = append(l.children[parent], k)
 		} else {
 			l.rows = append(l.rows, k)
 		}
 	}
+}
+
+// lifted moves what is behind the first ones, which have a value, to before the first of
+// them that is below it.
+func lifted(all []int64, valued int, below func(int64) (int64, bool)) []int64 {
+	left := make(map[int64]bool, len(all)-valued)
+	for _, k := range all[valued:] {
+		left[k] = true
+	}
+	out := make([]int64, 0, len(all))
+	for _, k := range all[:valued] {
+		for up, ok := below(k); ok; up, ok = below(up) {
+			if left[up] {
+				delete(left, up)
+				out = append(out, up)
+			}
+		}
+		out = append(out, k)
+	}
+	for _, k := range all[valued:] {
+		if left[k] {
+			out = append(out, k)
+		}
+	}
+	return out
+}
+
+// below returns the runs on all levels below one; nothing if they are more than most.
+func (l *listing) below(run int64, most int) []int64 {
+	out := slices.Clone(l.children[run])
+	for i := 0; i < len(out) && len(out) <= most; i++ {
+		out = append(out, l.children[out[i]]...)
+	}
+	if len(out) > most {
+		return nil
+	}
+	return out
 }

@@ -5,7 +5,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
 	"slices"
+	"strconv"
 
 	"github.com/fairlead-ml/fairlead"
 	"github.com/fairlead-ml/fairlead/store"
@@ -36,7 +38,8 @@ type TablePage struct {
 type TableRow struct {
 	*Run      // without Metrics
 	Summaries []MetricSummary
-	Children  int // rows below it
+	Children  int                  // rows below it
+	Below     map[string]Aggregate // of the metrics of all runs below it; see maxBelow
 }
 
 // Bounds of a window.
@@ -44,6 +47,9 @@ const (
 	maxTableRows = 1000
 	maxCell      = 300
 	maxNewer     = 1000
+	// maxBelow is about how many values below the rows of a window are summed up: rows with
+	// more below them than is left of it have no sums. That many take some 50 ms.
+	maxBelow = 50_000
 )
 
 // TableRuns returns a window of a table of runs. The first window makes a list of all that
@@ -98,9 +104,44 @@ func (s *Service) window(tx *store.Tx, p fairlead.Project, page *TablePage, l *l
 		return err
 	}
 	rows = rows[min(in.Offset, len(rows)):min(in.Offset+in.Limit, len(rows))]
-	page.Rows, err = s.tableRows(tx, rows, selected)
+	if page.Rows, err = s.tableRows(tx, rows, selected); err != nil {
+		return err
+	}
 	for _, r := range page.Rows {
 		r.Children = len(l.children[r.k])
+	}
+	return s.sumBelow(tx, l, page.Rows, selected)
+}
+
+// sumBelow sums up the selected metrics of the runs below each row, as far as maxBelow goes.
+func (s *Service) sumBelow(tx *store.Tx, l *listing, rows []*TableRow, selected []filter.Key) error {
+	var names []any
+	for _, k := range selected {
+		if k.Kind == filter.Metric {
+			names = append(names, k.Key)
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	var all []int64
+	of := map[int64]*TableRow{}
+	for _, r := range rows {
+		below := l.below(r.k, maxBelow/len(names)-len(all))
+		for _, k := range below {
+			of[k] = r
+		}
+		all = append(all, below...)
+	}
+	err := s.newestOf(tx, all, names, func(run int64, metric string, v float64) {
+		r := of[run]
+		if r.Below == nil {
+			r.Below = map[string]Aggregate{}
+		}
+		r.Below[metric] = r.Below[metric].with(v)
+	})
+	for _, r := range rows {
+		judge(r.Below)
 	}
 	return err
 }
@@ -165,9 +206,10 @@ type listSearch struct {
 	bound  string
 	nested bool
 	needs  bool // the experiment's row
-	// metric is what the runs are ordered by, when that is one metric and nothing else: it
-	// is read from the index by value, and the order above is the usual one.
-	metric *filter.Order
+	// by is what the runs are ordered by, when that is one metric, param or tag and nothing
+	// else, and the order above is the usual one: metrics are read from the index by value,
+	// and texts that are numbers are sorted as numbers.
+	by *filter.Order
 }
 
 func compileListing(p fairlead.Project, in Table) (*listSearch, error) {
@@ -186,8 +228,8 @@ func compileListing(p fairlead.Project, in Table) (*listSearch, error) {
 	}
 	search := in.Search
 	out := &listSearch{bound: string(b), nested: in.Nested}
-	if len(orders) == 1 && orders[0].Kind == filter.Metric {
-		out.metric, search.OrderBy = &orders[0], nil
+	if len(orders) == 1 && orders[0].Kind != filter.Attribute {
+		out.by, search.OrderBy = &orders[0], nil
 	}
 	q, err := compileRuns(search)
 	if err != nil {
@@ -223,54 +265,74 @@ func (s *Service) list(tx *store.Tx, in *scope, q *listSearch) (*listing, error)
 		return nil, err
 	}
 	l.runs = len(l.rows)
-	if q.metric != nil {
-		if err := s.sortByMetric(tx, in, l.rows, *q.metric); err != nil {
+	valued := 0
+	if q.by != nil {
+		if valued, err = s.sortBy(tx, in, l.rows, *q.by); err != nil {
 			return nil, err
 		}
 	}
 	if q.nested {
-		l.nest(above)
+		l.nest(above, valued)
 	}
 	return l, nil
 }
 
-// sortByMetric sorts runs, which are in the usual order, by the newest value of a metric:
-// those without one come last, and NaN before them.
-func (s *Service) sortByMetric(tx *store.Tx, in *scope, runs []int64, o filter.Order) error {
+// sortBy sorts runs, which are in the usual order, by the newest value of a metric, or by a
+// param or tag: numbers first, then NaN or other texts, and last the runs without any. It
+// returns how many have one.
+func (s *Service) sortBy(tx *store.Tx, in *scope, runs []int64, o filter.Order) (valued int,
+	err error) {
 	place := make(map[int64]int, len(runs))
 	for i, k := range runs {
 		place[k] = i
 	}
-	const isNumber, isNaN, isAbsent = 0, 1, 2
-	type valued struct {
-		run  int64
-		rank int
-		v    float64
+	const isNumber, isOther, isAbsent = 0, 1, 2
+	type value struct {
+		run    int64
+		rank   int
+		number float64
+		text   string
 	}
-	all := make([]valued, len(runs))
+	all := make([]value, len(runs))
 	for i, k := range runs {
-		all[i] = valued{k, isAbsent, 0}
+		all[i] = value{run: k, rank: isAbsent}
 	}
-	err := s.newestValues(tx, in, o.Key, runs, func(run int64, v *float64) {
-		at := &all[place[run]]
-		if at.rank = isNaN; v != nil {
-			at.rank, at.v = isNumber, *v
-		}
-	})
+	if o.Kind == filter.Metric {
+		err = s.newestValues(tx, in, o.Key, runs, func(run int64, v *float64) {
+			at := &all[place[run]]
+			if at.rank = isOther; v != nil {
+				at.rank, at.number = isNumber, *v
+			}
+		})
+	} else {
+		err = texts(tx, in, o.Kind, o.Key, func(run int64, text string) {
+			i, ok := place[run]
+			if !ok {
+				return
+			}
+			all[i].rank, all[i].text = isOther, text
+			if v, err := strconv.ParseFloat(text, 64); err == nil && !math.IsNaN(v) {
+				all[i].rank, all[i].number = isNumber, v
+			}
+		})
+	}
 	if err != nil {
-		return err
+		return 0, err
 	}
-	slices.SortStableFunc(all, func(a, b valued) int {
+	slices.SortStableFunc(all, func(a, b value) int {
 		if a.rank != b.rank {
 			return a.rank - b.rank
 		}
 		if o.Desc {
-			return cmp.Compare(b.v, a.v)
+			a, b = b, a
 		}
-		return cmp.Compare(a.v, b.v)
+		return cmp.Or(cmp.Compare(a.number, b.number), cmp.Compare(a.text, b.text))
 	})
 	for i := range all {
 		runs[i] = all[i].run
+		if all[i].rank != isAbsent {
+			valued++
+		}
 	}
-	return nil
+	return valued, nil
 }

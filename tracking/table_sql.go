@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/fairlead-ml/fairlead/store"
+	"github.com/fairlead-ml/fairlead/tracking/filter"
 )
 
 func newestRun(tx *store.Tx) (k int64, err error) {
@@ -95,6 +96,42 @@ func (s *Service) loadSummaries(tx *store.Tx, runs []*Run, names []any) ([][]Met
 			}
 			return m
 		}, func(m *MetricSummary) *string { return &m.Key })
+}
+
+// newestOf calls fn with the newest values of the named metrics of the runs that are numbers.
+func (s *Service) newestOf(tx *store.Tx, runs []int64, names []any,
+	fn func(run int64, metric string, v float64)) error {
+	if len(runs) == 0 {
+		return nil
+	}
+	known := map[int64]string{}
+	err := tx.Each("select k, name from key_name where name in ("+store.Placeholders(len(names))+")",
+		names, func(row []driver.Value) error {
+			known[row[0].(int64)] = row[1].(string)
+			return nil
+		})
+	if err != nil {
+		return err
+	}
+	return eachOf(tx, runs, func(k int64) int64 { return k }, `select run_k, key_k, value from latest
+		where run_k in (%s) and is_nan = 0 and key_k in (select k from key_name where name in (`+
+		store.Placeholders(len(names))+"))", names, func(at int, row []driver.Value) error {
+		if v := floatOf(row[1]); v != nil {
+			fn(runs[at], known[row[0].(int64)], *v)
+		}
+		return nil
+	})
+}
+
+// texts calls fn with the values of a param or tag of the runs that have it.
+func texts(tx *store.Tx, in *scope, kind filter.Kind, key string,
+	fn func(run int64, text string)) error {
+	return tx.Each("select r.k, x.value from run r join "+pairTables[kind]+
+		" x on x.run_k = r.k and x.key_k = "+keyOf+" where "+in.cond,
+		append([]any{key}, in.args...), func(row []driver.Value) error {
+			fn(row[0].(int64), row[1].(string))
+			return nil
+		})
 }
 
 // newestValues calls fn with the newest value of a metric of each wanted run that has the

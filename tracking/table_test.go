@@ -125,6 +125,81 @@ func TestTableRuns_NestsBelowParentsThatAreFound(t *testing.T) {
 	}
 }
 
+func TestTableRuns_SumsUpWhatIsBelow(t *testing.T) {
+	b := open(t)
+	plain := b.named("plain", "", metric("auc", 0.7, 0))
+	parent := b.named("parent", "")
+	one := b.named("one", parent, metric("auc", 0.5, 0), metric("odd", 1, 0))
+	b.named("deep", one, metric("auc", 0.9, 0), metric("auc", 0.8, 1))
+	b.named("nan", parent, metric("auc", math.NaN(), 0))
+	huge := b.named("huge", "")
+	for _, name := range []string{"h1", "h2"} {
+		b.named(name, huge, metric("auc", -math.MaxFloat64, 0), metric("odd", math.MaxFloat64, 0))
+	}
+	in := tracking.Table{Nested: true, Search: tracking.Search{OrderBy: []string{"metrics.auc DESC"},
+		Select: []string{"metrics.auc", "metrics.odd", "params.p"}}}
+	page := b.table(in)
+	// A parent without a value stands where the best one below it does.
+	if got := rowNames(page.Rows); got != "parent(2) plain huge(2)" {
+		t.Fatalf("rows: %s", got)
+	}
+	sums := page.Rows[0].Below
+	if a := sums["auc"]; a.Runs != 2 || a.Min != 0.5 || a.Max != 0.8 || *a.Best != 0.8 ||
+		math.Abs(a.Mean-0.65) > 1e-12 {
+		t.Errorf("below the parent: %+v", a)
+	}
+	if a := sums["odd"]; a.Runs != 1 || a.Best != nil {
+		t.Errorf("a metric of which nobody knows what is good: %+v", a)
+	}
+	if a := page.Rows[2].Below["odd"]; a.Mean != math.MaxFloat64 {
+		t.Errorf("the mean of the largest numbers is %v", a.Mean)
+	}
+	if page.Rows[1].Below != nil || page.Rows[1].ID != plain {
+		t.Errorf("below a run without others: %v", page.Rows[1].Below)
+	}
+	in.Search.OrderBy = []string{"metrics.auc"}
+	if got := rowNames(b.table(in).Rows); got != "huge(2) parent(2) plain" {
+		t.Errorf("the least first: %s", got)
+	}
+	in.Under = parent
+	if got := rowNames(b.table(in).Rows); got != "one(1) nan" {
+		t.Errorf("below the parent: %s", got)
+	}
+}
+
+func TestTableRuns_SortsTextsThatAreNumbersAsNumbers(t *testing.T) {
+	b := open(t)
+	var parent string
+	for _, depth := range []string{"9", "10", "auto", "1e1000", "-1", "abc", ""} {
+		n := tracking.NewRun{Name: "depth " + depth}
+		if depth != "" {
+			n.Params = []tracking.Param{{Key: "depth", Value: depth}}
+		} else {
+			n.Name = "none"
+		}
+		b.clock.Advance(time.Second)
+		parent = b.run(n).ID
+	}
+	b.clock.Advance(time.Second)
+	b.run(tracking.NewRun{Name: "child", Params: []tracking.Param{{Key: "depth", Value: "9.5"}},
+		Tags: []tracking.Tag{{Key: "mlflow.parentRunId", Value: parent}, {Key: "rank", Value: "2"}}})
+	for _, x := range []struct{ order, want string }{
+		{"params.depth", "depth -1 depth 9 none(1) depth 10 depth 1e1000 depth abc depth auto"},
+		{"params.depth DESC", "depth 10 none(1) depth 9 depth -1 depth auto depth abc depth 1e1000"},
+		{"tags.rank", "none(1) depth abc depth -1 depth 1e1000 depth auto depth 10 depth 9"},
+	} {
+		page := b.table(tracking.Table{Nested: true, Search: tracking.Search{OrderBy: []string{x.order}}})
+		if got := rowNames(page.Rows); got != x.want {
+			t.Errorf("by %s: %s, want %s", x.order, got, x.want)
+		}
+	}
+	other := b.table(tracking.Table{Search: tracking.Search{OrderBy: []string{"params.depth"},
+		Filter: "params.depth != '9'"}})
+	if got := rowNames(other.Rows); got != "depth -1 child depth 10 depth 1e1000 depth abc depth auto" {
+		t.Errorf("with a filter: %s", got)
+	}
+}
+
 func TestTableRuns_BoundsAndRefuses(t *testing.T) {
 	b := open(t)
 	b.clock.Advance(time.Second)

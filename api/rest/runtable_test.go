@@ -87,6 +87,18 @@ func TestRunTable_IsReadByWindowsOfOneSnapshot(t *testing.T) {
 	}
 }
 
+func TestRunTable_TellsOfTheRunsBelow(t *testing.T) {
+	w := newWorld(t)
+	parent := w.track("parent", math.NaN())
+	child := w.track("child", 0.9)
+	w.call("POST", "/projects/alpha/runs/tag",
+		fmt.Sprintf(`{"runs":[%q],"set":{"mlflow.parentRunId":%q}}`, child, parent))
+	row := ask[rest.RunTable](w, "run-table", "nested", "true", "select", "metrics.auc").Rows[0]
+	if a := row.Below["auc"]; row.ID != parent || row.Children != 1 || a.Runs != 1 || *a.Best != 0.9 {
+		t.Errorf("the parent's row: %+v", row)
+	}
+}
+
 func TestRunTable_SaysWhereAFilterIsWrong(t *testing.T) {
 	w := newWorld(t)
 	a := w.call("GET", "/projects/alpha/run-table?filter="+url.QueryEscape("é.x = 1"), "")
