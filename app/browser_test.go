@@ -25,8 +25,9 @@ var hostile = []string{
 }
 
 // TestRoutes_WhatUsersStoredIsSafeInABrowser walks all routes that read: whichever
-// answers with a stored file does so as an attachment that nothing runs, and no other
-// answer has a name or a file in it as HTML.
+// answers with a stored file does so as an attachment that nothing runs, or as what a
+// browser shows and does not run, and no other answer has a name or a file in it as HTML.
+// None is kept by a cache unless it is asked for anew.
 func TestRoutes_WhatUsersStoredIsSafeInABrowser(t *testing.T) {
 	a := open(t, t.TempDir())
 	start(t, a)
@@ -69,7 +70,7 @@ func TestRoutes_WhatUsersStoredIsSafeInABrowser(t *testing.T) {
 	answered := map[string]bool{}
 	for _, name := range hostile {
 		file := "d/" + name
-		query := url.Values{"run_uuid": {run}, "run_id": {run}, "name": {"m"}, "version": {"1"},
+		query := url.Values{"run_uuid": {run}, "run_id": {run}, "run": {run}, "name": {"m"}, "version": {"1"},
 			"path": {file}, "artifact_file_path": {file}, "artifact_directory_path": {"d"}}
 		for _, r := range a.Routes() {
 			if r.Method != http.MethodGet {
@@ -80,7 +81,11 @@ func TestRoutes_WhatUsersStoredIsSafeInABrowser(t *testing.T) {
 				"{name}", "m", "{$}", "").Replace(r.Path)
 			w := send(t, a, token, "GET", fill(target, func() string { return "1" })+"?"+query.Encode(), "")
 			body := w.Body.String()
-			if strings.Contains(body, "<img") {
+			kept := w.Header().Get("Cache-Control")
+			if kept != "no-store" && (kept != "private, no-cache" || w.Header().Get("ETag") == "") {
+				t.Errorf("%s may be kept: %q", r.Path, kept)
+			}
+			if strings.Contains(body, "<img") && !strings.HasSuffix(w.Header().Get("Content-Type"), "json") {
 				t.Errorf("%s answers with a name as HTML: %s", r.Path, body)
 			}
 			if !strings.Contains(body, "<script>alert") {
@@ -88,7 +93,9 @@ func TestRoutes_WhatUsersStoredIsSafeInABrowser(t *testing.T) {
 			}
 			answered[r.Path] = true
 			kind, params, err := mime.ParseMediaType(w.Header().Get("Content-Disposition"))
-			if err != nil || kind != "attachment" || params["filename"] != path.Base(name) {
+			shown := kind == "inline" && slices.Contains([]string{"text/plain; charset=utf-8", "image/svg+xml"},
+				w.Header().Get("Content-Type"))
+			if err != nil || !shown && kind != "attachment" || params["filename"] != path.Base(name) {
 				t.Errorf("%s, %q: Content-Disposition %q, %v", r.Path, name,
 					w.Header().Get("Content-Disposition"), err)
 			}
@@ -107,7 +114,8 @@ func TestRoutes_WhatUsersStoredIsSafeInABrowser(t *testing.T) {
 		want = append(want, prefix+"/2.0/mlflow-artifacts/artifacts/{path...}",
 			prefix+"/2.0/mlflow/logged-models/{model_id}/artifacts/files")
 	}
-	want = append(want, "/get-artifact", "/model-versions/get-artifact")
+	want = append(want, "/api/v1/projects/{project}/artifacts/content", "/get-artifact",
+		"/model-versions/get-artifact")
 	var got []string
 	for r := range answered {
 		got = append(got, r)

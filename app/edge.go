@@ -195,15 +195,18 @@ func unclean(r *http.Request) string {
 }
 
 // The headers of every answer. What comes from here is never guessed to be a
-// script or a page, runs nothing unless its route says so, and is not embedded by
-// other sites. The slices are shared, because they are set for each request.
+// script or a page, runs nothing unless its route says so, is not embedded by other
+// sites, and is kept by no cache unless its route lets one: who has signed out on a shared
+// machine leaves nothing there. The slices are shared, because they are set for each request.
 var (
+	noStore   = []string{"no-store"}
 	noSniff   = []string{"nosniff"}
 	sandboxed = []string{"default-src 'none'; frame-ancestors 'none'; sandbox"}
 	sameSite  = []string{"same-origin"}
 )
 
 func protect(h http.Header) {
+	h["Cache-Control"] = noStore
 	h["X-Content-Type-Options"] = noSniff
 	h["Content-Security-Policy"] = sandboxed
 	h["Cross-Origin-Resource-Policy"] = sameSite

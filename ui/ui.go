@@ -80,8 +80,8 @@ func document(w http.ResponseWriter, r *http.Request) error {
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Content-Security-Policy", strings.ReplaceAll(policy, nonceMark, nonce))
-	h.Set("Cache-Control", "no-store")
 	h.Set("Referrer-Policy", "same-origin")
+	h.Set("Cross-Origin-Opener-Policy", "same-origin")
 	h.Set("Content-Length", strconv.Itoa(len(page)))
 	_, err = w.Write(page)
 	return err

@@ -63,7 +63,6 @@ func (a *API) createUpload(c *call) error {
 		parts[i] = wirePart{N: i + 1, Headers: map[string]string{}, URL: fmt.Sprintf(
 			"%s%d?until=%d&signature=%s", base, i+1, until.Unix(), u.Sign(c.p, i+1, until))}
 	}
-	c.w.Header().Set("Cache-Control", "no-store")
 	return c.reply(map[string]any{"upload_id": u.ID, "credentials": parts})
 }
 

@@ -170,8 +170,8 @@ func show(w http.ResponseWriter, status int, t *template.Template, data any) err
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Content-Security-Policy", policy)
-	h.Set("Cache-Control", "no-store")
 	h.Set("Referrer-Policy", "same-origin")
+	h.Set("Cross-Origin-Opener-Policy", "same-origin")
 	w.WriteHeader(status)
 	w.Write(b.Bytes())
 	return nil

@@ -205,10 +205,10 @@ func (a *API) getContent(w http.ResponseWriter, r *http.Request) error {
 	kind, media := kindOf(at.Path)
 	disposition := "inline"
 	switch as := q.Get("as"); {
-	case as == "page" && kind == "html":
+	case as == "page" && kind == "html" && embedded(r):
 		h.Set("Content-Type", "text/html; charset=utf-8")
 		h.Set("Content-Security-Policy", pagePolicy)
-	case as != "" && as != "file":
+	case as != "" && as != "file" && (as != "page" || kind != "html"):
 		return fairlead.Errorf(fairlead.Invalid, "as is %q; it is file, or page for HTML", as)
 	case as == "file" || kind == "binary":
 		h.Set("Content-Type", "application/octet-stream")
@@ -224,6 +224,16 @@ func (a *API) getContent(w http.ResponseWriter, r *http.Request) error {
 	h.Set("ETag", strconv.Quote(obj.Digest))
 	http.ServeContent(w, r, "", fairlead.FromMS(0), f)
 	return nil
+}
+
+// embedded reports whether a frame asks, where the browser says it (Fetch Metadata, W3C). A
+// page of its own would have this server's address above it, and could pass for it.
+func embedded(r *http.Request) bool {
+	switch r.Header.Get("Sec-Fetch-Dest") {
+	case "", "iframe", "frame":
+		return true
+	}
+	return false
 }
 
 // documentContent describes the route in the document.

@@ -179,6 +179,14 @@ func TestArtifacts_RunNothingInABrowser(t *testing.T) {
 			t.Errorf("%s as %q: %d %v", c.path, c.as, a.status, a.header)
 		}
 	}
+	for dest, kind := range map[string]string{"iframe": "text/html; charset=utf-8",
+		"document": "text/plain; charset=utf-8", "empty": "text/plain; charset=utf-8"} {
+		a := w.call("GET", "/projects/alpha/artifacts/content?path=page.html&as=page&run="+run, "",
+			"Sec-Fetch-Dest", dest)
+		if got := a.header.Get("Content-Type"); a.status != 200 || got != kind {
+			t.Errorf("a page as %s: %d %s", dest, a.status, got)
+		}
+	}
 	part := w.call("GET", "/projects/alpha/artifacts/content?path=notes.txt&run="+run, "", "Range", "bytes=1-6")
 	if part.status != 206 || string(part.body) != "script" {
 		t.Errorf("a range: %d %q", part.status, part.body)
