@@ -3,7 +3,6 @@ package rest
 import (
 	"context"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/fairlead-ml/fairlead"
@@ -44,16 +43,14 @@ type EventsInput struct {
 }
 
 // filter is the events that are asked for, and what a cursor is bound to.
-func (in *EventsInput) filter(p fairlead.Project) (f ledger.Filter, name string) {
+func (in *EventsInput) filter(p fairlead.Project) (f ledger.Filter, name string, err error) {
 	f = ledger.Filter{ProjectK: p.K, After: in.After, Subject: in.Subject, Actor: in.Actor,
 		From: in.From, Until: in.Until, Newest: in.Newest, Limit: in.Limit}
 	if in.Clock == string(ledger.Stream) {
 		f.Clock = ledger.Stream
 	}
-	if in.Types != "" {
-		f.Types = strings.Split(in.Types, ",")
-	}
-	return f, list(p, "events", in.Types, in.Subject, in.Actor, in.From, in.Until, in.Clock, in.Newest)
+	f.Types, err = typesOf(in.Types)
+	return f, list(p, "events", in.Types, in.Subject, in.Actor, in.From, in.Until, in.Clock, in.Newest), err
 }
 
 func (a *API) ledgerOperations() {
@@ -84,7 +81,10 @@ func (a *API) ledgerOperations() {
 
 func (a *API) events(ctx context.Context, p fairlead.Project, in *EventsInput) (
 	out fairlead.Page[Event], err error) {
-	f, filter := in.filter(p)
+	f, filter, err := in.filter(p)
+	if err != nil {
+		return out, err
+	}
 	if err := fairlead.DecodeCursor(in.Page, filter, &f.After); err != nil {
 		return out, err
 	}

@@ -23,8 +23,10 @@ const (
 	maxStreams   = 256  // of the server
 	maxOwn       = 32   // of one caller
 	maxBehind    = 1000 // events; who is further behind is told to look anew
+	maxTypes     = 100  // of a filter
 	gatherFor    = 100 * time.Millisecond
-	heartbeat    = 15 * time.Second // proxies cut what is silent for a minute
+	gatherEach   = 2 * time.Millisecond // more for each open stream: all of them read
+	heartbeat    = 15 * time.Second     // proxies cut what is silent for a minute
 	streamLasts  = 30 * time.Minute
 	reconnectsMS = 1000
 )
@@ -61,6 +63,13 @@ func (s *streams) enter(who string) (leave func(), err error) {
 			delete(s.whos, who)
 		}
 	}, nil
+}
+
+// gather is for how long a stream lets more events come, so that a burst is read at once.
+func (s *streams) gather() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return gatherFor + time.Duration(s.all)*gatherEach
 }
 
 const streamPath = project + "/events/stream"
@@ -111,23 +120,40 @@ func (a *API) stream(w http.ResponseWriter, r *http.Request) error {
 	if p.K == 0 {
 		return errNoProject(p.Name)
 	}
+	types, err := typesOf(r.URL.Query().Get("types"))
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "text/event-stream")
+	w.Header().Set("X-Accel-Buffering", "no") // nginx would keep events back
+	if r.Method == http.MethodHead {
+		return nil
+	}
 	leave, err := a.open.enter(auth.CallerFrom(r.Context()).Actor.String())
 	if err != nil {
 		return err
 	}
 	defer leave()
-	s := &eventStream{api: a, w: w, r: r, filter: ledger.Filter{ProjectK: p.K, Limit: maxBehind}}
-	if types := r.URL.Query().Get("types"); types != "" {
-		s.filter.Types = strings.Split(types, ",")
-	}
+	s := &eventStream{api: a, w: w, r: r,
+		filter: ledger.Filter{ProjectK: p.K, Types: types, Limit: maxBehind}}
 	if err := s.begin(); err != nil {
 		return err
 	}
-	w.Header().Set("Content-Type", "text/event-stream")
-	w.Header().Set("Cache-Control", "no-store")
-	w.Header().Set("X-Accel-Buffering", "no") // nginx would keep events back
 	s.run()
 	return nil
+}
+
+// typesOf reads comma-separated event types; empty for all.
+func typesOf(text string) ([]string, error) {
+	if text == "" {
+		return nil, nil
+	}
+	types := strings.Split(text, ",")
+	if len(types) > maxTypes {
+		return nil, fairlead.Errorf(fairlead.Invalid,
+			"types has %d event types; at most %d are taken, and none means all", len(types), maxTypes)
+	}
+	return types, nil
 }
 
 // begin finds the number after which to begin.
@@ -186,9 +212,9 @@ func (s *eventStream) run() {
 	}
 }
 
-// pause lets more events come, so that a burst is read at once.
+// pause lets more events come; false when the stream is to end meanwhile.
 func (s *eventStream) pause() bool {
-	gather := time.NewTimer(gatherFor)
+	gather := time.NewTimer(s.api.open.gather())
 	defer gather.Stop()
 	select {
 	case <-gather.C:
@@ -205,7 +231,7 @@ func (s *eventStream) gather() error {
 	if err != nil {
 		return err
 	}
-	for {
+	for behind := 0; ; {
 		ctx := s.r.Context()
 		head, err := s.api.Ledger.Head(ctx)
 		if err != nil {
@@ -215,7 +241,7 @@ func (s *eventStream) gather() error {
 		if err != nil {
 			return err
 		}
-		if len(records) == maxBehind {
+		if behind += len(records); behind >= maxBehind { // a search looks at a part of the ledger
 			s.reset(s.filter.After, head)
 			return nil
 		}

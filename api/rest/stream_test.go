@@ -194,6 +194,38 @@ func TestStream_TellsWhoIsFarBehindToLookAnew(t *testing.T) {
 	f.wantEvent(event.LoopPausedType, "The loop of m goes on")
 }
 
+// A search of the ledger looks at a part of it; events of all parts count.
+func TestStream_CountsWhatIsBehindOverAllParts(t *testing.T) {
+	w := newWorld(t)
+	after := w.head()
+	for range 2 {
+		for range 21 {
+			w.write(func(tx *store.Tx) error {
+				for i := range 1000 {
+					var e event.Payload = event.AliasMoved{Model: "m"}
+					if i < 25 {
+						e = event.LoopPaused{Model: "m"}
+					}
+					if _, err := w.app.Ledger.Append(t.Context(), tx, w.alpha, "model/m", time.Time{}, e); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+		}
+	}
+	f := w.follow(t, w.owner, fmt.Sprintf("?types=loop.paused&after=%d", after))
+	for n := 0; ; n++ {
+		m, _ := f.next()
+		if m.event == "reset" {
+			return
+		}
+		if n > 1000 {
+			t.Fatalf("%+v after a thousand others", m)
+		}
+	}
+}
+
 func TestStream_HidesWhatTheListHides(t *testing.T) {
 	w := newWorld(t)
 	people(t, w)
@@ -220,6 +252,28 @@ func TestStream_EndsWhenTheCallerMayNoLongerRead(t *testing.T) {
 	}
 }
 
+func TestStream_EndsWhenTheOwnersBrowserSignsOut(t *testing.T) {
+	w := newWorld(t)
+	secret, _, err := w.app.Tokens.Enter(t.Context(), auth.Link(w.token, time.Now()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	browser := func(r *http.Request) {
+		c := auth.SessionCookie(r, secret, time.Time{})
+		r.Header.Set("Cookie", c.Name+"="+c.Value)
+	}
+	people(t, w) // so that nobody is trusted for where they are
+	f := w.follow(t, func(r *http.Request) { r.Host = r.URL.Host; browser(r) }, "")
+	f.next()
+	if err := w.app.Tokens.SignOut(t.Context(), secret); err != nil {
+		t.Fatal(err)
+	}
+	w.append(w.alpha, event.LoopPaused{Model: "m"})
+	if m, ok := f.next(); ok {
+		t.Errorf("it is still told: %+v", m)
+	}
+}
+
 func TestStream_EndsWhenTheServerStops(t *testing.T) {
 	w := newWorld(t)
 	f := w.follow(t, w.owner, "")
@@ -234,6 +288,15 @@ func TestStream_RefusesAndBoundsItsCallers(t *testing.T) {
 	w := newWorld(t)
 	wantProblem(t, "no number", w.call("GET", "/projects/alpha/events/stream?after=x", ""), 400)
 	wantProblem(t, "no project", w.call("GET", "/projects/nobody/events/stream", ""), 404)
+	for _, path := range []string{"/events", "/events/stream"} {
+		wantProblem(t, path+" of many types",
+			w.call("GET", "/projects/alpha"+path+"?types="+strings.Repeat("a,", 30_000), ""), 400)
+	}
+	for range 40 { // who only looks takes no place
+		if a := w.call("HEAD", "/projects/alpha/events/stream", ""); a.status != 200 || len(a.body) != 0 {
+			t.Fatalf("HEAD: %d %s", a.status, a.body)
+		}
+	}
 	people(t, w)
 	bob := password("bob", phrase)
 	if status, body := w.as(bob, "GET", "/projects/beta/events/stream", ""); status != 403 {
