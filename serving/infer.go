@@ -72,8 +72,7 @@ func (s *Service) Infer(ctx context.Context, p fairlead.Project, name string, r 
 	}
 	q, err := s.scoring(ctx, e, &r)
 	if err != nil {
-		s.metrics.failed(e, err)
-		s.countUnrouted(e, err)
+		s.refuse(e, r.ID, err)
 		return nil, err
 	}
 	res, err := s.infer(ctx, q)
@@ -88,6 +87,22 @@ func (s *Service) Infer(ctx context.Context, p fairlead.Project, name string, r 
 		v.answered.Inc()
 	}
 	return res, nil
+}
+
+// Refuse counts a request to the endpoint that could not be read, and so was not one for
+// Infer. id is the request's, if it had one.
+func (s *Service) Refuse(p fairlead.Project, name, id string, err error) {
+	if e := s.enter(routeKey{p.K, name}); e != nil {
+		defer e.leave()
+		s.refuse(e, id, err)
+	}
+}
+
+// refuse counts a request that failed before a version was chosen. Its event time, if it
+// brought one, may be what is wrong with it.
+func (s *Service) refuse(e *endpoint, id string, err error) {
+	s.metrics.failed(e, err)
+	e.counter.failed(moment{wallClock: s.Clock.Now().UnixMilli()}, 0, id, err)
 }
 
 // scoring begins the request's way: it is within its bounds, and a version is to answer.
@@ -433,7 +448,7 @@ func (s *Service) scoreLater(q *scoring, all []*variant) {
 		}
 		each.Wait()
 		scores := q.takeScores()
-		s.traffic.scored(q.endpoint, q.entry.moment(), scores)
+		q.endpoint.counter.scored(q.entry.moment(), q.entry.id, scores)
 		s.log.addScores(q.entry, scores)
 	})
 }

@@ -43,22 +43,6 @@ func (l *latency) merge(o latency) {
 	}
 }
 
-// quantile returns the duration, in seconds, that the share q of all did not exceed; NaN
-// when there are none. Within a cell it takes the geometric middle.
-func (l latency) quantile(q float64) float64 {
-	var total int64
-	for _, c := range l {
-		total += c.n
-	}
-	rank := int64(math.Ceil(q * float64(total)))
-	for _, c := range l {
-		if rank -= c.n; rank <= 0 {
-			return math.Exp2((float64(c.at)-0.5)/4) * 1e-6
-		}
-	}
-	return math.NaN()
-}
-
 // appendTo writes the cells as pairs of unsigned varints.
 func (l latency) appendTo(b []byte) []byte {
 	for _, c := range l {
@@ -74,7 +58,11 @@ func (l *latency) addEncoded(b []byte) {
 	}
 	var t tally
 	t.addEncoded(b)
-	l.merge(t.latency())
+	for at, n := range t {
+		if n > 0 {
+			l.count(int16(at), n)
+		}
+	}
 }
 
 // tally is a latency that much is added to: the count of each cell.
@@ -102,11 +90,24 @@ func (t *tally) add(o *tally) {
 	}
 }
 
-func (t *tally) latency() (l latency) {
-	for at, n := range t {
-		if n > 0 {
-			l = append(l, latencyCell{int16(at), n})
-		}
+// quantiles returns the durations, in seconds, that the shares of all did not exceed; nil
+// where there are none. Within a cell it takes the geometric middle. The shares ascend.
+func (t *tally) quantiles(shares ...float64) []*float64 {
+	out := make([]*float64, len(shares))
+	total := int64(0)
+	for _, n := range t {
+		total += n
 	}
-	return l
+	if total == 0 {
+		return out
+	}
+	at, below := 0, t[0]
+	for i, share := range shares {
+		for rank := int64(math.Ceil(share * float64(total))); below < rank; below += t[at] {
+			at++
+		}
+		seconds := math.Exp2((float64(at)-0.5)/4) * 1e-6
+		out[i] = &seconds
+	}
+	return out
 }

@@ -240,6 +240,7 @@ func (s *Service) build(d desired) (*endpoint, findings) {
 	e := newEndpoint(s.pool, d.project, d.Endpoint, d.Model)
 	e.generation = d.Generation
 	e.durable, e.lateness = d.Settings.Log == spec.Durable, d.Settings.Lateness.Duration
+	e.counter = s.traffic.of(d.route())
 	e.seconds = s.metrics.seconds.WithLabelValues(d.project.Name, d.Endpoint)
 	e.skipped = s.metrics.skipped.WithLabelValues(d.project.Name, d.Endpoint)
 	f := findings{refused: map[int64]error{}, tried: true}

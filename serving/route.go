@@ -51,6 +51,7 @@ type endpoint struct {
 	scorers    []*variant // every version that scores each request, each once, by number
 	all        map[int64]*variant
 	down       error // why there is no live version, when there is none
+	counter    *counter
 	seconds    prometheus.Observer
 	skipped    prometheus.Counter
 }

@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/fairlead-ml/fairlead"
@@ -87,19 +88,21 @@ type series struct {
 
 const (
 	countEvery = 500 * time.Millisecond // wall time between two writes
-	maxCells   = 20_000                 // that wait to be written; beyond, nothing is counted
+	maxCells   = 20_000                 // that wait to be written; beyond, nothing new is counted
 )
 
 // traffic counts what each version of each endpoint does, in memory by the minute, and
 // adds that to the tables behind. It holds up no request. A crash loses at most what the
 // last write has not got: the request log is the record, this is the picture.
 type traffic struct {
-	db  *store.DB
-	log *slog.Logger
+	db       *store.DB
+	log      *slog.Logger
+	failures failures
+	kept     atomic.Int64 // cells of all counters
+	kick     chan struct{}
 
-	mu    sync.Mutex
-	cells map[bucketKey]*cell
-	kick  chan struct{}
+	mu       sync.Mutex
+	counters map[routeKey]*counter
 
 	failing bool // the newest write; by run alone
 	quit    chan struct{}
@@ -107,35 +110,21 @@ type traffic struct {
 }
 
 func newTraffic(db *store.DB, log *slog.Logger) *traffic {
-	return &traffic{db: db, log: log, cells: map[bucketKey]*cell{}, kick: make(chan struct{}, 1),
+	return &traffic{db: db, log: log, kick: make(chan struct{}, 1),
+		counters: map[routeKey]*counter{}, failures: failures{said: map[failureKey]*Failure{}},
 		quit: make(chan struct{}), done: make(chan struct{})}
 }
 
-// moment is when a request was: by wall time and, unless it brought none, by event time.
-type moment struct{ wallMS, eventMS int64 }
-
-// count adds to what the version did at the moment, by each clock.
-func (t *traffic) count(e *endpoint, m moment, version int64, add func(*cell)) {
+// of returns what counts the requests of an endpoint, in all its generations.
+func (t *traffic) of(key routeKey) *counter {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.at(e, wallClock, m.wallMS, version, add)
-	if m.eventMS != 0 {
-		t.at(e, eventClock, m.eventMS, version, add)
-	}
-}
-
-func (t *traffic) at(e *endpoint, by clock, ms, version int64, add func(*cell)) {
-	key := bucketKey{series{e.project.K, e.name, by}, floor(ms, widths[0].ms()), version}
-	c := t.cells[key]
+	c := t.counters[key]
 	if c == nil {
-		if len(t.cells) >= maxCells {
-			return
-		}
-		c = &cell{}
-		t.cells[key] = c
-		t.wake()
+		c = &counter{traffic: t, of: key, cells: map[cellKey]*cell{}}
+		t.counters[key] = c
 	}
-	add(c)
+	return c
 }
 
 func (t *traffic) wake() {
@@ -151,25 +140,18 @@ func floor(ms, width int64) int64 { return ms - ms%width }
 func (t *traffic) take() map[bucketKey]*cell {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	out := t.cells
-	t.cells = map[bucketKey]*cell{}
+	out := map[bucketKey]*cell{}
+	for _, c := range t.counters {
+		c.take(out)
+	}
 	return out
 }
 
 // giveBack adds what could not be written to what is counted.
 func (t *traffic) giveBack(cells map[bucketKey]*cell) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	for key, c := range t.cells {
-		if old := cells[key]; old != nil {
-			old.merge(c)
-			continue
-		}
-		if len(cells) < maxCells {
-			cells[key] = c
-		}
+	for key, c := range cells {
+		t.of(routeKey{key.projectK, key.endpoint}).giveBack(key, c)
 	}
-	t.cells = cells
 }
 
 func (t *traffic) start() { go t.run() }
@@ -183,6 +165,7 @@ func (t *traffic) run() {
 		case <-t.kick:
 		case <-t.quit:
 			t.write()
+			t.writeFailures()
 			return
 		}
 		pause.Reset(countEvery)
@@ -191,6 +174,7 @@ func (t *traffic) run() {
 		case <-t.quit:
 		}
 		t.write()
+		t.writeFailures()
 	}
 }
 
@@ -480,16 +464,6 @@ func (s *sums) requests() (n int64) {
 }
 
 func (s *sum) answers() Answers {
-	answer, own := s.answer.latency(), s.own.latency()
-	return Answers{Counts: s.Counts, P50: answer.known(0.5), P99: answer.known(0.99),
-		OwnP50: own.known(0.5), OwnP99: own.known(0.99)}
-}
-
-// known is the quantile, nil when nothing was measured.
-func (l latency) known(q float64) *float64 {
-	if len(l) == 0 {
-		return nil
-	}
-	v := l.quantile(q)
-	return &v
+	answer, own := s.answer.quantiles(0.5, 0.99), s.own.quantiles(0.5, 0.99)
+	return Answers{Counts: s.Counts, P50: answer[0], P99: answer[1], OwnP50: own[0], OwnP99: own[1]}
 }
