@@ -178,11 +178,14 @@ func (a *API) infer(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	in, err := decode(r, body)
-	if err != nil {
-		return err
+	var q serving.Request
+	if err == nil {
+		q, err = a.request(r, in, sig)
 	}
-	q, err := a.request(r, in, sig)
 	if err != nil {
+		if !q.Trial {
+			a.serving.Refuse(p, r.PathValue("model"), q.ID, err)
+		}
 		return err
 	}
 	q.Version = version

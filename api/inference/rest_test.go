@@ -18,8 +18,10 @@ import (
 	"github.com/fairlead-ml/fairlead"
 	"github.com/fairlead-ml/fairlead/api/inference"
 	"github.com/fairlead-ml/fairlead/auth"
+	"github.com/fairlead-ml/fairlead/serving"
 	"github.com/fairlead-ml/fairlead/serving/servingtest"
 	"github.com/fairlead-ml/fairlead/spec"
+	"github.com/fairlead-ml/fairlead/store"
 )
 
 // server answers the protocol over a served endpoint.
@@ -135,6 +137,34 @@ func TestRoutes_RefuseInTheProtocolsForm(t *testing.T) {
 		if a.status != c.status || !strings.Contains(text, c.want) || len(a.body) != 1 {
 			t.Errorf("%s %s: %d %v", c.method, c.path, a.status, a.body)
 		}
+	}
+}
+
+// What is wrong with requests is for those who look after the endpoint to see, too.
+func TestInfer_WhatCannotBeReadIsCountedAndKept(t *testing.T) {
+	s := newServer(t, spec.Buffered)
+	bearer := []string{"Authorization", "Bearer " + s.owner}
+	s.do("POST", infer, "garbage")
+	s.do("POST", infer, `{"id":"a","inputs":[{"name":"hum","shape":[1],"datatype":"FP64","data":[3]}]}`)
+	s.do("POST", infer, hr(`"parameters":{"trial":true},"outputs":[{"name":"x"}],`), bearer...)
+	var all []serving.Failure
+	var of *serving.Traffic
+	s.Until("they are written", func() bool {
+		err := s.DB.Read(t.Context(), func(tx *store.Tx) (err error) {
+			if all, err = s.Serving.Failures(tx, servingtest.Project, servingtest.Endpoint); err != nil {
+				return err
+			}
+			of, err = s.Serving.Traffic(tx, servingtest.Project, servingtest.Endpoint, serving.TrafficQuery{})
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(all) >= 2 && of.Total.Refused >= 2
+	})
+	if len(all) != 2 || of.Total.Refused != 2 || of.Total.Errors != 0 || all[0].What != serving.Refused ||
+		all[0].Request+all[1].Request != "a" {
+		t.Errorf("%+v, %+v", all, of.Total)
 	}
 }
 
