@@ -15,6 +15,7 @@ import (
 type ServedEndpoint struct {
 	*serving.Traffic
 	Variants []serving.VariantState `json:"variants"`
+	Failures []serving.Failure      `json:"failures,omitempty" doc:"of one endpoint: what went wrong, the newest first, at any time"`
 }
 
 // TrafficRange selects a stretch of time and how finely it is shown.
@@ -62,7 +63,11 @@ func (a *API) trafficOperations() {
 				if err != nil {
 					return out, err
 				}
-				return a.servedBy(tx, p, as, q)
+				if out, err = a.servedBy(tx, p, as, q); err != nil {
+					return out, err
+				}
+				out.Failures, err = a.Serving.Failures(tx, p, name)
+				return out, err
 			})
 		})
 	register(a, op{id: "get-form", method: "GET", path: "/endpoints/{endpoint}/form",

@@ -627,11 +627,40 @@ func TestEndpoint_ListsWhatCannotBeServed(t *testing.T) {
 
 func TestEndpoint_WithoutARequestHasNoTime(t *testing.T) {
 	elsewhere(t)
-	s := newAnswers(t, map[string]string{"GET x/endpoints/m": `{"endpoint":"m@p","clock":{"watermark":"0001-01-01T00:00:00Z"}}`})
+	s := newAnswers(t, map[string]string{
+		"GET x/endpoints/m":         `{"endpoint":"m@p","clock":{"watermark":"0001-01-01T00:00:00Z"}}`,
+		"GET x/endpoints/m/traffic": `{"endpoint":"m@p","clock":"wall","variants":[],"versions":[]}`})
 	got := command(t, "endpoint", "m", "-p", "x", "--server", s.URL)
 	if got.status != 0 || strings.Contains(got.out, "0001") ||
 		!strings.Contains(got.out, "no request yet") {
 		t.Errorf("%+v", got)
+	}
+}
+
+func TestEndpoint_SaysHowVersionsAnswerAndWhatWentWrong(t *testing.T) {
+	elsewhere(t)
+	s := newAnswers(t, map[string]string{
+		"GET x/endpoints/m": `{"endpoint":"m@p","generation":2,"observed_generation":2,
+			"clock":{"watermark":"2026-03-02T10:00:00Z","timers":1}}`,
+		"GET x/endpoints/m/traffic": `{"endpoint":"m@p","clock":"event","from":"2026-03-01T10:00:00Z",
+			"to":"2026-03-02T10:00:00Z","variants":[
+			{"version":2,"role":"live","percent":100,"state":"ready"},
+			{"version":1,"role":"standby","percent":0,"state":"failing"}],
+			"versions":[{"version":2,"total":{"requests":1200,"errors":3,"failed":4,"p50_s":0.0004,"p99_s":0.0121}}],
+			"failures":[{"version":2,"what":"error","code":"unavailable","count":3,"request":"q",
+			"message":"the worker\u001b[31m ended\nwith a trace","last":"2026-11-21T23:00:00Z"}]}`})
+	got := command(t, "endpoint", "m", "-p", "x", "--server", s.URL)
+	want := "m@p, generation 2 (loaded 2)\n" +
+		"stream time 2026-03-02 10:00, 1 timers\n" +
+		"answers from 2026-03-01 10:00 to 2026-03-02 10:00, event time\n\n" +
+		"VERSION  ROLE     PERCENT  HEALTH   ANSWERED  P50    P99     ERRORS  NOT SCORED\n" +
+		"2        live     100      ready    1200      400µs  12.1ms  3       4\n" +
+		"1        standby  0        failing  0         -      -       0       0\n\n" +
+		"what went wrong, the newest first, whenever that was:\n" +
+		"LAST              TIMES  VERSION  WHAT   IN WORDS\n" +
+		"2026-11-21 23:00  3      2        error  the worker\\x1b[31m ended\n"
+	if got.status != 0 || got.out != want {
+		t.Errorf("%+v, want %q", got, want)
 	}
 }
 

@@ -14,42 +14,36 @@ import (
 	"github.com/fairlead-ml/fairlead/api/rest"
 	"github.com/fairlead-ml/fairlead/monitor"
 	"github.com/fairlead-ml/fairlead/release"
+	"github.com/fairlead-ml/fairlead/serving"
 )
 
+// endpointNow is what `fairlead endpoint NAME` tells.
+type endpointNow struct {
+	rest.Endpoint
+	Traffic rest.ServedEndpoint `json:"traffic"` // of late
+}
+
 func (c *cli) endpointCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:     "endpoint [NAME]",
-		Short:   "Show the endpoints, or what one serves",
-		Example: "  fairlead endpoint\n  fairlead endpoint flight-delays@production",
-		Args:    cobra.MaximumNArgs(1),
+	var last string
+	cmd := &cobra.Command{
+		Use:   "endpoint [NAME]",
+		Short: "Show the endpoints, or what one serves, how it answers and what went wrong",
+		Example: `  fairlead endpoint
+  fairlead endpoint flight-delays@production --last 168h`,
+		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.with(cmd.Context(), func(cl *client) error {
 				if len(args) == 1 {
-					var e rest.Endpoint
-					if err := cl.do(cmd.Context(), http.MethodGet, "/endpoints/"+url.PathEscape(args[0]), nil,
-						&e); err != nil {
+					var e endpointNow
+					path := "/endpoints/" + url.PathEscape(args[0])
+					if err := cl.do(cmd.Context(), http.MethodGet, path, nil, &e.Endpoint); err != nil {
 						return err
 					}
-					return c.print(e, func(w io.Writer) {
-						fmt.Fprintf(w, "%s, generation %d (loaded %d)\n", e.Endpoint, e.Generation,
-							e.ObservedGeneration)
-						if e.Failure != "" {
-							fmt.Fprintf(w, "it cannot be served: %s\n", e.Failure)
-						}
-						if e.Clock.Watermark.IsZero() {
-							fmt.Fprint(w, "no request yet, and so no stream time\n\n")
-						} else {
-							fmt.Fprintf(w, "stream time %s, %d timers\n\n", e.Clock.Watermark.Format("2006-01-02 15:04"),
-								e.Clock.Timers)
-						}
-						tw := table(w, "VERSION", "ROLE", "PERCENT")
-						for _, v := range e.Variants {
-							tw.row(v.Version, v.Role, v.Percent)
-						}
-						tw.flush()
-						describeWindow(w, e.Drift)
-						describeWindow(w, e.Performance)
-					})
+					path += "/traffic?points=1&last=" + url.QueryEscape(last)
+					if err := cl.do(cmd.Context(), http.MethodGet, path, nil, &e.Traffic); err != nil {
+						return err
+					}
+					return c.print(e, e.describe)
 				}
 				var page fairlead.Page[*release.Assignment]
 				if err := cl.do(cmd.Context(), http.MethodGet, "/endpoints", nil, &page); err != nil {
@@ -69,6 +63,63 @@ func (c *cli) endpointCommand() *cobra.Command {
 			})
 		},
 	}
+	cmd.Flags().StringVar(&last, "last", "24h", "how far back traffic is counted, such as 90m")
+	return cmd
+}
+
+func (e endpointNow) describe(w io.Writer) {
+	fmt.Fprintf(w, "%s, generation %d (loaded %d)\n", e.Endpoint.Endpoint, e.Generation,
+		e.ObservedGeneration)
+	if e.Failure != "" {
+		fmt.Fprintf(w, "it cannot be served: %s\n", e.Failure)
+	}
+	if e.Clock.Watermark.IsZero() {
+		fmt.Fprint(w, "no request yet, and so no stream time\n\n")
+	} else {
+		fmt.Fprintf(w, "stream time %s, %d timers\n", e.Clock.Watermark.Format(minutes), e.Clock.Timers)
+		fmt.Fprintf(w, "answers from %s to %s, %s time\n\n", e.Traffic.From.UTC().Format(minutes),
+			e.Traffic.To.UTC().Format(minutes), e.Traffic.Clock)
+	}
+	tw := table(w, "VERSION", "ROLE", "PERCENT", "HEALTH", "ANSWERED", "P50", "P99", "ERRORS",
+		"NOT SCORED")
+	for _, v := range e.Traffic.Variants {
+		did := e.did(v.Version)
+		tw.row(v.Version, v.Role, v.Percent, v.State, did.Requests, took(did.P50), took(did.P99),
+			did.Errors, did.Failed)
+	}
+	tw.flush()
+	if len(e.Traffic.Failures) > 0 {
+		fmt.Fprintln(w, "\nwhat went wrong, the newest first, whenever that was:")
+		tw := table(w, "LAST", "TIMES", "VERSION", "WHAT", "IN WORDS")
+		for _, f := range e.Traffic.Failures {
+			version := "" // none was chosen
+			if f.Version != 0 {
+				version = fmt.Sprint(f.Version)
+			}
+			tw.row(f.Last, f.Count, version, f.What, headline(f.Message))
+		}
+		tw.flush()
+	}
+	describeWindow(w, e.Drift)
+	describeWindow(w, e.Performance)
+}
+
+// did is how a version answered.
+func (e endpointNow) did(version int64) (out serving.Answers) {
+	for _, v := range e.Traffic.Versions {
+		if v.Version == version {
+			out = v.Total
+		}
+	}
+	return out
+}
+
+// took writes a duration in seconds.
+func took(seconds *float64) string {
+	if seconds == nil {
+		return ""
+	}
+	return time.Duration(*seconds * float64(time.Second)).Round(10 * time.Microsecond).String()
 }
 
 // served says whether all of an assignment is loaded, and if it cannot be, why.
@@ -82,14 +133,16 @@ func served(a *release.Assignment) string {
 	return "loaded"
 }
 
+// minutes is how times are written.
+const minutes = "2006-01-02 15:04"
+
 // describeWindow says how the newest window of a kind came out, and on what.
 func describeWindow(w io.Writer, x *monitor.Window) {
 	if x == nil {
 		return
 	}
-	const layout = "2006-01-02 15:04"
-	fmt.Fprintf(w, "\n%s from %s to %s: version %d is %s", x.Kind, x.From.UTC().Format(layout),
-		x.To.UTC().Format(layout), x.Version, x.State)
+	fmt.Fprintf(w, "\n%s from %s to %s: version %d is %s", x.Kind, x.From.UTC().Format(minutes),
+		x.To.UTC().Format(minutes), x.Version, x.State)
 	if x.State != monitor.Unknown {
 		fmt.Fprintf(w, ", %.4g (limit %.4g) on %d rows", x.Value, x.Limit, x.Rows)
 	}
