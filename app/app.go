@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/netip"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/fairlead-ml/fairlead"
@@ -16,6 +17,7 @@ import (
 	"github.com/fairlead-ml/fairlead/backup"
 	"github.com/fairlead-ml/fairlead/blob"
 	"github.com/fairlead-ml/fairlead/data"
+	"github.com/fairlead-ml/fairlead/data/query"
 	"github.com/fairlead-ml/fairlead/engine/pyenv"
 	"github.com/fairlead-ml/fairlead/gate"
 	"github.com/fairlead-ml/fairlead/govern"
@@ -224,6 +226,10 @@ func (a *App) wire(ctx context.Context) (err error) {
 	a.SCM = scm.New(a.DB, a.Blobs, clock)
 	if a.Data, err = data.New(a.DB, a.Ledger, a.Blobs, dir, clock); err != nil {
 		return err
+	}
+	if missing := query.Missing(); len(missing) > 0 {
+		log.Warn("this system has not all that holds users' queries; DuckDB's own lock does",
+			"missing", strings.Join(missing, ", "))
 	}
 	a.Tracking = tracking.New(a.DB, a.Ledger, a.Blobs, clock, log)
 	a.Registry = registry.New(a.DB, a.Ledger, a.Blobs, a.Tracking, clock)

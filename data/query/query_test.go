@@ -1,6 +1,7 @@
 package query_test
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -9,13 +10,16 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+	"unsafe"
 
 	_ "github.com/duckdb/duckdb-go/v2"
+	"golang.org/x/sys/unix"
 
 	"github.com/fairlead-ml/fairlead"
 	"github.com/fairlead-ml/fairlead/data/query"
@@ -24,6 +28,10 @@ import (
 func TestMain(m *testing.M) {
 	if os.Getenv("TRY_SANDBOX") != "" {
 		trySandbox()
+		return
+	}
+	if os.Getenv("TRY_OLD_KERNEL") != "" {
+		tryOldKernel()
 		return
 	}
 	query.ChildMain()
@@ -53,6 +61,31 @@ func trySandbox() {
 		"open a socket":   func() error { _, err := net.Listen("tcp", "127.0.0.1:0"); return err },
 		"resolve a name":  func() error { _, err := net.Dial("udp", "127.0.0.1:53"); return err },
 		"kill its parent": func() error { return syscall.Kill(os.Getppid(), 0) },
+		"kill its parent's thread": func() error {
+			return unix.Tgkill(os.Getppid(), os.Getppid(), 0)
+		},
+		"hold its parent": func() error { _, err := unix.PidfdOpen(os.Getppid(), 0); return err },
+		"limit its parent": func() error {
+			return unix.Prlimit(os.Getppid(), unix.RLIMIT_NOFILE, nil, &unix.Rlimit{})
+		},
+		"queue calls past the filter": func() error {
+			return called(unix.SYS_IO_URING_SETUP, 1, uintptr(unsafe.Pointer(&[120]byte{})))
+		},
+		"open a file by its number": func() error {
+			_, err := unix.OpenByHandleAt(unix.AT_FDCWD, unix.NewFileHandle(1, make([]byte, 8)), 0)
+			return only(err, unix.EPERM)
+		},
+		"keep what root may": func() error {
+			head := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+			var has [2]unix.CapUserData
+			if err := unix.Capget(&head, &has[0]); err != nil {
+				return err
+			}
+			if (has[0].Permitted|has[0].Effective)&^(1<<unix.CAP_DAC_READ_SEARCH) != 0 || has[1].Permitted != 0 {
+				return nil
+			}
+			return unix.EPERM
+		},
 	} {
 		if try() == nil {
 			fmt.Println(name)
@@ -61,6 +94,21 @@ func trySandbox() {
 	if b, err := os.ReadFile("/proc/self/fd/3"); err != nil || string(b) != "mine" {
 		fmt.Println("not even read its own file:", err)
 	}
+}
+
+func called(call, a, b uintptr) error {
+	if _, _, errno := unix.Syscall(call, a, b, 0); errno != 0 {
+		return errno
+	}
+	return nil
+}
+
+// only is err when it is that one: another comes of what the call was given.
+func only(err, want error) error {
+	if errors.Is(err, want) {
+		return err
+	}
+	return nil
 }
 
 func TestSandbox_LeavesItsFilesAlone(t *testing.T) {
@@ -81,6 +129,30 @@ func TestSandbox_LeavesItsFilesAlone(t *testing.T) {
 	out, err := cmd.CombinedOutput()
 	if err != nil || len(out) > 0 {
 		t.Errorf("a child can %s (%v)", out, err)
+	}
+}
+
+// tryOldKernel prints what is missing on a kernel without Landlock: a filter answers for it.
+func tryOldKernel() {
+	runtime.LockOSThread()
+	code := []unix.SockFilter{
+		{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS}, // the call's number
+		{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, K: unix.SYS_LANDLOCK_CREATE_RULESET, Jf: 1},
+		{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ERRNO | uint32(unix.ENOSYS)},
+		{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ALLOW},
+	}
+	prog := unix.SockFprog{Len: uint16(len(code)), Filter: &code[0]}
+	err := cmp.Or(unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), unix.Prctl(unix.PR_SET_SECCOMP,
+		unix.SECCOMP_MODE_FILTER, uintptr(unsafe.Pointer(&prog)), 0, 0))
+	fmt.Println(query.Missing(), err)
+}
+
+func TestMissing_TellsOfAKernelWithoutLandlock(t *testing.T) {
+	cmd := exec.Command("/proc/self/exe")
+	cmd.Env = []string{"TRY_OLD_KERNEL=1"}
+	out, err := cmd.CombinedOutput()
+	if err != nil || string(out) != "[Landlock] <nil>\n" {
+		t.Errorf("got %s (%v)", out, err)
 	}
 }
 

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/audit.h>
+#include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <stddef.h>
@@ -48,7 +49,7 @@ static void may_read(int rules, int fd) {
 static void files_only(int files) {
 	long version = syscall(444, NULL, 0, 1);
 	if (version < 1)
-		return; // an older kernel; DuckDB's own lock is there
+		return; // an older kernel, which Missing tells of; DuckDB's own lock is there
 	struct ruleset rules = {fs_rights[(version > 5 ? 5 : version) - 1], 0, 0};
 	if (version >= 4)
 		rules.net = 3; // bind and connect of TCP
@@ -79,9 +80,16 @@ static void files_only(int files) {
 // no_programs refuses to start programs, to open sockets and to touch other processes.
 static void no_programs(void) {
 #ifdef ARCH
-#define DENY(name) \
-	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_##name, 0, 1), \
+#define ARGUMENT offsetof(struct seccomp_data, args[0]) // its lower half, which a process's id has
+#define DENY(call) \
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, call, 0, 1), \
 	BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM)
+#define ONLY(call, first) \
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, call, 0, 4), \
+	BPF_STMT(BPF_LD | BPF_W | BPF_ABS, ARGUMENT), \
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, first, 1, 0), \
+	BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM), \
+	BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
 	struct sock_filter code[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch)),
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ARCH, 1, 0),
@@ -91,13 +99,34 @@ static void no_programs(void) {
 		BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, 0x40000000, 0, 1), // the x32 numbers
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
 #endif
-		DENY(execve), DENY(execveat), DENY(kill), DENY(socket), DENY(socketpair), DENY(connect), DENY(ptrace),
-		DENY(process_vm_readv), DENY(process_vm_writev), DENY(bpf), DENY(mount), DENY(unshare),
+		ONLY(__NR_tgkill, (uint32_t)getpid()), // the Go runtime signals its own threads
+		ONLY(__NR_prlimit64, 0), // limits of its own
+		DENY(__NR_execve), DENY(__NR_execveat), DENY(__NR_socket), DENY(__NR_socketpair),
+		DENY(__NR_connect), DENY(__NR_kill), DENY(__NR_tkill), DENY(__NR_rt_sigqueueinfo),
+		DENY(__NR_rt_tgsigqueueinfo), DENY(__NR_ptrace), DENY(__NR_process_vm_readv),
+		DENY(__NR_process_vm_writev), DENY(__NR_setpriority), DENY(__NR_bpf), DENY(__NR_mount),
+		DENY(__NR_unshare), DENY(__NR_setns), DENY(__NR_open_by_handle_at), DENY(__NR_userfaultfd),
+		DENY(__NR_perf_event_open), DENY(__NR_keyctl), DENY(__NR_add_key), DENY(__NR_request_key),
+		// Of older headers, by their numbers: pidfd_send_signal, io_uring_setup, pidfd_open,
+		// pidfd_getfd.
+		DENY(424), DENY(425), DENY(434), DENY(438),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 	};
 	struct sock_fprog prog = {sizeof(code) / sizeof(code[0]), code};
-	prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog);
+	if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog) && errno != EINVAL)
+		_exit(73); // EINVAL: a kernel without it, which Missing tells of
 #endif
+}
+
+// no_privileges drops what root may beside its files.
+static void no_privileges(void) {
+	struct __user_cap_header_struct head = {_LINUX_CAPABILITY_VERSION_3, 0};
+	struct __user_cap_data_struct has[2] = {{0}}, keeps[2] = {{0}};
+	if (syscall(SYS_capget, &head, has))
+		_exit(74);
+	keeps[0].effective = keeps[0].permitted = has[0].permitted & (1 << CAP_DAC_READ_SEARCH);
+	if (syscall(SYS_capset, &head, keeps))
+		_exit(75);
 }
 
 __attribute__((constructor)) static void sandbox(void) {
@@ -109,7 +138,8 @@ __attribute__((constructor)) static void sandbox(void) {
 	bound(RLIMIT_DATA, getenv(MEMORY));
 	bound(RLIMIT_CPU, getenv(SECONDS));
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
-		return;
+		_exit(76);
+	no_privileges();
 	files_only(atoi(files));
 	no_programs();
 }
