@@ -109,8 +109,7 @@ func duckError(ctx context.Context, err error, names map[string]string) error {
 	}
 	switch {
 	case strings.Contains(text, "No space left"):
-		return fairlead.Errorf(fairlead.Exhausted,
-			"the disk of the data directory is full; free some room and try again").Because(err)
+		return errFullDisk.Because(err)
 	case e.Type == duckdb.ErrorTypeOutOfMemory: // not Exhausted: no waiting mends it
 		return fairlead.Errorf(fairlead.Precondition,
 			"the data does not fit into the memory set aside for it; send it in smaller parts").
@@ -122,6 +121,9 @@ func duckError(ctx context.Context, err error, names map[string]string) error {
 	}
 	return fmt.Errorf("duckdb: %w", err)
 }
+
+var errFullDisk = fairlead.Errorf(fairlead.Exhausted,
+	"the disk of the data directory is full; free some room and try again")
 
 func firstLine(text string) string {
 	line, _, _ := strings.Cut(text, "\n")

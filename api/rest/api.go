@@ -156,18 +156,19 @@ func qualified(pkg, name string) string {
 
 // Routes lists every operation, and the OpenAPI document.
 func (a *API) Routes() []auth.Route {
-	return append(a.routes, a.applyRoute(), a.partRoute(), a.csvRoute(), a.streamRoute(), a.contentRoute(), auth.Route{
-		Method: http.MethodGet, Path: root + "/openapi.json", Permission: auth.Public, Server: true, Fail: Fail,
-		Handle: func(w http.ResponseWriter, _ *http.Request) error {
-			b, err := a.OpenAPI()
-			if err != nil {
-				return err
-			}
-			w.Header().Set("Content-Type", "application/vnd.oai.openapi+json")
-			w.Write(b)
-			return nil
-		},
-	})
+	return append(a.routes, a.applyRoute(), a.partRoute(), a.queryFileRoute(data.CSV),
+		a.queryFileRoute(data.Parquet), a.streamRoute(), a.contentRoute(), auth.Route{
+			Method: http.MethodGet, Path: root + "/openapi.json", Permission: auth.Public, Server: true, Fail: Fail,
+			Handle: func(w http.ResponseWriter, _ *http.Request) error {
+				b, err := a.OpenAPI()
+				if err != nil {
+					return err
+				}
+				w.Header().Set("Content-Type", "application/vnd.oai.openapi+json")
+				w.Write(b)
+				return nil
+			},
+		})
 }
 
 // OpenAPI returns the OpenAPI 3.1 document.

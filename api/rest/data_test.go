@@ -3,8 +3,6 @@ package rest_test
 import (
 	"encoding/json"
 	"fmt"
-	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"os"
 	"strings"
@@ -102,7 +100,7 @@ func TestQuery_SaysWhatIsWrong(t *testing.T) {
 	}
 }
 
-func TestQuery_StreamsCSV(t *testing.T) {
+func TestQuery_AnswersWithCSV(t *testing.T) {
 	w := newWorld(t)
 	w.flights()
 	got := w.call("POST", alphaPath+"/queries/csv", sqlBody(`select id, "a,b", null as z, 1.5::decimal(4,2) as d,
@@ -114,30 +112,34 @@ func TestQuery_StreamsCSV(t *testing.T) {
 	}
 }
 
-func TestQuery_BreaksOffCSVThatIsNotWhole(t *testing.T) {
+func TestQuery_AnswersWithFilesThatAreWholeOrNone(t *testing.T) {
 	w := newWorld(t)
-	server := httptest.NewServer(w.app.Handler())
-	defer server.Close()
-	req, err := http.NewRequest("POST", server.URL+"/api/v1"+alphaPath+"/queries/csv",
-		strings.NewReader(sqlBody("from range(1000001)", "")))
-	if err != nil {
-		t.Fatal(err)
+	w.flights()
+	for form, kind := range map[string]string{"csv": "text/csv; charset=utf-8",
+		"parquet": "application/vnd.apache.parquet"} {
+		path := alphaPath + "/queries/" + form
+		got := w.call("POST", path, sqlBody(`from "flights/1"`, ""))
+		if got.status != 200 || got.header.Get("Content-Type") != kind ||
+			got.header.Get("Content-Length") != fmt.Sprint(len(got.body)) ||
+			got.header.Get("Content-Disposition") != `attachment; filename="query.`+form+`"` {
+			t.Errorf("%s: %d %v", form, got.status, got.header)
+		}
+		wantProblem(t, form, w.call("POST", path,
+			sqlBody("select repeat('x', 60000000) from range(5)", "")), 412)
+		wantProblem(t, form, w.call("POST", path, sqlBody("from holdout", "")), 412)
+		got = w.call("POST", path, sqlBody("select count(*) from holdout", `,"reason":"count"`))
+		if got.status != 200 {
+			t.Errorf("%s of a holdout: %d %s", form, got.status, got.body)
+		}
 	}
-	req.Header.Set("Authorization", "Bearer "+w.token)
-	req.Header.Set("Content-Type", "application/json")
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer res.Body.Close()
-	n := 0
-	for buf := make([]byte, 1<<20); err == nil; {
-		var m int
-		m, err = res.Body.Read(buf)
-		n += m
-	}
-	if err.Error() == "EOF" || n < 1<<20 {
-		t.Errorf("%d bytes and %v", n, err)
+}
+
+func TestQuery_SaysWhatHoldsIt(t *testing.T) {
+	w := newWorld(t)
+	got := w.call("GET", alphaPath+"/queries/bounds", "")
+	if got.status != 200 || !strings.HasPrefix(string(got.body), `{"seconds":30,"memory":536870912,"at_once":2,`+
+		`"file_rows":1000000,"file_bytes":268435456,"missing":[`) {
+		t.Errorf("%d %s", got.status, got.body)
 	}
 }
 
@@ -176,7 +178,7 @@ func TestHoldout_IsReadByWhoSaysWhy(t *testing.T) {
 
 func TestQuery_IsForWhoMayRun(t *testing.T) {
 	w := newWorld(t)
-	for _, path := range []string{"/queries", "/queries/csv", "/datasets/d/versions/1/reads"} {
+	for _, path := range []string{"/queries", "/queries/csv", "/queries/parquet", "/datasets/d/versions/1/reads"} {
 		got := w.call("POST", alphaPath+path, sqlBody("select 1", ""), "Authorization", "")
 		wantProblem(t, path, got, 401)
 	}

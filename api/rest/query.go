@@ -2,11 +2,11 @@ package rest
 
 import (
 	"context"
-	"encoding/csv"
 	"encoding/json"
 	"io"
 	"net/http"
 	"reflect"
+	"strconv"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -20,10 +20,8 @@ import (
 // The bounds of an answer to a query.
 const (
 	queryRows  = 1000
-	queryBytes = 16 << 20 // of its rows as JSON
-	queryCell  = 16 << 10 // of a text
-	csvRows    = 1_000_000
-	csvBytes   = 256 << 20
+	queryBytes = 16 << 20                   // of its rows as JSON
+	queryCell  = 16 << 10                   // of a text
 	queryBody  = 2*query.MaxSQL + smallBody // of a request: JSON may write a character as several
 )
 
@@ -71,8 +69,11 @@ func (a *API) queryOperations() {
 			defer cancel()
 			out := &QueryAnswer{Columns: []query.Column{}, Rows: []json.RawMessage{},
 				Tables: []data.QueryTable{}}
-			q := in.Body.query(queryRows, queryBytes)
-			q.Cell = queryCell
+			q := data.Query{SQL: in.Body.SQL, Reason: in.Body.Reason, Rows: queryRows, Bytes: queryBytes,
+				Cell: queryCell}
+			if in.Body.Limit > 0 {
+				q.Rows = in.Body.Limit
+			}
 			done, err := a.Data.Query(ctx, p, q, rows{out})
 			if err != nil {
 				return nil, err
@@ -81,27 +82,44 @@ func (a *API) queryOperations() {
 			out.Tables = append(out.Tables, done.Tables...)
 			return out, nil
 		})
-	a.documentCSV()
-}
-
-func (r *QueryRequest) query(limit, bytes int64) data.Query {
-	if r.Limit > 0 {
-		limit = r.Limit
+	register(a, op{id: "get-query-bounds", method: "GET", path: "/queries/bounds",
+		summary: "What a query may take, and what holds its process", may: auth.Read}, queryBounds)
+	for _, form := range []string{data.CSV, data.Parquet} {
+		a.documentQueryFile(form)
 	}
-	return data.Query{SQL: r.SQL, Reason: r.Reason, Rows: limit, Bytes: bytes}
 }
 
-const csvPath = project + "/queries/csv"
-
-// csvRoute is outside the operations because it streams its answer.
-func (a *API) csvRoute() auth.Route {
-	return auth.Route{Method: http.MethodPost, Path: csvPath, Permission: auth.Run,
-		BodyLimit: queryBody, Handle: a.queryCSV, Fail: Fail}
+// QueryBounds is what holds a query on this server.
+type QueryBounds struct {
+	Seconds   int      `json:"seconds" doc:"that a query may take"`
+	Memory    int64    `json:"memory" doc:"bytes"`
+	AtOnce    int      `json:"at_once" doc:"queries of the whole server"`
+	FileRows  int      `json:"file_rows" doc:"of a whole answer as a file"`
+	FileBytes int      `json:"file_bytes" doc:"of its rows as JSON"`
+	Missing   []string `json:"missing" doc:"what would hold a query's process too, and this system has not: Landlock (from files), seccomp (from programs and sockets)"`
 }
 
-// queryCSV answers a query as CSV (RFC 4180). One that would be cut is broken off, so
-// that nobody takes it for whole.
-func (a *API) queryCSV(w http.ResponseWriter, r *http.Request) error {
+func queryBounds(context.Context, fairlead.Project, *InProject) (*QueryBounds, error) {
+	return &QueryBounds{Seconds: int(query.MaxTime.Seconds()), Memory: query.MaxMemory,
+		AtOnce: query.AtOnce, FileRows: data.FileRows, FileBytes: data.FileBytes,
+		Missing: append([]string{}, query.Missing()...)}, nil
+}
+
+// queryForms are the files that an answer comes as.
+var queryForms = map[string]string{data.CSV: "text/csv; charset=utf-8",
+	data.Parquet: "application/vnd.apache.parquet"}
+
+func queryFilePath(form string) string { return project + "/queries/" + form }
+
+// queryFileRoute is outside the operations because it answers with a file.
+func (a *API) queryFileRoute(form string) auth.Route {
+	return auth.Route{Method: http.MethodPost, Path: queryFilePath(form), Permission: auth.Run,
+		BodyLimit: queryBody, Fail: Fail, Handle: func(w http.ResponseWriter, r *http.Request) error {
+			return a.queryFile(w, r, form)
+		}}
+}
+
+func (a *API) queryFile(w http.ResponseWriter, r *http.Request, form string) error {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		return uploadProblem(err)
@@ -120,68 +138,31 @@ func (a *API) queryCSV(w http.ResponseWriter, r *http.Request) error {
 	}
 	ctx, cancel := a.interruptible(r.Context())
 	defer cancel()
-	out := &csvAnswer{to: w, csv: csv.NewWriter(w)}
-	done, err := a.Data.Query(ctx, p, in.query(csvRows, csvBytes), out)
-	if err != nil && !out.begun {
-		return a.problem(ctx, "query-csv", err)
+	f, err := a.Data.QueryFile(ctx, p, data.Query{SQL: in.SQL, Reason: in.Reason}, form)
+	if err != nil {
+		return a.problem(ctx, "query-"+form, err)
 	}
-	out.csv.Flush()
-	if err != nil || done.Cut != "" || out.csv.Error() != nil {
-		panic(http.ErrAbortHandler)
+	defer f.Close()
+	w.Header().Set("Content-Type", queryForms[form])
+	w.Header().Set("Content-Disposition", `attachment; filename="query.`+form+`"`)
+	if info, err := f.Stat(); err == nil {
+		w.Header().Set("Content-Length", strconv.FormatInt(info.Size(), 10))
 	}
+	io.Copy(w, f) // who has gone is told nothing
 	return nil
 }
 
-// csvAnswer writes rows as they come.
-type csvAnswer struct {
-	to    http.ResponseWriter
-	csv   *csv.Writer
-	begun bool
-}
-
-// Columns implements query.Answer.
-func (c *csvAnswer) Columns(columns []query.Column) error {
-	c.begun = true
-	c.to.Header().Set("Content-Type", "text/csv; charset=utf-8")
-	c.to.Header().Set("Content-Disposition", `attachment; filename="query.csv"`)
-	names := make([]string, len(columns))
-	for i, col := range columns {
-		names[i] = col.Name
-	}
-	return c.csv.Write(names)
-}
-
-// Row implements query.Answer.
-func (c *csvAnswer) Row(row []byte) error {
-	var cells []json.RawMessage
-	if err := json.Unmarshal(row, &cells); err != nil {
-		return err
-	}
-	record := make([]string, len(cells))
-	for i, cell := range cells {
-		record[i] = string(cell)
-		switch cell[0] {
-		case 'n': // null
-			record[i] = ""
-		case '"':
-			if err := json.Unmarshal(cell, &record[i]); err != nil {
-				return err
-			}
-		}
-	}
-	return c.csv.Write(record)
-}
-
-// documentCSV describes the route in the document.
-func (a *API) documentCSV() {
+// documentQueryFile describes the route in the document.
+func (a *API) documentQueryFile(form string) {
 	o := op{method: http.MethodPost, may: auth.Run}
 	answers := a.responses(o, reflect.TypeFor[QueryAnswer](), "QueryAnswer")
+	kind, _, _ := strings.Cut(queryForms[form], ";")
 	answers["200"].Content = map[string]*huma.MediaType{
-		"text/csv": {Schema: &huma.Schema{Type: "string"}}}
+		kind: {Schema: &huma.Schema{Type: "string", Format: "binary"}}}
 	schemas := a.huma.OpenAPI().Components.Schemas
 	a.huma.OpenAPI().AddOperation(&huma.Operation{
-		OperationID: "query-csv", Method: o.method, Path: csvPath,
-		Summary:    "The same as CSV, of up to a million rows and 256 MB",
+		OperationID: "query-" + form, Method: o.method, Path: queryFilePath(form),
+		Summary:    "The whole answer as a " + form + " file, of up to a million rows and 256 MB",
 		Extensions: map[string]any{"x-permission": string(o.may)},
 		Security:   []map[string][]string{{ownerScheme: {}}},
 		Parameters: []*huma.Param{{Name: "project", In: "path", Required: true,

@@ -48,17 +48,18 @@ func (c *cli) dataQueryCommand() *cobra.Command {
 		Long: `Runs one SELECT over the project's datasets, in DuckDB's SQL. It changes nothing and
 reads nothing else. The name of a dataset is its newest version; "name/3" is version 3.
 A query that names a holdout needs --reason: each look at it is recorded.
-With -o csv all rows come, up to a million.`,
+With -o csv or parquet all rows come, up to a million.`,
 		Example: `  fairlead data query "select carrier, avg(delayed) from flights group by 1"
   fairlead data query "from flights limit 5" -o json
-  fairlead data query "from flights" -o csv > flights.csv`,
+  fairlead data query "from flights" -o csv > flights.csv
+  fairlead data query "from flights" -o parquet > flights.parquet`,
 		Args:        cobra.ExactArgs(1),
-		Annotations: map[string]string{outputs: "csv"},
+		Annotations: map[string]string{outputs: "csv parquet"},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			in.SQL = args[0]
 			return c.with(cmd.Context(), func(cl *client) error {
-				if c.output == "csv" {
-					return cl.copy(cmd.Context(), "/queries/csv", in, c.out)
+				if c.output == data.CSV || c.output == data.Parquet {
+					return cl.copy(cmd.Context(), "/queries/"+c.output, in, c.out)
 				}
 				var out rest.QueryAnswer
 				if err := cl.do(cmd.Context(), http.MethodPost, "/queries", in, &out); err != nil {
@@ -68,7 +69,7 @@ With -o csv all rows come, up to a million.`,
 			})
 		},
 	}
-	cmd.Flags().Int64Var(&in.Limit, "limit", 0, "rows, at most 10000 (default 1000; with -o csv all)")
+	cmd.Flags().Int64Var(&in.Limit, "limit", 0, "rows, at most 10000 (default 1000; with -o csv and parquet all)")
 	cmd.Flags().StringVar(&in.Reason, "reason", "", "why a holdout is read; it is recorded with your name")
 	return cmd
 }

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -63,8 +64,9 @@ retraining. Without a command it starts the server with its defaults.`,
 		SilenceErrors: true,
 		Args:          cobra.NoArgs,
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
-			if c.output != "text" && c.output != "json" && c.output != cmd.Annotations[outputs] {
-				return usage("-o is %q; it is text or json", c.output)
+			may := strings.Fields("text json " + cmd.Annotations[outputs])
+			if !slices.Contains(may, c.output) {
+				return usage("-o is %q; it is %s", c.output, strings.Join(may, " or "))
 			}
 			return nil
 		},

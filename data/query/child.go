@@ -80,7 +80,7 @@ func (c *speaker) live(mode string) error {
 func openDuck() (*sql.DB, error) {
 	q := url.Values{
 		"threads": {strconv.Itoa(threads)}, "temp_directory": {""},
-		"memory_limit":                 {strconv.Itoa(memoryLimit>>20) + "MiB"},
+		"memory_limit":                 {strconv.Itoa(MaxMemory>>20) + "MiB"},
 		"autoinstall_known_extensions": {"false"}, "autoload_known_extensions": {"false"},
 		"allow_community_extensions": {"false"}, "errors_as_json": {"true"},
 	}

@@ -90,7 +90,7 @@ func (c *speaker) located(err error) error {
 	case "Out of Memory":
 		return &failure{Code: fairlead.Precondition, Message: fmt.Sprintf("the query needs more memory "+
 			"than the %d MB there are for it; read fewer rows or columns, or aggregate before you join",
-			memoryLimit>>20)}
+			MaxMemory>>20)}
 	case "Permission":
 		return c.at("a query reads the project's datasets by their names, and neither files nor "+
 			"anything else outside of them", said.Position)

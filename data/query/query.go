@@ -18,15 +18,15 @@ import (
 
 // The bounds of a query.
 const (
-	MaxSQL      = 64 << 10         // bytes of its text
-	MaxTime     = 30 * time.Second // wall time, from the start of its process
-	MaxTables   = 32               // that it names
-	memoryLimit = 512 << 20        // bytes that DuckDB may hold
-	dataLimit   = 1536 << 20       // bytes that the process may hold, the rest of the program too
-	threads     = 2
-	atOnce      = 2               // queries of one server
-	maxWait     = 5 * time.Second // for one of them to end
-	maxLine     = 64 << 20        // bytes of a row, as it comes from the child
+	MaxSQL    = 64 << 10         // bytes of its text
+	MaxTime   = 30 * time.Second // wall time, from the start of its process
+	MaxTables = 32               // that it names
+	MaxMemory = 512 << 20        // bytes that DuckDB may hold
+	AtOnce    = 2                // queries of one server
+	dataLimit = 1536 << 20       // bytes that the process may hold, the rest of the program too
+	threads   = 2
+	maxWait   = 5 * time.Second // for one of them to end
+	MaxRow    = 64 << 20        // bytes of a row as JSON
 )
 
 // The environment of a child; the sandbox reads the last three.
@@ -82,7 +82,7 @@ func NewRunner(limit time.Duration) *Runner {
 	if limit == 0 {
 		limit = MaxTime
 	}
-	return &Runner{slots: make(chan struct{}, atOnce), time: limit}
+	return &Runner{slots: make(chan struct{}, AtOnce), time: limit}
 }
 
 // Resolve says what the tables of a query stand for, before any of it is read.
@@ -140,7 +140,7 @@ func (r *Runner) enter(ctx context.Context) error {
 		return nil
 	case <-t.C:
 		return fairlead.Errorf(fairlead.Unavailable,
-			"%d queries are running already; try again when one has ended", atOnce)
+			"%d queries are running already; try again when one has ended", AtOnce)
 	case <-ctx.Done():
 		return ctx.Err()
 	}
@@ -290,7 +290,7 @@ const ownExecutable = "/proc/self/exe"
 // listen reads what a child says, and reports whether it came to an end of its own.
 func listen(said *os.File, take func(l line, row []byte) error) (ended bool, err error) {
 	in := bufio.NewScanner(said)
-	in.Buffer(make([]byte, 64<<10), maxLine)
+	in.Buffer(make([]byte, 64<<10), MaxRow)
 	for in.Scan() {
 		b := in.Bytes()
 		if len(b) > 0 && b[0] == '[' {
@@ -313,7 +313,7 @@ func listen(said *os.File, take func(l line, row []byte) error) (ended bool, err
 	}
 	if errors.Is(in.Err(), bufio.ErrTooLong) {
 		return false, fairlead.Errorf(fairlead.Precondition,
-			"a row of the answer has more than %d MB; select less of it", maxLine>>20)
+			"a row of the answer has more than %d MB; select less of it", MaxRow>>20)
 	}
 	return ended, nil
 }
@@ -323,7 +323,7 @@ func listen(said *os.File, take func(l line, row []byte) error) (ended bool, err
 func died(p *child.Process, stderr string) error {
 	cause := fmt.Errorf("a query's process ended: %s: %s", p.State(), stderr)
 	return fairlead.Errorf(fairlead.Precondition, "the query needs more memory than the %d MB there are "+
-		"for it, or broke its process; read fewer rows or columns", memoryLimit>>20).Because(cause)
+		"for it, or broke its process; read fewer rows or columns", MaxMemory>>20).Because(cause)
 }
 
 // tail keeps the last of what a child complains.
