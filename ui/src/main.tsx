@@ -5,6 +5,7 @@ import { RouterProvider } from "@tanstack/react-router";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { newRouter } from "./app/router";
+import { startTips } from "./components/tips";
 import { theme, themeManager } from "./app/theme";
 import { newQueryClient } from "./data/query";
 
@@ -16,8 +17,7 @@ if (!at) throw new Error("the document has no #root");
 // The policy lets styles in that carry the document's nonce, which each answer has anew.
 const nonce = document.querySelector<HTMLMetaElement>('meta[property="csp-nonce"]')?.nonce ?? "";
 
-// What keeps the page from scrolling behind a dialog asks for it there (get-nonce).
-Object.assign(globalThis, { __webpack_nonce__: nonce });
+startTips();
 
 createRoot(at).render(
   <StrictMode>

@@ -1,4 +1,3 @@
-import { Tooltip } from "@mantine/core";
 import { useHearing, type Hearing } from "../data/live";
 import css from "./LiveMark.module.css";
 
@@ -16,11 +15,9 @@ export function LiveMark() {
   const hearing = useHearing();
   const [word, why] = says[hearing];
   return (
-    <Tooltip label={why}>
-      <span className={css.mark} data-hearing={hearing} role="status" tabIndex={0}>
-        <span className={css.dot} aria-hidden />
-        <span className={css.word}>{word}</span>
-      </span>
-    </Tooltip>
+    <span data-tip={why} className={css.mark} data-hearing={hearing} role="status" tabIndex={0}>
+      <span className={css.dot} aria-hidden />
+      <span className={css.word}>{word}</span>
+    </span>
   );
 }

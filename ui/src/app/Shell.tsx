@@ -1,4 +1,4 @@
-import { ActionIcon, Menu, Tooltip, UnstyledButton, useMantineColorScheme } from "@mantine/core";
+import { ActionIcon, UnstyledButton, useMantineColorScheme } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import { useQuery } from "@tanstack/react-query";
 import { Link, Outlet, useParams } from "@tanstack/react-router";
@@ -14,6 +14,7 @@ import {
   X,
 } from "lucide-react";
 import type { ReactNode } from "react";
+import { Menu, MenuItem, menuItem } from "../components/Menu";
 import { Toasts } from "../components/Toasts";
 import { useLive } from "../data/live";
 import { meQuery } from "../data/me";
@@ -92,25 +93,29 @@ export function ProjectShell() {
 function ProjectMenu({ project }: { project: string }) {
   const { data = [project] } = useQuery(projectsQuery);
   return (
-    <Menu position="bottom-start">
-      <Menu.Target>
+    <Menu
+      label="Projects"
+      target={
         <UnstyledButton className={css.project ?? ""} aria-label={`Project ${project}; switch`}>
           <span className={css.projectName}>{project}</span>
           <ChevronsUpDown size={14} aria-hidden />
         </UnstyledButton>
-      </Menu.Target>
-      <Menu.Dropdown>
-        <Menu.Label>Projects</Menu.Label>
-        {data.map((name) => (
-          <Menu.Item
-            key={name}
-            renderRoot={(props) => <Link to="/p/$project" params={{ project: name }} {...props} />}
-            rightSection={name === project ? <Check size={14} aria-hidden /> : null}
-          >
-            {name}
-          </Menu.Item>
-        ))}
-      </Menu.Dropdown>
+      }
+    >
+      {data.map((name) => (
+        <Link
+          key={name}
+          to="/p/$project"
+          params={{ project: name }}
+          role="menuitem"
+          aria-current={name === project}
+          tabIndex={-1}
+          className={menuItem}
+        >
+          <span>{name}</span>
+          {name === project && <Check size={14} aria-hidden />}
+        </Link>
+      ))}
     </Menu>
   );
 }
@@ -125,26 +130,25 @@ function ThemeMenu() {
   const { colorScheme, setColorScheme } = useMantineColorScheme();
   const Current = themes.find(([name]) => name === colorScheme)?.[2] ?? Monitor;
   return (
-    <Menu position="bottom-end">
-      <Menu.Target>
-        <Tooltip label="Theme">
-          <ActionIcon aria-label="Theme">
-            <Current size={16} aria-hidden />
-          </ActionIcon>
-        </Tooltip>
-      </Menu.Target>
-      <Menu.Dropdown>
-        {themes.map(([name, label, Sign]) => (
-          <Menu.Item
-            key={name}
-            leftSection={<Sign size={14} aria-hidden />}
-            rightSection={name === colorScheme ? <Check size={14} aria-hidden /> : null}
-            onClick={() => setColorScheme(name)}
-          >
-            {label}
-          </Menu.Item>
-        ))}
-      </Menu.Dropdown>
+    <Menu
+      label="Theme"
+      align="end"
+      target={
+        <ActionIcon data-tip="Theme" aria-label="Theme">
+          <Current size={16} aria-hidden />
+        </ActionIcon>
+      }
+    >
+      {themes.map(([name, label, Sign]) => (
+        <MenuItem
+          key={name}
+          left={<Sign size={14} aria-hidden />}
+          checked={name === colorScheme}
+          onClick={() => setColorScheme(name)}
+        >
+          {label}
+        </MenuItem>
+      ))}
     </Menu>
   );
 }
@@ -161,30 +165,25 @@ function UserMenu() {
   const { data: me } = useQuery(meQuery);
   if (!me) return null;
   return (
-    <Menu position="bottom-end">
-      <Menu.Target>
-        <Tooltip label={me.name}>
-          <ActionIcon aria-label={`You are ${me.name}`}>
-            <User size={16} aria-hidden />
-          </ActionIcon>
-        </Tooltip>
-      </Menu.Target>
-      <Menu.Dropdown>
-        <Menu.Label>
-          {me.name}, {kinds[me.kind] ?? me.kind}
-        </Menu.Label>
-        {me.expires !== undefined && (
-          <form method="post" action="/signout">
-            <Menu.Item
-              component="button"
-              type="submit"
-              leftSection={<LogOut size={14} aria-hidden />}
-            >
-              Sign out
-            </Menu.Item>
-          </form>
-        )}
-      </Menu.Dropdown>
+    <Menu
+      label="You"
+      align="end"
+      target={
+        <ActionIcon data-tip={me.name} aria-label={`You are ${me.name}`}>
+          <User size={16} aria-hidden />
+        </ActionIcon>
+      }
+    >
+      <p>
+        {me.name}, {kinds[me.kind] ?? me.kind}
+      </p>
+      {me.expires !== undefined && (
+        <form method="post" action="/signout">
+          <MenuItem stays type="submit" left={<LogOut size={14} aria-hidden />}>
+            Sign out
+          </MenuItem>
+        </form>
+      )}
     </Menu>
   );
 }

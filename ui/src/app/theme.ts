@@ -51,14 +51,6 @@ export const theme = createTheme({
     SegmentedControl: { defaultProps: { size: "xs" } },
     Checkbox: { defaultProps: { size: "xs" } },
     Switch: { defaultProps: { size: "xs" } },
-    Tooltip: {
-      defaultProps: {
-        withArrow: true,
-        openDelay: 300,
-        events: { hover: true, focus: true, touch: true },
-      },
-    },
-    Menu: { defaultProps: { shadow: "md" } },
   },
 });
 

@@ -1,4 +1,4 @@
-import { ActionIcon, Tooltip } from "@mantine/core";
+import { ActionIcon } from "@mantine/core";
 import { ChartLine, Table2 } from "lucide-react";
 import { useId, useState, type ReactNode } from "react";
 import css from "./Figure.module.css";
@@ -26,15 +26,14 @@ export function Figure(props: FigureProps) {
         </span>
         <span className={css.actions}>
           {props.actions}
-          <Tooltip label={label}>
-            <ActionIcon
-              size="sm"
-              aria-label={`${label}: ${props.title}`}
-              onClick={() => setAsTable(!asTable)}
-            >
-              {asTable ? <ChartLine size={14} aria-hidden /> : <Table2 size={14} aria-hidden />}
-            </ActionIcon>
-          </Tooltip>
+          <ActionIcon
+            data-tip={label}
+            size="sm"
+            aria-label={`${label}: ${props.title}`}
+            onClick={() => setAsTable(!asTable)}
+          >
+            {asTable ? <ChartLine size={14} aria-hidden /> : <Table2 size={14} aria-hidden />}
+          </ActionIcon>
         </span>
       </figcaption>
       {asTable ? (

@@ -1,4 +1,4 @@
-import { ActionIcon, Tooltip } from "@mantine/core";
+import { ActionIcon } from "@mantine/core";
 import { useClipboard } from "@mantine/hooks";
 import { Check, Copy } from "lucide-react";
 
@@ -7,10 +7,8 @@ export function CopyButton({ text, what = "Copy" }: { text: string; what?: strin
   const { copied, copy } = useClipboard({ timeout: 1500 });
   const label = copied ? "Copied" : what;
   return (
-    <Tooltip label={label}>
-      <ActionIcon aria-label={label} onClick={() => copy(text)} size="sm">
-        {copied ? <Check size={14} aria-hidden /> : <Copy size={14} aria-hidden />}
-      </ActionIcon>
-    </Tooltip>
+    <ActionIcon data-tip={label} aria-label={label} onClick={() => copy(text)} size="sm">
+      {copied ? <Check size={14} aria-hidden /> : <Copy size={14} aria-hidden />}
+    </ActionIcon>
   );
 }

@@ -1,4 +1,4 @@
-import { Button, Tooltip, type ButtonProps } from "@mantine/core";
+import { Button, type ButtonProps } from "@mantine/core";
 import type { ReactNode } from "react";
 
 interface GuardedButtonProps extends ButtonProps {
@@ -11,9 +11,5 @@ interface GuardedButtonProps extends ButtonProps {
 /** A button that keyboard and pointer reach also when it may not be used, and that says why. */
 export function GuardedButton({ why, onClick, ...props }: GuardedButtonProps) {
   if (why === "") return <Button {...props} onClick={onClick} />;
-  return (
-    <Tooltip label={why} multiline maw={320}>
-      <Button {...props} data-disabled aria-disabled aria-description={why} />
-    </Tooltip>
-  );
+  return <Button data-tip={why} {...props} data-disabled aria-disabled aria-description={why} />;
 }

@@ -1,4 +1,3 @@
-import { Tooltip } from "@mantine/core";
 import { UNKNOWN } from "../format/number";
 import { absolute, ago, utc } from "../format/time";
 import { useNow } from "./now";
@@ -21,10 +20,13 @@ export function Time({ at, clock = "wall" }: TimeProps) {
   const text = clock === "stream" ? utc(ms).slice(0, 16) : ago(ms, now);
   const whole = clock === "stream" ? `${utc(ms)} (event time)` : `${absolute(ms)} · ${utc(ms)}`;
   return (
-    <Tooltip label={whole}>
-      <time dateTime={new Date(ms).toISOString()} tabIndex={0} style={{ whiteSpace: "nowrap" }}>
-        {text}
-      </time>
-    </Tooltip>
+    <time
+      data-tip={whole}
+      dateTime={new Date(ms).toISOString()}
+      tabIndex={0}
+      style={{ whiteSpace: "nowrap" }}
+    >
+      {text}
+    </time>
   );
 }

@@ -1,4 +1,3 @@
-import { Tooltip } from "@mantine/core";
 import type { UseQueryResult } from "@tanstack/react-query";
 import { ShieldAlert, ShieldCheck, ShieldQuestion, ShieldX, type LucideIcon } from "lucide-react";
 import type { Tone } from "../../components/Badge";
@@ -55,11 +54,9 @@ export function ProofMark({ query }: { query: ProofResult }) {
 
 function Mark(props: { word: string; why: string; tone: Tone; sign: LucideIcon }) {
   return (
-    <Tooltip label={props.why} multiline maw={320}>
-      <span className={css.mark} data-tone={props.tone} tabIndex={0}>
-        <props.sign size={14} aria-hidden />
-        {props.word}
-      </span>
-    </Tooltip>
+    <span data-tip={props.why} className={css.mark} data-tone={props.tone} tabIndex={0}>
+      <props.sign size={14} aria-hidden />
+      {props.word}
+    </span>
   );
 }

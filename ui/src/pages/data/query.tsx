@@ -1,4 +1,4 @@
-import { Button, TextInput, Tooltip } from "@mantine/core";
+import { Button, TextInput } from "@mantine/core";
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { Download, Play, Square } from "lucide-react";
@@ -155,15 +155,14 @@ function Workbench({ project, datasets }: { project: string; datasets: readonly 
                 Cancel
               </Button>
             ) : (
-              <Tooltip label={run.why} disabled={run.may}>
-                <Button
-                  leftSection={<Play size={13} aria-hidden />}
-                  onClick={go}
-                  disabled={!run.may || (held !== undefined && reason.trim() === "")}
-                >
-                  {held === undefined ? "Run" : "Record it and run"}
-                </Button>
-              </Tooltip>
+              <Button
+                data-tip={run.may ? undefined : run.why}
+                leftSection={<Play size={13} aria-hidden />}
+                onClick={go}
+                disabled={!run.may || (held !== undefined && reason.trim() === "")}
+              >
+                {held === undefined ? "Run" : "Record it and run"}
+              </Button>
             )}
             <Choice
               aria-label="Rows at most"

@@ -1,9 +1,10 @@
-import { Alert, Button, Menu, Skeleton, Switch, Tabs, Textarea } from "@mantine/core";
+import { Alert, Button, Skeleton, Switch, Tabs, Textarea } from "@mantine/core";
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { ChevronDown, ClipboardPaste, Play, Plus, Trash2 } from "lucide-react";
 import { useId, useState } from "react";
 import { Choice } from "../../components/Choice";
 import { Loaded } from "../../components/Loaded";
+import { Menu, MenuItem } from "../../components/Menu";
 import { Section } from "../../components/Page";
 import { Command } from "../../components/Command";
 import { Dialog } from "../../components/Dialog";
@@ -248,17 +249,18 @@ function consequence(
 
 function Starts({ onStart }: { onStart: (start: Start) => void }) {
   return (
-    <Menu position="bottom-end">
-      <Menu.Target>
+    <Menu
+      label="Fill in"
+      align="end"
+      target={
         <Button variant="default" rightSection={<ChevronDown size={14} aria-hidden />}>
           Fill in
         </Button>
-      </Menu.Target>
-      <Menu.Dropdown>
-        <Menu.Item onClick={() => onStart("typical")}>Typical values</Menu.Item>
-        <Menu.Item onClick={() => onStart("least")}>Least values</Menu.Item>
-        <Menu.Item onClick={() => onStart("greatest")}>Greatest values</Menu.Item>
-      </Menu.Dropdown>
+      }
+    >
+      <MenuItem onClick={() => onStart("typical")}>Typical values</MenuItem>
+      <MenuItem onClick={() => onStart("least")}>Least values</MenuItem>
+      <MenuItem onClick={() => onStart("greatest")}>Greatest values</MenuItem>
     </Menu>
   );
 }

@@ -1,9 +1,10 @@
-import { Button, Checkbox, Popover, SegmentedControl, TextInput } from "@mantine/core";
+import { Button, Checkbox, SegmentedControl, TextInput } from "@mantine/core";
 import { useDebouncedValue } from "@mantine/hooks";
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { Columns3 } from "lucide-react";
 import { useEffect, useRef, useState } from "react";
+import { Popover } from "../../components/Menu";
 import { Failure } from "../../components/State";
 import { runColumns } from "../../data/runtable";
 import { count } from "../../format/number";
@@ -30,15 +31,17 @@ interface ColumnPickerProps {
 /** Chooses columns among all keys that the runs have, thousands of them too. */
 export function ColumnPicker(props: ColumnPickerProps) {
   return (
-    <Popover position="bottom-end" width={340} shadow="md" trapFocus returnFocus>
-      <Popover.Target>
+    <Popover
+      label="Columns"
+      align="end"
+      className={css.panel}
+      target={
         <Button variant="default" size="xs" leftSection={<Columns3 size={14} aria-hidden />}>
           Columns
         </Button>
-      </Popover.Target>
-      <Popover.Dropdown aria-label="Columns" className={css.panel ?? ""}>
-        <Picker {...props} />
-      </Popover.Dropdown>
+      }
+    >
+      <Picker {...props} />
     </Popover>
   );
 }

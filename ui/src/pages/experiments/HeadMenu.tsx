@@ -1,4 +1,3 @@
-import { Menu, UnstyledButton } from "@mantine/core";
 import {
   ArrowDown,
   ArrowLeft,
@@ -11,7 +10,7 @@ import {
   PinOff,
   X,
 } from "lucide-react";
-import { useEffect, useRef } from "react";
+import { MenuItem, MenuList } from "../../components/Menu";
 import type { GridColumn } from "./Grid";
 import {
   keyOf,
@@ -46,13 +45,6 @@ const words = {
 
 /** What can be done with a column; the keys come back to the table after it. */
 export function HeadMenu({ column, at, view, columns, sort, onChange, onClose }: HeadMenuProps) {
-  const back = useRef<Element | null>(document.activeElement);
-  useEffect(() => {
-    const grid = back.current;
-    return () => {
-      if (grid instanceof HTMLElement) grid.focus();
-    };
-  }, []);
   const { id } = column;
   const order = orderKey(id);
   const kind = kindOf(id);
@@ -72,143 +64,108 @@ export function HeadMenu({ column, at, view, columns, sort, onChange, onClose }:
   const groups = kind === "parameter" || kind === "tag" || id === "status" || id === "user_id";
   const wildcard = view.cols?.some((c) => c.endsWith(".*"));
   return (
-    <Menu
-      opened
-      onClose={onClose}
-      position="bottom-start"
-      shadow="md"
-      width={220}
-      offset={2}
-      withinPortal={false}
-      floatingStrategy="fixed"
-    >
-      <Menu.Target>
-        <UnstyledButton
-          tabIndex={-1}
-          aria-label={`Menu of ${column.head}`}
-          style={{
-            position: "fixed",
-            left: at.left,
-            top: at.top,
-            width: at.width,
-            height: at.height,
-            pointerEvents: "none",
-          }}
-        />
-      </Menu.Target>
-      <Menu.Dropdown aria-label={`Column ${column.head}`}>
-        {order && (
-          <>
-            <Menu.Item
-              leftSection={<ArrowUp size={14} aria-hidden />}
-              onClick={() => onChange({ sort: order })}
-            >
-              Sort up
-            </Menu.Item>
-            <Menu.Item
-              leftSection={<ArrowDown size={14} aria-hidden />}
-              onClick={() => onChange({ sort: `${order} DESC` })}
-            >
-              Sort down
-            </Menu.Item>
-            {sort?.key === order && (
-              <Menu.Item
-                leftSection={<X size={14} aria-hidden />}
-                onClick={() => onChange({ sort: undefined })}
-              >
-                The newest first again
-              </Menu.Item>
-            )}
-            <Menu.Divider />
-          </>
-        )}
-        {kind === "metric" && (
-          <>
-            <Menu.Label>Show</Menu.Label>
-            {shows.map((s) => (
-              <Menu.Item
-                key={s}
-                onClick={() => {
-                  const rest = Object.fromEntries(
-                    Object.entries(view.show ?? {}).filter(([k]) => k !== id),
-                  );
-                  onChange({ show: s === "last" ? rest : { ...rest, [id]: s } });
-                }}
-              >
-                {(view.show?.[id] ?? "last") === s ? "✓ " : ""}
-                {words[s]}
-              </Menu.Item>
-            ))}
-            <Menu.Divider />
-          </>
-        )}
-        {groups && (
-          <Menu.Item
-            leftSection={<Group size={14} aria-hidden />}
-            onClick={() =>
-              onChange({ by: by.includes(id) ? by.filter((b) => b !== id) : [...by, id].slice(-3) })
-            }
+    <MenuList at={at} onClose={onClose} label={`Column ${column.head}`}>
+      {order && (
+        <>
+          <MenuItem
+            left={<ArrowUp size={14} aria-hidden />}
+            onClick={() => onChange({ sort: order })}
           >
-            {by.includes(id) ? "No longer group by it" : `Group by ${keyOf(id)}`}
-          </Menu.Item>
-        )}
-        {!fixed && (
-          <Menu.Item
-            leftSection={
-              column.pinned ? <PinOff size={14} aria-hidden /> : <Pin size={14} aria-hidden />
-            }
-            onClick={() =>
-              onChange({
-                pin: column.pinned
-                  ? (view.pin ?? []).filter((p) => p !== id)
-                  : [...(view.pin ?? []), id],
-              })
-            }
+            Sort up
+          </MenuItem>
+          <MenuItem
+            left={<ArrowDown size={14} aria-hidden />}
+            onClick={() => onChange({ sort: `${order} DESC` })}
           >
-            {column.pinned ? "Unpin" : "Pin at the left"}
-          </Menu.Item>
-        )}
-        {!fixed && !column.pinned && !wildcard && (
-          <>
-            <Menu.Item
-              leftSection={<ArrowLeft size={14} aria-hidden />}
-              disabled={place <= 0}
-              onClick={() => move(-1)}
+            Sort down
+          </MenuItem>
+          {sort?.key === order && (
+            <MenuItem
+              left={<X size={14} aria-hidden />}
+              onClick={() => onChange({ sort: undefined })}
             >
-              Move left
-            </Menu.Item>
-            <Menu.Item
-              leftSection={<ArrowRight size={14} aria-hidden />}
-              disabled={place === shown.length - 1}
-              onClick={() => move(1)}
+              The newest first again
+            </MenuItem>
+          )}
+          <hr />
+        </>
+      )}
+      {kind === "metric" && (
+        <>
+          <p>Show</p>
+          {shows.map((s) => (
+            <MenuItem
+              key={s}
+              checked={(view.show?.[id] ?? "last") === s}
+              onClick={() => {
+                const rest = Object.fromEntries(
+                  Object.entries(view.show ?? {}).filter(([k]) => k !== id),
+                );
+                onChange({ show: s === "last" ? rest : { ...rest, [id]: s } });
+              }}
             >
-              Move right
-            </Menu.Item>
-          </>
-        )}
-        <Menu.Item
-          closeMenuOnClick={false}
-          leftSection={<MoveHorizontal size={14} aria-hidden />}
-          onClick={() => resize(40)}
+              {words[s]}
+            </MenuItem>
+          ))}
+          <hr />
+        </>
+      )}
+      {groups && (
+        <MenuItem
+          left={<Group size={14} aria-hidden />}
+          onClick={() =>
+            onChange({ by: by.includes(id) ? by.filter((b) => b !== id) : [...by, id].slice(-3) })
+          }
         >
-          Wider
-        </Menu.Item>
-        <Menu.Item
-          closeMenuOnClick={false}
-          leftSection={<MoveHorizontal size={14} aria-hidden />}
-          onClick={() => resize(-40)}
+          {by.includes(id) ? "No longer group by it" : `Group by ${keyOf(id)}`}
+        </MenuItem>
+      )}
+      {!fixed && (
+        <MenuItem
+          left={column.pinned ? <PinOff size={14} aria-hidden /> : <Pin size={14} aria-hidden />}
+          onClick={() =>
+            onChange({
+              pin: column.pinned
+                ? (view.pin ?? []).filter((p) => p !== id)
+                : [...(view.pin ?? []), id],
+            })
+          }
         >
-          Narrower
-        </Menu.Item>
-        {!fixed && !wildcard && (
-          <Menu.Item
-            leftSection={<EyeOff size={14} aria-hidden />}
-            onClick={() => onChange({ cols: shown.filter((c) => c !== id) })}
+          {column.pinned ? "Unpin" : "Pin at the left"}
+        </MenuItem>
+      )}
+      {!fixed && !column.pinned && !wildcard && (
+        <>
+          <MenuItem
+            left={<ArrowLeft size={14} aria-hidden />}
+            disabled={place <= 0}
+            onClick={() => move(-1)}
           >
-            Hide
-          </Menu.Item>
-        )}
-      </Menu.Dropdown>
-    </Menu>
+            Move left
+          </MenuItem>
+          <MenuItem
+            left={<ArrowRight size={14} aria-hidden />}
+            disabled={place === shown.length - 1}
+            onClick={() => move(1)}
+          >
+            Move right
+          </MenuItem>
+        </>
+      )}
+      <MenuItem stays left={<MoveHorizontal size={14} aria-hidden />} onClick={() => resize(40)}>
+        Wider
+      </MenuItem>
+      <MenuItem stays left={<MoveHorizontal size={14} aria-hidden />} onClick={() => resize(-40)}>
+        Narrower
+      </MenuItem>
+      {!fixed && !wildcard && (
+        <MenuItem
+          left={<EyeOff size={14} aria-hidden />}
+          onClick={() => onChange({ cols: shown.filter((c) => c !== id) })}
+        >
+          Hide
+        </MenuItem>
+      )}
+    </MenuList>
   );
 }

@@ -1,10 +1,11 @@
-import { Button, Menu, Tooltip } from "@mantine/core";
+import { Button } from "@mantine/core";
 import { useMediaQuery } from "@mantine/hooks";
 import { useInfiniteQuery, useQueries } from "@tanstack/react-query";
 import { useNavigate, useRouter } from "@tanstack/react-router";
 import { ChevronsDownUp, Keyboard, Link2, ListTree, RefreshCw, X } from "lucide-react";
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { CopyButton } from "../../components/CopyButton";
+import { Popover } from "../../components/Menu";
 import { Failure } from "../../components/State";
 import { useNow } from "../../components/now";
 import { experimentsQuery } from "../../data/experiments";
@@ -245,22 +246,20 @@ export function RunsTable({ project, experiment, view, onView }: RunsTableProps)
               by {keyOf(key)}
             </Button>
           ))}
-          <Tooltip
-            label={
+          <Button
+            data-tip={
               view.flat ? "Put runs below the runs that started them" : "Show all runs on one level"
             }
+            size="xs"
+            variant={view.flat ? "default" : "light"}
+            aria-pressed={!view.flat}
+            disabled={by.length > 0}
+            leftSection={<ListTree size={14} aria-hidden />}
+            onClick={() => set({ flat: view.flat ? undefined : true })}
           >
-            <Button
-              size="xs"
-              variant={view.flat ? "default" : "light"}
-              aria-pressed={!view.flat}
-              disabled={by.length > 0}
-              leftSection={<ListTree size={14} aria-hidden />}
-              onClick={() => set({ flat: view.flat ? undefined : true })}
-            >
-              Nested
-            </Button>
-          </Tooltip>
+            Nested
+          </Button>
+
           <ColumnPicker
             project={project}
             experiments={experiments}
@@ -268,25 +267,26 @@ export function RunsTable({ project, experiment, view, onView }: RunsTableProps)
             onChange={(cols) => set({ cols })}
             onReset={() => set({ cols: undefined, w: undefined, pin: undefined, show: undefined })}
           />
-          <Menu position="bottom-end" shadow="md" width={280}>
-            <Menu.Target>
+          <Popover
+            label="Keys"
+            align="end"
+            target={
               <Button size="xs" variant="default" leftSection={<Keyboard size={14} aria-hidden />}>
                 Keys
               </Button>
-            </Menu.Target>
-            <Menu.Dropdown>
-              <dl className={css.keys}>
-                {keys.map(([key, what]) => (
-                  <div key={key}>
-                    <dt>
-                      <kbd>{key}</kbd>
-                    </dt>
-                    <dd>{what}</dd>
-                  </div>
-                ))}
-              </dl>
-            </Menu.Dropdown>
-          </Menu>
+            }
+          >
+            <dl className={css.keys}>
+              {keys.map(([key, what]) => (
+                <div key={key}>
+                  <dt>
+                    <kbd>{key}</kbd>
+                  </dt>
+                  <dd>{what}</dd>
+                </div>
+              ))}
+            </dl>
+          </Popover>
           <span className={css.link}>
             <Link2 size={14} aria-hidden />
             <CopyButton text={globalThis.location.href} what="Copy the link to this view" />

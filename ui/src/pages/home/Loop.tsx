@@ -1,4 +1,4 @@
-import { ActionIcon, Tooltip } from "@mantine/core";
+import { ActionIcon } from "@mantine/core";
 import { useElementSize } from "@mantine/hooks";
 import { ArrowDown, ArrowUp, Hand, Infinity as LoopSign, List } from "lucide-react";
 import { useState, type ReactNode } from "react";
@@ -43,11 +43,14 @@ export function Loop({ overview }: { overview: Overview }) {
       about="Where each model stands between data and retirement"
       flush={asList}
       actions={
-        <Tooltip label={label}>
-          <ActionIcon size="sm" aria-label={label} onClick={() => setAsList(!asList)}>
-            {asList ? <LoopSign size={15} aria-hidden /> : <List size={15} aria-hidden />}
-          </ActionIcon>
-        </Tooltip>
+        <ActionIcon
+          data-tip={label}
+          size="sm"
+          aria-label={label}
+          onClick={() => setAsList(!asList)}
+        >
+          {asList ? <LoopSign size={15} aria-hidden /> : <List size={15} aria-hidden />}
+        </ActionIcon>
       }
     >
       {asList ? <MarkTable markers={markers} /> : <Picture overview={overview} markers={markers} />}
@@ -258,21 +261,19 @@ function Station({ track, i, name, about, here }: StationProps) {
 function Chip({ marker }: { marker: Marker }) {
   const { mark } = marker;
   return (
-    <Tooltip label={mark.text} multiline maw={320}>
-      <span className={css.chipBox}>
-        <ThingLink thing={mark.link} className={css.chip}>
-          <span className={css.chipDot} data-tone={toneOf(mark)} aria-hidden />
-          {nameOf(marker)}
-          {mark.waits && (
-            <>
-              <Hand size={13} aria-hidden />
-              <span className={css.hidden}>, waits for a human</span>
-            </>
-          )}
-          <span className={css.hidden}>: {mark.text}</span>
-        </ThingLink>
-      </span>
-    </Tooltip>
+    <span data-tip={mark.text} className={css.chipBox}>
+      <ThingLink thing={mark.link} className={css.chip}>
+        <span className={css.chipDot} data-tone={toneOf(mark)} aria-hidden />
+        {nameOf(marker)}
+        {mark.waits && (
+          <>
+            <Hand size={13} aria-hidden />
+            <span className={css.hidden}>, waits for a human</span>
+          </>
+        )}
+        <span className={css.hidden}>: {mark.text}</span>
+      </ThingLink>
+    </span>
   );
 }
 

@@ -1,4 +1,3 @@
-import { Tooltip } from "@mantine/core";
 import { DataTable, type Column } from "../../components/DataTable";
 import { Time } from "../../components/Time";
 import { To } from "../../components/links";
@@ -66,17 +65,16 @@ function Moment(props: { move: Move; number: number; asOf: AsOf; onAsOf: (asOf: 
   const at = new Date(props.move.at_ms).toISOString();
   const when = absolute(props.move.at_ms);
   return (
-    <Tooltip label={`${sentence(props.move)} on ${when}. Show the page as of then`}>
-      <button
-        type="button"
-        className={css.moment}
-        aria-pressed={props.asOf === at}
-        aria-label={`Show the page as of move ${props.number}: ${sentence(props.move)}, ${when}`}
-        onClick={() => props.onAsOf(props.asOf === at ? "" : at)}
-      >
-        {props.number}
-      </button>
-    </Tooltip>
+    <button
+      data-tip={`${sentence(props.move)} on ${when}. Show the page as of then`}
+      type="button"
+      className={css.moment}
+      aria-pressed={props.asOf === at}
+      aria-label={`Show the page as of move ${props.number}: ${sentence(props.move)}, ${when}`}
+      onClick={() => props.onAsOf(props.asOf === at ? "" : at)}
+    >
+      {props.number}
+    </button>
   );
 }
 

@@ -1,4 +1,4 @@
-import { Button, Menu } from "@mantine/core";
+import { Button } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { ChevronDown, Download, Printer } from "lucide-react";
@@ -8,6 +8,7 @@ import { Command } from "../../components/Command";
 import { DataTable, type Column } from "../../components/DataTable";
 import { GuardedButton } from "../../components/GuardedButton";
 import { Lines, Loaded } from "../../components/Loaded";
+import { Menu, MenuItem } from "../../components/Menu";
 import { Columns, Page, Section } from "../../components/Page";
 import { Facts as FactList, Stat, Stats } from "../../components/Stat";
 import { Empty, Failure } from "../../components/State";
@@ -474,40 +475,41 @@ function Actions({ project, version: v, locked }: ActionsProps) {
       >
         Make it the candidate
       </GuardedButton>
-      <Menu position="bottom-end" withinPortal>
-        <Menu.Target>
+      <Menu
+        label="More"
+        align="end"
+        target={
           <Button variant="default" rightSection={<ChevronDown size={14} aria-hidden />}>
             More
           </Button>
-        </Menu.Target>
-        <Menu.Dropdown>
-          {live !== undefined && live !== v.n && (
-            <Menu.Item
-              onClick={() =>
-                void navigate({
-                  to: "/p/$project/models/$model/compare",
-                  params: { project, model: v.model },
-                  search: { a: live, b: v.n },
-                })
-              }
-            >
-              Compare with version {live}, which is live
-            </Menu.Item>
-          )}
-          <Item why={refused} onClick={() => setDialog("alias")}>
-            Give it an alias
-          </Item>
-          <Item why={refused} onClick={() => setDialog("stage")}>
-            Set its stage
-          </Item>
-          <Menu.Item leftSection={<Printer size={14} aria-hidden />} onClick={() => window.print()}>
-            Print the facts
-          </Menu.Item>
-          <Menu.Divider />
-          <Item why={refused} danger onClick={() => setDialog("delete")}>
-            Delete this version
-          </Item>
-        </Menu.Dropdown>
+        }
+      >
+        {live !== undefined && live !== v.n && (
+          <MenuItem
+            onClick={() =>
+              void navigate({
+                to: "/p/$project/models/$model/compare",
+                params: { project, model: v.model },
+                search: { a: live, b: v.n },
+              })
+            }
+          >
+            Compare with version {live}, which is live
+          </MenuItem>
+        )}
+        <Item why={refused} onClick={() => setDialog("alias")}>
+          Give it an alias
+        </Item>
+        <Item why={refused} onClick={() => setDialog("stage")}>
+          Set its stage
+        </Item>
+        <MenuItem left={<Printer size={14} aria-hidden />} onClick={() => window.print()}>
+          Print the facts
+        </MenuItem>
+        <hr />
+        <Item why={refused} danger onClick={() => setDialog("delete")}>
+          Delete this version
+        </Item>
       </Menu>
       {dialog === "candidate" && <CandidateDialog {...same} />}
       {dialog === "alias" && <AliasDialog {...same} aliases={model.data?.aliases ?? {}} />}
@@ -544,9 +546,9 @@ interface ItemProps {
 /** An entry of a menu that says why it cannot be chosen. */
 function Item({ why, danger, onClick, children }: ItemProps) {
   return (
-    <Menu.Item disabled={why !== ""} {...(danger ? { color: "red" } : {})} onClick={onClick}>
+    <MenuItem disabled={why !== ""} danger={danger} onClick={onClick}>
       {children}
       {why !== "" && <div className={css.dim}>{why}</div>}
-    </Menu.Item>
+    </MenuItem>
   );
 }

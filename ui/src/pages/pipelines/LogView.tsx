@@ -1,4 +1,4 @@
-import { ActionIcon, Switch, TextInput, Tooltip } from "@mantine/core";
+import { ActionIcon, Switch, TextInput } from "@mantine/core";
 import { useClipboard, useDebouncedValue } from "@mantine/hooks";
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { Check, ChevronDown, ChevronUp, Copy, Download, Search } from "lucide-react";
@@ -100,11 +100,13 @@ export function LogView({ project, run, step, file }: LogViewProps) {
           />
           <Switch label="Wrap" checked={wrap} onChange={(e) => setWrap(e.currentTarget.checked)} />
           <CopyAll text={() => log.text()} />
-          <Tooltip label="Download">
-            <ActionIcon aria-label="Download the log" onClick={() => save(log.text(), file)}>
-              <Download size={16} aria-hidden />
-            </ActionIcon>
-          </Tooltip>
+          <ActionIcon
+            data-tip="Download"
+            aria-label="Download the log"
+            onClick={() => save(log.text(), file)}
+          >
+            <Download size={16} aria-hidden />
+          </ActionIcon>
         </div>
       </div>
       {error !== undefined && <Failure error={error} retry={again} />}
@@ -225,26 +227,24 @@ function Find({ find, step }: { find: Finding; step: (by: number) => void }) {
       </span>
       {find.wanted !== "" && (
         <>
-          <Tooltip label="The match before (N, Shift+Enter)">
-            <ActionIcon
-              aria-label="The match before"
-              disabled={n === 0}
-              onClick={() => step(-1)}
-              size="sm"
-            >
-              <ChevronUp size={16} aria-hidden />
-            </ActionIcon>
-          </Tooltip>
-          <Tooltip label="The next match (n, Enter)">
-            <ActionIcon
-              aria-label="The next match"
-              disabled={n === 0}
-              onClick={() => step(1)}
-              size="sm"
-            >
-              <ChevronDown size={16} aria-hidden />
-            </ActionIcon>
-          </Tooltip>
+          <ActionIcon
+            data-tip="The match before (N, Shift+Enter)"
+            aria-label="The match before"
+            disabled={n === 0}
+            onClick={() => step(-1)}
+            size="sm"
+          >
+            <ChevronUp size={16} aria-hidden />
+          </ActionIcon>
+          <ActionIcon
+            data-tip="The next match (n, Enter)"
+            aria-label="The next match"
+            disabled={n === 0}
+            onClick={() => step(1)}
+            size="sm"
+          >
+            <ChevronDown size={16} aria-hidden />
+          </ActionIcon>
         </>
       )}
     </div>
@@ -292,11 +292,9 @@ function CopyAll({ text }: { text: () => string }) {
   const { copied, copy } = useClipboard({ timeout: 1500 });
   const label = copied ? "Copied" : "Copy the log";
   return (
-    <Tooltip label={label}>
-      <ActionIcon aria-label={label} onClick={() => copy(text())}>
-        {copied ? <Check size={16} aria-hidden /> : <Copy size={16} aria-hidden />}
-      </ActionIcon>
-    </Tooltip>
+    <ActionIcon data-tip={label} aria-label={label} onClick={() => copy(text())}>
+      {copied ? <Check size={16} aria-hidden /> : <Copy size={16} aria-hidden />}
+    </ActionIcon>
   );
 }
 

@@ -1,4 +1,3 @@
-import { Tooltip } from "@mantine/core";
 import type { PipelineRun } from "../../data/pipelines";
 import { isFinal } from "../../data/pipelines";
 import { percent, plural } from "../../format/number";
@@ -56,15 +55,13 @@ export function Share({ run, whole }: { run: PipelineRun; whole?: boolean }) {
   }
   const share = t.cached > 0 ? `, ${percent(cachedShare(t), 2)} cached` : "";
   return (
-    <Tooltip label={words}>
-      <span className={css.share} tabIndex={0}>
-        {bar}
-        <span>
-          {isFinal(run.state)
-            ? `${plural(total, "step")}${share}`
-            : `${begun(t) - t.running} of ${total} steps`}
-        </span>
+    <span data-tip={words} className={css.share} tabIndex={0}>
+      {bar}
+      <span>
+        {isFinal(run.state)
+          ? `${plural(total, "step")}${share}`
+          : `${begun(t) - t.running} of ${total} steps`}
       </span>
-    </Tooltip>
+    </span>
   );
 }

@@ -1,4 +1,3 @@
-import { Tooltip } from "@mantine/core";
 import { useElementSize } from "@mantine/hooks";
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { useRef } from "react";
@@ -159,27 +158,25 @@ function Bar({ step, from, end, now, ticks }: BarProps) {
     .filter(Boolean)
     .join(", ");
   return (
-    <Tooltip.Floating label={label}>
-      <span className={css.track}>
-        {ticks.map((t) => (
-          <span key={t} className={css.grid} style={{ left: at(t, end) }} />
-        ))}
-        {s.started > s.queued && (
-          <span
-            className={css.waited}
-            style={{ left: at(s.queued - from, end), width: at(s.started - s.queued, end) }}
-          />
-        )}
-        {step.state === "cached" ? (
-          <span className={css.hit} style={{ left: at(s.started - from, end) }} />
-        ) : (
-          <span
-            className={`${css.ran} ${css[step.state] ?? ""}`}
-            style={{ left: at(s.started - from, end), width: at(s.ended - s.started, end) }}
-          />
-        )}
-      </span>
-    </Tooltip.Floating>
+    <span data-tip={label} className={css.track}>
+      {ticks.map((t) => (
+        <span key={t} className={css.grid} style={{ left: at(t, end) }} />
+      ))}
+      {s.started > s.queued && (
+        <span
+          className={css.waited}
+          style={{ left: at(s.queued - from, end), width: at(s.started - s.queued, end) }}
+        />
+      )}
+      {step.state === "cached" ? (
+        <span className={css.hit} style={{ left: at(s.started - from, end) }} />
+      ) : (
+        <span
+          className={`${css.ran} ${css[step.state] ?? ""}`}
+          style={{ left: at(s.started - from, end), width: at(s.ended - s.started, end) }}
+        />
+      )}
+    </span>
   );
 }
 

@@ -1,4 +1,4 @@
-import { ActionIcon, Skeleton, Tabs, Tooltip } from "@mantine/core";
+import { ActionIcon, Skeleton, Tabs } from "@mantine/core";
 import { useQueries, useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { X } from "lucide-react";
@@ -129,17 +129,16 @@ function Comparison({ project, runs }: { project: string; runs: readonly Tracked
               {line.label}
             </Link>
             {runs[i]?.status !== "FINISHED" && <StatusBadge state={runs[i]?.status ?? ""} />}
-            <Tooltip label="Leave out">
-              <ActionIcon
-                size="sm"
-                aria-label={`Leave out ${line.label}`}
-                onClick={() =>
-                  set({ runs: runs.flatMap((r) => (r.id === line.id ? [] : r.id)).join(",") })
-                }
-              >
-                <X size={13} aria-hidden />
-              </ActionIcon>
-            </Tooltip>
+            <ActionIcon
+              data-tip="Leave out"
+              size="sm"
+              aria-label={`Leave out ${line.label}`}
+              onClick={() =>
+                set({ runs: runs.flatMap((r) => (r.id === line.id ? [] : r.id)).join(",") })
+              }
+            >
+              <X size={13} aria-hidden />
+            </ActionIcon>
           </li>
         ))}
       </ul>
