@@ -3,23 +3,18 @@ package data
 import (
 	"bufio"
 	"bytes"
-	"encoding/base64"
+	"context"
 	"encoding/csv"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"os"
-	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
-
-	"github.com/parquet-go/parquet-go"
-	"github.com/parquet-go/parquet-go/format"
 
 	"github.com/fairlead-ml/fairlead"
+	"github.com/fairlead-ml/fairlead/data/query"
 )
 
 // Sheet is a page of a table as it lies in a file that nobody has looked at: to show it,
@@ -61,11 +56,16 @@ func SheetFormat(name string) string {
 	return ""
 }
 
+// sheetTime is how long a page of a Parquet file may take, in wall time.
+const sheetTime = 10 * time.Second
+
 // ReadSheet returns at most limit rows of a table from a place on. Invalid when the file is
-// no such table.
-func ReadSheet(f *os.File, size int64, format string, at SheetPlace, limit int) (*Sheet, error) {
+// no such table. Parquet is read in a process of its own: a small file can say that it needs
+// all memory there is.
+func (s *Service) ReadSheet(ctx context.Context, f *os.File, format string, at SheetPlace,
+	limit int) (*Sheet, error) {
 	if format == "parquet" {
-		return readParquetSheet(f, size, at, limit)
+		return s.readParquetSheet(ctx, f, at, limit)
 	}
 	return readTextSheet(f, format, at, limit)
 }
@@ -168,203 +168,61 @@ func cell(text string) string {
 	return strings.ToValidUTF8(text, "\uFFFD")
 }
 
-func readParquetSheet(f *os.File, size int64, at SheetPlace, limit int) (out *Sheet, err error) {
-	defer func() { // of files that are no good
-		if p := recover(); p != nil {
-			out, err = nil, notParquet(fmt.Errorf("%v", p))
-		}
-	}()
-	file, err := parquet.OpenFile(f, size, parquet.SkipBloomFilters(true), parquet.SkipPageIndex(true))
+func (s *Service) readParquetSheet(ctx context.Context, f *os.File, at SheetPlace, limit int) (*Sheet,
+	error) {
+	out := &sheetAnswer{Sheet: Sheet{Rows: [][]any{}, First: at.Row, Total: new(int64)}}
+	_, err := s.sheets.Read(ctx, query.Request{Rows: int64(limit), Bytes: maxSheetBytes, Cell: maxSheetCell,
+		SQL: fmt.Sprintf("select *, (select count(*) from t) from t limit %d offset %d", limit, at.Row),
+	}, fmt.Sprintf("/proc/self/fd/%d", f.Fd()), out)
+	if fairlead.Is(err, fairlead.Precondition) {
+		return nil, fairlead.Errorf(fairlead.Precondition, "a page of this table takes more time or memory "+
+			"than there is for it; download the file to look into it").Because(err)
+	}
 	if err != nil {
-		return nil, notParquet(err)
-	}
-	total := file.NumRows()
-	out = &Sheet{Rows: [][]any{}, First: at.Row, Total: &total}
-	leaves := file.Schema().Columns()
-	leaves = leaves[:min(len(leaves), maxSheetColumns)]
-	shows := make([]func(parquet.Value) any, len(leaves))
-	for i, path := range leaves {
-		leaf, _ := file.Schema().Lookup(path...)
-		name := strings.Join(path, ".")
-		if n := len(path); n > 2 && path[n-2] == "list" {
-			name = strings.Join(path[:n-2], ".")
-		}
-		out.Columns = append(out.Columns, SheetColumn{Name: cell(name), Type: leaf.Node.Type().String()})
-		shows[i] = shower(leaf.Node.Type())
-	}
-	skip, bytes := at.Row, 0
-	for _, group := range file.RowGroups() {
-		if skip >= group.NumRows() {
-			skip -= group.NumRows()
-			continue
-		}
-		if err := out.fillGroup(group, skip, limit, shows, &bytes); err != nil {
-			return nil, notParquet(err)
-		}
-		if skip = 0; len(out.Rows) >= limit || bytes > maxSheetBytes {
-			break
-		}
+		return nil, err
 	}
 	out.Next = SheetPlace{Row: at.Row + int64(len(out.Rows))}
-	out.More = out.Next.Row < total && len(out.Rows) > 0
-	return out, nil
+	out.More = len(out.Rows) > 0 && out.Next.Row < *out.Total
+	return &out.Sheet, nil
 }
 
-func notParquet(err error) error {
-	return fairlead.Errorf(fairlead.Invalid, "the file cannot be read as Parquet: %v", err)
-}
+// sheetAnswer takes rows whose last cell is the number of all rows.
+type sheetAnswer struct{ Sheet }
 
-func (s *Sheet) fillGroup(group parquet.RowGroup, skip int64, limit int,
-	shows []func(parquet.Value) any, bytes *int) error {
-	rows := group.Rows()
-	defer rows.Close()
-	if err := rows.SeekToRow(skip); err != nil {
-		return err
-	}
-	buf := make([]parquet.Row, 64)
-	for len(s.Rows) < limit && *bytes <= maxSheetBytes {
-		n, err := rows.ReadRows(buf[:min(len(buf), limit-len(s.Rows))])
-		for _, r := range buf[:n] {
-			row := make([]any, len(shows))
-			r.Range(func(i int, values []parquet.Value) bool {
-				if i < len(shows) {
-					row[i] = showAll(values, shows[i])
-					if text, ok := row[i].(string); ok {
-						*bytes += len(text)
-					}
-					*bytes += 8
-				}
-				return true
-			})
-			s.Rows = append(s.Rows, row)
-		}
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
+// Columns implements query.Answer.
+func (s *sheetAnswer) Columns(columns []query.Column) error {
+	for _, c := range columns[:min(len(columns)-1, maxSheetColumns)] {
+		s.Sheet.Columns = append(s.Sheet.Columns, SheetColumn{Name: cell(c.Name), Type: c.Type})
 	}
 	return nil
 }
 
-// showAll is one value, or the text of the list that several are.
-func showAll(values []parquet.Value, show func(parquet.Value) any) any {
-	if len(values) == 1 {
-		if values[0].IsNull() {
-			return nil
-		}
-		if values[0].RepetitionLevel() == 0 && values[0].DefinitionLevel() <= 1 {
-			return show(values[0])
-		}
+// Row implements query.Answer.
+func (s *sheetAnswer) Row(row []byte) error {
+	var cells []json.RawMessage
+	if err := json.Unmarshal(row, &cells); err != nil {
+		return err
 	}
-	list := make([]any, 0, min(len(values), maxSheetCell))
-	for _, v := range values[:min(len(values), maxSheetCell)] {
-		if v.IsNull() {
-			list = append(list, nil)
-		} else {
-			list = append(list, show(v))
-		}
+	last := len(cells) - 1
+	if err := json.Unmarshal(cells[last], s.Total); err != nil {
+		return err
 	}
-	b, err := json.Marshal(list)
-	if err != nil {
-		return fmt.Sprint(list)
-	}
-	return cell(string(b))
-}
-
-// shower returns how values of a type are shown.
-func shower(t parquet.Type) func(parquet.Value) any {
-	if l := t.LogicalType(); l != nil {
-		switch l := l.Value.(type) {
-		case *format.TimestampType:
-			return timestamps(l)
-		case *format.DateType:
-			return func(v parquet.Value) any {
-				return time.Unix(int64(v.Int32())*86400, 0).UTC().Format(time.DateOnly)
+	out := make([]any, min(last, maxSheetColumns))
+	for i := range out {
+		switch text := cells[i]; text[0] {
+		case 'n': // null
+		case '[', '{':
+			out[i] = cell(string(text))
+		case '"':
+			var s string
+			if err := json.Unmarshal(text, &s); err != nil {
+				return err
 			}
-		case *format.DecimalType:
-			return func(v parquet.Value) any { return decimal(v, int(l.Scale)) }
+			out[i] = cell(s)
+		default:
+			out[i] = text
 		}
 	}
-	return func(v parquet.Value) any { return plain(v) }
-}
-
-func timestamps(t *format.TimestampType) func(parquet.Value) any {
-	unit := time.Nanosecond
-	switch t.Unit.Value.(type) {
-	case *format.MilliSeconds:
-		unit = time.Millisecond
-	case *format.MicroSeconds:
-		unit = time.Microsecond
-	}
-	layout := "2006-01-02T15:04:05.999999999"
-	if t.IsAdjustedToUTC {
-		layout = time.RFC3339Nano
-	}
-	perSecond := int64(time.Second / unit)
-	return func(v parquet.Value) any {
-		n := v.Int64()
-		return time.Unix(n/perSecond, n%perSecond*int64(unit)).UTC().Format(layout)
-	}
-}
-
-// decimal shows what is stored as a whole number; what is stored as bytes is not shown.
-func decimal(v parquet.Value, scale int) any {
-	var digits string
-	switch v.Kind() {
-	case parquet.Int32:
-		digits = strconv.FormatInt(int64(v.Int32()), 10)
-	case parquet.Int64:
-		digits = strconv.FormatInt(v.Int64(), 10)
-	default:
-		return plain(v)
-	}
-	sign := ""
-	if digits[0] == '-' {
-		sign, digits = "-", digits[1:]
-	}
-	if scale <= 0 {
-		return sign + digits
-	}
-	digits = strings.Repeat("0", max(0, scale+1-len(digits))) + digits
-	return sign + digits[:len(digits)-scale] + "." + digits[len(digits)-scale:]
-}
-
-// maxExact is the largest whole number up to which JSON's numbers are exact everywhere.
-const maxExact = 1 << 53
-
-func plain(v parquet.Value) any {
-	switch v.Kind() {
-	case parquet.Boolean:
-		return v.Boolean()
-	case parquet.Int32:
-		return v.Int32()
-	case parquet.Int64:
-		if n := v.Int64(); n > -maxExact && n < maxExact {
-			return n
-		}
-		return strconv.FormatInt(v.Int64(), 10)
-	case parquet.Float:
-		return jsonNumber(float64(v.Float()), 32)
-	case parquet.Double:
-		return jsonNumber(v.Double(), 64)
-	case parquet.ByteArray, parquet.FixedLenByteArray:
-		if b := v.ByteArray(); !utf8.Valid(b) {
-			return "base64:" + base64.StdEncoding.EncodeToString(b[:min(len(b), maxSheetCell/2)])
-		}
-		return cell(string(v.ByteArray()))
-	}
-	return cell(v.String())
-}
-
-// jsonNumber is a text where JSON has no number for it.
-func jsonNumber(v float64, bits int) any {
-	if math.IsNaN(v) || math.IsInf(v, 0) {
-		return strconv.FormatFloat(v, 'g', -1, 64)
-	}
-	if bits == 32 {
-		return json.Number(strconv.FormatFloat(v, 'g', -1, 32))
-	}
-	return v
+	s.Rows = append(s.Rows, out)
+	return nil
 }

@@ -2,10 +2,12 @@ package data_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -19,14 +21,14 @@ import (
 // sheets reads all pages of a file.
 func sheets(t *testing.T, path string, limit int) (all []*data.Sheet) {
 	t.Helper()
+	db := open(t)
 	var at data.SheetPlace
 	for {
 		f, err := os.Open(path)
 		if err != nil {
 			t.Fatal(err)
 		}
-		info, _ := f.Stat()
-		s, err := data.ReadSheet(f, info.Size(), data.SheetFormat(path), at, limit)
+		s, err := db.ReadSheet(t.Context(), f, data.SheetFormat(path), at, limit)
 		f.Close()
 		if err != nil {
 			t.Fatal(err)
@@ -85,7 +87,7 @@ func TestReadSheet_ShowsWhatIsOdd(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer f.Close()
-		_, err = data.ReadSheet(f, int64(len(text)), data.SheetFormat(name), data.SheetPlace{}, 10)
+		_, err = open(t).ReadSheet(t.Context(), f, data.SheetFormat(name), data.SheetPlace{}, 10)
 		if !fairlead.Is(err, fairlead.Invalid) {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -138,11 +140,14 @@ func TestReadSheet_PagesThroughParquet(t *testing.T) {
 	}
 	n := 0
 	for _, s := range sheets(t, path, 70) {
+		if c := s.Columns; len(c) != 10 || c[0].Type != "BIGINT" || c[9].Name != "yes" {
+			t.Errorf("columns %v", c)
+		}
 		if *s.Total != 250 || s.First != int64(n) {
 			t.Errorf("%d rows, first %d after %d", *s.Total, s.First, n)
 		}
 		for _, r := range s.Rows {
-			if r[0] != int64(n) {
+			if fmt.Sprintf("%s", r[0]) != fmt.Sprint(n) {
 				t.Fatalf("row %d is %v", n, r)
 			}
 			n++
@@ -155,8 +160,38 @@ func TestReadSheet_PagesThroughParquet(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const rest = `,0.1,"t","base64:/wA=","9223372036854775807","2026-03-01T12:00:00.005Z","[1,2]","-0.05",`
+	const rest = `,0.1,"t","\\xff00","9223372036854775807","2026-03-01T12:00:00.005Z","[1,2]","-0.05",`
 	if want := `[[0,0` + rest + `true],[1,null` + rest + `false],[2,"NaN"` + rest + `true]]`; string(rows) != want {
 		t.Errorf("got  %s\nwant %s", rows, want)
+	}
+}
+
+// A small file that is large in memory is not large in this process.
+func TestReadSheet_HoldsNoParquet(t *testing.T) {
+	type row struct{ A string }
+	path := filepath.Join(t.TempDir(), "large.parquet")
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := parquet.NewGenericWriter[row](f, parquet.Compression(&parquet.Zstd), parquet.PageBufferSize(1<<27),
+		parquet.DataPageStatistics(false))
+	for range 64 {
+		if _, err := w.Write([]row{{strings.Repeat("a", 1<<20)}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(w.Close(), f.Close()); err != nil {
+		t.Fatal(err)
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	all := sheets(t, path, 100)
+	runtime.ReadMemStats(&after)
+	if n := len(all[0].Rows); n != 64 || len(all[0].Rows[0][0].(string)) > 1100 {
+		t.Errorf("%d rows", n)
+	}
+	if used := (after.TotalAlloc - before.TotalAlloc) >> 20; used > 32 {
+		t.Errorf("it took %d MB", used)
 	}
 }

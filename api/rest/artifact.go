@@ -158,7 +158,9 @@ func (a *API) table(ctx context.Context, p fairlead.Project, in *TableInput) (*T
 	if err := fairlead.DecodeCursor(in.Page, filter, &from); err != nil {
 		return nil, err
 	}
-	sheet, err := data.ReadSheet(f, obj.Bytes, format, from, in.Limit)
+	ctx, cancel := a.interruptible(ctx)
+	defer cancel()
+	sheet, err := a.Data.ReadSheet(ctx, f, format, from, in.Limit)
 	if err != nil {
 		return nil, err
 	}

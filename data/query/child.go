@@ -124,7 +124,11 @@ func (c *speaker) prepare(ctx context.Context) error {
 		"set enable_external_access = false",
 	}, views...)
 	for _, statement := range append(all, "set lock_configuration = true") {
-		if _, err := c.conn.ExecContext(ctx, statement); err != nil {
+		_, err := c.conn.ExecContext(ctx, statement)
+		switch {
+		case err != nil && c.order.Foreign:
+			return c.located(err)
+		case err != nil:
 			return fmt.Errorf("prepare: %w", err)
 		}
 	}

@@ -98,5 +98,9 @@ func (c *speaker) located(err error) error {
 		said.Message = "DuckDB breaks on this query, by a defect of its own; write it in another way: " +
 			said.Message
 	}
+	if c.order.Foreign {
+		return refusal("the file cannot be read as Parquet: %s", strings.ReplaceAll(said.Message,
+			"/proc/self/fd/"+strconv.Itoa(firstFile), "it"))
+	}
 	return c.at(said.Message, said.Position)
 }

@@ -104,6 +104,31 @@ func (r *Runner) Run(ctx context.Context, q Request, resolve Resolve, to Answer)
 		return nil, fairlead.Errorf(fairlead.Invalid, "the query has %d bytes; at most %d are taken",
 			len(q.SQL), MaxSQL)
 	}
+	return r.within(ctx, func(ctx context.Context) (*Summary, error) {
+		names, err := r.parse(ctx, q.SQL)
+		if err != nil {
+			return nil, err
+		}
+		tables, err := resolve(ctx, names)
+		if err != nil {
+			return nil, err
+		}
+		return r.run(ctx, order{SQL: q.SQL, Rows: q.Rows, Cell: q.Cell}, q.Bytes, tables, to)
+	})
+}
+
+// Read is Run of a query of ours, over the table t alone: a Parquet file that somebody else
+// has made, and that may be anything. Invalid when it is none.
+func (r *Runner) Read(ctx context.Context, q Request, path string, to Answer) (*Summary, error) {
+	return r.within(ctx, func(ctx context.Context) (*Summary, error) {
+		return r.run(ctx, order{SQL: q.SQL, Rows: q.Rows, Cell: q.Cell, Foreign: true}, q.Bytes,
+			[]Table{{Name: "t", Path: path}}, to)
+	})
+}
+
+// within runs one of a few queries, for as long as one may take.
+func (r *Runner) within(ctx context.Context, fn func(ctx context.Context) (*Summary, error)) (*Summary,
+	error) {
 	if err := r.enter(ctx); err != nil {
 		return nil, err
 	}
@@ -111,15 +136,7 @@ func (r *Runner) Run(ctx context.Context, q Request, resolve Resolve, to Answer)
 	start := time.Now()
 	ctx, cancel := context.WithTimeoutCause(ctx, r.time, errTime)
 	defer cancel()
-	names, err := r.parse(ctx, q.SQL)
-	if err != nil {
-		return nil, err
-	}
-	tables, err := resolve(ctx, names)
-	if err != nil {
-		return nil, err
-	}
-	s, err := r.run(ctx, q, tables, to)
+	s, err := fn(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -152,6 +169,8 @@ type order struct {
 	Tables []string `json:"tables"` // the first one's file is the first descriptor
 	Rows   int64    `json:"rows"`
 	Cell   int      `json:"cell"`
+	// Foreign files are not ours: what is wrong with them is for the caller to know.
+	Foreign bool `json:"foreign,omitempty"`
 }
 
 // line is what a child says, on its standard output, beside rows.
@@ -180,8 +199,8 @@ func (r *Runner) parse(ctx context.Context, sql string) ([]Name, error) {
 	return names, err
 }
 
-func (r *Runner) run(ctx context.Context, q Request, tables []Table, to Answer) (*Summary, error) {
-	o := order{SQL: q.SQL, Rows: q.Rows, Cell: q.Cell}
+func (r *Runner) run(ctx context.Context, o order, left int64, tables []Table, to Answer) (*Summary,
+	error) {
 	var files []*os.File
 	defer func() {
 		for _, f := range files {
@@ -196,7 +215,6 @@ func (r *Runner) run(ctx context.Context, q Request, tables []Table, to Answer) 
 		files, o.Tables = append(files, f), append(o.Tables, t.Name)
 	}
 	s := &Summary{}
-	left := q.Bytes
 	err := r.start(ctx, o, files, func(l line, row []byte) error {
 		switch {
 		case l.Columns != nil:
