@@ -308,7 +308,7 @@ func TestNew_SnapshotsBeforeAMigration(t *testing.T) {
 	stop(t, open(t, dir))
 	file := filepath.Join(dir, "fairlead.db")
 	change(t, file, "drop table token", "drop table account", "drop table role_grant",
-		"drop table credential", "delete from migration where component = 'auth'")
+		"drop table credential", "drop table ended_pass", "delete from migration where component = 'auth'")
 	stop(t, open(t, dir))
 	found, err := filepath.Glob(file + ".before-*")
 	if err != nil || len(found) != 1 {
