@@ -53,6 +53,9 @@ func (a *API) factsOperations() {
 		path:    "/models/{model}/versions/{version}/facts",
 		summary: "What all stages know about a version: run, data, signature, package, gate",
 		may:     auth.Read}, a.versionFacts)
+	register(a, op{id: "get-version-card", method: "GET",
+		path:    "/models/{model}/versions/{version}/card",
+		summary: "The model card of a version, in Markdown", may: auth.Read}, a.versionCard)
 }
 
 func (a *API) versionFacts(ctx context.Context, p fairlead.Project, in *VersionInput) (

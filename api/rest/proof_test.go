@@ -41,6 +41,34 @@ func TestProof_OfAVersionIsCheckedWithoutTheServer(t *testing.T) {
 	}
 }
 
+func TestCard_SaysWhatIsKnownAndWhatIsNot(t *testing.T) {
+	w := newWorld(t)
+	card := func(n string) string {
+		t.Helper()
+		return decode[rest.Card](t, w.call("GET", "/projects/alpha/models/alpha/versions/"+n+"/card", "")).Markdown
+	}
+	for _, want := range []string{"# alpha version 2\n", "| Aliases | live |", "not said: `owner` in fairlead.yaml",
+		"Nobody has said what it is for", "The version names no data.", "No gate has judged it.",
+		"- live of alpha@production", "`fairlead audit bundle alpha 2`"} {
+		if got := card("2"); !strings.Contains(got, want) {
+			t.Errorf("there is no %q in\n%s", want, got)
+		}
+	}
+	if a := w.call("PUT", "/projects/alpha/models/alpha/description",
+		`{"description":"For *alpha* alone.\n\n- not for beta"}`); a.status/100 != 2 {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	if got := card("2"); !strings.Contains(got, "## Intended use\n\nFor *alpha* alone.\n\n- not for beta\n") {
+		t.Errorf("the description is not there as it was written:\n%s", got)
+	}
+	if got := card("1"); !strings.Contains(got, "- standby of alpha@production") {
+		t.Errorf("version 1:\n%s", got)
+	}
+	if a := w.call("GET", "/projects/alpha/models/alpha/versions/99/card", ""); a.status != 404 {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+}
+
 func TestLineage_LeadsFromTheRunToTheEndpoint(t *testing.T) {
 	w := newWorld(t)
 	g := decode[rest.Lineage](t, w.call("GET", "/projects/alpha/models/alpha/versions/2/lineage", ""))

@@ -15,6 +15,25 @@ import (
 	"github.com/fairlead-ml/fairlead/registry"
 )
 
+func (c *cli) modelCardCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "card MODEL VERSION",
+		Short:   "Write the model card of a version, from all that is known about it, in Markdown",
+		Example: "  fairlead model card flight-delays 3 > card.md",
+		Args:    cobra.ExactArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return c.with(cmd.Context(), func(cl *client) error {
+				var card rest.Card
+				if err := cl.do(cmd.Context(), http.MethodGet, "/models/"+url.PathEscape(args[0])+
+					"/versions/"+url.PathEscape(args[1])+"/card", nil, &card); err != nil {
+					return err
+				}
+				return c.print(card, func(w io.Writer) { io.WriteString(w, card.Markdown) })
+			})
+		},
+	}
+}
+
 func (c *cli) modelHistoryCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:     "history MODEL@ALIAS",

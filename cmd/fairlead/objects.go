@@ -112,7 +112,7 @@ func (c *cli) modelCommand() *cobra.Command {
 			})
 		},
 	}
-	cmd.AddCommand(c.modelShowCommand(), c.modelHistoryCommand())
+	cmd.AddCommand(c.modelShowCommand(), c.modelHistoryCommand(), c.modelCardCommand())
 	return cmd
 }
 

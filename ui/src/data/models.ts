@@ -147,6 +147,14 @@ export const versionEventsQuery = (project: string, model: string, version: numb
       ),
   });
 
+/** The model card of a version, in Markdown. */
+export const versionCard = (project: string, model: string, version: number) =>
+  ask(
+    api.GET("/api/v1/projects/{project}/models/{model}/versions/{version}/card", {
+      params: { path: { project, model, version } },
+    }),
+  );
+
 /** Where a version's proof is downloaded from. */
 export function proofAddress(project: string, model: string, version: number): string {
   const part = encodeURIComponent;

@@ -4,6 +4,7 @@ import { CircleCheck, CircleHelp, CircleX, Download } from "lucide-react";
 import { Command } from "../../components/Command";
 import { CopyButton } from "../../components/CopyButton";
 import { Lines, Loaded } from "../../components/Loaded";
+import { saveFile } from "../../components/save";
 import { Facts } from "../../components/Stat";
 import { ThingLink } from "../../components/ThingLink";
 import type { Change } from "../../data/events";
@@ -54,7 +55,13 @@ export function Details({ event: e, query }: DetailsProps) {
                 <Button
                   variant="default"
                   leftSection={<Download size={14} aria-hidden />}
-                  onClick={() => download(`event-${e.seq}-proof.json`, proof)}
+                  onClick={() =>
+                    saveFile(
+                      `event-${e.seq}-proof.json`,
+                      JSON.stringify(proof, null, 2),
+                      "application/json",
+                    )
+                  }
                 >
                   Download the proof
                 </Button>
@@ -84,16 +91,4 @@ function ProofStep({ step: s }: { step: Step }) {
       </div>
     </li>
   );
-}
-
-/** Hands a file to the browser. */
-function download(name: string, content: object) {
-  const url = URL.createObjectURL(
-    new Blob([JSON.stringify(content, null, 2)], { type: "application/json" }),
-  );
-  const link = document.createElement("a");
-  link.href = url;
-  link.download = name;
-  link.click();
-  URL.revokeObjectURL(url);
 }

@@ -7,6 +7,7 @@ import { Choice } from "../../components/Choice";
 import { Lines, Loaded } from "../../components/Loaded";
 import { Page, Section } from "../../components/Page";
 import { RowGrid } from "../../components/RowGrid";
+import { saveFile } from "../../components/save";
 import { Empty, Failure } from "../../components/State";
 import { Problem } from "../../data/client";
 import {
@@ -92,7 +93,8 @@ function Workbench({ project, datasets }: { project: string; datasets: readonly 
     },
   });
   const csv = useMutation({
-    mutationFn: async (text: string) => save(await queryCSV(project, { sql: text, limit, reason })),
+    mutationFn: async (text: string) =>
+      saveFile("query.csv", await queryCSV(project, { sql: text, limit, reason })),
   });
   const go = () => {
     if (!run.may || query.isPending || sql.trim() === "") return;
@@ -201,16 +203,6 @@ function heldIn(err: unknown): string | undefined {
   if (!(err instanceof Problem)) return undefined;
   const name = err.extra["holdout"];
   return typeof name === "string" ? name : undefined;
-}
-
-/** Gives the reader a file. */
-function save(file: Blob) {
-  const url = URL.createObjectURL(file);
-  const a = document.createElement("a");
-  a.href = url;
-  a.download = "query.csv";
-  a.click();
-  URL.revokeObjectURL(url);
 }
 
 interface TablesProps {

@@ -1,5 +1,5 @@
 import { Button } from "@mantine/core";
-import { useQuery } from "@tanstack/react-query";
+import { useMutation, useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { ChevronDown, Download, Printer } from "lucide-react";
 import { useState, type ReactNode } from "react";
@@ -14,6 +14,8 @@ import { Facts as FactList, Stat, Stats } from "../../components/Stat";
 import { Empty, Failure } from "../../components/State";
 import { Time } from "../../components/Time";
 import { CaseLink, PipelineLink, To } from "../../components/links";
+import { saveFile } from "../../components/save";
+import { toast } from "../../components/toast";
 import type { Change } from "../../data/live";
 import {
   decisionsQuery,
@@ -21,6 +23,7 @@ import {
   lineageQuery,
   modelQuery,
   proofAddress,
+  versionCard,
   versionEventsQuery,
   versionQuery,
   type AsOf,
@@ -380,6 +383,9 @@ function PackageFacts({ facts }: { facts: Facts }) {
   );
 }
 
+/** A model's name as a part of a file's. */
+const fileName = (model: string) => model.replace(/[^\w.-]+/g, "-");
+
 /** How many packages a lock pins. */
 function packagesIn(lock: string): number {
   return lock.split("\n").filter((line) => /^[a-z0-9]/i.test(line)).length;
@@ -388,7 +394,7 @@ function packagesIn(lock: string): number {
 function Proof({ project, model, n }: VersionOfProps) {
   const [shown, setShown] = useState(false);
   const events = useQuery({ ...versionEventsQuery(project, model, n), enabled: shown });
-  const file = `${model.replace(/[^\w.-]+/g, "-")}-${n}-proof.json`;
+  const file = `${fileName(model)}-${n}-proof.json`;
   return (
     <Section
       title="Proof"
@@ -467,6 +473,11 @@ function Actions({ project, version: v, locked }: ActionsProps) {
   const close = () => setDialog(undefined);
   const same = { project, model: v.model, version: v.n, onClose: close };
   const live = model.data?.aliases["live"];
+  const card = useMutation({
+    mutationFn: () => versionCard(project, v.model, v.n),
+    onSuccess: ({ markdown }) => saveFile(`${fileName(v.model)}-${v.n}-card.md`, markdown),
+    onError: (err) => toast({ title: "No card", message: err.message, tone: "bad" }),
+  });
   return (
     <>
       <GuardedButton
@@ -505,6 +516,9 @@ function Actions({ project, version: v, locked }: ActionsProps) {
         </Item>
         <MenuItem left={<Printer size={14} aria-hidden />} onClick={() => window.print()}>
           Print the facts
+        </MenuItem>
+        <MenuItem left={<Download size={14} aria-hidden />} onClick={() => card.mutate()}>
+          Save its model card
         </MenuItem>
         <hr />
         <Item why={refused} danger onClick={() => setDialog("delete")}>

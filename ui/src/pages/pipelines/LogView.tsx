@@ -5,6 +5,7 @@ import { Check, ChevronDown, ChevronUp, Copy, Download, Search } from "lucide-re
 import { useEffect, useMemo, useRef, useState, type KeyboardEvent } from "react";
 import { Choice } from "../../components/Choice";
 import { Lines } from "../../components/Loaded";
+import { saveFile } from "../../components/save";
 import { Empty, Failure } from "../../components/State";
 import { bytes, count, plural } from "../../format/number";
 import { type Style } from "./ansi";
@@ -103,7 +104,7 @@ export function LogView({ project, run, step, file }: LogViewProps) {
           <ActionIcon
             data-tip="Download"
             aria-label="Download the log"
-            onClick={() => save(log.text(), file)}
+            onClick={() => saveFile(file, log.text())}
           >
             <Download size={16} aria-hidden />
           </ActionIcon>
@@ -296,14 +297,4 @@ function CopyAll({ text }: { text: () => string }) {
       {copied ? <Check size={16} aria-hidden /> : <Copy size={16} aria-hidden />}
     </ActionIcon>
   );
-}
-
-/** Saves a text as a file of the reader's. */
-function save(text: string, name: string): void {
-  const url = URL.createObjectURL(new Blob([text], { type: "text/plain" }));
-  const a = document.createElement("a");
-  a.href = url;
-  a.download = name;
-  a.click();
-  URL.revokeObjectURL(url);
 }
