@@ -302,6 +302,7 @@ func (s *Service) BringPoints(tx *store.Tx, p fairlead.Project, runID string,
 	if _, err := s.index.behind(tx, r.k); err != nil {
 		return err
 	}
+	s.thin.changing(tx, runID)
 	return writeMetrics(s.keyring(tx), p, r, metrics)
 }
 

@@ -157,6 +157,10 @@ func (s *Service) Charts(ctx context.Context, p fairlead.Project, ask ChartAsk) 
 		return nil, err
 	}
 	out := make([]Series, len(ask.Series))
+	states := make([]uint64, len(out))
+	for i, in := range ask.Series {
+		states[i] = s.thin.state(in.Run)
+	}
 	err := s.db.ReadLong(ctx, func(tx *store.Tx) error {
 		runs, keys := map[string]int64{}, map[string]int64{}
 		for i, in := range ask.Series {
@@ -167,6 +171,13 @@ func (s *Service) Charts(ctx context.Context, p fairlead.Project, ask ChartAsk) 
 					return err
 				}
 				runK, runs[in.Run] = r.k, r.k
+			}
+			key := thinnedKey{in.Run, in.Key, ask.By, in.stretch(), in.Width, ask.Buckets}
+			if out[i], ok = s.thin.get(key, states[i]); ok {
+				if out[i].Seen == in.Seen {
+					out[i].Unchanged, out[i].Points, out[i].Buckets = true, 0, nil
+				}
+				continue
 			}
 			keyK, ok := keys[in.Key]
 			if !ok {
@@ -180,6 +191,7 @@ func (s *Service) Charts(ctx context.Context, p fairlead.Project, ask ChartAsk) 
 			if err := out[i].read(historyOf(tx, runK, keyK), in, ask.Buckets); err != nil {
 				return err
 			}
+			s.thin.put(key, states[i], out[i])
 		}
 		return nil
 	})

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/fairlead-ml/fairlead"
+	"github.com/fairlead-ml/fairlead/store"
 	"github.com/fairlead-ml/fairlead/tracking"
 )
 
@@ -353,5 +354,42 @@ func TestCharts_RefuseWhatIsTooMuch(t *testing.T) {
 		if _, err := b.svc.Charts(t.Context(), project, c.ask); fairlead.CodeOf(err) != c.code {
 			t.Errorf("%s: %v, want %s", what, err, c.code)
 		}
+	}
+}
+
+// What was thinned once is kept, and never longer than it is true.
+func TestCharts_ShowWhatCameLate(t *testing.T) {
+	b := open(t)
+	r := b.run(tracking.NewRun{})
+	const n = 10_000
+	b.points(r.ID, "loss", n, func(i int) (int64, float64) { return int64(2 * i), float64(i % 10) })
+	ask := tracking.ChartAsk{By: tracking.ByStep, Buckets: 100,
+		Series: []tracking.SeriesAsk{{Run: r.ID, Key: "loss"}}}
+	points := func() int64 {
+		all, err := b.svc.Charts(t.Context(), project, ask)
+		b.must(err)
+		return all[0].Points
+	}
+	for late := range int64(3) {
+		for range 2 {
+			if got := points(); got != n+late {
+				t.Errorf("%d points of %d", got, n+late)
+			}
+		}
+		metric := tracking.Metric{Key: "loss", Step: 2*late + 1, Value: 5, TimestampMS: 1}
+		if late == 1 { // in a transaction of somebody else
+			b.must(b.db.Write(t.Context(), store.Bulk, func(tx *store.Tx) error {
+				return b.svc.LogBatchTx(tx, project, r.ID, tracking.Batch{Metrics: []tracking.Metric{metric}})
+			}))
+			continue
+		}
+		b.log(r.ID, tracking.Batch{Metrics: []tracking.Metric{metric}})
+	}
+	all, err := b.svc.Charts(t.Context(), project, ask)
+	b.must(err)
+	ask.Series[0].Seen = all[0].Seen
+	if all, err = b.svc.Charts(t.Context(), project, ask); err != nil || !all[0].Unchanged ||
+		len(all[0].Buckets) > 0 {
+		t.Errorf("%+v, %v: what has been seen is sent again", all, err)
 	}
 }

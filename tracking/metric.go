@@ -70,6 +70,7 @@ func (s *Service) LogBatch(ctx context.Context, p fairlead.Project, runID string
 		learned = ring.learned
 		return err
 	})
+	s.thin.changed(runID) // also after an error, which may come after the commit
 	if err != nil {
 		return err
 	}
@@ -86,6 +87,7 @@ func (s *Service) LogBatchTx(tx *store.Tx, p fairlead.Project, runID string, b B
 	if err != nil {
 		return err
 	}
+	s.thin.changing(tx, runID)
 	_, err = s.logBatch(s.keyring(tx), p, runID, &b)
 	return err
 }

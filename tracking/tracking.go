@@ -31,6 +31,7 @@ type Service struct {
 	seen  seenKeys
 	index *indexer
 	lists listings
+	thin  thinned
 }
 
 // New returns the stage on db, whose schema must include Schema().
