@@ -15,9 +15,8 @@ export interface SeriesAsk {
   to?: number;
 }
 
-/** How many buckets a line has at first, and the most of them before it is thinned anew. */
-const BUCKETS = 1000;
-const MOST = 2 * BUCKETS;
+/** How many buckets each of n lines has at first; more lines have fewer, so that all are drawn at once. */
+const bucketsOf = (n: number) => Math.round(Math.max(250, Math.min(1000, 8000 / n)));
 /** After how many additions a line is read whole again, for points that came late. */
 const ADDITIONS = 100;
 
@@ -30,15 +29,17 @@ interface Drawn {
  * The histories of metrics. While `live`, what is new is asked for again and again: only the
  * tail of a line is read and sent, and nothing of a line that has not changed.
  */
-export const chartQuery = (project: string, by: By, series: readonly SeriesAsk[]) =>
+export const chartQuery = ({ project, by, series, live }: Omit<ChartOptions, "enabled">) =>
   queryOptions<Drawn>({
-    queryKey: ["p", project, "charts", { by, series }],
+    // What was live is read once more when it has ended: for its last points, and late ones.
+    queryKey: ["p", project, "charts", { by, series, live }],
     queryFn: async ({ client, queryKey, signal }) => {
+      const buckets = bucketsOf(series.length);
       const read = (asked: (SeriesAsk & { width?: number; seen?: string })[]) =>
         ask(
           api.POST("/api/v1/projects/{project}/charts", {
             params: { path: { project } },
-            body: { by, buckets: BUCKETS, series: asked },
+            body: { by, buckets, series: asked },
             signal,
           }),
         ).then((a) => a.series);
@@ -47,7 +48,7 @@ export const chartQuery = (project: string, by: By, series: readonly SeriesAsk[]
         return { lines: await read([...series]), additions: 0 };
       }
       const tails = await read(series.map((s, i) => tailOf(s, before.lines[i])));
-      const lines = tails.map((tail, i) => addTail(before.lines[i], tail));
+      const lines = tails.map((tail, i) => addTail(before.lines[i], tail, 2 * buckets));
       const whole = series.filter((_, i) => lines[i] === undefined);
       const anew = whole.length > 0 ? await read(whole) : [];
       return {
@@ -70,12 +71,12 @@ export interface ChartOptions {
 }
 
 /** The lines of a chart in the order of their series. */
-export function useChart({ project, by, series, live, enabled = true }: ChartOptions) {
+export function useChart({ enabled = true, ...options }: ChartOptions) {
   return useQuery({
-    ...chartQuery(project, by, series),
+    ...chartQuery(options),
     enabled,
     placeholderData: keepPreviousData,
-    refetchInterval: live ? LIVE_MS : false,
+    refetchInterval: options.live ? LIVE_MS : false,
     select: (drawn: Drawn) => drawn.lines,
   });
 }
@@ -91,16 +92,20 @@ function tailOf(s: SeriesAsk, line: ChartLine | undefined) {
 
 /**
  * A line with its tail, whose first bucket replaces the line's last one. Undefined when
- * the line has to be read whole: its buckets do not fit, or have become too many.
+ * the line has to be read whole: its buckets do not fit, or are more than most.
  */
-export function addTail(line: ChartLine | undefined, tail: ChartLine): ChartLine | undefined {
+export function addTail(
+  line: ChartLine | undefined,
+  tail: ChartLine,
+  most = 2000,
+): ChartLine | undefined {
   if (line === undefined || along(line).length === 0) return tail.unchanged ? line : tail;
   if (tail.unchanged) return line;
   if (tail.by !== line.by || tail.width !== line.width || tail.step.length === 0) return undefined;
   const first = along(tail)[0] ?? 0;
   const at = along(line).findIndex((x) => x >= first);
   const kept = at < 0 ? line.step.length : at;
-  if (kept + tail.step.length > MOST) return undefined;
+  if (kept + tail.step.length > most) return undefined;
   const lists = <T>(a: readonly T[] | null | undefined, b: readonly T[] | null | undefined) =>
     [...(a ?? []).slice(0, kept), ...(b ?? [])] as T[];
   const counted = (name: "nans" | "highs" | "lows") => {

@@ -1,5 +1,5 @@
 import { queryOptions } from "@tanstack/react-query";
-import { api, ask, type Schemas } from "./client";
+import { api, ask, Problem, type Schemas } from "./client";
 import { LIVE_MS } from "./live";
 
 export type TrackedRun = Schemas["TrackedRun"];
@@ -11,8 +11,14 @@ export const isLive = (run: { status: string; state: string } | undefined) =>
   run.state === "active" &&
   (run.status === "RUNNING" || run.status === "SCHEDULED");
 
-/** A tracked run with what it read and made. */
-export const runQuery = (project: string, run: string) =>
+/** Whether a metric has values at several steps, and so a history to draw. */
+export const hasHistory = (m: MetricSummary) => m.step !== 0 || m.min !== m.max;
+
+/** How often what goes on is asked for, in ms; each of many runs less often. */
+const every = (runs: number) => LIVE_MS * Math.ceil(runs / 8);
+
+/** A tracked run with what it read and made; one of so many. */
+export const runQuery = (project: string, run: string, of = 1) =>
   queryOptions({
     queryKey: ["p", project, "runs", run],
     queryFn: ({ signal }) =>
@@ -22,14 +28,14 @@ export const runQuery = (project: string, run: string) =>
           signal,
         }),
       ),
-    refetchInterval: ({ state }) => (isLive(state.data) ? LIVE_MS : false),
+    refetchInterval: ({ state }) => (isLive(state.data) ? every(of) : false),
   });
 
 /** How many metrics of a run are shown; runs with more are looked into with a filter. */
 const METRICS = 5000;
 
-/** The metrics of a run by name: last, least, highest and best value. */
-export const metricsQuery = (project: string, run: string, live = false) =>
+/** The metrics of a run, one of so many, by name: last, least, highest and best value. */
+export const metricsQuery = (project: string, run: string, live = false, of = 1) =>
   queryOptions({
     queryKey: ["p", project, "runs", run, "metrics"],
     queryFn: async ({ signal }) => {
@@ -51,7 +57,7 @@ export const metricsQuery = (project: string, run: string, live = false) =>
       return { items, more: page !== undefined };
     },
     refetchInterval: ({ state }) =>
-      live ? ((state.data?.items.length ?? 0) > 500 ? 5000 : LIVE_MS) : false,
+      live ? every((state.data?.items.length ?? 0) > 500 ? 40 * of : of) : false,
   });
 
 /** The runs that are nested in a run, the newest first; 100 at most, and how many there are. */
@@ -79,26 +85,21 @@ export const nestedQuery = (project: string, run: string) =>
     },
   });
 
-/** Runs by their ids, with all that a comparison shows; those that are gone are missing. */
-export const runsQuery = (project: string, ids: readonly string[]) =>
-  queryOptions({
-    queryKey: ["p", project, "runs", "compared", ids],
-    queryFn: async ({ signal }) => {
-      const got = await Promise.allSettled(
-        ids.map((run) =>
-          ask(
-            api.GET("/api/v1/projects/{project}/runs/{run}", {
-              params: { path: { project, run } },
-              signal,
-            }),
-          ),
-        ),
-      );
-      const failed = got.find((g) => g.status === "rejected" && !gone(g.reason));
-      if (failed?.status === "rejected") throw failed.reason;
-      return got.flatMap((g) => (g.status === "fulfilled" ? [g.value] : []));
-    },
-    refetchInterval: ({ state }) => (state.data?.some(isLive) ? 2000 : false),
-  });
+/** Runs that are not there any more are not asked for again. */
+export const isGone = (err: unknown) => err instanceof Problem && err.status === 404;
 
-const gone = (err: unknown) => err instanceof Error && "status" in err && err.status === 404;
+/** The newest runs of experiments, by their names: 200 of them. */
+export const newestQuery = (project: string, experiments: readonly string[]) =>
+  queryOptions({
+    queryKey: ["p", project, "runs", "newest", experiments],
+    queryFn: ({ signal }) =>
+      ask(
+        api.GET("/api/v1/projects/{project}/runs", {
+          params: {
+            path: { project },
+            query: { experiment: [...experiments], limit: 200, order: ["start_time DESC"] },
+          },
+          signal,
+        }),
+      ),
+  });

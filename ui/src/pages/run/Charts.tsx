@@ -1,8 +1,7 @@
-import { UnstyledButton } from "@mantine/core";
+import { Button, UnstyledButton } from "@mantine/core";
 import { ChevronDown, ChevronRight } from "lucide-react";
 import { useState } from "react";
 import { Empty } from "../../components/State";
-import type { MetricSummary } from "../../data/run";
 import { count } from "../../format/number";
 import type { Range } from "../../charts/lines";
 import css from "./Charts.module.css";
@@ -10,13 +9,10 @@ import { MetricChart, type ChartedRun } from "./MetricChart";
 import { groupOf } from "./unit";
 import type { ChartView } from "./view";
 
-/** Whether a metric has one value, and so no history to draw. */
-export function isSingle(m: MetricSummary): boolean {
-  return m.step === 0 && m.min === m.max;
-}
-
 /** Up to how many metrics are not grouped. */
 const FEW = 9;
+/** How many charts are there at once, of a group and of those that are open at first. */
+const MANY = 48;
 
 interface ChartsProps {
   project: string;
@@ -39,17 +35,37 @@ export function Charts({ metrics, ...rest }: ChartsProps) {
   }
   const groups = new Map<string, string[]>();
   for (const key of found) groups.set(groupOf(key), [...(groups.get(groupOf(key)) ?? []), key]);
+  let before = 0;
   return (
     <div className={css.groups}>
-      {[...groups].map(([name, keys]) => (
-        <Group key={name} name={name} alone={groups.size === 1} metrics={keys} {...rest} />
-      ))}
+      {[...groups].map(([name, keys]) => {
+        const first = before < MANY;
+        before += keys.length;
+        return (
+          <Group
+            key={name}
+            name={name}
+            alone={groups.size === 1}
+            first={first}
+            metrics={keys}
+            {...rest}
+          />
+        );
+      })}
     </div>
   );
 }
 
-function Group({ name, alone, metrics, ...rest }: ChartsProps & { name: string; alone: boolean }) {
-  const [open, setOpen] = useState(true);
+interface GroupProps extends ChartsProps {
+  name: string;
+  alone: boolean;
+  /** It is open until the reader closes it. */
+  first: boolean;
+}
+
+function Group({ name, alone, first, metrics, ...rest }: GroupProps) {
+  const [chosen, setOpen] = useState<boolean>();
+  const open = alone || (chosen ?? first);
   const Sign = open ? ChevronDown : ChevronRight;
   return (
     <section aria-label={name === "" ? "Metrics" : name}>
@@ -72,11 +88,19 @@ function Group({ name, alone, metrics, ...rest }: ChartsProps & { name: string; 
 }
 
 function Grid({ metrics, ...rest }: ChartsProps) {
+  const [most, setMost] = useState(MANY);
   return (
-    <div className={css.grid}>
-      {metrics.map((key) => (
-        <MetricChart key={key} metric={key} height={metrics.length < 3 ? 320 : 190} {...rest} />
-      ))}
-    </div>
+    <>
+      <div className={css.grid}>
+        {metrics.slice(0, most).map((key) => (
+          <MetricChart key={key} metric={key} height={metrics.length < 3 ? 320 : 190} {...rest} />
+        ))}
+      </div>
+      {metrics.length > most && (
+        <Button variant="default" mt="sm" onClick={() => setMost(most + MANY)}>
+          {`Show more of ${count(metrics.length)}`}
+        </Button>
+      )}
+    </>
   );
 }

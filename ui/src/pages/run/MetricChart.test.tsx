@@ -10,15 +10,16 @@ import { viewOf, type ChartSearch } from "./view";
 vi.mock("uplot", () => ({ default: Object.assign(vi.fn(), { join: () => [[]] }) }));
 vi.mock("@mantine/hooks", async (original) => ({
   ...(await original<object>()),
-  useInViewport: () => ({ ref: () => undefined, inViewport: true }),
+  useIntersection: () => ({ ref: () => undefined, entry: { isIntersecting: true } }),
 }));
 
 const runs = [{ id: "r", label: "first", color: 1, startMS: 0 }];
-const asked: { from?: number }[] = [];
+const asked: { from?: number; seen?: string }[] = [];
 
 function show(
   answers: (body: { series: { from?: number }[] }) => Response,
   search: ChartSearch = {},
+  goesOn = false,
 ) {
   asked.length = 0;
   vi.spyOn(globalThis, "fetch").mockImplementation(async (input) => {
@@ -27,20 +28,23 @@ function show(
     return answers(body);
   });
   const queries = new QueryClient({ defaultOptions: { queries: { retry: false } } });
-  render(
+  const onZoom = vi.fn();
+  const page = (of: typeof runs, live: boolean) => (
     <MantineProvider>
       <QueryClientProvider client={queries}>
         <MetricChart
           project="p"
           metric="loss"
-          runs={runs}
+          runs={of}
           view={viewOf(search)}
-          onZoom={() => undefined}
-          live={false}
+          onZoom={onZoom}
+          live={live}
         />
       </QueryClientProvider>
-    </MantineProvider>,
+    </MantineProvider>
   );
+  const { rerender } = render(page(runs, goesOn));
+  return { onZoom, draw: (of: typeof runs) => rerender(page(of, false)) };
 }
 
 const json = (body: unknown, status = 200) =>
@@ -95,4 +99,37 @@ it("says that there are no points, and what failed", async () => {
   broken = false;
   await userEvent.click(screen.getByRole("button", { name: "Try again" }));
   expect(await screen.findByText(/no points here/)).toBeInTheDocument();
+});
+
+it("reads what was live once more when it has ended", async () => {
+  const { draw } = show(() => json({ series: [thinned] }), {}, true);
+  await screen.findByText(/20 points/);
+  expect(asked.map((s) => s.seen)).toEqual([undefined]);
+  draw(runs);
+  await vi.waitFor(() => expect(asked.map((s) => s.seen)).toEqual([undefined, undefined]));
+});
+
+it("gives each run its own line while others come and go", async () => {
+  const both = [...runs, { id: "s", label: "second", color: 2, startMS: 0 }];
+  const other = { ...thinned, run: "s", mean: [7, 8] };
+  let answer: unknown = { series: [thinned, other] };
+  const { draw } = show(() =>
+    answer === undefined ? (new Promise(() => undefined) as never) : json(answer),
+  );
+  draw(both);
+  await screen.findByText(/^40 points/);
+  await userEvent.click(screen.getByRole("button", { name: "Show as a table: loss" }));
+  answer = undefined; // what is asked for now does not come
+  draw(both.slice(1));
+  expect(screen.getAllByRole("row").map((r) => r.textContent)).toEqual(["stepsecond", "57", "158"]);
+});
+
+it("keeps the zoom of steps from a metric that has none, and its own from others", async () => {
+  const timed = { ...thinned, by: "time", ms: [1000, 60_000], to_ms: [2000, 61_000] };
+  const { onZoom } = show(() => json({ series: [timed] }), { zoom: "5~15" });
+  const plot = await screen.findByRole("img", { name: /^loss by time since the start/ });
+  expect(asked.map((s) => s.from)).toEqual([undefined]);
+  plot.focus();
+  await userEvent.keyboard("0");
+  expect(onZoom).not.toHaveBeenCalled();
 });

@@ -1,5 +1,5 @@
 import { Skeleton } from "@mantine/core";
-import { useInViewport } from "@mantine/hooks";
+import { useIntersection } from "@mantine/hooks";
 import { useMemo, useState } from "react";
 import { Figure } from "../../charts/Figure";
 import { axisOf, lineOf, oddities, partOf, type Axis } from "../../charts/history";
@@ -42,14 +42,17 @@ export const axes: Record<Axis, { name: string; format?: (x: number) => string }
 
 /** The histories of one metric. It asks for them once it is in sight. */
 export function MetricChart(props: MetricChartProps) {
-  const { project, metric, runs, view, onZoom, live, height = 190 } = props;
-  const { ref, inViewport } = useInViewport();
-  const [seen, setSeen] = useState(false);
-  if (inViewport && !seen) setSeen(true);
-  const by = view.axis === "step" ? "step" : "time";
+  const { project, metric, runs, live, height = 190 } = props;
+  const { ref, entry } = useIntersection({ rootMargin: "300px" });
+  const enabled = entry?.isIntersecting ?? false;
+  const by = props.view.axis === "step" ? "step" : "time";
   const whole = useMemo(() => runs.map((r) => ({ run: r.id, key: metric })), [runs, metric]);
-  const all = useChart({ project, by, series: whole, live: live && inViewport, enabled: seen });
-  const axis = axisOf(all.data ?? [], view.axis);
+  const all = useChart({ project, by, series: whole, live, enabled });
+  const axis = axisOf(all.data ?? [], props.view.axis);
+  // Steps that others show are no times: a chart that has none has a zoom of its own.
+  const [own, setOwn] = useState<Range>();
+  const alone = axis !== props.view.axis;
+  const view = alone ? { ...props.view, zoom: own } : props.view;
   const thinned = all.data?.some((l) => l.width > 0) ?? false;
   const part = useMemo<SeriesAsk[]>(
     () =>
@@ -64,8 +67,8 @@ export function MetricChart(props: MetricChartProps) {
     project,
     by,
     series: part,
-    live: live && inViewport,
-    enabled: inViewport && thinned && view.zoom !== undefined,
+    live,
+    enabled: enabled && thinned && view.zoom !== undefined,
   });
   const drawn = view.zoom && thinned && zoomed.data ? zoomed.data : all.data;
   return (
@@ -74,9 +77,9 @@ export function MetricChart(props: MetricChartProps) {
         all.isError ? (
           <Failure error={all.error} retry={() => void all.refetch()} />
         ) : (
-          <div role="status" aria-label={`Loading ${metric}`} aria-busy={seen || undefined}>
+          <div role="status" aria-label={`Loading ${metric}`} aria-busy={enabled || undefined}>
             <div className={css.name}>{metric}</div>
-            <Skeleton height={height} animate={seen} />
+            <Skeleton height={height} animate={enabled} />
           </div>
         )
       ) : (
@@ -86,7 +89,7 @@ export function MetricChart(props: MetricChartProps) {
           view={view}
           axis={axis}
           drawn={drawn}
-          onZoom={onZoom}
+          onZoom={alone ? setOwn : props.onZoom}
           height={height}
         />
       )}
@@ -104,8 +107,9 @@ interface DrawnProps extends Pick<MetricChartProps, "metric" | "runs" | "view" |
 export function Drawn({ metric, runs, view, axis, drawn, onZoom, height }: DrawnProps) {
   const lines = useMemo(
     () =>
-      runs.flatMap((r, i) => {
-        const h = drawn[i];
+      runs.flatMap((r) => {
+        // By its run: what was drawn before stays in sight until what other runs have comes.
+        const h = drawn.find((l) => l.run === r.id);
         if (h === undefined || h.step.length === 0) return [];
         const { smoothing } = view;
         return lineOf(h, { label: r.label, axis, start: r.startMS, smoothing, color: r.color });
@@ -150,7 +154,7 @@ export function Drawn({ metric, runs, view, axis, drawn, onZoom, height }: Drawn
         {...x}
       />
       <p className={css.note}>
-        {[...newest(drawn, format), ...notes(drawn, lines.length, view, calm)].join(" · ")}
+        {[...newest(drawn, format), ...notes(drawn, lines.length, view, axis, calm)].join(" · ")}
       </p>
     </Figure>
   );
@@ -168,6 +172,7 @@ function notes(
   drawn: readonly ChartLine[],
   lines: number,
   view: ChartView,
+  axis: Axis,
   calm: Range | undefined,
 ): string[] {
   const { nans, infinities } = oddities(drawn);
@@ -175,7 +180,9 @@ function notes(
   const buckets = drawn.reduce((n, l) => n + l.step.length, 0);
   const thinned = drawn.some((l) => l.width > 0);
   const values = drawn.flatMap((l) => l.min ?? l.last);
-  const low = view.logY ? values.filter((v) => v !== null && v <= 0).length : 0;
+  const low =
+    (view.logY && values.some((v) => v !== null && v <= 0)) ||
+    (view.logX && axis === "step" && drawn.some((l) => (l.step[0] ?? 1) <= 0));
   return [
     ...(lines === 0 ? ["no points here"] : []),
     ...(thinned
@@ -183,7 +190,7 @@ function notes(
       : []),
     ...(nans > 0 ? [`${count(nans)} NaN`] : []),
     ...(infinities > 0 ? [`${count(infinities)} infinite`] : []),
-    ...(low > 0 ? ["zero and less has no place on a logarithmic axis"] : []),
+    ...(low ? ["zero and less has no place on a logarithmic axis"] : []),
     ...(calm ? ["outliers are out of sight"] : []),
   ];
 }

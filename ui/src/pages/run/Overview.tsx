@@ -60,7 +60,7 @@ function About({ project, run }: { project: string; run: TrackedRun }) {
   const items: [string, ReactNode][] = [
     ["Started", <Time key="t" at={run.start_ms} />],
     ["Ended", run.end_ms ? <Time key="t" at={run.end_ms} /> : "not yet"],
-    ["By", run.user || "nobody"],
+    ["By", run.user || "unknown"],
     ...(source ? [["Source", <code key="s">{source}</code>] satisfies [string, ReactNode]] : []),
     ...(commit
       ? [

@@ -5,39 +5,62 @@ import { X } from "lucide-react";
 import { useMemo } from "react";
 import { Swatch } from "../../charts/Swatch";
 import { StatusBadge } from "../../components/Badge";
+import { Choice } from "../../components/Choice";
 import { Lines } from "../../components/Loaded";
 import { To } from "../../components/links";
 import { Page, Section } from "../../components/Page";
 import { Empty, Failure } from "../../components/State";
-import { isLive, metricsQuery, runsQuery, type TrackedRun } from "../../data/run";
+import {
+  hasHistory,
+  isGone,
+  isLive,
+  metricsQuery,
+  newestQuery,
+  runQuery,
+  type MetricSummary,
+  type TrackedRun,
+} from "../../data/run";
 import { plural } from "../../format/number";
-import { Charts, isSingle } from "./Charts";
+import { Charts } from "./Charts";
 import { ChartTools } from "./ChartTools";
 import { columnsOf, type Compared } from "./columns";
 import { CompareArtifacts } from "./CompareArtifacts";
 import { CompareTable } from "./CompareTable";
 import css from "./compare.module.css";
-import type { MetricSummary } from "../../data/run";
 import { CompareParallel, CompareScatter } from "./Plots";
-import type { CompareSearch } from "./routes";
-import { listOf, viewOf, zoomText } from "./view";
+import { MOST_RUNS, NO_RUN, placesOf, type CompareSearch } from "./routes";
+import { viewOf, zoomText } from "./view";
 
 const from = "/p/$project/compare";
-/** As many runs as can be told apart. */
-const MOST = 32;
-
 const NO_METRICS: MetricSummary[] = [];
+
+/** A run of a comparison, and its place in the palette, from 1. */
+interface Placed {
+  run: TrackedRun;
+  color: number;
+}
 
 /** Several runs side by side. */
 export function ComparePage() {
   const { project } = useParams({ from });
   const search = useSearch({ from });
-  const asked = useMemo(() => listOf(search.runs), [search.runs]);
-  const ids = useMemo(() => asked.slice(0, MOST), [asked]);
-  const runs = useQuery({ ...runsQuery(project, ids), enabled: ids.length > 0 });
-  if (ids.length === 0) {
+  const places = useMemo(() => placesOf(search.runs), [search.runs]);
+  const asked = places.filter((id) => id !== NO_RUN);
+  const shown = asked.slice(0, MOST_RUNS);
+  const { runs, gone, pending, failed } = useQueries({
+    queries: shown.map((id) => runQuery(project, id, shown.length)),
+    combine: (got) => ({
+      runs: got.flatMap(({ data: run }) =>
+        run ? [{ run, color: places.indexOf(run.id) + 1 }] : [],
+      ),
+      gone: shown.filter((_, i) => isGone(got[i]?.error)),
+      pending: got.some((g) => g.isPending),
+      failed: got.find((g) => g.isError && !isGone(g.error)),
+    }),
+  });
+  if (asked.length === 0) {
     return (
-      <Page title="Compare runs">
+      <Page title="Compare runs" crumbs={crumbs}>
         <Section title="No runs are chosen">
           <Empty title="Choose runs to compare">
             Select runs in the table of an <To path="experiments">experiment</To>, and then Compare.
@@ -46,16 +69,20 @@ export function ComparePage() {
       </Page>
     );
   }
+  const said = [
+    ...(asked.length > MOST_RUNS
+      ? [`The first ${MOST_RUNS} of ${asked.length} runs are shown.`]
+      : []),
+    ...(gone.length > 0 ? [`Not there any more: ${gone.join(", ")}.`] : []),
+  ];
   return (
-    <Page title={`Compare ${plural(runs.data?.length ?? ids.length, "run")}`}>
-      {runs.isError && <Failure error={runs.error} retry={() => void runs.refetch()} />}
-      {runs.data ? (
-        <>
-          <Missing asked={asked} found={runs.data} />
-          <Comparison project={project} runs={runs.data} />
-        </>
+    <Page title={`Compare ${plural(pending ? shown.length : runs.length, "run")}`} crumbs={crumbs}>
+      {failed && <Failure error={failed.error} retry={() => void failed.refetch()} />}
+      {said.length > 0 && <p className={css.hint}>{said.join(" ")}</p>}
+      {runs.length > 0 ? (
+        <Comparison project={project} places={places} placed={runs} />
       ) : (
-        !runs.isError && (
+        pending && (
           <div role="status" aria-label="Loading" aria-busy="true">
             <Skeleton height={44} mb={16} />
             <Lines n={6} height={120} />
@@ -66,23 +93,27 @@ export function ComparePage() {
   );
 }
 
-function Missing({ asked, found }: { asked: readonly string[]; found: readonly TrackedRun[] }) {
-  const gone = asked.slice(0, MOST).filter((id) => !found.some((r) => r.id === id));
-  const said = [
-    ...(asked.length > MOST ? [`The first ${MOST} of ${asked.length} runs are shown.`] : []),
-    ...(gone.length > 0 ? [`Not there any more: ${gone.join(", ")}.`] : []),
-  ];
-  return said.length > 0 ? <p className={css.hint}>{said.join(" ")}</p> : null;
+const crumbs = [
+  <To key="all" path="experiments">
+    Experiments
+  </To>,
+];
+
+interface ComparisonProps {
+  project: string;
+  places: readonly string[];
+  placed: readonly Placed[];
 }
 
-function Comparison({ project, runs }: { project: string; runs: readonly TrackedRun[] }) {
+function Comparison({ project, places, placed }: ComparisonProps) {
   const search = useSearch({ from });
   const navigate = useNavigate({ from });
   const set = (change: Partial<CompareSearch>) =>
     void navigate({ search: (old) => ({ ...old, ...change }), replace: true });
+  const runs = useMemo(() => placed.map((p) => p.run), [placed]);
   const live = runs.some(isLive);
   const { all, pending, failed } = useQueries({
-    queries: runs.map((r) => metricsQuery(project, r.id, isLive(r))),
+    queries: runs.map((r) => metricsQuery(project, r.id, isLive(r), runs.length)),
     combine: (got) => ({
       all: got.map((g) => g.data?.items ?? NO_METRICS),
       pending: got.some((g) => g.isPending),
@@ -96,13 +127,13 @@ function Comparison({ project, runs }: { project: string; runs: readonly Tracked
   const columns = useMemo(() => columnsOf(compared), [compared]);
   const lines = useMemo(
     () =>
-      runs.map((r, i) => ({
+      placed.map(({ run: r, color }) => ({
         id: r.id,
         label: labelOf(r, runs),
-        color: i + 1,
+        color,
         startMS: r.start_ms,
       })),
-    [runs],
+    [placed, runs],
   );
   const { by, smooth, logx, logy, outliers, zoom, find } = search;
   const view = useMemo(
@@ -110,8 +141,7 @@ function Comparison({ project, runs }: { project: string; runs: readonly Tracked
     [by, smooth, logx, logy, outliers, zoom, find],
   );
   const histories = useMemo(
-    () =>
-      [...new Set(all.flatMap((ms) => ms.filter((m) => !isSingle(m)).map((m) => m.key)))].sort(),
+    () => [...new Set(all.flatMap((ms) => ms.filter(hasHistory).map((m) => m.key)))].sort(),
     [all],
   );
   const tab = search.tab ?? (histories.length > 0 || pending ? "charts" : "table");
@@ -134,13 +164,22 @@ function Comparison({ project, runs }: { project: string; runs: readonly Tracked
               size="sm"
               aria-label={`Leave out ${line.label}`}
               onClick={() =>
-                set({ runs: runs.flatMap((r) => (r.id === line.id ? [] : r.id)).join(",") })
+                set({ runs: places.map((id) => (id === line.id ? NO_RUN : id)).join(",") })
               }
             >
               <X size={13} aria-hidden />
             </ActionIcon>
           </li>
         ))}
+        {runs.length < MOST_RUNS && (
+          <li>
+            <AddRun
+              project={project}
+              runs={runs}
+              onAdd={(id) => set({ runs: withRun(places, id) })}
+            />
+          </li>
+        )}
       </ul>
       {failed?.error && <Failure error={failed.error} retry={() => void failed.refetch()} />}
       <Tabs
@@ -156,13 +195,19 @@ function Comparison({ project, runs }: { project: string; runs: readonly Tracked
           <Tabs.Tab value="artifacts">Artifacts</Tabs.Tab>
         </Tabs.List>
         <Tabs.Panel value="charts">
-          {histories.length === 0 && !pending ? (
-            <Section title="Charts">
-              <Empty
-                title="None of these runs has a metric with several values"
-                command={'mlflow.log_metric("loss", 0.42, step=1)'}
-              />
-            </Section>
+          {histories.length === 0 ? (
+            pending ? (
+              <div role="status" aria-label="Loading" aria-busy="true">
+                <Lines n={6} height={120} />
+              </div>
+            ) : (
+              <Section title="Charts">
+                <Empty
+                  title="None of these runs has a metric with several values"
+                  command={'mlflow.log_metric("loss", 0.42, step=1)'}
+                />
+              </Section>
+            )
           ) : (
             <div className={css.charts}>
               <ChartTools search={search} onChange={set} />
@@ -208,6 +253,35 @@ function Comparison({ project, runs }: { project: string; runs: readonly Tracked
       </Tabs>
     </>
   );
+}
+
+interface AddRunProps {
+  project: string;
+  runs: readonly TrackedRun[];
+  onAdd: (id: string) => void;
+}
+
+/** The newest runs of the same experiments, to choose another from. */
+function AddRun({ project, runs, onAdd }: AddRunProps) {
+  const experiments = [...new Set(runs.map((r) => r.experiment))];
+  const newest = useQuery(newestQuery(project, experiments));
+  const others = newest.data?.items.filter((r) => !runs.some((have) => have.id === r.id)) ?? [];
+  if (others.length === 0) return null;
+  return (
+    <Choice
+      aria-label="Add a run"
+      placeholder="Add a run"
+      value={null}
+      onChange={(id) => id !== null && onAdd(id)}
+      data={others.map((r) => ({ value: r.id, label: r.name || r.id }))}
+    />
+  );
+}
+
+/** The places with one more run, in the first that is free. */
+function withRun(places: readonly string[], id: string): string {
+  const free = places.indexOf(NO_RUN);
+  return (free < 0 ? [...places, id] : places.with(free, id)).join(",");
 }
 
 /** A run's name; with a part of its id where another has the same. */

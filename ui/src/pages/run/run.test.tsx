@@ -121,6 +121,24 @@ describe("the page of a run", () => {
   });
 });
 
+describe("what is open of a run without a choice", () => {
+  it("waits for its metrics, and asks for nothing else meanwhile", async () => {
+    const { asked } = mount(at, { ...nothing, [`${p}/runs/r1/metrics`]: undefined });
+    await screen.findByRole("heading", { name: "first" });
+    expect(screen.getByRole("status", { name: "Loading" })).toBeInTheDocument();
+    expect(asked.filter((a) => a.includes(`${p}/runs?`))).toEqual([]);
+  });
+
+  it("stays what it was while more comes", async () => {
+    const { answers } = mount(at, { ...nothing, [`${p}/charts`]: { series: [] } });
+    expect(await screen.findByText("No metrics")).toBeInTheDocument();
+    answers[`${p}/runs/r1/metrics`] = { items: [metric("loss", { step: 9 })] };
+    window.dispatchEvent(new Event("visibilitychange"));
+    await screen.findByRole("button", { name: "loss" });
+    expect(screen.getByRole("tab", { name: "Overview" })).toHaveAttribute("aria-selected", "true");
+  });
+});
+
 describe("what can be done with a run", () => {
   const may = { [`${p}/permissions`]: { items: ["read", "track"], otherwise: "" } };
   const done = { changed: ["r1"], failed: [] };
@@ -184,6 +202,22 @@ describe("the comparison", () => {
     expect(screen.getByRole("heading", { name: "Compare 1 run" })).toBeInTheDocument();
     expect(await screen.findByText("One run differs from nothing")).toBeInTheDocument();
     await waitFor(() => expect(asked.some((a) => a.includes("/runs/r1/metrics"))).toBe(true));
+  });
+
+  it("leaves a run out, adds one, and keeps the places of the others", async () => {
+    const other = (id: string, name: string) => ({ ...run, id, name });
+    const { router } = mount("/p/bikes/compare?runs=r1,r2&tab=table", {
+      ...nothing,
+      [`${p}/runs/r2`]: other("r2", "second"),
+      [`${p}/runs/r3`]: other("r3", "third"),
+      [`${p}/runs`]: { items: [run, other("r2", "second"), other("r3", "third")] },
+    });
+    await userEvent.click(await screen.findByRole("button", { name: "Leave out first" }));
+    expect(await screen.findByRole("heading", { name: "Compare 1 run" })).toBeInTheDocument();
+    expect(router.state.location.search).toMatchObject({ runs: "-,r2" });
+    await userEvent.selectOptions(screen.getByRole("combobox", { name: "Add a run" }), "third");
+    expect(await screen.findByRole("heading", { name: "Compare 2 runs" })).toBeInTheDocument();
+    expect(router.state.location.search).toMatchObject({ runs: "r3,r2" });
   });
 
   it("says what failed", async () => {

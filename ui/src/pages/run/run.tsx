@@ -1,15 +1,16 @@
 import { Skeleton, Tabs } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
-import { useMemo } from "react";
+import { useMemo, useState, type ReactNode } from "react";
 import { StatusBadge } from "../../components/Badge";
-import { Lines } from "../../components/Loaded";
+import { Lines, Loaded } from "../../components/Loaded";
 import { To } from "../../components/links";
 import { useNow } from "../../components/now";
 import { Page, Section } from "../../components/Page";
 import { Empty, Failure } from "../../components/State";
 import { Time } from "../../components/Time";
 import {
+  hasHistory,
   isLive,
   metricsQuery,
   runQuery,
@@ -19,7 +20,7 @@ import {
 import { duration } from "../../format/number";
 import { Actions } from "./Actions";
 import { Artifacts, type Root } from "./Artifacts";
-import { Charts, isSingle } from "./Charts";
+import { Charts } from "./Charts";
 import { ChartTools } from "./ChartTools";
 import { Logs } from "./Logs";
 import { Overview } from "./Overview";
@@ -50,7 +51,7 @@ export function RunPage() {
   return (
     <>
       {run.isError && <Failure error={run.error} retry={() => void run.refetch()} />}
-      <Run project={project} run={run.data} />
+      <Run key={id} project={project} run={run.data} />
     </>
   );
 }
@@ -62,9 +63,18 @@ function Run({ project, run }: { project: string; run: TrackedRun }) {
   const metrics = useQuery(metricsQuery(project, run.id, live));
   const set = (change: RunSearch) =>
     void navigate({ search: (old) => ({ ...old, ...change }), replace: true });
-  const histories = metrics.data?.items.filter((m) => !isSingle(m)) ?? [];
-  const tab =
-    search.tab ?? (metrics.data === undefined || histories.length === 0 ? "overview" : "charts");
+  const histories = useMemo(() => metrics.data?.items.filter(hasHistory) ?? [], [metrics.data]);
+  // What is open without a choice is decided once: a page that is read does not turn over.
+  const [usual, setUsual] = useState<RunSearch["tab"]>();
+  if (usual === undefined && !metrics.isPending) {
+    setUsual(histories.length > 0 || (live && !metrics.isError) ? "charts" : "overview");
+  }
+  const tab = search.tab ?? usual ?? null;
+  const loaded = (draw: (all: NonNullable<typeof metrics.data>) => ReactNode) => (
+    <Loaded query={metrics} skeleton={<Lines n={6} height={120} />}>
+      {draw}
+    </Loaded>
+  );
   return (
     <Page
       title={run.name === "" ? run.id : run.name}
@@ -97,7 +107,8 @@ function Run({ project, run }: { project: string; run: TrackedRun }) {
       }
       about={
         <>
-          started <Time at={run.start_ms} /> by {run.user || "nobody"} · <Took run={run} />
+          started <Time at={run.start_ms} />
+          {run.user && ` by ${run.user}`} · <Took run={run} />
         </>
       }
       actions={<Actions project={project} run={run} />}
@@ -113,6 +124,7 @@ function Run({ project, run }: { project: string; run: TrackedRun }) {
           <Tabs.Tab value="artifacts">Artifacts</Tabs.Tab>
           <Tabs.Tab value="logs">Logs</Tabs.Tab>
         </Tabs.List>
+        {tab === null && loaded(() => null)}
         <Tabs.Panel value="overview">
           <Overview
             project={project}
@@ -122,22 +134,16 @@ function Run({ project, run }: { project: string; run: TrackedRun }) {
           />
         </Tabs.Panel>
         <Tabs.Panel value="charts">
-          {metrics.data === undefined ? (
-            metrics.isError ? (
-              <Failure error={metrics.error} retry={() => void metrics.refetch()} />
-            ) : (
-              <Lines n={6} height={120} />
-            )
-          ) : (
+          {loaded(({ items }) => (
             <RunCharts
               project={project}
               run={run}
-              metrics={metrics.data.items}
+              metrics={items}
               histories={histories}
               search={search}
               set={set}
             />
-          )}
+          ))}
         </Tabs.Panel>
         <Tabs.Panel value="artifacts">
           <Section title="Artifacts" about={<code className={css.uri}>{run.artifact_uri}</code>}>
