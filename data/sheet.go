@@ -24,6 +24,7 @@ type Sheet struct {
 	Rows    [][]any       `json:"rows" doc:"text, number, true, false or null; whole numbers that JSON cannot hold are text"`
 	First   int64         `json:"first" doc:"number of the first row, from 0"`
 	Total   *int64        `json:"total,omitempty" doc:"rows of the file, where it says so"`
+	Width   int           `json:"width" doc:"columns of the file; the first 300 of them are shown"`
 	Next    SheetPlace    `json:"-"` // where the next page begins
 	More    bool          `json:"-"`
 }
@@ -41,7 +42,7 @@ type SheetPlace struct{ Row, Byte int64 }
 const (
 	maxSheetBytes   = 4 << 20
 	maxSheetCell    = 1000 // characters
-	maxSheetColumns = 2000
+	maxSheetColumns = 300
 )
 
 // SheetFormat returns how ReadSheet reads a file of that name: csv, tsv or parquet; empty
@@ -92,7 +93,7 @@ func readTextSheet(f *os.File, format string, at SheetPlace, limit int) (*Sheet,
 	if err != nil {
 		return nil, err
 	}
-	out := &Sheet{Rows: [][]any{}, First: at.Row}
+	out := &Sheet{Rows: [][]any{}, First: at.Row, Width: len(header)}
 	for _, name := range header[:min(len(header), maxSheetColumns)] {
 		out.Columns = append(out.Columns, SheetColumn{Name: cell(name), Type: "text"})
 	}
@@ -191,6 +192,7 @@ type sheetAnswer struct{ Sheet }
 
 // Columns implements query.Answer.
 func (s *sheetAnswer) Columns(columns []query.Column) error {
+	s.Width = len(columns) - 1
 	for _, c := range columns[:min(len(columns)-1, maxSheetColumns)] {
 		s.Sheet.Columns = append(s.Sheet.Columns, SheetColumn{Name: cell(c.Name), Type: c.Type})
 	}

@@ -94,6 +94,14 @@ func TestReadSheet_ShowsWhatIsOdd(t *testing.T) {
 	}
 }
 
+func TestReadSheet_SaysHowWideItIs(t *testing.T) {
+	wide := strings.Repeat("a,", 2999) + "a\n"
+	s := sheets(t, file(t, "a.csv", wide+wide), 10)[0]
+	if s.Width != 3000 || len(s.Columns) != 300 || len(s.Rows[0]) != 300 {
+		t.Errorf("%d columns of %d, %d cells", len(s.Columns), s.Width, len(s.Rows[0]))
+	}
+}
+
 func TestReadSheet_PagesThroughParquet(t *testing.T) {
 	type row struct {
 		N     int64     `parquet:"n"`
