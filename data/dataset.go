@@ -121,6 +121,7 @@ type Service struct {
 	duck   duck
 	runner *query.Runner
 	sheets *query.Runner // of files that nobody has looked at
+	diffs  chan struct{} // has those that are under way
 }
 
 // New returns the service; it writes intermediate files in dir/datasets, and
@@ -128,7 +129,8 @@ type Service struct {
 func New(db *store.DB, l *ledger.Ledger, blobs *blob.Store, dir string,
 	clock fairlead.Clock) (*Service, error) {
 	s := &Service{db: db, ledger: l, blobs: blobs, clock: clock,
-		runner: query.NewRunner(0), sheets: query.NewRunner(sheetTime), dir: filepath.Join(dir, "datasets")}
+		runner: query.NewRunner(0), sheets: query.NewRunner(sheetTime),
+		diffs: make(chan struct{}, diffsAtOnce), dir: filepath.Join(dir, "datasets")}
 	if err := os.RemoveAll(s.dir); err != nil {
 		return nil, fmt.Errorf("clean the dataset directory: %w", err)
 	}

@@ -14,6 +14,7 @@ import (
 // The bounds of a comparison.
 const (
 	diffTime    = 20 * time.Second
+	diffsAtOnce = 2         // of one server: each holds columns in memory, the others wait
 	diffRows    = 1_000_000 // of a version whose distributions are counted, the last ones
 	diffColumns = 200       // whose distributions are counted, the first ones
 	diffBins    = 10        // of a PSI, as monitoring has them
@@ -82,6 +83,12 @@ func (s *Service) Diff(ctx context.Context, p fairlead.Project, from, to Ref, ke
 	error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, diffTime, errDiffTime)
 	defer cancel()
+	select {
+	case s.diffs <- struct{}{}:
+		defer func() { <-s.diffs }()
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
 	d, err := s.diff(ctx, p, from, to, key)
 	if err != nil && context.Cause(ctx) == errDiffTime {
 		return nil, errDiffTime
@@ -90,7 +97,8 @@ func (s *Service) Diff(ctx context.Context, p fairlead.Project, from, to Ref, ke
 }
 
 var errDiffTime = fairlead.Errorf(fairlead.Precondition,
-	"the comparison took longer than %s and was ended; compare what you need by SQL", diffTime)
+	"the comparison took longer than %s, in which it may have waited for others, and was ended; "+
+		"compare what you need by SQL", diffTime)
 
 func (s *Service) diff(ctx context.Context, p fairlead.Project, from, to Ref, key string) (*Diff,
 	error) {

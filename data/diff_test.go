@@ -1,9 +1,12 @@
 package data_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"math"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -84,6 +87,26 @@ func or(p *string) string {
 		return "-"
 	}
 	return *p
+}
+
+// Comparisons wait for each other, and end when nobody waits for them.
+func TestDiff_ManyAtOnceTakeTurns(t *testing.T) {
+	f := open(t)
+	from, to := f.keyed(t, "d", "id", before), f.keyed(t, "d", "id", after)
+	var all sync.WaitGroup
+	for range 10 {
+		all.Go(func() {
+			if d, err := f.Diff(t.Context(), project, from, to, ""); err != nil || d.Rows.Changed != 2 {
+				t.Errorf("%+v, %v", d, err)
+			}
+		})
+	}
+	all.Wait()
+	gone, leave := context.WithCancel(t.Context())
+	leave()
+	if _, err := f.Diff(gone, project, from, to, ""); !errors.Is(err, context.Canceled) {
+		t.Errorf("nobody waits: %v", err)
+	}
 }
 
 func TestDiff_SaysWhyRowsAreNotCompared(t *testing.T) {
