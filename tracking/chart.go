@@ -314,10 +314,16 @@ func (c *Series) cut(h history, column string, r stretch, width int64, buckets i
 	return err
 }
 
+// passes is how many multiples of width lie between the ends, which may be further apart than
+// a signed number can say.
+func (r stretch) passes(width int64) uint64 {
+	return uint64(r.to/width) - uint64(r.from/width)
+}
+
 // widthOf is the length of buckets over the range: the given one where it makes no more
 // than twice the buckets.
 func widthOf(r stretch, given int64, buckets int) int64 {
-	if given > 0 && r.to/given-r.from/given < int64(2*buckets) {
+	if given > 0 && r.passes(given) < uint64(2*buckets) {
 		return given
 	}
 	// Of the quotients, as the difference may be larger than a number can be.

@@ -177,15 +177,16 @@ func (h history) firstStep(r stretch, ts int64) (int64, error) {
 // Those on both sides of zero are one. Each is a range of the points as they lie.
 func (h history) buckets(column string, first, last, width int64) ([]Bucket, error) {
 	out := []Bucket{}
-	for q := first / width; q <= last/width; q++ {
+	for i, n := uint64(0), (stretch{first, last}).passes(width); i <= n; i++ {
+		q := first/width + int64(i)
 		r := stretch{first, last}
-		if q > first/width {
+		if i > 0 {
 			r.from = q * width
 			if q <= 0 {
 				r.from = (q-1)*width + 1
 			}
 		}
-		if q < last/width {
+		if i < n {
 			r.to = q * width
 			if q >= 0 {
 				r.to = (q+1)*width - 1

@@ -108,6 +108,26 @@ func TestChart_TakesWhateverStepsThereAre(t *testing.T) {
 	b.refused(err, fairlead.NotFound, "not found")
 }
 
+// A width that somebody asks for makes no more work than the buckets do, at whichever end of
+// the numbers the steps are.
+func TestCharts_TakeNoWidthThatIsTooNarrow(t *testing.T) {
+	b := open(t)
+	r := b.run(tracking.NewRun{})
+	const many = 9000 // more than are read as they are
+	b.points(r.ID, "wide", many, func(i int) (int64, float64) {
+		return []int64{math.MinInt64, math.MaxInt64, int64(i)}[min(i, 2)], 1
+	})
+	b.points(r.ID, "end", many, func(i int) (int64, float64) { return math.MaxInt64 - int64(i%3), 1 })
+	for _, key := range []string{"wide", "end"} {
+		all, err := b.svc.Charts(t.Context(), project, tracking.ChartAsk{By: tracking.ByStep, Buckets: 10,
+			Series: []tracking.SeriesAsk{{Run: r.ID, Key: key, Width: 1}}})
+		b.must(err)
+		if n := len(all[0].Buckets); all[0].Points != many || n > 12 {
+			t.Errorf("%s: %d points in %d buckets of %d", key, all[0].Points, n, all[0].Width)
+		}
+	}
+}
+
 func TestMetrics_SummarisesEachKey(t *testing.T) {
 	b := open(t)
 	r := b.run(tracking.NewRun{})

@@ -62,11 +62,8 @@ func cut(s string, n int) string {
 func lexTyped(s string) (tokens []token, start int) {
 	tokens, err := lex(s)
 	if err != nil { // a quote that is open, or what cannot be read: tokens end before it
-		start = len(s)
 		if n := len(tokens); n > 0 {
 			start = tokens[n-1].end
-		} else {
-			start = 0
 		}
 		return tokens, start + len(s[start:]) - len(strings.TrimLeft(s[start:], " \t\n\r"))
 	}
