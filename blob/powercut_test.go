@@ -6,9 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -21,23 +18,7 @@ import (
 	"github.com/fairlead-ml/fairlead/store/powercut"
 )
 
-// victimVar names the directory in which a process of this test program stores files
-// until it ends, while it is recorded.
-const victimVar = "FAIRLEAD_TEST_VICTIM"
-
-func TestMain(m *testing.M) {
-	dir := os.Getenv(victimVar)
-	if dir == "" {
-		os.Exit(m.Run())
-	}
-	for session := range 2 { // the second one finds directories and files in their places
-		if err := victim(dir, session); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-	}
-	os.Exit(0)
-}
+func TestMain(m *testing.M) { powercut.Main(m, victim) }
 
 const (
 	victimWriters = 4
@@ -104,48 +85,9 @@ func victimContent(path string) string {
 	return strings.Repeat(string(sum[:]), 1+int(sum[0])+int(sum[1])/2)
 }
 
-func recorded(t *testing.T) *powercut.Log {
-	t.Helper()
-	dir := t.TempDir()
-	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), victimVar+"="+dir)
-	log, err := powercut.Record(cmd, dir)
-	if errors.Is(err, powercut.ErrNoTracing) {
-		t.Skipf("LEFT OUT: %v", err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return log
-}
-
-// lossy cuts the power at random moments, opens what is then on the disk, and returns
-// what is wrong there.
-func lossy(t *testing.T, log *powercut.Log, cuts int) (wrong []error) {
-	t.Helper()
-	seed := rand.Uint64()
-	t.Logf("REPORT: seed %d", seed)
-	chance, disk := rand.New(rand.NewPCG(seed, 0)), log.Disk()
-	for i := range cuts {
-		at := (i*log.Len() + chance.IntN(log.Len())) / cuts
-		disk.Go(at)
-		dir, err := os.MkdirTemp(t.TempDir(), "cut")
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := disk.AfterLoss(dir, chance); err != nil {
-			t.Fatal(err)
-		}
-		if err := checkVictim(t.Context(), dir, log.Acks(at)); err != nil {
-			wrong = append(wrong, fmt.Errorf("power cut at %d of %d: %w", at, log.Len(), err))
-		}
-		os.RemoveAll(dir)
-	}
-	return wrong
-}
-
 // checkVictim looks for each acknowledged file, and for rows whose files are not whole.
-func checkVictim(ctx context.Context, dir string, acks []string) error {
+func checkVictim(dir string, acks []string) error {
+	ctx := context.Background()
 	db, s, err := openVictim(ctx, dir)
 	if err != nil {
 		return err
@@ -171,8 +113,8 @@ func checkVictim(ctx context.Context, dir string, acks []string) error {
 
 func TestPowerCut_KeepsWhatWasStored(t *testing.T) {
 	t.Parallel()
-	log := recorded(t)
-	for _, err := range lossy(t, log, 150) {
+	log := powercut.Victim(t)
+	for _, err := range log.Cut(t, 150, checkVictim) {
 		t.Error(err)
 	}
 	if n, want := len(log.Acks(log.Len()-1)), victimWriters*(2*victimFiles+victimFiles); n != want {
@@ -183,7 +125,7 @@ func TestPowerCut_KeepsWhatWasStored(t *testing.T) {
 // Each of the syncs is needed, and the model knows it.
 func TestPowerCut_NeedsEachSync(t *testing.T) {
 	t.Parallel()
-	log := recorded(t)
+	log := powercut.Victim(t)
 	for what, pattern := range map[string]string{
 		"the content":             `^blobs/tmp/`,
 		"its name":                `^blobs/[0-9a-f]{2}$`,
@@ -192,7 +134,7 @@ func TestPowerCut_NeedsEachSync(t *testing.T) {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
 			worse := log.WithoutSyncsOf(regexp.MustCompile(pattern).MatchString)
-			if wrong := lossy(t, worse, 50); len(wrong) < 5 {
+			if wrong := worse.Cut(t, 50, checkVictim); len(wrong) < 5 {
 				t.Errorf("without its sync only %d power cuts did damage", len(wrong))
 			}
 		})

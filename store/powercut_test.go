@@ -6,9 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -19,26 +17,10 @@ import (
 	"github.com/fairlead-ml/fairlead/store/powercut"
 )
 
-// victimVar names the directory in which a process of this test program writes until it
-// ends, while it is recorded; pragmaVar makes it a worse program.
-const (
-	victimVar = "FAIRLEAD_TEST_VICTIM"
-	pragmaVar = "FAIRLEAD_TEST_PRAGMA"
-)
+// pragmaVar makes the victim a worse program.
+const pragmaVar = "FAIRLEAD_TEST_PRAGMA"
 
-func TestMain(m *testing.M) {
-	dir := os.Getenv(victimVar)
-	if dir == "" {
-		os.Exit(m.Run())
-	}
-	for session := range 2 { // the second one finds what the first has closed
-		if err := victim(dir, session); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-	}
-	os.Exit(0)
-}
+func TestMain(m *testing.M) { powercut.Main(m, victim) }
 
 const (
 	victimWriters = 4
@@ -108,50 +90,12 @@ func victimWrite(writer, n int) func(tx *store.Tx) error {
 	}
 }
 
-// recorded returns what the victim does to its files.
-func recorded(t *testing.T, pragma string) *powercut.Log {
-	t.Helper()
-	dir := t.TempDir()
-	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), victimVar+"="+dir, pragmaVar+"="+pragma)
-	log, err := powercut.Record(cmd, dir)
-	if errors.Is(err, powercut.ErrNoTracing) {
-		t.Skipf("LEFT OUT: %v", err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return log
-}
-
 // cuts is how many power cuts a log is tried with.
 const cuts = 250
 
-// lossy cuts the power at random moments, opens what is then on the disk, and returns
-// what is wrong there.
-func lossy(t *testing.T, log *powercut.Log, chance *rand.Rand) (wrong []error) {
-	t.Helper()
-	disk := log.Disk()
-	for i := range cuts {
-		at := (i*log.Len() + chance.IntN(log.Len())) / cuts
-		disk.Go(at)
-		dir, err := os.MkdirTemp(t.TempDir(), "cut")
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := disk.AfterLoss(dir, chance); err != nil {
-			t.Fatal(err)
-		}
-		if err := checkVictim(t.Context(), dir, log.Acks(at)); err != nil {
-			wrong = append(wrong, fmt.Errorf("power cut at %d of %d: %w", at, log.Len(), err))
-		}
-		os.RemoveAll(dir)
-	}
-	return wrong
-}
-
 // checkVictim looks for each acknowledged write in the database, and for halves.
-func checkVictim(ctx context.Context, dir string, acks []string) error {
+func checkVictim(dir string, acks []string) error {
+	ctx := context.Background()
 	db, err := openVictim(ctx, dir)
 	if err != nil {
 		return err
@@ -213,18 +157,10 @@ func checkVictim(ctx context.Context, dir string, acks []string) error {
 	})
 }
 
-// chanceOf returns a source of chance, and prints the seed that repeats it.
-func chanceOf(t *testing.T) *rand.Rand {
-	t.Helper()
-	seed := rand.Uint64()
-	t.Logf("REPORT: seed %d", seed)
-	return rand.New(rand.NewPCG(seed, 0))
-}
-
 func TestPowerCut_KeepsWhatWasAcknowledged(t *testing.T) {
 	t.Parallel()
-	log := recorded(t, "")
-	for _, err := range lossy(t, log, chanceOf(t)) {
+	log := powercut.Victim(t)
+	for _, err := range log.Cut(t, cuts, checkVictim) {
 		t.Error(err)
 	}
 	if n := len(log.Acks(log.Len() - 1)); n != 2*victimWriters*victimWrites {
@@ -237,7 +173,7 @@ func TestPowerCut_FindsWhatIsNotSynced(t *testing.T) {
 	for _, pragma := range []string{"synchronous=normal", "synchronous=off"} {
 		t.Run(pragma, func(t *testing.T) {
 			t.Parallel()
-			wrong := lossy(t, recorded(t, pragma), chanceOf(t))
+			wrong := powercut.Victim(t, pragmaVar+"="+pragma).Cut(t, cuts, checkVictim)
 			if len(wrong) < cuts/5 {
 				t.Errorf("only %d of %d power cuts did damage", len(wrong), cuts)
 			}

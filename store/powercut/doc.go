@@ -17,5 +17,6 @@
 // Writes to mapped memory are not seen: the database's -shm file, which has nothing to
 // survive, is left out. Reads of what a sync has failed to write are not modelled.
 //
-// Start reading in log.go, then record_linux.go.
+// Tests of a package begin with Main, Victim and Cut in victim.go. Start reading in log.go,
+// then record_linux.go.
 package powercut
