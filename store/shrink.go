@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"fmt"
@@ -27,19 +28,10 @@ func (db *DB) Shrink(ctx context.Context) error {
 		}
 		db.moving.moving.Lock()
 		defer db.moving.moving.Unlock()
-		defer conn.ExecContext(ctx, truncateLog) // which has grown by all that there is
-		// Not where temporary files are: there may be less room, and others may read.
-		dir := strings.ReplaceAll(filepath.Dir(db.opt.Path), "'", "''")
-		defer conn.ExecContext(ctx, "pragma temp_store_directory = ''")
-		for _, q := range []string{
-			"pragma temp_store_directory = '" + dir + "'", "vacuum",
-		} {
-			if _, err := conn.ExecContext(ctx, q); err != nil {
-				return translate(err)
-			}
-		}
-		var busy, log, moved int64
-		if err := conn.QueryRowContext(ctx, truncateLog).Scan(&busy, &log, &moved); err != nil {
+		err := vacuum(ctx, conn, filepath.Dir(db.opt.Path))
+		var busy, log, moved int64 // the log has grown by all that there is, also in vain
+		row := conn.QueryRowContext(ctx, "pragma wal_checkpoint(truncate)")
+		if err = cmp.Or(err, row.Scan(&busy, &log, &moved)); err != nil {
 			return translate(err)
 		}
 		if busy != 0 {
@@ -49,7 +41,19 @@ func (db *DB) Shrink(ctx context.Context) error {
 	})
 }
 
-const truncateLog = "pragma wal_checkpoint(truncate)"
+// vacuum writes the database anew, with its temporary file in a directory: where others are
+// there may be less room, and others may read.
+func vacuum(ctx context.Context, conn *sql.Conn, dir string) error {
+	defer conn.ExecContext(ctx, "pragma temp_store_directory = ''")
+	for _, q := range []string{
+		"pragma temp_store_directory = '" + strings.ReplaceAll(dir, "'", "''") + "'", "vacuum",
+	} {
+		if _, err := conn.ExecContext(ctx, q); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // roomToShrink is Exhausted when the disk has no room for what is in use twice more.
 func (db *DB) roomToShrink(ctx context.Context) error {
