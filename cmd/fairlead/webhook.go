@@ -76,7 +76,9 @@ func (c *cli) webhookCreateCommand() *cobra.Command {
 				return err
 			}
 			in.Name, in.URL = &args[0], &args[1]
-			return c.changeWebhook(cmd.Context(), http.MethodPost, "", in)
+			return c.with(cmd.Context(), func(cl *client) error {
+				return c.changeWebhook(cmd.Context(), cl.once, http.MethodPost, "/webhooks", in)
+			})
 		},
 	}
 	f.add(cmd)
@@ -101,7 +103,10 @@ func (c *cli) webhookUpdateCommand() *cobra.Command {
 			if cmd.Flags().Changed("active") {
 				in.Active = &active
 			}
-			return c.changeWebhook(cmd.Context(), http.MethodPatch, args[0], in)
+			ctx := cmd.Context()
+			return c.withWebhook(ctx, args[0], func(cl *client, _ *sink.Webhook, path string) error {
+				return c.changeWebhook(ctx, cl.do, http.MethodPatch, path, in)
+			})
 		},
 	}
 	f.add(cmd)
@@ -112,22 +117,26 @@ func (c *cli) webhookUpdateCommand() *cobra.Command {
 	return cmd
 }
 
-// changeWebhook makes a webhook, or changes the one with the id or name.
-func (c *cli) changeWebhook(ctx context.Context, method, name string, in *rest.WebhookChange) error {
+// changeWebhook makes a webhook, or changes it, and prints what it is then.
+func (c *cli) changeWebhook(ctx context.Context,
+	call func(ctx context.Context, method, path string, in, out any) error, method, path string,
+	in *rest.WebhookChange) error {
+	var h sink.Webhook
+	if err := call(ctx, method, path, in, &h); err != nil {
+		return err
+	}
+	return c.print(h, func(w io.Writer) { writeWebhooks(w, []*sink.Webhook{&h}) })
+}
+
+// withWebhook calls fn with the webhook of the id or name, and its path.
+func (c *cli) withWebhook(ctx context.Context, name string,
+	fn func(cl *client, h *sink.Webhook, path string) error) error {
 	return c.with(ctx, func(cl *client) error {
-		path, call := "/webhooks", cl.once
-		if name != "" {
-			h, err := cl.webhook(ctx, name)
-			if err != nil {
-				return err
-			}
-			path, call = "/webhooks/"+url.PathEscape(h.ID), cl.do
-		}
-		var h sink.Webhook
-		if err := call(ctx, method, path, in, &h); err != nil {
+		h, err := cl.webhook(ctx, name)
+		if err != nil {
 			return err
 		}
-		return c.print(h, func(w io.Writer) { writeWebhooks(w, []*sink.Webhook{&h}) })
+		return fn(cl, h, "/webhooks/"+url.PathEscape(h.ID))
 	})
 }
 
@@ -139,14 +148,9 @@ func (c *cli) webhookDeleteCommand() *cobra.Command {
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
-			return c.with(ctx, func(cl *client) error {
-				h, err := cl.webhook(ctx, args[0])
-				if err != nil {
-					return err
-				}
+			return c.withWebhook(ctx, args[0], func(cl *client, h *sink.Webhook, path string) error {
 				var done rest.Done
-				err = cl.do(ctx, http.MethodDelete, "/webhooks/"+url.PathEscape(h.ID), nil, &done)
-				if err != nil {
+				if err := cl.do(ctx, http.MethodDelete, path, nil, &done); err != nil {
 					return err
 				}
 				return c.print(done, func(w io.Writer) { fmt.Fprintf(w, "%s is deleted\n", h.ID) })
@@ -163,18 +167,13 @@ func (c *cli) webhookTestCommand() *cobra.Command {
 		Args:    cobra.RangeArgs(1, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
-			return c.with(ctx, func(cl *client) error {
-				h, err := cl.webhook(ctx, args[0])
-				if err != nil {
-					return err
-				}
+			return c.withWebhook(ctx, args[0], func(cl *client, h *sink.Webhook, path string) error {
 				body := map[string]string{}
 				if len(args) == 2 {
 					body["event"] = args[1]
 				}
 				var a sink.Attempt
-				err = cl.do(ctx, http.MethodPost, "/webhooks/"+url.PathEscape(h.ID)+"/test", body, &a)
-				if err != nil {
+				if err := cl.do(ctx, http.MethodPost, path+"/test", body, &a); err != nil {
 					return err
 				}
 				if a.Error != "" {
@@ -231,12 +230,8 @@ func (c *cli) deliveriesCommand() *cobra.Command {
 		Args: cobra.RangeArgs(1, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
-			return c.with(ctx, func(cl *client) error {
-				h, err := cl.webhook(ctx, args[0])
-				if err != nil {
-					return err
-				}
-				path := "/webhooks/" + url.PathEscape(h.ID) + "/deliveries"
+			return c.withWebhook(ctx, args[0], func(cl *client, _ *sink.Webhook, path string) error {
+				path += "/deliveries"
 				if len(args) == 2 {
 					var d sink.DeliveryLog
 					if err := cl.do(ctx, http.MethodGet, path+"/"+url.PathEscape(args[1]), nil, &d); err != nil {
@@ -318,14 +313,9 @@ func (c *cli) redeliverCommand() *cobra.Command {
 		Args:    cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
-			return c.with(ctx, func(cl *client) error {
-				h, err := cl.webhook(ctx, args[0])
-				if err != nil {
-					return err
-				}
+			return c.withWebhook(ctx, args[0], func(cl *client, h *sink.Webhook, path string) error {
 				var d sink.Delivery
-				path := "/webhooks/" + url.PathEscape(h.ID) + "/deliveries/" + url.PathEscape(args[1]) +
-					"/redeliver"
+				path += "/deliveries/" + url.PathEscape(args[1]) + "/redeliver"
 				if err := cl.once(ctx, http.MethodPost, path, nil, &d); err != nil {
 					return err
 				}
