@@ -11,14 +11,11 @@ import (
 
 // RunsInput is a search for tracked runs; docs/search.md is its language.
 type RunsInput struct {
-	InProject
+	FoundRuns
 	Paging
-	Filter      string   `query:"filter" maxLength:"40000" doc:"such as metrics.auc > 0.7"`
-	Order       []string `query:"order,explode" maxItems:"20" doc:"such as metrics.auc DESC"`
-	Select      []string `query:"select,explode" maxItems:"1000" doc:"metrics, params, tags; default: all"`
-	Experiments []string `query:"experiment,explode" maxItems:"1000" doc:"ids; default: all"`
-	State       string   `query:"state" enum:"active,deleted,all" default:"active"`
-	Count       bool     `query:"count" doc:"say only how many there are"`
+	Order  []string `query:"order,explode" maxItems:"20" doc:"such as metrics.auc DESC"`
+	Select []string `query:"select,explode" maxItems:"1000" doc:"metrics, params, tags; default: all"`
+	Count  bool     `query:"count" doc:"say only how many there are"`
 }
 
 // Run is a tracked run.
@@ -76,9 +73,9 @@ func (a *API) trackingOperations() {
 }
 
 func (a *API) searchRuns(ctx context.Context, p fairlead.Project, in *RunsInput) (*Runs, error) {
-	search := tracking.Search{Experiments: in.Experiments, Everywhere: len(in.Experiments) == 0,
-		Filter: in.Filter, OrderBy: in.Order, Select: in.Select, View: views[in.State], Limit: in.Limit,
-		PageToken: in.Page}
+	search := in.search()
+	search.OrderBy, search.Select = in.Order, in.Select
+	search.Limit, search.PageToken = in.Limit, in.Page
 	out := &Runs{Items: []Run{}}
 	if in.Count {
 		n, err := a.Tracking.CountRuns(ctx, p, search)
