@@ -22,19 +22,15 @@ func (s *Store) NewBatch() *Batch { return &Batch{s: s} }
 // Add writes what r yields under a temporary name. The path is for the caller's
 // use with LinkAll, and checked there.
 func (b *Batch) Add(ctx context.Context, path string, r io.Reader) (Object, error) {
-	return b.AddChecked(ctx, path, r, func(Object) error { return nil })
+	return b.AddChecked(ctx, path, r, nil)
 }
 
 // AddChecked is Add of what check, which sees it when it has come whole, agrees to;
-// otherwise nothing of it is added.
+// otherwise nothing of it is added. Nil agrees to everything.
 func (b *Batch) AddChecked(ctx context.Context, path string, r io.Reader,
 	check func(Object) error) (Object, error) {
-	st, err := b.s.stage(ctx, r)
+	st, err := b.s.stageChecked(ctx, r, check)
 	if err != nil {
-		return Object{}, err
-	}
-	if err := check(st.Object); err != nil {
-		b.s.root.Remove(st.name)
 		return Object{}, err
 	}
 	b.mu.Lock()

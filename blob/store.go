@@ -98,25 +98,35 @@ func (s *Store) Close() error { return s.root.Close() }
 // Nothing refers to it yet: Link it within the grace period of Collect. A full
 // disk is Exhausted and leaves nothing behind; an error of r is returned wrapped.
 func (s *Store) Put(ctx context.Context, r io.Reader) (Object, error) {
-	return s.PutChecked(ctx, r, func(Object) error { return nil })
+	return s.PutChecked(ctx, r, nil)
 }
 
 // PutChecked is Put of what check, which sees it when it has come whole, agrees to;
-// otherwise nothing of it stays.
+// otherwise nothing of it stays. Nil agrees to everything.
 func (s *Store) PutChecked(ctx context.Context, r io.Reader, check func(Object) error) (Object,
 	error) {
-	staged, err := s.stage(ctx, r)
+	staged, err := s.stageChecked(ctx, r, check)
 	if err != nil {
-		return Object{}, err
-	}
-	if err := check(staged.Object); err != nil {
-		s.root.Remove(staged.name)
 		return Object{}, err
 	}
 	if err := s.place(ctx, []staging{staged}); err != nil {
 		return Object{}, err
 	}
 	return staged.Object, nil
+}
+
+// stageChecked stages what check, if there is one, agrees to.
+func (s *Store) stageChecked(ctx context.Context, r io.Reader, check func(Object) error) (staging,
+	error) {
+	staged, err := s.stage(ctx, r)
+	if err != nil || check == nil {
+		return staged, err
+	}
+	if err := check(staged.Object); err != nil {
+		s.root.Remove(staged.name)
+		return staging{}, err
+	}
+	return staged, nil
 }
 
 // PutFile stores the content of a file that the caller trusts.

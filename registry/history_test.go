@@ -89,7 +89,7 @@ func (b *bench) described(mlmodel string) (*registry.Description, error) {
 	b.must(err)
 	if mlmodel != "" {
 		at := tracking.Place{Owner: tracking.LoggedModelOwner(m.ID), Path: "MLmodel"}
-		b.must(b.tr.PutArtifact(b.Context(), project, at, strings.NewReader(mlmodel)))
+		b.must(b.tr.PutArtifact(b.Context(), project, at, strings.NewReader(mlmodel), nil))
 	}
 	_, err = b.tr.FinishLoggedModel(b.Context(), project, m.ID, tracking.ModelReady)
 	b.must(err)

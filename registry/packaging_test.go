@@ -76,7 +76,7 @@ func (w *workshop) request() {
 	b.must(err)
 	for name, text := range map[string]string{"MLmodel": "", "requirements.txt": "six\n"} {
 		at := tracking.Place{Owner: tracking.LoggedModelOwner(m.ID), Path: name}
-		b.must(b.tr.PutArtifact(t.Context(), project, at, strings.NewReader(text)))
+		b.must(b.tr.PutArtifact(t.Context(), project, at, strings.NewReader(text), nil))
 	}
 	_, err = b.tr.FinishLoggedModel(t.Context(), project, m.ID, tracking.ModelReady)
 	b.must(err)

@@ -79,7 +79,7 @@ func (b *bench) model(name string, n int) (ids []string) {
 		m, err := b.tr.AddLoggedModel(b.Context(), project, tracking.NewLoggedModel{})
 		b.must(err)
 		at := tracking.Place{Owner: tracking.LoggedModelOwner(m.ID), Path: "MLmodel"}
-		b.must(b.tr.PutArtifact(b.Context(), project, at, strings.NewReader(fmt.Sprint("model ", i))))
+		b.must(b.tr.PutArtifact(b.Context(), project, at, strings.NewReader(fmt.Sprint("model ", i)), nil))
 		_, err = b.tr.FinishLoggedModel(b.Context(), project, m.ID, tracking.ModelReady)
 		b.must(err)
 		_, err = b.version(registry.NewVersion{Model: name, LoggedModelID: m.ID})
@@ -536,7 +536,7 @@ func TestCreateVersion_SealsItsFiles(t *testing.T) {
 	b := open(t)
 	id := b.model("bikes", 1)[0]
 	at := tracking.Place{Owner: tracking.LoggedModelOwner(id), Path: "MLmodel"}
-	err := b.tr.PutArtifact(t.Context(), project, at, strings.NewReader("another model"))
+	err := b.tr.PutArtifact(t.Context(), project, at, strings.NewReader("another model"), nil)
 	b.refused(err, fairlead.Precondition, `version 1 of "bikes"`)
 }
 
@@ -547,7 +547,7 @@ func TestDelete_LiftsTheSealWithTheLastVersion(t *testing.T) {
 	b.must(err)
 	at := tracking.Place{Owner: tracking.LoggedModelOwner(id), Path: "MLmodel"}
 	put := func() error {
-		return b.tr.PutArtifact(t.Context(), project, at, strings.NewReader("another model"))
+		return b.tr.PutArtifact(t.Context(), project, at, strings.NewReader("another model"), nil)
 	}
 	b.must(b.write(func(ctx context.Context, tx *store.Tx) error {
 		return b.reg.DeleteVersion(ctx, tx, project, "bikes", 1)
@@ -578,7 +578,7 @@ func TestDelete_KeepsTheSealOfAPlaceWithAnotherURI(t *testing.T) {
 			b.must(err)
 			return b.reg.DeleteVersion(ctx, tx, project, "other", v.N)
 		}))
-		err = b.tr.PutArtifact(t.Context(), project, at, strings.NewReader("another model"))
+		err = b.tr.PutArtifact(t.Context(), project, at, strings.NewReader("another model"), nil)
 		b.refused(err, fairlead.Precondition, "whose files never change")
 	}
 }

@@ -105,18 +105,11 @@ func (s *Service) ArtifactRoot(tx *store.Tx, p fairlead.Project, o blob.Owner) (
 	return r.ArtifactURI(), nil
 }
 
-// PutArtifact streams r into the place. NotFound when the owner is not an active
-// one of this project; Precondition when the place is sealed and r differs from
-// what is there.
-func (s *Service) PutArtifact(ctx context.Context, p fairlead.Project, at Place,
-	r io.Reader) error {
-	return s.PutArtifactChecked(ctx, p, at, r, func(blob.Object) error { return nil })
-}
-
-// PutArtifactChecked is PutArtifact of what check agrees to when it has come whole;
-// otherwise nothing of it is stored.
-func (s *Service) PutArtifactChecked(ctx context.Context, p fairlead.Project, at Place,
-	r io.Reader, check func(blob.Object) error) error {
+// PutArtifact streams r into the place, if check agrees to it when it has come whole; nil
+// agrees. NotFound when the owner is not an active one of this project; Precondition when
+// the place is sealed and r differs from what is there.
+func (s *Service) PutArtifact(ctx context.Context, p fairlead.Project, at Place, r io.Reader,
+	check func(blob.Object) error) error {
 	err := s.db.Read(ctx, func(tx *store.Tx) error { return s.requireOwner(tx, p, at.Owner) })
 	if err != nil {
 		return err

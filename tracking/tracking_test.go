@@ -371,7 +371,7 @@ func TestArtifacts_AreKeptByOwnerAndProject(t *testing.T) {
 		t.Fatalf("place %+v", at)
 	}
 	at.Path = "plots/a.txt"
-	b.must(b.svc.PutArtifact(ctx, project, at, strings.NewReader("hello")))
+	b.must(b.svc.PutArtifact(ctx, project, at, strings.NewReader("hello"), nil))
 	f, obj, err := b.svc.OpenArtifact(ctx, project, at)
 	b.must(err)
 	text, err := io.ReadAll(f)
@@ -381,7 +381,7 @@ func TestArtifacts_AreKeptByOwnerAndProject(t *testing.T) {
 	}
 	_, _, err = b.svc.OpenArtifact(ctx, other, at)
 	b.refused(err, fairlead.NotFound, "plots/a.txt")
-	err = b.svc.PutArtifact(ctx, other, at, strings.NewReader("x"))
+	err = b.svc.PutArtifact(ctx, other, at, strings.NewReader("x"), nil)
 	b.refused(err, fairlead.NotFound, "not found")
 	list, err := b.svc.ListArtifacts(ctx, project, tracking.Place{Owner: at.Owner})
 	b.must(err)
@@ -400,14 +400,14 @@ func TestSeal_KeepsFilesAsTheyAre(t *testing.T) {
 	at := func(path string) tracking.Place {
 		return tracking.Place{Owner: tracking.RunOwner(r.ID), Path: path}
 	}
-	b.must(b.svc.PutArtifact(ctx, project, at("model/MLmodel"), strings.NewReader("a")))
+	b.must(b.svc.PutArtifact(ctx, project, at("model/MLmodel"), strings.NewReader("a"), nil))
 	b.must(b.db.Write(ctx, store.Control, func(tx *store.Tx) error {
 		return b.svc.Seal(tx, project, at("model"), "bikes version 1")
 	}))
-	b.must(b.svc.PutArtifact(ctx, project, at("model/MLmodel"), strings.NewReader("a")))
-	b.must(b.svc.PutArtifact(ctx, project, at("models/MLmodel"), strings.NewReader("b")))
+	b.must(b.svc.PutArtifact(ctx, project, at("model/MLmodel"), strings.NewReader("a"), nil))
+	b.must(b.svc.PutArtifact(ctx, project, at("models/MLmodel"), strings.NewReader("b"), nil))
 	for _, path := range []string{"model/MLmodel", "model/more"} {
-		err := b.svc.PutArtifact(ctx, project, at(path), strings.NewReader("b"))
+		err := b.svc.PutArtifact(ctx, project, at(path), strings.NewReader("b"), nil)
 		b.refused(err, fairlead.Precondition, "belongs to bikes version 1")
 	}
 	for _, path := range []string{"model", "model/MLmodel"} {

@@ -86,7 +86,7 @@ func (b *bench) put(uri, text string) {
 	if !ok {
 		b.Fatalf("%s is no place", uri)
 	}
-	b.must(b.svc.PutArtifact(b.Context(), project, at, strings.NewReader(text)))
+	b.must(b.svc.PutArtifact(b.Context(), project, at, strings.NewReader(text), nil))
 }
 
 func (b *bench) read(uri string) (string, error) {

@@ -199,7 +199,7 @@ func (a *API) putArtifact(c *call) error {
 		return err
 	}
 	var stored string
-	err = a.tracking.PutArtifactChecked(c.ctx(), c.p, at, stream{c.r.Body},
+	err = a.tracking.PutArtifact(c.ctx(), c.p, at, stream{c.r.Body},
 		func(o blob.Object) (err error) {
 			if stated == "" { // it may follow the content
 				if stated, err = statedDigest(c.r.Trailer); err != nil {
@@ -231,7 +231,7 @@ func (a *API) uploadArtifact(c *call) error {
 	if c.r.ContentLength == 0 || c.r.ContentLength > maxNote {
 		return checkNote(c.r.ContentLength)
 	}
-	return a.tracking.PutArtifactChecked(c.ctx(), c.p,
+	return a.tracking.PutArtifact(c.ctx(), c.p,
 		tracking.Place{Owner: tracking.RunOwner(id), Path: file},
 		stream{io.LimitReader(c.r.Body, maxNote+1)},
 		func(o blob.Object) error { return checkNote(o.Bytes) })

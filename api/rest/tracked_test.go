@@ -113,7 +113,7 @@ func TestCharts_AreOfManyRunsAndKeys(t *testing.T) {
 func (w *world) artifact(run, path, text string) {
 	w.t.Helper()
 	w.must(w.app.Tracking.PutArtifact(w.t.Context(), w.alpha,
-		tracking.Place{Owner: tracking.RunOwner(run), Path: path}, strings.NewReader(text)))
+		tracking.Place{Owner: tracking.RunOwner(run), Path: path}, strings.NewReader(text), nil))
 }
 
 func TestArtifacts_AreListedByDirectory(t *testing.T) {

@@ -92,7 +92,7 @@ func (w *world) run(exp string, points ...tracking.Metric) string {
 func (w *world) file(o blob.Owner, path, text string) {
 	w.t.Helper()
 	w.ok(w.tracking.PutArtifact(w.t.Context(), w.p, tracking.Place{Owner: o, Path: path},
-		strings.NewReader(text)))
+		strings.NewReader(text), nil))
 }
 
 const loggedModel = "m-0123456789abcdef0123456789abcdef"
@@ -291,7 +291,7 @@ func TestImport_WhatCameInWorks(t *testing.T) {
 	}
 	run := page.Items[0]
 	err = other.tracking.PutArtifact(ctx, other.p, tracking.Place{Owner: tracking.RunOwner(run.ID),
-		Path: "model/MLmodel"}, strings.NewReader("changed"))
+		Path: "model/MLmodel"}, strings.NewReader("changed"), nil)
 	if !fairlead.Is(err, fairlead.Precondition) {
 		t.Errorf("what a version is made of could be changed: %v", err)
 	}
