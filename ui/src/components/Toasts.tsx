@@ -1,14 +1,14 @@
 import { ActionIcon, Button } from "@mantine/core";
 import { CircleAlert, CircleCheck, X } from "lucide-react";
 import { useSyncExternalStore } from "react";
-import { dismiss, toasts } from "./toast";
+import { dismiss, TOASTS, toasts } from "./toast";
 import css from "./Toasts.module.css";
 
 /** Where toasts are shown; in the shell, once. */
 export function Toasts() {
   const shown = useSyncExternalStore(toasts.subscribe, toasts.read);
   return (
-    <div className={css.toasts} role="status" aria-live="polite">
+    <div id={TOASTS} className={css.toasts} role="status" aria-live="polite">
       {shown.map((t) => (
         <div key={t.id} className={css.toast} data-tone={t.tone ?? "good"}>
           {t.tone === "bad" ? (

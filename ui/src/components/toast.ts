@@ -1,15 +1,22 @@
-/** A word on what was done, which goes away by itself. */
+/** A word on what was done, which goes away by itself; of what went wrong, when it is dismissed. */
 export interface Toast {
   title: string;
   message?: string;
   tone?: "good" | "bad";
   /** What can be done about it, such as Undo. */
   action?: { label: string; run: () => void };
+  /** What it is about, where it is said once until it is dismissed. */
+  key?: string;
 }
 
 /** How long a toast stays, in milliseconds of wall time; longer when it offers something. */
 const STAYS_MS = 6_000;
 const STAYS_WITH_ACTION_MS = 15_000;
+const STAYS_READ_MS = 2_000; // and while the pointer or the keyboard is in it
+const MOST = 5;
+
+/** Marks the box that they are in. */
+export const TOASTS = "toasts";
 
 export interface Shown extends Toast {
   id: number;
@@ -26,13 +33,21 @@ function set(next: readonly Shown[]): void {
 
 /** Shows a toast on whatever page is open. */
 export function toast(t: Toast): void {
+  if (t.key !== undefined && shown.some((s) => s.key === t.key)) return;
   const id = ++last;
-  set([...shown, { ...t, id }]);
-  setTimeout(() => dismiss(id), t.action ? STAYS_WITH_ACTION_MS : STAYS_MS);
+  set([...shown, { ...t, id }].slice(-MOST));
+  if (t.tone === "bad") return;
+  const leave = () => {
+    if (document.getElementById(TOASTS)?.matches(":hover, :focus-within"))
+      setTimeout(leave, STAYS_READ_MS);
+    else dismiss(id);
+  };
+  setTimeout(leave, t.action ? STAYS_WITH_ACTION_MS : STAYS_MS);
 }
 
-export function dismiss(id: number): void {
-  set(shown.filter((t) => t.id !== id));
+/** Takes away a toast by its id or its key. */
+export function dismiss(id: number | string): void {
+  set(shown.filter((t) => t.id !== id && t.key !== id));
 }
 
 /** For useSyncExternalStore. */

@@ -1,4 +1,5 @@
-import { QueryClient } from "@tanstack/react-query";
+import { MutationCache, QueryCache, QueryClient } from "@tanstack/react-query";
+import { dismiss, toast } from "../components/toast";
 import { Problem } from "./client";
 
 /** Whether another try may help: the server did not answer, or was busy. */
@@ -8,15 +9,41 @@ export function worthARetry(failures: number, err: unknown): boolean {
   return busy && failures < 2;
 }
 
+const SIGNED_OUT = "signed-out";
+
 /**
  * The cache of what the server said. Events of the server say what is out of date
  * (data/live.ts), so nothing goes stale by itself for half a minute.
+ *
+ * When the session has ended, the page stays, with what was typed in it; all is asked
+ * anew once an answer comes again.
  */
 export function newQueryClient(): QueryClient {
-  return new QueryClient({
+  let signedOut = false;
+  const onError = (err: unknown) => {
+    if (!(err instanceof Problem) || err.status !== 401) return;
+    signedOut = true;
+    toast({
+      key: SIGNED_OUT,
+      tone: "bad",
+      title: "You are signed out",
+      message: "This page stays as it is. Sign in, in a new tab, and come back to it.",
+      action: { label: "Sign in", run: () => window.open("/signin", "_blank") },
+    });
+  };
+  const onSuccess = () => {
+    if (!signedOut) return;
+    signedOut = false;
+    dismiss(SIGNED_OUT);
+    void client.invalidateQueries();
+  };
+  const client = new QueryClient({
+    queryCache: new QueryCache({ onError, onSuccess }),
+    mutationCache: new MutationCache({ onError }),
     defaultOptions: {
       queries: { staleTime: 30_000, retry: worthARetry, refetchOnWindowFocus: true },
       mutations: { retry: false },
     },
   });
+  return client;
 }
