@@ -2,6 +2,7 @@ import { useHearing, type Hearing } from "../data/live";
 import css from "./LiveMark.module.css";
 
 const says: Record<Hearing, [word: string, why: string]> = {
+  connecting: ["Connecting", "The server's stream of events is being opened"],
   live: ["Live", "What happens is shown within a second"],
   reconnecting: [
     "Reconnecting",

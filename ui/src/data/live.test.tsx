@@ -1,4 +1,4 @@
-import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
+import { QueryClient, QueryClientProvider, type Query } from "@tanstack/react-query";
 import { act, render } from "@testing-library/react";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { outdated, useEvents, useHearing, useLive, type Hearing } from "./live";
@@ -102,7 +102,7 @@ it("looks at all anew when the server has left events out", () => {
 
 it("comes back after a failure where it was, ever later", () => {
   const { hearing } = setup();
-  expect(hearing()).toBe("reconnecting");
+  expect(hearing()).toBe("connecting");
   FakeSource.last.say("position", 41, 41);
   expect(hearing()).toBe("live");
   FakeSource.last.fail();
@@ -114,6 +114,24 @@ it("comes back after a failure where it was, ever later", () => {
   expect(FakeSource.all).toHaveLength(2);
   pass(1000);
   expect(FakeSource.all).toHaveLength(3);
+});
+
+it("asks anew what could not be loaded, and all when the server was away", () => {
+  const { invalidate } = setup();
+  FakeSource.last.say("position", 41, 41);
+  const asked = (status: string) =>
+    invalidate.mock.calls.map(([f]) => f?.predicate?.({ state: { status } } as Query));
+  FakeSource.last.fail();
+  pass(1000);
+  FakeSource.last.say("position", 41, 41);
+  expect([asked("error"), asked("success")]).toEqual([[true], [false]]);
+  invalidate.mockClear();
+  FakeSource.last.fail();
+  pass(1000);
+  FakeSource.last.fail();
+  pass(2000);
+  FakeSource.last.say("position", 41, 41);
+  expect(asked("success")).toEqual([true]);
 });
 
 it("takes silence for a failure", () => {

@@ -5,8 +5,8 @@ import type { Schemas } from "./client";
 /** An entry of the ledger, as the stream and the list of events tell it. */
 export type Change = Schemas["Event"];
 
-/** How the page hears of changes: it does, it tries to again, or nobody can see it. */
-export type Hearing = "live" | "reconnecting" | "asleep";
+/** How the page hears of changes: it does, it begins or tries to again, or nobody can see it. */
+export type Hearing = "live" | "connecting" | "reconnecting" | "asleep";
 
 /**
  * How often what makes no event, such as points and lines of logs, is asked for while it
@@ -64,6 +64,7 @@ class Line {
   private source: EventSource | undefined;
   private after: number | undefined;
   private retry = FIRST_RETRY;
+  private failures = 0; // in a row
   private again: ReturnType<typeof setTimeout> | undefined;
   private silence: ReturnType<typeof setTimeout> | undefined;
   private sleep: ReturnType<typeof setTimeout> | undefined;
@@ -100,7 +101,7 @@ class Line {
 
   private open(): void {
     clearTimeout(this.again);
-    hear("reconnecting");
+    hear(this.failures > 0 ? "reconnecting" : "connecting");
     const from = this.after === undefined ? "" : `?after=${this.after}`;
     const source = new EventSource(
       `/api/v1/projects/${encodeURIComponent(this.project)}/events/stream${from}`,
@@ -131,8 +132,19 @@ class Line {
     const seq = Number(m.lastEventId);
     if (seq > 0) this.after = seq;
     this.retry = FIRST_RETRY;
+    if (this.failures > 0) this.back();
     hear("live");
     this.listen();
+  }
+
+  /** After the server was away: what could not be loaded is, and what makes no event too. */
+  private back(): void {
+    const away = this.failures > 1;
+    this.failures = 0;
+    void this.queries.invalidateQueries({
+      queryKey: ["p", this.project],
+      predicate: (query) => away || query.state.status === "error",
+    });
   }
 
   private listen(): void {
@@ -142,6 +154,7 @@ class Line {
 
   private lost(): void {
     this.close();
+    this.failures++;
     hear("reconnecting");
     // Tabs that have lost the same server come back one after the other.
     this.again = setTimeout(() => this.open(), this.retry * (0.75 + Math.random() / 2));
@@ -178,7 +191,7 @@ function parse(text: string): Change | undefined {
 
 const listeners = new Set<(e: Change) => void>();
 const watchers = new Set<() => void>();
-let hearing: Hearing = "reconnecting";
+let hearing: Hearing = "connecting";
 
 function hear(now: Hearing): void {
   if (now === hearing) return;
@@ -192,9 +205,10 @@ function watch(w: () => void): () => void {
 }
 
 /** Opens the project's stream for as long as its frame is drawn; the shell calls it once. */
-export function useLive(project: string): void {
+export function useLive(project: string | undefined): void {
   const queries = useQueryClient();
   useEffect(() => {
+    if (project === undefined) return;
     const line = new Line(project, queries);
     return () => line.end();
   }, [project, queries]);
