@@ -16,10 +16,13 @@ import {
 import type { ReactNode } from "react";
 import { Menu, MenuItem, menuItem } from "../components/Menu";
 import { Toasts } from "../components/Toasts";
+import { Problem } from "../data/client";
 import { useLive } from "../data/live";
+import { permissionsQuery } from "../data/may";
 import { meQuery } from "../data/me";
 import { projectsQuery } from "../data/projects";
 import { Commands } from "./Commands";
+import { NoProject } from "./Failed";
 import icon from "./icon.svg";
 import { LiveMark } from "./LiveMark";
 import { rooms } from "./nav";
@@ -82,12 +85,10 @@ export function Shell({ children }: { children: ReactNode }) {
 /** The frame around the pages of a project. */
 export function ProjectShell() {
   const { project } = useParams({ from: "/p/$project" });
-  useLive(project);
-  return (
-    <Shell>
-      <Outlet />
-    </Shell>
-  );
+  const { error } = useQuery(permissionsQuery(project));
+  const barred = error instanceof Problem && (error.status === 404 || error.status === 403);
+  useLive(barred ? undefined : project);
+  return <Shell>{barred ? <NoProject error={error} /> : <Outlet />}</Shell>;
 }
 
 function ProjectMenu({ project }: { project: string }) {

@@ -35,9 +35,9 @@ export const rootRoute = createRootRouteWithContext<RouterContext>()({
       .catch((err: unknown) => signIn(err, location.href));
   },
   component: Outlet,
-  errorComponent: ({ error, reset }) => (
+  errorComponent: ({ error }) => (
     <Shell>
-      <RouteFailure error={error} reset={reset} />
+      <RouteFailure error={error} />
     </Shell>
   ),
   notFoundComponent: () => (
@@ -71,6 +71,4 @@ export const projectRoute = createRoute({
   path: "/p/$project",
   beforeLoad: ({ params }) => localStorage.setItem(LAST, params.project),
   component: ProjectShell,
-  errorComponent: RouteFailure,
-  notFoundComponent: NotFound,
 });

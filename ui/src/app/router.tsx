@@ -9,6 +9,7 @@ import { routes as models } from "../pages/models/routes";
 import { routes as monitoring } from "../pages/monitoring/routes";
 import { routes as pipelines } from "../pages/pipelines/routes";
 import { routes as run } from "../pages/run/routes";
+import { NotFound, RouteFailure } from "./Failed";
 import { indexRoute, projectRoute, rootRoute } from "./root";
 
 const tree = rootRoute.addChildren([
@@ -28,13 +29,35 @@ const tree = rootRoute.addChildren([
 
 /** The router of all pages. */
 export function newRouter(queries: QueryClient) {
-  return createRouter({
+  let path = "";
+  const router = createRouter({
     routeTree: tree,
     context: { queries },
     defaultPreload: "intent",
     defaultPreloadStaleTime: 0,
+    defaultErrorComponent: RouteFailure,
+    defaultNotFoundComponent: NotFound,
     scrollRestoration: true,
+    // Another page begins at its top; another tab or filter of the same stays where it is.
+    scrollToTopSelectors: [
+      () => (window.location.pathname === path ? null : document.getElementById("main")),
+    ],
   });
+  router.subscribe("onRendered", ({ fromLocation, toLocation }) => {
+    if (fromLocation && toLocation.pathname !== path) goOnAtTheContent();
+    path = toLocation.pathname;
+  });
+  return router;
+}
+
+/**
+ * What had the focus may have gone with the page before: the keyboard goes on, and readers
+ * of the screen begin, at the name of this one. Who walks through the rooms stays there.
+ */
+function goOnAtTheContent(): void {
+  if (document.activeElement?.closest("#rooms, #main *, dialog")) return;
+  const main = document.getElementById("main");
+  (main?.querySelector("h1") ?? main)?.focus({ preventScroll: true });
 }
 
 declare module "@tanstack/react-router" {

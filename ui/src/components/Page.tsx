@@ -35,7 +35,7 @@ export function Page(props: PageProps) {
             </nav>
           )}
           <div className={css.line}>
-            <Title order={1} className={css.title ?? ""}>
+            <Title order={1} className={css.title ?? ""} tabIndex={-1}>
               {props.title}
             </Title>
             {props.badge}

@@ -1,0 +1,32 @@
+import { screen } from "@testing-library/react";
+import userEvent from "@testing-library/user-event";
+import { expect, it } from "vitest";
+import { mount, refusal } from "../test/mount";
+
+it("says once that a project is not there, and which are", async () => {
+  mount("/p/beer/phases", {
+    "/projects/beer/permissions": refusal(404, 'there is no project "beer"'),
+    "/projects": { items: [{ name: "wine" }] },
+  });
+  expect(await screen.findByText('there is no project "beer"')).toBeVisible();
+  expect(screen.getAllByRole("alert")).toHaveLength(1);
+  expect(await screen.findByRole("link", { name: "wine" })).toHaveAttribute("href", "/p/wine");
+});
+
+it("keeps the frame around a page that could not be drawn", async () => {
+  mount("/p/bikes/runs/abc", {});
+  expect(await screen.findByRole("heading", { level: 1 })).toHaveTextContent("Nothing is here");
+  expect(screen.getByRole("navigation", { name: "Rooms" })).toBeVisible();
+});
+
+it("goes on at the name of a page, and stays among the rooms", async () => {
+  const { router } = mount("/p/bikes/phases", { "/projects/bikes/phases": { phases: [] } });
+  await screen.findByRole("heading", { level: 1, name: "CRISP-DM" });
+  expect(document.body).toHaveFocus();
+  await router.navigate({ to: "/p/$project/audit", params: { project: "bikes" } });
+  expect(await screen.findByRole("heading", { level: 1, name: "Audit" })).toHaveFocus();
+  const room = screen.getByRole("link", { name: "CRISP-DM" });
+  await userEvent.click(room);
+  await screen.findByRole("heading", { level: 1, name: "CRISP-DM" });
+  expect(room).toHaveFocus();
+});
