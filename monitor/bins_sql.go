@@ -111,10 +111,10 @@ type driftRow struct {
 
 func (r driftRow) window() *Window { return r.Window }
 
-// listDrifts returns the newest limit windows before a place, the newest first. Names are
-// decoded once for windows next to each other that have the same.
-func listDrifts(tx *store.Tx, p fairlead.Project, f WindowFilter, before windowCursor, limit int) (
-	[]driftRow, error) {
+// eachDrift calls fn with the newest limit windows before a place, the newest first, until it
+// returns false. Names are decoded once for windows next to each other that have the same.
+func eachDrift(tx *store.Tx, p fairlead.Project, f WindowFilter, before windowCursor, limit int,
+	fn func(driftRow) bool) error {
 	q := `select w.k, w.model, w.version, w.from_ms, w.to_ms, w.state, w.value, w.limit_value, w.row_count,
 		b.names, b.drifts, case when b.win_k is null then w.detail else '' end
 		from win w left join win_bins b on b.win_k = w.k
@@ -124,10 +124,9 @@ func listDrifts(tx *store.Tx, p fairlead.Project, f WindowFilter, before windowC
 		order by w.from_ms desc, w.k desc limit ?`,
 		append(args, before.FromMS, before.FromMS, before.K, limit)...)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer rows.Close()
-	var out []driftRow
 	var sameText []byte
 	var same []string
 	for rows.Next() {
@@ -138,7 +137,7 @@ func listDrifts(tx *store.Tx, p fairlead.Project, f WindowFilter, before windowC
 		err := rows.Scan(&w.k, &w.Model, &w.Version, &from, &to, &w.State, &w.Value, &w.Limit, &w.Rows,
 			&names, &drifts, &detail)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		w.From, w.To = fairlead.FromMS(from), fairlead.FromMS(to)
 		row := driftRow{Window: w}
@@ -148,18 +147,20 @@ func listDrifts(tx *store.Tx, p fairlead.Project, f WindowFilter, before windowC
 			if !bytes.Equal(names, sameText) {
 				sameText, same = bytes.Clone(names), nil
 				if err := json.Unmarshal(names, &same); err != nil {
-					return nil, err
+					return err
 				}
 			}
 			row.names = same
 			err = row.decode(drifts)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("window of %s from %s: %w", w.Endpoint, w.From, err)
+			return fmt.Errorf("window of %s from %s: %w", w.Endpoint, w.From, err)
 		}
-		out = append(out, row)
+		if !fn(row) {
+			return nil
+		}
 	}
-	return out, rows.Err()
+	return rows.Err()
 }
 
 func (r *driftRow) decode(b []byte) error {

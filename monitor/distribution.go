@@ -90,21 +90,21 @@ func (s *Service) Distribution(ctx context.Context, p fairlead.Project, q Distri
 // worstOf returns the window of the query.
 func (s *Service) worstOf(tx *store.Tx, p fairlead.Project, q DistributionQuery) (*Window, error) {
 	f := WindowFilter{Endpoint: q.Endpoint, Kind: Drift, From: q.From, To: q.To}
-	rows, err := listDrifts(tx, p, f, windowCursor{FromMS: maxMS}, mostRead)
-	if err != nil {
-		return nil, err
-	}
 	var worst cell
 	var k int64
-	for _, r := range rows {
+	err := eachDrift(tx, p, f, windowCursor{FromMS: maxMS}, mostRead, func(r driftRow) bool {
 		i := slices.Index(r.names, q.Feature)
 		if i < 0 || q.Version != 0 && r.Version != q.Version {
-			continue
+			return true
 		}
 		before := worst
 		if worst.take(r.drifts[i]); worst.drifted != before.drifted || !before.judged {
 			k = r.k
 		}
+		return true
+	})
+	if err != nil {
+		return nil, err
 	}
 	if k == 0 {
 		return nil, fairlead.Errorf(fairlead.NotFound,

@@ -111,6 +111,26 @@ func TestDrifts_PageBackThroughMoreThanAreRead(t *testing.T) {
 	}
 }
 
+// Windows of many features fill an answer sooner, and none is lost between its pages.
+func TestDrifts_PageBackThroughWideWindows(t *testing.T) {
+	const wide, n, cells = 100, 50, 3000
+	s, p := year(t, n, wide)
+	pages, windows, page, last := 0, 0, "", hourly.Add(n*time.Hour)
+	for more := true; more; more = page != "" {
+		got, err := s.drifts(t.Context(), p, History{Endpoint: "bikes@production"}, page, cells)
+		if err != nil || len(got.Features) != wide {
+			t.Fatalf("%d features, %v", len(got.Features), err)
+		}
+		if to := got.Stretches[len(got.Stretches)-1].To; !to.Equal(last) || got.Windows > cells/wide {
+			t.Errorf("page %d has %d windows until %v, want %v", pages, got.Windows, to, last)
+		}
+		pages, windows, page, last = pages+1, windows+got.Windows, got.Next, got.Stretches[0].From
+	}
+	if pages != 2 || windows != n {
+		t.Errorf("%d windows on %d pages", windows, pages)
+	}
+}
+
 func BenchmarkDrifts_OfAYear(b *testing.B) {
 	s, p := year(b, 8760, 50)
 	for b.Loop() {

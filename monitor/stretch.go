@@ -17,6 +17,10 @@ import (
 // than a year of hourly ones.
 const mostRead = 10_000
 
+// mostCells is how many features of windows one answer looks at, which hold 24 MB: more than
+// a year of hourly windows of 200 features.
+const mostCells = 2_000_000
+
 // The number of stretches that windows are drawn as.
 const (
 	defaultStretches = 400
@@ -135,20 +139,31 @@ type FeatureTrack struct {
 
 // Drifts returns the newest windows of the selection; a page goes on with older ones.
 func (s *Service) Drifts(ctx context.Context, p fairlead.Project, h History, page string) (
+	DriftHistory, error) {
+	return s.drifts(ctx, p, h, page, mostCells)
+}
+
+func (s *Service) drifts(ctx context.Context, p fairlead.Project, h History, page string, left int) (
 	out DriftHistory, err error) {
 	filter, before, err := h.page(p, Drift, page)
 	if err != nil {
 		return out, err
 	}
 	var rows []driftRow
+	more := false
 	err = s.DB.Read(ctx, func(tx *store.Tx) error {
-		rows, err = listDrifts(tx, p, h.filter(Drift), before, mostRead+1)
-		return err
+		return eachDrift(tx, p, h.filter(Drift), before, mostRead+1, func(r driftRow) bool {
+			left -= len(r.drifts)
+			if more = len(rows) == mostRead || left < 0 && len(rows) > 0; !more {
+				rows = append(rows, r)
+			}
+			return !more
+		})
 	})
 	if err != nil {
 		return out, err
 	}
-	rows, out.Next = cutOff(rows, filter, driftRow.window)
+	out.Next = older(rows, more, filter, driftRow.window)
 	out.draw(rows, h.most())
 	return out, nil
 }
@@ -160,16 +175,15 @@ func (h History) page(p fairlead.Project, k Kind, page string) (filter string, b
 	return filter, before, fairlead.DecodeCursor(page, filter, &before)
 }
 
-// cutOff returns as many of the newest windows as one answer looks at, the oldest first,
-// and the page of those before them.
-func cutOff[W any](rows []W, filter string, of func(W) *Window) (out []W, next string) {
-	if len(rows) > mostRead {
-		rows = rows[:mostRead]
-		last := of(rows[mostRead-1])
+// older puts windows, the newest first, into the order of time, and returns the page of those
+// before them.
+func older[W any](rows []W, more bool, filter string, of func(W) *Window) (next string) {
+	if more {
+		last := of(rows[len(rows)-1])
 		next = fairlead.EncodeCursor(filter, windowCursor{last.From.UnixMilli(), last.k})
 	}
 	slices.Reverse(rows)
-	return rows, next
+	return next
 }
 
 // draw lays out the rows, the oldest first.
@@ -308,7 +322,9 @@ func (s *Service) Performances(ctx context.Context, p fairlead.Project, h Histor
 		return out, err
 	}
 	self := func(w *Window) *Window { return w }
-	rows, out.Next = cutOff(rows, filter, self)
+	more := len(rows) > mostRead
+	rows = rows[:min(len(rows), mostRead)]
+	out.Next = older(rows, more, filter, self)
 	step := stepOf(rows, h.most(), self)
 	out.StepMS, out.Windows = step.Milliseconds(), len(rows)
 	order := worse(func(w *Window) float64 {
