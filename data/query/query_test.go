@@ -347,6 +347,23 @@ func TestRun_KeepsToItsTables(t *testing.T) {
 		"select * from query('copy mine to ''" + out + "''')", "select getenv('PATH')",
 		"select * from query('set memory_limit = ''100GB''')", "detach memory",
 		"create secret s (type s3)", "select * from duckdb_secrets()",
+		"select * from read_csv('/dev/stdin')", "select * from read_text('/proc/self/cgroup')",
+		"select * from read_text('/sys/fs/cgroup/memory.max')", "select * from glob('/proc/self/fd/*')",
+		"select * from read_blob('/proc/self/mem')", "select * from read_text('../secret.csv')",
+		"select * from parquet_file_metadata('" + others + "')", "select * from read_ndjson('" + secret + "')",
+		"select * from parquet_scan('" + others + "')", "select * from 'file://" + secret + "'",
+		"select * from read_json_objects('" + secret + "')", "copy (select 1) to '/dev/stdout'",
+		"copy (select 1) to '/proc/self/fd/1'", "copy mine to '/proc/self/fd/3' (format parquet)",
+		"select * from parquet_kv_metadata('" + others + "')", "select * from postgres_scan('h', 's', 't')",
+		"select * from sqlite_scan('" + secret + "', 't')", "from query_table(['mine', 'others'])",
+		"select getvariable('x'), * from others", "select * from main.others", "select * from memory.main.others",
+		"from system.information_schema.nope", "pragma database_list", "show databases; select 1",
+		"set variable x = (select 1)", "load httpfs", "force install httpfs", "force checkpoint",
+		"use system", "alter table mine add column x int", "create or replace view mine as select 2",
+		"create temp table t as select 1", "create type t as enum ('a')", "create sequence s",
+		"merge into mine using mine m on false when not matched then insert", "truncate mine",
+		"copy mine from '" + secret + "'", "deallocate p", "kill 1", "comment on view mine is 'x'",
+		"from pragma_storage_info('mine'), read_text('/etc/hostname')",
 		"import database '/tmp'", "with x as (insert into mine values (1)) select * from x",
 	} {
 		a, _, err := run(t, text, files)
@@ -449,6 +466,58 @@ func TestRun_EndsWithWhoAsked(t *testing.T) {
 	_, err = query.NewRunner(0).Run(ctx, endless, tables(nil), &answer{})
 	if !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("left before: %v", err)
+	}
+}
+
+// Bombs end by their time or memory, wherever they go off.
+func TestRun_EndsBombs(t *testing.T) {
+	r := query.NewRunner(2 * time.Second)
+	for _, text := range []string{
+		"with recursive r(n) as (select 1 union all select n + 1 from r) select max(n) from r",
+		"with recursive r(s) as (select 'x' union all select s || s from r) select max(length(s)) from r",
+		"with recursive r(l) as (select [1] union all select list_concat(l, l) from r) select count(*) from r",
+		"select count(*) from range(1e12::bigint) a, range(1e12::bigint) b",
+		"select regexp_matches(repeat('a', 1000000), repeat('(a*)*', 200) || 'b')",
+		"select list_reduce(range(100000000), lambda a, b: a + b)", "from range(1000000000) order by random()",
+		"select string_agg(repeat('x', 1000), '') from range(10000000)", "select unnest(range(10000000000))",
+		"select " + strings.Repeat("[", 500) + strings.Repeat("]", 500),
+		"select printf('%1000000000d', 1)", "select lpad('x', 2147483647, 'y')", "select bitstring('1', 2147483647)",
+	} {
+		_, err := r.Run(t.Context(), query.Request{SQL: text, Rows: 10, Bytes: 1 << 20}, tables(nil),
+			&answer{})
+		if err != nil && !fairlead.Is(err, fairlead.Precondition) && !fairlead.Is(err, fairlead.Invalid) {
+			t.Errorf("%.60s: %v", text, err)
+		}
+	}
+}
+
+func TestRun_LeavesNothingBehind(t *testing.T) {
+	mine := parquet(t, "select i as n from range(100000) t(i)")
+	files := map[string]string{"mine": mine}
+	descriptors := func() int {
+		all, err := os.ReadDir("/proc/self/fd")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(all)
+	}
+	if _, _, err := run(t, "from mine", files); err != nil { // what is opened once
+		t.Fatal(err)
+	}
+	before := descriptors()
+	for _, text := range []string{"from mine", "from mine order by n desc", "selct", "from nothing", "select error('x')",
+		"select repeat('x', 2000000000)", "select sum(hash(a)) from range(1000000000000) t(a)"} {
+		_, _ = query.NewRunner(time.Second).Run(t.Context(), query.Request{SQL: text, Rows: 3, Bytes: 1 << 20},
+			tables(files), &answer{})
+	}
+	if after := descriptors(); after > before {
+		t.Errorf("%d descriptors, and %d before", after, before)
+	}
+	children, _ := filepath.Glob("/proc/self/task/*/children")
+	for _, path := range children {
+		if b, err := os.ReadFile(path); err == nil && len(b) > 0 {
+			t.Errorf("children: %s", b)
+		}
 	}
 }
 
