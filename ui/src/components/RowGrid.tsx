@@ -25,7 +25,7 @@ const ROW = 27;
 const HEAD = 44;
 const numeric = /^(U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|BIGNUM|DECIMAL.*|DOUBLE|FLOAT|double|long)/;
 
-/** Rows of any number as a grid, of which those in sight are drawn. Arrows move in it. */
+/** Rows as a grid, up to a million, of which those in sight are drawn. Arrows move in it; Ctrl+C copies. */
 export function RowGrid({ label, columns, count, row, onRange, height = 520 }: RowGridProps) {
   const box = useRef<HTMLDivElement>(null);
   const [at, setAt] = useState({ row: 0, column: 0 });
@@ -45,13 +45,42 @@ export function RowGrid({ label, columns, count, row, onRange, height = 520 }: R
     if (count > 0) tell(first, last);
   }, [first, last, count]);
 
+  // Columns grow with what comes into sight, and never shrink under the reader's eyes.
+  const [kept, setKept] = useState<{ of: typeof columns; widths: number[] }>({
+    of: [],
+    widths: [],
+  });
+  const before = kept.of === columns ? kept.widths : [];
   const widths = columns.map((c, i) =>
-    widthOf(
-      c,
-      shown.map((v) => row(v.index)?.[i]),
+    Math.max(
+      before[i] ?? 0,
+      widthOf(
+        c,
+        shown.map((v) => row(v.index)?.[i]),
+      ),
     ),
   );
+  if (widths.some((w, i) => w !== before[i])) setKept({ of: columns, widths });
+  const across = useVirtualizer({
+    horizontal: true,
+    count: columns.length,
+    getScrollElement: () => box.current,
+    estimateSize: (i) => widths[i] ?? 0,
+    overscan: 3,
+    initialRect: { width: 1440, height },
+  });
+  const sizes = widths.join();
+  const measure = useEffectEvent(() => across.measure());
+  useEffect(() => measure(), [sizes]);
+  const inSight = across.getVirtualItems().map((v) => v.index);
+
   const move = (e: KeyboardEvent) => {
+    if (e.key === "c" && (e.ctrlKey || e.metaKey) && getSelection()?.isCollapsed !== false) {
+      const value = row(at.row)?.[at.column];
+      const type = columns[at.column]?.type ?? "";
+      void navigator.clipboard.writeText(value == null ? "" : show(type, value));
+      return;
+    }
     const page = Math.max(1, Math.floor((height - HEAD) / ROW) - 1);
     const steps: Record<string, [number, number]> = {
       ArrowDown: [1, 0],
@@ -109,17 +138,21 @@ export function RowGrid({ label, columns, count, row, onRange, height = 520 }: R
           className={css.head}
           style={{ gridTemplateColumns: template }}
         >
-          {columns.map((c, i) => (
-            <div
-              key={i}
-              role="columnheader"
-              aria-colindex={i + 1}
-              className={numeric.test(c.type) ? css.number : ""}
-            >
-              <span className={css.name}>{c.name}</span>
-              <span className={css.type}>{c.type.toLowerCase()}</span>
-            </div>
-          ))}
+          {inSight.map((i) => {
+            const { name = "", type = "" } = columns[i] ?? {};
+            return (
+              <div
+                key={i}
+                role="columnheader"
+                aria-colindex={i + 1}
+                className={numeric.test(type) ? css.number : ""}
+                style={{ gridColumn: i + 1 }}
+              >
+                <span className={css.name}>{name}</span>
+                <span className={css.type}>{kind(type)}</span>
+              </div>
+            );
+          })}
         </div>
         {shown.map((item) => {
           const values = row(item.index);
@@ -131,12 +164,12 @@ export function RowGrid({ label, columns, count, row, onRange, height = 520 }: R
               className={css.row}
               style={{ transform: `translateY(${item.start}px)`, gridTemplateColumns: template }}
             >
-              {columns.map((c, i) => (
+              {inSight.map((i) => (
                 <Cell
                   key={i}
                   id={id(item.index, i)}
                   index={i}
-                  type={c.type}
+                  type={columns[i]?.type ?? ""}
                   value={values?.[i]}
                   coming={values === undefined}
                   current={at.row === item.index && at.column === i}
@@ -172,6 +205,7 @@ function Cell({ id, index, type, value, coming, current, onPoint }: CellProps) {
       className={[css.cell, numeric.test(type) ? css.number : "", missing ? css.missing : ""].join(
         " ",
       )}
+      style={{ gridColumn: index + 1 }}
       data-current={current || undefined}
       title={text.length > 24 ? text : undefined}
       onClick={onPoint}
@@ -179,6 +213,12 @@ function Cell({ id, index, type, value, coming, current, onPoint }: CellProps) {
       {coming ? <span className={css.coming} /> : text}
     </div>
   );
+}
+
+/** What a column's values are; times have no zone but this one. */
+function kind(type: string): string {
+  const name = type.toLowerCase();
+  return /^(timestamptz|timestamp with|datetime)/.test(name) ? `${name}, UTC` : name;
 }
 
 /** A value as it is shown: whole, times without the T and the Z. */
@@ -192,7 +232,7 @@ function show(type: string, value: unknown): string {
 
 /** Wide enough for the head and what is in sight, within reason. */
 function widthOf(c: GridColumn, values: readonly unknown[]): number {
-  let longest = Math.max(c.name.length * 1.15, c.type.length, 5);
+  let longest = Math.max(c.name.length * 1.15, kind(c.type).length, 5);
   for (const v of values) {
     if (v !== null && v !== undefined) longest = Math.max(longest, show(c.type, v).length);
   }

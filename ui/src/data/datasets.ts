@@ -1,5 +1,5 @@
 import { infiniteQueryOptions, keepPreviousData, queryOptions } from "@tanstack/react-query";
-import { api, ask, Problem, type Schemas } from "./client";
+import { api, ask, type Schemas } from "./client";
 
 export type Dataset = Schemas["DataDataset"];
 export type DatasetVersion = Schemas["DataVersion"];
@@ -166,25 +166,39 @@ export function runQuery(project: string, { sql, limit, reason }: Question, sign
   );
 }
 
-/** The whole answer to a query as a CSV file. */
-export async function queryCSV(project: string, { sql, reason }: Question): Promise<Blob> {
-  const answer = await fetch(`/api/v1/projects/${encodeURIComponent(project)}/queries/csv`, {
-    method: "POST",
-    headers: { "Content-Type": "application/json" },
-    body: JSON.stringify({ sql, ...(reason && { reason }) }),
+/** The first thousand rows that a query finds in a version, which never changes. */
+export const foundQuery = (project: string, sql: string) =>
+  queryOptions({
+    queryKey: ["p", project, "dataset-found", sql],
+    queryFn: ({ signal }) => runQuery(project, { sql, limit: 1000 }, signal),
+    staleTime: Infinity,
+    retry: false,
   });
-  if (!answer.ok) {
-    const said = (await answer.json().catch(() => ({}))) as { detail?: string; code?: string };
-    throw new Problem(said.detail ?? "The query failed.", answer.status, said.code ?? "internal");
-  }
-  return answer.blob().catch(() => {
-    throw new Problem(
-      "The answer broke off: it has more than a million rows or 256 MB.",
-      0,
-      "exhausted",
-    );
-  });
+
+/** The whole answer to a query as a file. */
+export function queryFile(project: string, form: "csv" | "parquet", { sql, reason }: Question) {
+  return ask<Blob>(
+    api.POST(`/api/v1/projects/{project}/queries/${form}`, {
+      params: { path: { project } },
+      body: { sql, ...(reason && { reason }) },
+      parseAs: "blob",
+    }),
+  );
 }
+
+/** What a query may take, and what of its sandbox the server's system lacks. */
+export const boundsQuery = (project: string) =>
+  queryOptions({
+    queryKey: ["p", project, "query-bounds"],
+    queryFn: ({ signal }) =>
+      ask(
+        api.GET("/api/v1/projects/{project}/queries/bounds", {
+          params: { path: { project } },
+          signal,
+        }),
+      ),
+    staleTime: Infinity,
+  });
 
 /** A row of an answer; the server sends arrays. */
 export function cellsOf(row: unknown): readonly unknown[] {

@@ -176,8 +176,36 @@ describe("a version", () => {
     expect(button).toBeDisabled();
     expect(screen.queryByRole("grid")).toBeNull();
     await userEvent.type(screen.getByLabelText("Why do you look at them?"), "outliers");
+    await waitFor(() => expect(button).toBeEnabled());
     await userEvent.click(button);
     await waitFor(() => expect(asked).toContain(`POST ${p}/datasets/h/versions/1/reads`));
+  });
+
+  it("filters its rows where they are", async () => {
+    const { sent, router } = mount("/p/bikes/data/recent/2?tab=rows", {
+      ...may,
+      [at]: version,
+      [`${at}/rows`]: {
+        columns: [{ name: "id", type: "string" }],
+        rows: [["a"]],
+        total: 1,
+        more: 0,
+      },
+      [`${p}/queries`]: {
+        columns: [{ name: "id", type: "VARCHAR" }],
+        rows: [["b"], ["c"]],
+        tables: [],
+        elapsed_ms: 1,
+      },
+    });
+    await screen.findByRole("grid", { name: "Rows of recent/2" });
+    await userEvent.type(screen.getByLabelText("Condition in SQL"), "hr > 7{Enter}");
+    expect(await screen.findByText("2 rows fit")).toBeVisible();
+    expect(sent[0]?.body).toEqual({ sql: 'select *\nfrom "recent/2"\nwhere\nhr > 7', limit: 1000 });
+    expect(router.state.location.search).toEqual({ tab: "rows", where: "hr > 7" });
+    await userEvent.clear(screen.getByLabelText("Condition in SQL"));
+    await userEvent.keyboard("{Enter}");
+    expect(await screen.findByRole("grid", { name: "Rows of recent/2" })).toBeVisible();
   });
 
   it("tells its lineage", async () => {
@@ -290,8 +318,56 @@ describe("a query", () => {
 
   it("asks why it reads a holdout", async () => {
     mount("/p/bikes/data/query?sql=from%20h", { ...may, ...list, [`${p}/queries`]: closed });
-    expect(await screen.findByLabelText("Why do you read it?")).toBeInTheDocument();
-    expect(screen.getByRole("button", { name: "Record it and run" })).toBeDisabled();
+    expect(await screen.findByLabelText("Why do you read it?")).toHaveFocus();
+    const button = screen.getByRole("button", { name: "Record it and run" });
+    expect(button).toHaveAccessibleDescription("Say why you read it");
+  });
+
+  it("gives a reason to the query that asked for it, and to no other", async () => {
+    const { sent, answers } = mount("/p/bikes/data/query?sql=from%20h", {
+      ...may,
+      ...list,
+      [`${p}/queries`]: closed,
+    });
+    await userEvent.type(await screen.findByLabelText("Why do you read it?"), "outliers");
+    answers[`${p}/queries`] = { columns: [], rows: [], tables: [], elapsed_ms: 1 };
+    await userEvent.keyboard("{Enter}");
+    expect(await screen.findByText("No row fits")).toBeVisible();
+    await userEvent.type(screen.getByLabelText("Query in SQL"), "2{Control>}{Enter}{/Control}");
+    await waitFor(() => expect(sent).toHaveLength(3));
+    expect(sent.map((s) => s.body)).toEqual([
+      { sql: "from h", limit: 1000 },
+      { sql: "from h", limit: 1000, reason: "outliers" },
+      { sql: "from h2", limit: 1000 },
+    ]);
+  });
+
+  it("comes whole as a file, or says why not", async () => {
+    const { asked, answers } = mount("/p/bikes/data/query", {
+      ...may,
+      ...list,
+      [`${p}/queries/parquet`]: refusal(412, "more than 256 MB"),
+      [`${p}/queries/csv`]: new Response("n\n1\n"),
+    });
+    const made = vi.spyOn(URL, "createObjectURL").mockReturnValue("blob:x");
+    const clicked = vi.spyOn(HTMLAnchorElement.prototype, "click").mockReturnValue();
+    await userEvent.click(await screen.findByRole("button", { name: "All as Parquet" }));
+    expect(await screen.findByText("more than 256 MB")).toBeVisible();
+    answers[`${p}/queries/parquet`] = new Response("PAR1");
+    await userEvent.click(screen.getByRole("button", { name: "All as CSV" }));
+    await waitFor(() => expect(made).toHaveBeenCalledOnce());
+    expect(asked).toContain(`POST ${p}/queries/csv`);
+    for (const spy of [made, clicked]) spy.mockRestore();
+  });
+
+  it("says what it may take, and what of its sandbox is missing", async () => {
+    mount("/p/bikes/data/query", {
+      ...may,
+      ...list,
+      [`${p}/queries/bounds`]: { seconds: 30, memory: 2 ** 29, missing: ["Landlock"] },
+    });
+    expect(await screen.findByText(/may take 30 s and 512 MiB/)).toBeVisible();
+    expect(screen.getByRole("note")).toHaveTextContent("This server’s system has no Landlock");
   });
 
   it("is refused with the reason to who may not run", async () => {
@@ -299,8 +375,9 @@ describe("a query", () => {
       ...list,
       [`${p}/permissions`]: { items: ["read"], otherwise: "ask for a role" },
     });
-    expect(await screen.findByText("ask for a role")).toBeInTheDocument();
-    expect(screen.getByRole("button", { name: "Run" })).toBeDisabled();
+    expect(await screen.findByText(/ask for a role/)).toBeInTheDocument();
+    const button = screen.getByRole("button", { name: "Run" });
+    expect(button).toHaveAccessibleDescription("ask for a role");
   });
 
   it("completes names by keys", async () => {

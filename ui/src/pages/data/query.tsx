@@ -4,6 +4,7 @@ import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router"
 import { Download, Play, Square } from "lucide-react";
 import { useEffect, useEffectEvent, useRef, useState } from "react";
 import { Choice } from "../../components/Choice";
+import { GuardedButton } from "../../components/GuardedButton";
 import { Lines, Loaded } from "../../components/Loaded";
 import { Page, Section } from "../../components/Page";
 import { RowGrid } from "../../components/RowGrid";
@@ -11,9 +12,10 @@ import { saveFile } from "../../components/save";
 import { Empty, Failure } from "../../components/State";
 import { Problem } from "../../data/client";
 import {
+  boundsQuery,
   cellsOf,
   datasetsQuery,
-  queryCSV,
+  queryFile,
   runQuery,
   type Dataset,
   type QueryAnswer,
@@ -22,11 +24,14 @@ import { permissionsQuery, useMay } from "../../data/may";
 import { count, duration, plural } from "../../format/number";
 import css from "./data.module.css";
 import { Editor } from "./editor";
+import { LIMIT, LIMITS } from "./routes";
 import { nameOf, quoted } from "./words";
 
 const ROUTE = "/p/$project/data/query";
-const LIMIT = 1000;
-const LIMITS = [100, LIMIT, 10_000].map((n) => ({ value: String(n), label: plural(n, "row") }));
+const FORMS = [
+  ["csv", "CSV"],
+  ["parquet", "Parquet"],
+] as const;
 
 /** SQL over the datasets of a project, and what it came to. */
 export function Query() {
@@ -79,31 +84,39 @@ function Workbench({ project, datasets }: { project: string; datasets: readonly 
   const search = useSearch({ from: ROUTE });
   const navigate = useNavigate({ from: ROUTE });
   const [sql, setSQL] = useState(search.sql ?? example(datasets));
-  const [limit, setLimit] = useState(LIMIT);
+  const { limit = LIMIT } = search;
   const [reason, setReason] = useState("");
   const [editor, setEditor] = useState<HTMLTextAreaElement | null>(null);
   const running = useRef<AbortController | undefined>(undefined);
   const allowed = useQuery(permissionsQuery(project)).data;
+  const bounds = useQuery(boundsQuery(project)).data;
   const run = useMay("run");
 
   const query = useMutation({
-    mutationFn: (text: string) => {
+    mutationFn: (q: { sql: string; reason?: string }) => {
       running.current = new AbortController();
-      return runQuery(project, { sql: text, limit, reason }, running.current.signal);
+      return runQuery(project, { ...q, limit }, running.current.signal);
     },
   });
-  const csv = useMutation({
-    mutationFn: async (text: string) =>
-      saveFile("query.csv", await queryCSV(project, { sql: text, limit, reason })),
+  const file = useMutation({
+    mutationFn: async ({ form, ...q }: { form: "csv" | "parquet"; sql: string; reason?: string }) =>
+      saveFile(`query.${form}`, await queryFile(project, form, { ...q, limit })),
   });
+  // A reason is for the query that it was asked for, and for no other.
+  const held = [query, file]
+    .map((m) => (m.variables?.sql === sql ? heldIn(m.error) : undefined))
+    .find((name) => name !== undefined);
+  const question = { sql, ...(held !== undefined && { reason }) };
+  const why = run.why || (held !== undefined && reason.trim() === "" ? "Say why you read it" : "");
   const go = () => {
-    if (!run.may || query.isPending || sql.trim() === "") return;
-    void navigate({ search: { sql }, replace: true, resetScroll: false });
-    query.mutate(sql);
+    if (why || query.isPending || sql.trim() === "") return;
+    void navigate({ search: (s) => ({ ...s, sql }), replace: true, resetScroll: false });
+    file.reset();
+    query.mutate(question);
   };
   // A link with a query in it shows its answer.
   const begin = useEffectEvent(() => {
-    if (search.sql && run.may) query.mutate(search.sql);
+    if (search.sql && run.may) query.mutate({ sql: search.sql });
   });
   const known = allowed !== undefined;
   useEffect(() => {
@@ -116,7 +129,6 @@ function Workbench({ project, datasets }: { project: string; datasets: readonly 
     setSQL(sql.slice(0, from) + text + sql.slice(to));
     editor?.focus();
   };
-  const held = heldIn(query.error);
   return (
     <div className={css.query}>
       <Tables datasets={datasets} onInsert={insert} />
@@ -140,7 +152,11 @@ function Workbench({ project, datasets }: { project: string; datasets: readonly 
                 label="Why do you read it?"
                 value={reason}
                 maxLength={500}
+                autoFocus
                 onChange={(e) => setReason(e.currentTarget.value)}
+                onKeyDown={(e) => {
+                  if (e.key === "Enter") go();
+                }}
               />
             </div>
           )}
@@ -157,41 +173,58 @@ function Workbench({ project, datasets }: { project: string; datasets: readonly 
                 Cancel
               </Button>
             ) : (
-              <Button
-                data-tip={run.may ? undefined : run.why}
-                leftSection={<Play size={13} aria-hidden />}
-                onClick={go}
-                disabled={!run.may || (held !== undefined && reason.trim() === "")}
-              >
+              <GuardedButton leftSection={<Play size={13} aria-hidden />} onClick={go} why={why}>
                 {held === undefined ? "Run" : "Record it and run"}
-              </Button>
+              </GuardedButton>
             )}
             <Choice
               aria-label="Rows at most"
-              data={LIMITS}
+              data={LIMITS.map((n) => ({ value: String(n), label: plural(n, "row") }))}
               value={String(limit)}
               w={130}
-              onChange={(n) => setLimit(Number(n ?? LIMIT))}
+              onChange={(n) => {
+                const one = LIMITS.find((l) => String(l) === n) ?? LIMIT;
+                void navigate({ search: (s) => ({ ...s, limit: one }), replace: true });
+              }}
             />
-            <Button
-              variant="default"
-              leftSection={<Download size={13} aria-hidden />}
-              disabled={!run.may || query.isPending}
-              loading={csv.isPending}
-              onClick={() => csv.mutate(sql)}
-            >
-              All as CSV
-            </Button>
-            <span className={css.keys}>Ctrl+Enter runs, Ctrl+Space completes</span>
+            {FORMS.map(([form, name]) => (
+              <GuardedButton
+                key={form}
+                variant="default"
+                leftSection={<Download size={13} aria-hidden />}
+                why={why}
+                loading={file.isPending && file.variables.form === form}
+                onClick={() => {
+                  if (query.isError) query.reset();
+                  file.mutate({ ...question, form });
+                }}
+              >
+                All as {name}
+              </GuardedButton>
+            ))}
           </div>
-          {!run.may && known && <p className={css.why}>{run.why}</p>}
-          {csv.isError && <Wrong error={csv.error} sql={sql} />}
+          <p className={css.why}>
+            Ctrl+Enter runs, Ctrl+Space completes.
+            {bounds &&
+              ` A query may take ${bounds.seconds} s and ${bounds.memory / 2 ** 20} MiB of memory.`}
+            {!run.may && known && ` ${run.why}`}
+          </p>
+          {bounds && bounds.missing.length > 0 && (
+            <p className={css.warn} role="note">
+              This server’s system has no {bounds.missing.join(" and no ")}: queries are held by
+              DuckDB’s own lock, and by nothing if that has a hole. Let only people run them whom
+              you trust with the server’s files.
+            </p>
+          )}
+          {file.isError && heldIn(file.error) === undefined && (
+            <Wrong error={file.error} sql={file.variables.sql} />
+          )}
         </Section>
         <Answer
           pending={query.isPending}
-          error={held === undefined ? query.error : null}
+          error={heldIn(query.error) === undefined ? query.error : null}
           data={query.data}
-          sql={query.variables ?? ""}
+          sql={query.variables?.sql ?? ""}
         />
       </div>
     </div>
@@ -293,8 +326,8 @@ function Answer({ pending, error, data, sql }: AnswerProps) {
       about={
         <span role="status">
           {plural(data.rows.length, "row")} in {duration(data.elapsed_ms)}
-          {data.cut === "rows" && "; there are more: raise the limit, or take all as CSV"}
-          {data.cut === "bytes" && "; there are more than fit: select less, or take all as CSV"}
+          {data.cut === "rows" && "; there are more: raise the limit, or take all as a file"}
+          {data.cut === "bytes" && "; there are more than fit: select less, or take all as a file"}
           {data.cut_cells
             ? `; ${plural(data.cut_cells, "long text is", "long texts are")} cut`
             : ""}
@@ -318,7 +351,7 @@ function Answer({ pending, error, data, sql }: AnswerProps) {
 }
 
 /** What is wrong with a query, and the place in it. */
-function Wrong({ error, sql }: { error: Error; sql: string }) {
+export function Wrong({ error, sql }: { error: Error; sql: string }) {
   const extra = error instanceof Problem ? error.extra : {};
   const [line, column] = [Number(extra["line"] ?? 0), Number(extra["column"] ?? 0)];
   const text = sql.split("\n")[line - 1];

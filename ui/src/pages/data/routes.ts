@@ -2,11 +2,16 @@ import { createRoute, lazyRouteComponent } from "@tanstack/react-router";
 import { projectRoute } from "../../app/root";
 
 const text = (v: unknown) => (typeof v === "string" && v !== "" ? v : undefined);
-const oneOf = <T extends string>(v: unknown, all: readonly T[]) => all.find((a) => a === v);
+const oneOf = <T extends string | number>(v: unknown, all: readonly T[]) =>
+  all.find((a) => a === v);
 
 /** What a version's page shows. */
 export const TABS = ["profile", "rows", "lineage", "reads"] as const;
 export type Tab = (typeof TABS)[number];
+
+/** How many rows of an answer are shown. */
+export const LIMIT = 1000;
+export const LIMITS = [100, LIMIT, 10_000] as const;
 
 const datasets = createRoute({
   getParentRoute: () => projectRoute,
@@ -18,8 +23,9 @@ const datasets = createRoute({
 const query = createRoute({
   getParentRoute: () => projectRoute,
   path: "/data/query",
-  validateSearch: (s: Record<string, unknown>): { sql?: string } => ({
+  validateSearch: (s: Record<string, unknown>): { sql?: string; limit?: number } => ({
     ...put("sql", text(s["sql"])),
+    ...put("limit", oneOf(s["limit"], LIMITS)),
   }),
   component: lazyRouteComponent(() => import("./query"), "Query"),
 });
@@ -33,9 +39,10 @@ const dataset = createRoute({
 const version = createRoute({
   getParentRoute: () => projectRoute,
   path: "/data/$dataset/$version",
-  validateSearch: (s: Record<string, unknown>): { tab?: Tab; column?: string } => ({
+  validateSearch: (s: Record<string, unknown>): { tab?: Tab; column?: string; where?: string } => ({
     ...put("tab", oneOf(s["tab"], TABS)),
     ...put("column", text(s["column"])),
+    ...put("where", text(s["where"])),
   }),
   component: lazyRouteComponent(() => import("./version"), "VersionPage"),
 });
