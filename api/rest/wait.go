@@ -11,6 +11,13 @@ import (
 // maxWait bounds how long a request may wait for something, in wall time.
 const maxWait = 2 * time.Minute
 
+// A wait looks after each of so many commits, and then pauses between two looks: while others
+// log metrics there are hundreds of commits a second.
+const (
+	quickLooks = 50
+	lookPause  = 50 * time.Millisecond
+)
+
 var errStopping = fairlead.Errorf(fairlead.Unavailable,
 	"the server is stopping; repeat the request in a moment")
 
@@ -30,8 +37,8 @@ func (w Waiting) duration() (time.Duration, error) {
 	return min(d, maxWait), nil
 }
 
-// until calls done after every commit until it says so, the wait is over, or the
-// server stops; then what done has seen last is the answer.
+// until calls done after commits until it says so, the wait is over, or the server stops;
+// then what done has seen last is the answer.
 func (a *API) until(ctx context.Context, w Waiting, done func() (bool, error)) error {
 	return a.untilOr(ctx, w, nil, done)
 }
@@ -46,10 +53,21 @@ func (a *API) untilOr(ctx context.Context, w Waiting, tick <-chan time.Time,
 	}
 	timer := time.NewTimer(d)
 	defer timer.Stop()
-	for {
+	pause := time.NewTicker(lookPause)
+	defer pause.Stop()
+	for n := 1; ; n++ {
 		changed := a.DB.Changed()
 		if ok, err := done(); err != nil || ok || d == 0 {
 			return err
+		}
+		if n > quickLooks {
+			select {
+			case <-pause.C:
+			case <-a.Stopping:
+				return nil
+			case <-ctx.Done():
+				return ctx.Err()
+			}
 		}
 		select {
 		case <-changed:
