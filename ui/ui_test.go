@@ -59,7 +59,9 @@ func TestDocument_IsTheSameAtEveryPageAndAllowsNoForeignScript(t *testing.T) {
 			t.Errorf("%s: %d %s", path, w.Code, w.Body)
 		}
 		if strings.Contains(policy, "unsafe") || !strings.Contains(policy, "script-src 'self';") ||
-			!strings.Contains(policy, "default-src 'none'") {
+			!strings.Contains(policy, "default-src 'none'") || !strings.Contains(policy, "frame-ancestors 'none'") ||
+			w.Header().Get("Referrer-Policy") != "same-origin" ||
+			w.Header().Get("Cross-Origin-Opener-Policy") != "same-origin" {
 			t.Errorf("%s: policy %s", path, policy)
 		}
 		m := regexp.MustCompile(`'nonce-([\w-]{22})'`).FindStringSubmatch(policy)
