@@ -529,7 +529,7 @@ interface LineTableProps {
   formatY?: (y: number) => string;
 }
 
-/** The table behind a chart of lines: at most 200 rows of it. */
+/** The table behind a chart of lines. */
 export function LineTable({
   label,
   x,

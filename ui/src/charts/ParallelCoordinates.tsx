@@ -34,7 +34,8 @@ const APART = 110;
 
 /**
  * A line for each run over axes that stand side by side. A drag along an axis keeps the
- * lines that pass there; a click on it lets all pass again.
+ * lines that pass there; a click on it lets all pass again. By keys, arrows move what is
+ * kept, with Shift they widen or narrow it, and Escape lets all pass again.
  */
 export function ParallelCoordinates(props: ParallelCoordinatesProps) {
   const { describe, axes, lines, height = 380 } = props;
@@ -65,9 +66,9 @@ export function ParallelCoordinates(props: ParallelCoordinatesProps) {
   const shown = lines.find((l) => l.id === pointed);
   return (
     <div>
-      <div ref={ref} className={css.box} tabIndex={0} role="region" aria-label={describe}>
+      <div ref={ref} className={css.box}>
         {room > 0 && (
-          <svg width={width} height={height} role="img" aria-label={describe}>
+          <svg width={width} height={height} role="group" aria-label={describe}>
             {lines.map((line, i) => {
               const { color, dash } = styleOf(line.color);
               const path = pathOf(
@@ -113,6 +114,7 @@ export function ParallelCoordinates(props: ParallelCoordinatesProps) {
                   </g>
                 ))}
                 <Brushed
+                  name={a.name}
                   brush={brushes.get(a.id)}
                   y={y}
                   place={(py) => 1 - (py - TOP) / inner}
@@ -123,26 +125,43 @@ export function ParallelCoordinates(props: ParallelCoordinatesProps) {
           </svg>
         )}
       </div>
-      <p className={css.note}>
+      <p className={css.note} role="status">
         {shown
           ? shown.label
           : brushes.size > 0
             ? `${kept.length} of ${lines.length} pass: ${kept.map((l) => l.label).join(", ")}`
-            : "Drag along an axis to keep the runs that pass there."}
+            : "Drag along an axis, or use the arrow keys on it, to keep the runs that pass there."}
       </p>
     </div>
   );
 }
 
 interface BrushedProps {
+  name: string;
   brush: Brush | undefined;
   y: (place: number) => number;
   place: (y: number) => number;
   onBrush: (brush: Brush | undefined) => void;
 }
 
+/** What a key makes of a brush; a tenth of the axis at a time. */
+export function brushBy(
+  key: string,
+  shift: boolean,
+  [low, high]: Brush = [0, 1],
+): Brush | undefined {
+  const by = { ArrowUp: 0.1, ArrowDown: -0.1 }[key];
+  if (by === undefined) return undefined;
+  const round = (v: number) => Math.round(Math.min(1, Math.max(0, v)) * 100) / 100;
+  if (shift) return [low, Math.max(round(low + 0.1), round(high + by))];
+  // The whole axis begins to move as its upper or its lower half.
+  if (low === 0 && high === 1) return by > 0 ? [0.5, 1] : [0, 0.5];
+  const room = by > 0 ? Math.min(by, 1 - high) : Math.max(by, -low);
+  return [round(low + room), round(high + room)];
+}
+
 /** Where an axis is dragged along. */
-function Brushed({ brush, y, place, onBrush }: BrushedProps) {
+function Brushed({ name, brush, y, place, onBrush }: BrushedProps) {
   const [begun, begin] = useState<number>();
   const at = (e: PointerEvent<SVGRectElement>) => {
     const box = e.currentTarget.ownerSVGElement?.getBoundingClientRect();
@@ -165,6 +184,24 @@ function Brushed({ brush, y, place, onBrush }: BrushedProps) {
         y={y(1)}
         height={y(0) - y(1)}
         className={css.grip}
+        tabIndex={0}
+        role="slider"
+        aria-orientation="vertical"
+        aria-label={`Runs kept along ${name}`}
+        aria-valuemin={0}
+        aria-valuemax={100}
+        aria-valuenow={Math.round((brush?.[0] ?? 0) * 100)}
+        aria-valuetext={
+          brush
+            ? `from ${Math.round(brush[0] * 100)} % to ${Math.round(brush[1] * 100)} % of the axis`
+            : "all"
+        }
+        onKeyDown={(e) => {
+          const next = brushBy(e.key, e.shiftKey, brush);
+          if (!next && e.key !== "Escape") return;
+          e.preventDefault();
+          onBrush(next);
+        }}
         onPointerDown={(e) => {
           e.currentTarget.setPointerCapture(e.pointerId);
           begin(at(e));

@@ -93,6 +93,18 @@ export function Scatter(props: ScatterProps) {
             d={best.map((p, i) => `${i > 0 ? "L" : "M"}${x(p.x)} ${y(p.y)}`).join("")}
             className={css.front}
           />
+          {best.map((p) => (
+            <text
+              key={p.id}
+              x={x(p.x)}
+              y={y(p.y) - 10}
+              textAnchor={x(p.x) > width / 2 ? "end" : "start"}
+              className={css.tick}
+              aria-hidden
+            >
+              {p.label}
+            </text>
+          ))}
           {shown.map((p) => (
             <Dot
               key={p.id}

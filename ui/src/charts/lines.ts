@@ -106,7 +106,7 @@ export function nearest(y: ArrayLike<number | null | undefined>, i: number, reac
 }
 
 /** A line as rows of a table, thinned to at most n of them. */
-export function rowsOf(x: readonly number[], lines: readonly Line[], n = 200): TableRow[] {
+export function rowsOf(x: readonly number[], lines: readonly Line[], n = 2000): TableRow[] {
   const xs = [...new Set(lines.flatMap((l) => l.x ?? x))].sort((a, b) => a - b);
   const every = Math.max(1, Math.ceil(xs.length / n));
   const shown = xs.filter((_, i) => i % every === 0 || i === xs.length - 1);

@@ -144,13 +144,16 @@ export function CompareScatter({
   const navigate = useNavigate();
   const numeric = columns.filter((c) => c.numeric);
   const differing = numeric.filter((c) => c.differs);
+  // Two metrics that say which end is better make a front; else what was tried, and what came of it.
+  const [best, second] = byInterest(differing.filter((c) => c.kind === "metrics"));
   const x =
     numeric.find((c) => c.id === search.x) ??
+    (second && betterOf(second.name) ? second : undefined) ??
     differing.find((c) => c.kind === "params") ??
     differing[0];
   const y =
     numeric.find((c) => c.id === search.y) ??
-    byInterest(differing).find((c) => c.kind === "metrics" && c !== x) ??
+    (best !== x ? best : undefined) ??
     differing.find((c) => c !== x);
   if (!x || !y) {
     return (
