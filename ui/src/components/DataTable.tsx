@@ -1,5 +1,7 @@
+import { Button } from "@mantine/core";
 import { ArrowDown, ArrowUp } from "lucide-react";
 import { useMemo, useState, type ReactNode } from "react";
+import { count } from "../format/number";
 import css from "./DataTable.module.css";
 
 /** A column of a table of rows T. */
@@ -28,9 +30,13 @@ interface DataTableProps<T> {
   current?: string;
 }
 
-/** A table of up to some hundred rows, ordered by a click on a column's head. */
+/** How many rows are drawn at once. */
+const DRAWN = 200;
+
+/** A table that is ordered by a click on a column's head. */
 export function DataTable<T>(props: DataTableProps<T>) {
   const [order, setOrder] = useState(props.initialSort ?? "");
+  const [most, setMost] = useState(DRAWN);
   const rows = useMemo(
     () => sorted(props.rows, props.columns, order),
     [props.rows, props.columns, order],
@@ -46,7 +52,7 @@ export function DataTable<T>(props: DataTableProps<T>) {
           </tr>
         </thead>
         <tbody>
-          {rows.map((row) => (
+          {rows.slice(0, most).map((row) => (
             <tr
               key={props.rowKey(row)}
               data-current={props.rowKey(row) === props.current || undefined}
@@ -60,6 +66,11 @@ export function DataTable<T>(props: DataTableProps<T>) {
           ))}
         </tbody>
       </table>
+      {rows.length > most && (
+        <Button variant="default" m="sm" onClick={() => setMost(most + DRAWN)}>
+          {`Show more of ${count(rows.length)} rows`}
+        </Button>
+      )}
     </div>
   );
 }
