@@ -4,6 +4,7 @@ import type { ReactNode } from "react";
 interface GuardedButtonProps extends ButtonProps {
   /** Why it may not be used now; "" when it may (useMay). */
   why: string;
+  autoFocus?: boolean;
   onClick: () => void;
   children: ReactNode;
 }

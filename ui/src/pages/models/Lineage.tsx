@@ -4,9 +4,9 @@ import { DataTable, type Column } from "../../components/DataTable";
 import { Time } from "../../components/Time";
 import { To } from "../../components/links";
 import type { Lineage } from "../../data/models";
+import { Card } from "../../graph/Card";
 import { GraphFigure } from "../../graph/GraphFigure";
 import { plural } from "../../format/number";
-import css from "./models.module.css";
 
 type Node = Lineage["nodes"][number];
 
@@ -30,7 +30,10 @@ export function LineageFigure({ lineage }: { lineage: Lineage }) {
     <GraphFigure
       title="From data to endpoint"
       describe={`${plural(lineage.nodes.length, "thing")} and what led to what; the list has the same`}
-      nodes={lineage.nodes.map((n) => ({ id: n.id, body: <Card node={n} /> }))}
+      nodes={lineage.nodes.map((n) => ({
+        id: n.id,
+        body: <Card kind={kinds[n.kind]} name={<Name node={n} />} note={noted(n)} self={n.self} />,
+      }))}
       edges={lineage.edges.map((e) => ({
         from: e.from,
         to: e.to,
@@ -38,18 +41,6 @@ export function LineageFigure({ lineage }: { lineage: Lineage }) {
       }))}
       table={() => <LineageTable lineage={lineage} />}
     />
-  );
-}
-
-function Card({ node }: { node: Node }) {
-  return (
-    <div className={css.node} data-self={node.self || undefined}>
-      <div className={css.nodeKind}>{kinds[node.kind]}</div>
-      <div className={css.nodeName}>
-        <Name node={node} />
-      </div>
-      <div className={css.nodeNote}>{noted(node)}</div>
-    </div>
   );
 }
 

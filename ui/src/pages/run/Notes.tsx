@@ -1,74 +1,39 @@
-import { Button, Textarea } from "@mantine/core";
-import { useState } from "react";
-import { GuardedButton } from "../../components/GuardedButton";
 import { Section } from "../../components/Page";
+import { Words, type WordsChange } from "../../components/Words";
 import { useMay } from "../../data/may";
 import type { TrackedRun } from "../../data/run";
 import { useChange } from "./Actions";
-import css from "./Overview.module.css";
 
 const NOTE = "mlflow.note.content";
+
+/** Whether a program set a tag for itself. */
+export const isOfProgram = (key: string) => key !== NOTE && /^(mlflow|fairlead)\./.test(key);
 
 /** What people wrote about a run; MLflow's pages show the same. */
 export function Notes({ project, run }: { project: string; run: TrackedRun }) {
   const track = useMay("track");
   const change = useChange(project, run.id);
-  const note = run.tags[NOTE] ?? "";
-  const [draft, setDraft] = useState<string>();
-  const why = run.state === "deleted" ? "The run is in the trash; restore it first" : track.why;
-  const save = (text: string) =>
+  const save = (c: WordsChange, done: () => void) => {
+    const [key, value] =
+      c.kind === "describe" ? [NOTE, c.description.trim()] : [c.key, c.kind === "tag" && c.value];
+    const gone = c.kind === "untag" || (c.kind === "describe" && value === "");
     change.mutate(
-      text.trim() === ""
-        ? { kind: "tag", set: {}, remove: [NOTE] }
-        : { kind: "tag", set: { [NOTE]: text }, remove: [] },
-      { onSuccess: () => setDraft(undefined) },
+      { kind: "tag", set: gone ? {} : { [key]: String(value) }, remove: gone ? [key] : [] },
+      { onSuccess: done },
     );
+  };
   return (
-    <Section
-      title="Notes"
-      actions={
-        draft === undefined && (
-          <GuardedButton
-            variant="subtle"
-            size="compact-xs"
-            why={why}
-            onClick={() => setDraft(note)}
-          >
-            {note === "" ? "Write" : "Edit"}
-          </GuardedButton>
-        )
-      }
-    >
-      {draft === undefined ? (
-        <p className={note === "" ? css.hint : css.note}>
-          {note === "" ? "What was tried here, and what came of it." : note}
-        </p>
-      ) : (
-        <form
-          onSubmit={(e) => {
-            e.preventDefault();
-            save(draft);
-          }}
-        >
-          <Textarea
-            aria-label="Notes"
-            autosize
-            minRows={3}
-            maxRows={16}
-            maxLength={8000}
-            value={draft}
-            onChange={(e) => setDraft(e.currentTarget.value)}
-          />
-          <div className={css.buttons}>
-            <Button type="submit" loading={change.isPending}>
-              Save
-            </Button>
-            <Button variant="default" onClick={() => setDraft(undefined)}>
-              Cancel
-            </Button>
-          </div>
-        </form>
-      )}
+    <Section title="Notes and tags">
+      <Words
+        label="Notes"
+        description={run.tags[NOTE] ?? ""}
+        tags={Object.entries(run.tags)
+          .filter(([key]) => key !== NOTE && !isOfProgram(key))
+          .map(([key, value]) => ({ key, value }))}
+        locked={run.state === "deleted" ? "The run is in the trash; restore it first" : track.why}
+        onChange={save}
+        pending={change.isPending}
+      />
     </Section>
   );
 }

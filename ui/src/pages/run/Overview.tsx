@@ -1,4 +1,4 @@
-import { Anchor, Switch, TextInput } from "@mantine/core";
+import { Anchor, TextInput } from "@mantine/core";
 import { useQuery, type UseQueryResult } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { Search } from "lucide-react";
@@ -15,7 +15,7 @@ import { Time } from "../../components/Time";
 import { nestedQuery, type MetricSummary, type TrackedRun } from "../../data/run";
 import { count, plural } from "../../format/number";
 import { Lineage } from "./Lineage";
-import { Notes } from "./Notes";
+import { isOfProgram, Notes } from "./Notes";
 import css from "./Overview.module.css";
 import { recipe } from "./reproduce";
 import { formatOf } from "./unit";
@@ -215,20 +215,16 @@ interface PairsProps {
   title: string;
   pairs: Record<string, string>;
   empty: ReactNode;
-  actions?: ReactNode;
 }
 
-function Pairs({ title, pairs, empty, actions }: PairsProps) {
+function Pairs({ title, pairs, empty }: PairsProps) {
   const [find, setFind] = useState("");
   const all = Object.entries(pairs).sort(([a], [b]) => a.localeCompare(b, "en", { numeric: true }));
   return (
     <Section
       title={title}
       actions={
-        <>
-          {actions}
-          {all.length > MANY && <Find what={title.toLowerCase()} value={find} onChange={setFind} />}
-        </>
+        all.length > MANY && <Find what={title.toLowerCase()} value={find} onChange={setFind} />
       }
       flush
     >
@@ -259,28 +255,16 @@ function Pairs({ title, pairs, empty, actions }: PairsProps) {
   );
 }
 
-/** Tags that programs set for themselves. */
-const internal = /^(mlflow|fairlead)\./;
-
+/** What programs noted for themselves; what people did stands beside their notes. */
 function Tags({ tags }: { tags: Record<string, string> }) {
-  const [all, setAll] = useState(false);
-  const shown = Object.fromEntries(Object.entries(tags).filter(([k]) => all || !internal.test(k)));
-  const hidden = Object.keys(tags).filter((k) => internal.test(k)).length;
+  const shown = Object.fromEntries(Object.entries(tags).filter(([k]) => isOfProgram(k)));
+  const n = Object.keys(shown).length;
+  if (n === 0) return null;
   return (
-    <Pairs
-      title="Tags"
-      pairs={shown}
-      empty={<Empty title="No tags of your own" command={'mlflow.set_tag("team", "mobility")'} />}
-      actions={
-        hidden > 0 && (
-          <Switch
-            label={`${count(hidden)} of programs`}
-            checked={all}
-            onChange={(e) => setAll(e.currentTarget.checked)}
-          />
-        )
-      }
-    />
+    <details>
+      <summary className={css.summary}>{plural(n, "tag")} of programs</summary>
+      <Pairs title="Tags of programs" pairs={shown} empty={null} />
+    </details>
   );
 }
 

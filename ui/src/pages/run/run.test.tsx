@@ -60,7 +60,7 @@ describe("the page of a run", () => {
     expect(await screen.findByText(/mlflow.log_metric/)).toBeInTheDocument();
     expect(screen.getByText(/mlflow.log_params/)).toBeInTheDocument();
     expect(screen.getByText(/did not note how it was started/)).toBeInTheDocument();
-    expect(screen.getAllByText("nothing")).toHaveLength(3); // read, made, registered
+    expect(screen.getByText(/neither what it read nor what it made/)).toBeInTheDocument();
   });
 
   it("shows what a run noted, and what came of it", async () => {
@@ -97,14 +97,18 @@ describe("the page of a run", () => {
     expect(screen.getByLabelText("commands that repeat the run")).toHaveTextContent(
       "python train.py",
     );
-    expect(screen.getByText("8,760 rows")).toBeInTheDocument();
-    expect(screen.getByText("m-1 (deleted)")).toBeInTheDocument();
-    expect(screen.getByText("bikes version 3")).toBeInTheDocument();
-    expect(
-      within(screen.getByRole("group", { name: "Tags of the run" })).queryByText(
-        "mlflow.source.name",
-      ),
-    ).toBeNull();
+    await userEvent.click(screen.getByRole("button", { name: /^Show as a table: What it read/ }));
+    const lineage = within(screen.getByRole("group", { name: "Lineage" }));
+    expect(lineage.getAllByRole("row").map((r) => r.textContent)).toEqual([
+      "WhatNameState",
+      "Data, traininghours8,760 rows",
+      "Runfirstfinished",
+      "Logged modelm-1 (deleted)",
+      "Versionbikes v3live",
+    ]);
+    const tags = within(screen.getByRole("list", { name: "Tags" }));
+    expect(tags.getAllByRole("listitem").map((t) => t.textContent)).toEqual(["team a"]);
+    expect(screen.getByText("1 tag of programs")).toBeInTheDocument();
   });
 
   it("opens the charts of a run that has histories, and says when its logs are none", async () => {
@@ -164,13 +168,36 @@ describe("what can be done with a run", () => {
     const refused = { changed: [], failed: [{ run: "r1", reason: "the run is locked" }] };
     mount(at, { ...nothing, ...may, [`${p}/runs/tag`]: refused });
     await waitFor(() =>
-      expect(screen.getByRole("button", { name: "Write" })).not.toHaveAttribute("aria-disabled"),
+      expect(screen.getByRole("button", { name: "Describe it" })).not.toHaveAttribute(
+        "aria-disabled",
+      ),
     );
-    await userEvent.click(screen.getByRole("button", { name: "Write" }));
+    await userEvent.click(screen.getByRole("button", { name: "Describe it" }));
     await userEvent.type(screen.getByRole("textbox", { name: "Notes" }), "good");
     await userEvent.click(screen.getByRole("button", { name: "Save" }));
     await waitFor(() => expect(toasts.read().map((t) => t.message)).toContain("the run is locked"));
     expect(screen.getByRole("textbox", { name: "Notes" })).toHaveValue("good");
+    await userEvent.click(screen.getByRole("button", { name: "Cancel" }));
+    expect(screen.getByRole("button", { name: "Describe it" })).toHaveFocus();
+  });
+
+  it("sets tags, and removes them", async () => {
+    const { sent } = mount(at, {
+      ...nothing,
+      ...may,
+      [`${p}/runs/r1`]: { ...run, tags: { team: "a" } },
+      [`${p}/runs/tag`]: done,
+    });
+    await userEvent.click(await screen.findByRole("button", { name: "Remove the tag team" }));
+    await userEvent.click(screen.getByRole("button", { name: "Add a tag" }));
+    await userEvent.type(screen.getByRole("textbox", { name: "Key" }), "stage");
+    await userEvent.type(screen.getByRole("textbox", { name: "Value" }), "best");
+    await userEvent.click(screen.getByRole("button", { name: "Set the tag" }));
+    await waitFor(() => expect(sent).toHaveLength(2));
+    expect(sent.map((s) => s.body)).toEqual([
+      expect.objectContaining({ remove: ["team"] }),
+      expect.objectContaining({ set: { stage: "best" } }),
+    ]);
   });
 
   it("says why the reader may not", async () => {
