@@ -1,4 +1,4 @@
-import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
+import { infiniteQueryOptions, keepPreviousData, queryOptions } from "@tanstack/react-query";
 import { api, ask, Problem, type Schemas } from "./client";
 
 export type Artifact = Schemas["Artifact"];
@@ -7,34 +7,53 @@ export type ArtifactTable = Schemas["TablePage"];
 /** Whose artifacts are meant. */
 export type Owner = { run: string } | { logged_model: string };
 
-/** What lies directly in a directory of an owner; the first thousand of it. */
-export const artifactsQuery = (project: string, owner: Owner, path = "") =>
+/** How many files of a directory are listed. */
+const FILES = 10_000;
+/** How often the files of a run that goes on are looked for. */
+const RENEWED_MS = 3000;
+
+/** What lies directly in a directory of an owner, and whether there is more. */
+export const artifactsQuery = (project: string, owner: Owner, path = "", live = false) =>
   queryOptions({
     queryKey: ["p", project, "artifacts", owner, "list", path],
-    queryFn: ({ signal }) =>
-      ask(
-        api.GET("/api/v1/projects/{project}/artifacts", {
-          params: { path: { project }, query: { ...owner, path, limit: 1000 } },
-          signal,
-        }),
-      ),
+    queryFn: async ({ signal }) => {
+      const items: Artifact[] = [];
+      let page: string | undefined;
+      do {
+        const got = await ask(
+          api.GET("/api/v1/projects/{project}/artifacts", {
+            params: {
+              path: { project },
+              query: { ...owner, path, limit: 1000, ...(page ? { page } : {}) },
+            },
+            signal,
+          }),
+        );
+        items.push(...got.items);
+        page = got.next;
+      } while (page !== undefined && items.length < FILES);
+      return { items, more: page !== undefined };
+    },
+    refetchInterval: live ? RENEWED_MS : false,
   });
 
 /** A file, as the server shows it to a browser; as a page, HTML runs in a sandbox. */
 export function contentURL(
   project: string,
   owner: Owner,
-  path: string,
+  { path, digest = "" }: Artifact,
   as?: "file" | "page",
 ): string {
-  const query = new URLSearchParams({ ...owner, path, ...(as ? { as } : {}) });
+  // The digest is for the browser: what has another content has another address.
+  const query = new URLSearchParams({ ...owner, path, digest, ...(as ? { as } : {}) });
   return `/api/v1/projects/${encodeURIComponent(project)}/artifacts/content?${query}`;
 }
 
 /** Rows of a CSV or Parquet file, page by page. */
-export const tableQuery = (project: string, owner: Owner, path: string) =>
+export const tableQuery = (project: string, owner: Owner, { path, digest }: Artifact) =>
   infiniteQueryOptions({
-    queryKey: ["p", project, "artifacts", owner, "table", path],
+    queryKey: ["p", project, "artifacts", owner, "table", path, digest],
+    placeholderData: keepPreviousData,
     queryFn: ({ signal, pageParam }) =>
       ask(
         api.GET("/api/v1/projects/{project}/artifacts/table", {
@@ -53,12 +72,13 @@ export const tableQuery = (project: string, owner: Owner, path: string) =>
 export const TEXT_PART = 256 * 1024;
 
 /** A text file, part by part. */
-export const textQuery = (project: string, owner: Owner, path: string) =>
+export const textQuery = (project: string, owner: Owner, file: Artifact) =>
   infiniteQueryOptions({
-    queryKey: ["p", project, "artifacts", owner, "text", path],
+    queryKey: ["p", project, "artifacts", owner, "text", file.path, file.digest],
+    placeholderData: keepPreviousData,
     queryFn: async ({ signal, pageParam }) => {
       const range = `bytes=${pageParam}-${pageParam + TEXT_PART - 1}`;
-      const got = await fetch(contentURL(project, owner, path), { signal, headers: { range } });
+      const got = await fetch(contentURL(project, owner, file), { signal, headers: { range } });
       if (got.status === 416) return { text: "", from: pageParam, next: undefined }; // empty
       if (!got.ok) throw new Problem(await got.text(), got.status, "internal");
       const total = Number(/\/(\d+)$/.exec(got.headers.get("content-range") ?? "")?.[1] ?? 0);

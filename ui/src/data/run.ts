@@ -11,8 +11,11 @@ export const isLive = (run: { status: string; state: string } | undefined) =>
   run.state === "active" &&
   (run.status === "RUNNING" || run.status === "SCHEDULED");
 
-/** Whether a metric has values at several steps, and so a history to draw. */
-export const hasHistory = (m: MetricSummary) => m.step !== 0 || m.min !== m.max;
+/** The metrics that have values at several steps, and so a history to draw; by name. */
+export const historiesOf = (metrics: readonly MetricSummary[]): string[] =>
+  [...new Set(metrics.flatMap((m) => (m.step !== 0 || m.min !== m.max ? m.key : [])))].sort(
+    new Intl.Collator("en", { numeric: true }).compare,
+  );
 
 /** How often what goes on is asked for, in ms; each of many runs less often. */
 const every = (runs: number) => LIVE_MS * Math.ceil(runs / 8);

@@ -38,6 +38,7 @@ describe("the files of a run", () => {
       of=""
       path={path}
       onShow={() => undefined}
+      live={false}
     />
   );
   it("teaches how there come to be some", async () => {
@@ -58,6 +59,23 @@ describe("the files of a run", () => {
     broken = false;
     await userEvent.click(screen.getByRole("button", { name: "Try again" }));
     expect(await screen.findByRole("button", { name: /a\.txt/ })).toBeInTheDocument();
+  });
+  it("lists many files bit by bit, and finds one on a later page of them", async () => {
+    const items = Array.from({ length: 500 }, (_, i) => ({
+      path: `f${i}`,
+      bytes: 1,
+      kind: "binary",
+    }));
+    answer((url) =>
+      url.searchParams.get("page")
+        ? json({ items: items.slice(300) })
+        : json({ items: items.slice(0, 300), next: "x" }),
+    );
+    show(all("f499"));
+    expect(await screen.findByText(/A file of bytes/)).toBeInTheDocument();
+    expect(screen.getAllByRole("button", { name: /^f/ })).toHaveLength(200);
+    await userEvent.click(screen.getByRole("button", { name: "Show more" }));
+    expect(screen.getAllByRole("button", { name: /^f/ })).toHaveLength(400);
   });
   it("says when the file of an address is not there", async () => {
     answer(() => json({ items: [{ path: "a.txt", bytes: 3, kind: "text" }] }));
@@ -94,6 +112,13 @@ describe("what is in a file", () => {
     await userEvent.click(screen.getByRole("button", { name: "Show more" }));
     expect(await screen.findByText("2 rows")).toBeInTheDocument();
     expect(screen.getAllByRole("row")).toHaveLength(3);
+  });
+  it("says how many columns are left out", async () => {
+    answer(() =>
+      json({ columns: [{ name: "n", type: "text" }], rows: [["1"]], first: 0, width: 3000 }),
+    );
+    show(file("t.csv", "table"));
+    expect(await screen.findByText("The first 1 of 3,000 columns.")).toBeInTheDocument();
   });
   it("lets HTML run in a frame without an origin alone", () => {
     show(file("report.html", "html"));

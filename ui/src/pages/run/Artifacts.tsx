@@ -41,14 +41,16 @@ interface ArtifactsProps {
   of: string;
   path: string;
   onShow: (of: string, path: string) => void;
+  /** Files may still come, and change. */
+  live: boolean;
 }
 
 /** The files of a run and of its models at the left, and one of them at the right. */
-export function Artifacts({ project, roots, of, path, onShow }: ArtifactsProps) {
+export function Artifacts({ project, roots, of, path, onShow, live }: ArtifactsProps) {
   const root = roots.find((r) => r.id === of) ?? roots[0];
   const dir = path.includes("/") ? path.slice(0, path.lastIndexOf("/")) : "";
   const around = useQuery({
-    ...artifactsQuery(project, root?.owner ?? { run: "" }, dir),
+    ...artifactsQuery(project, root?.owner ?? { run: "" }, dir, live),
     enabled: root !== undefined && path !== "",
   });
   const file = around.data?.items.find((a) => a.path === path && !a.dir);
@@ -63,6 +65,7 @@ export function Artifacts({ project, roots, of, path, onShow }: ArtifactsProps) 
             open={roots.length === 1 || r.id === root?.id}
             current={r.id === root?.id ? path : ""}
             onShow={(p) => onShow(r.id, p)}
+            live={live}
           />
         ))}
       </nav>
@@ -89,9 +92,10 @@ interface FoldersProps {
   open: boolean;
   current: string;
   onShow: (path: string) => void;
+  live: boolean;
 }
 
-function Folders({ project, root, open: first, current, onShow }: FoldersProps) {
+function Folders({ root, open: first, ...rest }: FoldersProps) {
   const [open, setOpen] = useState(first);
   const Sign = open ? ChevronDown : ChevronRight;
   return (
@@ -106,9 +110,7 @@ function Folders({ project, root, open: first, current, onShow }: FoldersProps) 
         <Box size={14} aria-hidden />
         <span className={css.entryName}>{root.name}</span>
       </button>
-      {open && (
-        <Directory project={project} owner={root.owner} path="" current={current} onShow={onShow} />
-      )}
+      {open && <Directory {...rest} owner={root.owner} path="" />}
     </div>
   );
 }
@@ -128,8 +130,13 @@ const signs: Record<string, typeof File> = {
   html: FileText,
 };
 
-function Directory({ project, owner, path, current, onShow }: DirectoryProps) {
-  const files = useQuery(artifactsQuery(project, owner, path));
+/** How many entries of a directory are shown at once. */
+const ENTRIES = 200;
+
+function Directory(props: DirectoryProps) {
+  const { project, owner, path, current, onShow, live } = props;
+  const files = useQuery(artifactsQuery(project, owner, path, live));
+  const [most, setMost] = useState(ENTRIES);
   return (
     <Loaded
       query={files}
@@ -143,10 +150,10 @@ function Directory({ project, owner, path, current, onShow }: DirectoryProps) {
     >
       {(page) => (
         <ul className={css.list}>
-          {page.items.map((entry) => (
+          {page.items.slice(0, most).map((entry) => (
             <li key={entry.path}>
               {entry.dir ? (
-                <Subdirectory {...{ project, owner, current, onShow }} path={entry.path} />
+                <Subdirectory {...props} path={entry.path} />
               ) : (
                 <FileEntry
                   entry={entry}
@@ -156,8 +163,15 @@ function Directory({ project, owner, path, current, onShow }: DirectoryProps) {
               )}
             </li>
           ))}
-          {page.next !== undefined && (
-            <li className={css.hint}>and more than {count(page.items.length)} others</li>
+          {page.items.length > most ? (
+            <li>
+              <More
+                said={`${count(most)} of ${count(page.items.length)}`}
+                onMore={() => setMost(most + ENTRIES)}
+              />
+            </li>
+          ) : (
+            page.more && <li className={css.hint}>and more than can be listed here</li>
           )}
         </ul>
       )}
@@ -222,7 +236,7 @@ export function Preview({ project, owner, file }: PreviewProps) {
           component="a"
           variant="default"
           leftSection={<Download size={14} aria-hidden />}
-          href={contentURL(project, owner, file.path, "file")}
+          href={contentURL(project, owner, file, "file")}
           download={baseName(file.path)}
         >
           Download
@@ -235,10 +249,10 @@ export function Preview({ project, owner, file }: PreviewProps) {
 
 /** What is in a file, as its kind can be shown. */
 export function Content({ project, owner, file }: PreviewProps) {
-  const url = contentURL(project, owner, file.path);
+  const url = contentURL(project, owner, file);
   switch (file.kind) {
     case "image":
-      return <Picture url={url} name={baseName(file.path)} />;
+      return <Picture key={url} url={url} name={baseName(file.path)} />;
     case "audio":
       return <audio controls src={url} className={css.media} aria-label={file.path} />;
     case "video":
@@ -300,7 +314,7 @@ function WebPage({ project, owner, file }: PreviewProps) {
           className={css.frame}
           title={file.path}
           sandbox="allow-scripts"
-          src={contentURL(project, owner, file.path, "page")}
+          src={contentURL(project, owner, file, "page")}
         />
       ) : (
         <Text {...{ project, owner, file }} />
@@ -331,7 +345,7 @@ export function shapeOf(kind: string | undefined, text: string): { text: string 
 }
 
 function Text({ project, owner, file }: PreviewProps) {
-  const query = useInfiniteQuery(textQuery(project, owner, file.path));
+  const query = useInfiniteQuery(textQuery(project, owner, file));
   if (query.data === undefined) {
     if (query.isError) return <Failure error={query.error} retry={() => void query.refetch()} />;
     return <Skeleton height={240} />;
@@ -360,7 +374,8 @@ function Text({ project, owner, file }: PreviewProps) {
   );
 }
 
-function More({ said, loading, onMore }: { said: string; loading: boolean; onMore: () => void }) {
+function More(props: { said: string; loading?: boolean; onMore: () => void }) {
+  const { said, loading = false, onMore } = props;
   return (
     <div className={css.bar}>
       <Button variant="default" loading={loading} onClick={onMore}>
@@ -372,7 +387,7 @@ function More({ said, loading, onMore }: { said: string; loading: boolean; onMor
 }
 
 function Table({ project, owner, file }: PreviewProps) {
-  const query = useInfiniteQuery(tableQuery(project, owner, file.path));
+  const query = useInfiniteQuery(tableQuery(project, owner, file));
   if (query.data === undefined) {
     if (query.isError) return <Failure error={query.error} retry={() => void query.refetch()} />;
     return <Skeleton height={240} />;
@@ -380,10 +395,17 @@ function Table({ project, owner, file }: PreviewProps) {
   const [first] = query.data.pages;
   const rows = query.data.pages.flatMap((p) => p.rows);
   const total = first?.total;
+  const columns = (first?.columns ?? []).map((c) => c.name);
+  const wide = first?.width ?? 0;
   const said = total == null ? `${plural(rows.length, "row")} so far` : `of ${count(total)} rows`;
   return (
     <>
-      <GridTable grid={{ columns: (first?.columns ?? []).map((c) => c.name), rows }} />
+      <GridTable grid={{ columns, rows }} />
+      {wide > columns.length && (
+        <p className={css.hint}>
+          The first {columns.length} of {count(wide)} columns.
+        </p>
+      )}
       {query.hasNextPage ? (
         <More
           said={total == null ? said : `${count(rows.length)} ${said}`}

@@ -29,7 +29,13 @@ export function CompareArtifacts({ project, runs, path, onShow }: CompareArtifac
     }),
   });
   if (failed?.error) return <Failure error={failed.error} retry={() => void failed.refetch()} />;
-  if (pending) return <Skeleton height={300} />;
+  if (pending) {
+    return (
+      <div role="status" aria-label="Loading" aria-busy="true">
+        <Skeleton height={300} />
+      </div>
+    );
+  }
   const entries = [...new Map(lists.flat().map((a) => [a.path, a])).values()].sort(
     (a, b) => Number(b.dir ?? false) - Number(a.dir ?? false) || a.path.localeCompare(b.path),
   );
@@ -77,6 +83,9 @@ export function CompareArtifacts({ project, runs, path, onShow }: CompareArtifac
             </li>
           ))}
         </ul>
+      )}
+      {shown.length === 0 && entries.length > 0 && (
+        <p className={css.hint}>Choose a file to see it of each run.</p>
       )}
       {shown.map((p) => (
         <section key={p} aria-label={p}>

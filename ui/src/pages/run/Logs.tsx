@@ -26,8 +26,8 @@ export function Logs({ project, run, log, onLog }: LogsProps) {
   const owner = { run: run.id };
   const pipeline = run.tags["fairlead.pipeline_run"];
   const part = Number(run.tags["fairlead.try"] ?? 0);
-  const root = useQuery(artifactsQuery(project, owner, ""));
-  const below = useQuery(artifactsQuery(project, owner, FOLDER));
+  const root = useQuery(artifactsQuery(project, owner, "", isLive(run)));
+  const below = useQuery(artifactsQuery(project, owner, FOLDER, isLive(run)));
   const steps = useQuery({
     ...pipelineSteps(project, pipeline ?? "", isLive(run)),
     enabled: pipeline !== undefined,

@@ -11,7 +11,7 @@ import { To } from "../../components/links";
 import { Page, Section } from "../../components/Page";
 import { Empty, Failure } from "../../components/State";
 import {
-  hasHistory,
+  historiesOf,
   isGone,
   isLive,
   metricsQuery,
@@ -27,6 +27,7 @@ import { columnsOf, type Compared } from "./columns";
 import { CompareArtifacts } from "./CompareArtifacts";
 import { CompareTable } from "./CompareTable";
 import css from "./compare.module.css";
+import page from "./run.module.css";
 import { CompareParallel, CompareScatter } from "./Plots";
 import { MOST_RUNS, NO_RUN, placesOf, type CompareSearch } from "./routes";
 import { viewOf, zoomText } from "./view";
@@ -140,10 +141,7 @@ function Comparison({ project, places, placed }: ComparisonProps) {
     () => viewOf({ by, smooth, logx, logy, outliers, zoom, find }),
     [by, smooth, logx, logy, outliers, zoom, find],
   );
-  const histories = useMemo(
-    () => [...new Set(all.flatMap((ms) => ms.filter(hasHistory).map((m) => m.key)))].sort(),
-    [all],
-  );
+  const histories = useMemo(() => historiesOf(all.flat()), [all]);
   const tab = search.tab ?? (histories.length > 0 || pending ? "charts" : "table");
   return (
     <>
@@ -187,7 +185,7 @@ function Comparison({ project, places, placed }: ComparisonProps) {
         onChange={(next) => set({ tab: (next ?? undefined) as CompareSearch["tab"] })}
         keepMounted={false}
       >
-        <Tabs.List mb="md" className={css.tabs ?? ""}>
+        <Tabs.List mb="md" className={page.tabs ?? ""}>
           <Tabs.Tab value="charts">Charts</Tabs.Tab>
           <Tabs.Tab value="table">Differences</Tabs.Tab>
           <Tabs.Tab value="parallel">Parallel coordinates</Tabs.Tab>
@@ -209,7 +207,7 @@ function Comparison({ project, places, placed }: ComparisonProps) {
               </Section>
             )
           ) : (
-            <div className={css.charts}>
+            <div className={page.charts}>
               <ChartTools search={search} onChange={set} />
               <Charts
                 project={project}
@@ -270,6 +268,7 @@ function AddRun({ project, runs, onAdd }: AddRunProps) {
   return (
     <Choice
       aria-label="Add a run"
+      maw={220}
       placeholder="Add a run"
       value={null}
       onChange={(id) => id !== null && onAdd(id)}

@@ -2,7 +2,7 @@ import type { QueryClient } from "@tanstack/react-query";
 import { createRoute, lazyRouteComponent, redirect } from "@tanstack/react-router";
 import { projectRoute } from "../../app/root";
 import { chartQuery } from "../../data/charts";
-import { hasHistory, isLive, metricsQuery, runQuery } from "../../data/run";
+import { historiesOf, isLive, metricsQuery, runQuery } from "../../data/run";
 import { chartSearch, listOf, type ChartSearch } from "./view";
 
 /** What of a run is shown, as it stands in the address. */
@@ -36,7 +36,7 @@ async function askAhead(queries: QueryClient, project: string, id: string, chart
   await Promise.all([queries.prefetchQuery(run), queries.prefetchQuery(metrics)]);
   const live = isLive(queries.getQueryData(run.queryKey));
   const known = queries.getQueryData(metrics.queryKey)?.items ?? [];
-  for (const { key } of charts ? known.filter(hasHistory).slice(0, FIRST) : []) {
+  for (const key of charts ? historiesOf(known).slice(0, FIRST) : []) {
     void queries.prefetchQuery(
       chartQuery({ project, by: "step", series: [{ run: id, key }], live }),
     );

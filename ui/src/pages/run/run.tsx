@@ -10,7 +10,7 @@ import { Page, Section } from "../../components/Page";
 import { Empty, Failure } from "../../components/State";
 import { Time } from "../../components/Time";
 import {
-  hasHistory,
+  historiesOf,
   isLive,
   metricsQuery,
   runQuery,
@@ -63,7 +63,7 @@ function Run({ project, run }: { project: string; run: TrackedRun }) {
   const metrics = useQuery(metricsQuery(project, run.id, live));
   const set = (change: RunSearch) =>
     void navigate({ search: (old) => ({ ...old, ...change }), replace: true });
-  const histories = useMemo(() => metrics.data?.items.filter(hasHistory) ?? [], [metrics.data]);
+  const histories = useMemo(() => historiesOf(metrics.data?.items ?? []), [metrics.data]);
   // What is open without a choice is decided once: a page that is read does not turn over.
   const [usual, setUsual] = useState<RunSearch["tab"]>();
   if (usual === undefined && !metrics.isPending) {
@@ -153,6 +153,7 @@ function Run({ project, run }: { project: string; run: TrackedRun }) {
               of={search.of ?? ""}
               path={search.path ?? ""}
               onShow={(of, path) => set({ of: of === "" ? undefined : of, path })}
+              live={live}
             />
           </Section>
         </Tabs.Panel>
@@ -188,7 +189,7 @@ interface RunChartsProps {
   project: string;
   run: TrackedRun;
   metrics: readonly MetricSummary[];
-  histories: readonly MetricSummary[];
+  histories: readonly string[];
   search: RunSearch;
   set: (change: RunSearch) => void;
 }
@@ -230,7 +231,7 @@ function RunCharts({ project, run, metrics, histories, search, set }: RunChartsP
       <ChartTools search={search} onChange={set} />
       <Charts
         project={project}
-        metrics={histories.map((m) => m.key)}
+        metrics={histories}
         runs={runs}
         view={view}
         onZoom={(range) => set({ zoom: zoomText(range) })}
