@@ -15,6 +15,7 @@ import (
 	"github.com/fairlead-ml/fairlead"
 	"github.com/fairlead-ml/fairlead/auth"
 	"github.com/fairlead-ml/fairlead/spec"
+	"github.com/fairlead-ml/fairlead/ui"
 )
 
 // edge is the way in: it settles the project of a request from its cleaned path,
@@ -150,6 +151,9 @@ func (e *edge) route(w http.ResponseWriter, r *http.Request) {
 	case a.status == http.StatusMethodNotAllowed:
 		e.unanswered(w, r, a.status, fairlead.Errorf(fairlead.Invalid,
 			"%s is not possible here; possible is %s", r.Method, w.Header().Get("Allow")))
+	case ui.Wanted(r):
+		e.metrics.refused(http.StatusNotFound)
+		ui.Missing(w)
 	default:
 		e.unanswered(w, r, http.StatusNotFound, fairlead.Errorf(fairlead.NotFound,
 			"nothing answers at this path; /api/v1/openapi.json lists what there is"))

@@ -64,7 +64,26 @@ const policy = "default-src 'none'; script-src 'self'; style-src 'self' 'nonce-%
 // nonceMark stands in the document where the nonce goes.
 const nonceMark = "%nonce%"
 
-func document(w http.ResponseWriter, r *http.Request) error {
+func document(w http.ResponseWriter, _ *http.Request) error {
+	return write(w, http.StatusOK)
+}
+
+// Wanted reports whether somebody in a browser has asked for a page: they type addresses,
+// and follow links that are not whole. Programs want their errors in their own form.
+func Wanted(r *http.Request) bool {
+	return r.Method == http.MethodGet && !strings.HasPrefix(r.URL.Path, "/api/") &&
+		strings.Contains(r.Header.Get("Accept"), "text/html")
+}
+
+// Missing writes the document for an address that no page has, which it says.
+func Missing(w http.ResponseWriter) {
+	if err := write(w, http.StatusNotFound); err != nil {
+		fail(w, nil, err)
+	}
+}
+
+// write writes the document, with a nonce of its own.
+func write(w http.ResponseWriter, status int) error {
 	page, err := files.ReadFile("dist/index.html")
 	if errors.Is(err, fs.ErrNotExist) {
 		return fairlead.Errorf(fairlead.Unavailable,
@@ -83,6 +102,7 @@ func document(w http.ResponseWriter, r *http.Request) error {
 	h.Set("Referrer-Policy", "same-origin")
 	h.Set("Cross-Origin-Opener-Policy", "same-origin")
 	h.Set("Content-Length", strconv.Itoa(len(page)))
+	w.WriteHeader(status)
 	_, err = w.Write(page)
 	return err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -55,8 +56,13 @@ func (a *API) Routes() []auth.Route {
 	return routes
 }
 
-// fail writes an error as a line of text, for people and their scripts.
-func fail(w http.ResponseWriter, _ *http.Request, err error) {
+// fail writes an error as a line of text, for people and their scripts; as a page, if a
+// browser shows it.
+func fail(w http.ResponseWriter, r *http.Request, err error) {
+	if strings.Contains(r.Header.Get("Accept"), "text/html") &&
+		show(w, fairlead.CodeOf(err).HTTPStatus(), failPage, fairlead.MessageOf(err)) == nil {
+		return
+	}
 	http.Error(w, fairlead.MessageOf(err), fairlead.CodeOf(err).HTTPStatus())
 }
 

@@ -37,6 +37,22 @@ func get(t *testing.T, a *ops.API, path string) *httptest.ResponseRecorder {
 	return nil
 }
 
+func TestFail_ShowsBrowsersAPage(t *testing.T) {
+	for _, r := range newAPI(nil).Routes() {
+		for accept, kind := range map[string]string{"text/html,*/*;q=0.8": "text/html", "*/*": "text/plain"} {
+			w, req := httptest.NewRecorder(), httptest.NewRequest("GET", r.Path, nil)
+			req.Header.Set("Accept", accept)
+			r.Fail(w, req, fairlead.Errorf(fairlead.Denied, "the <link> has been used"))
+			said := strings.ReplaceAll(strings.ReplaceAll(w.Body.String(), "&lt;", "<"), "&gt;", ">")
+			if w.Code != 403 || !strings.HasPrefix(w.Header().Get("Content-Type"), kind) ||
+				!strings.Contains(said, "the <link> has been used") ||
+				kind == "text/html" && strings.Contains(w.Body.String(), "<link>") {
+				t.Errorf("%s %s: %d %v %s", r.Path, accept, w.Code, w.Header(), w.Body)
+			}
+		}
+	}
+}
+
 func newAPI(ready error) *ops.API {
 	return ops.New(ops.Deps{
 		Metrics: prometheus.NewRegistry(),

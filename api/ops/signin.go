@@ -214,3 +214,10 @@ var formPage = template.Must(template.Must(head.Clone()).New("form").Parse(`{{te
 </main>
 </body></html>
 `))
+
+var failPage = template.Must(template.Must(head.Clone()).New("fail").Parse(`{{template "head" "This did not work"}}
+<header><h1>Fairlead</h1><p class="dim">This did not work</p></header>
+<main><p role="alert"><strong>{{.}}</strong></p>
+<p><a href="/">Go to the pages</a></p></main>
+</body></html>
+`))

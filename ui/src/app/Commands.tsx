@@ -1,12 +1,17 @@
 import { UnstyledButton } from "@mantine/core";
 import { useHotkeys } from "@mantine/hooks";
+import { useParams, useRouter } from "@tanstack/react-router";
 import { Search } from "lucide-react";
 import { lazy, Suspense, useEffect, useState } from "react";
 import css from "./Commands.module.css";
+import { rooms } from "./nav";
 
 const load = () => import("./Palette").then((m) => ({ default: m.Palette }));
 const Palette = lazy(load);
 const Shortcuts = lazy(() => import("./Shortcuts").then((m) => ({ default: m.Shortcuts })));
+
+/** How long G waits for the letter of a room, in wall time. */
+const GOES_MS = 1500;
 
 /** The way to everything by name: a button, its keys, and what they open. */
 export function Commands() {
@@ -18,8 +23,24 @@ export function Commands() {
     const timer = setTimeout(() => void load(), 1500);
     return () => clearTimeout(timer);
   }, []);
+  const router = useRouter();
+  const { project } = useParams({ strict: false });
+  const [going, setGoing] = useState(false); // G was pressed
+  useEffect(() => {
+    const timer = setTimeout(() => setGoing(false), GOES_MS);
+    return () => clearTimeout(timer);
+  }, [going]);
+  const go = rooms.map((room): [string, () => void] => [
+    room.letter,
+    () => {
+      setGoing(false);
+      if (project !== undefined) void router.navigate(room.link(project));
+    },
+  ]);
   useHotkeys([["mod+K", palette]], [], true);
   useHotkeys([
+    ...(going ? go : []),
+    ["g", () => setGoing(true)],
     ["/", palette],
     ["shift+?", () => setOpened("shortcuts")],
     ["?", () => setOpened("shortcuts")],

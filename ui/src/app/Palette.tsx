@@ -1,4 +1,5 @@
 import { useMantineColorScheme } from "@mantine/core";
+import { Modal } from "../components/Dialog";
 import { toast } from "../components/toast";
 import { useDebouncedValue } from "@mantine/hooks";
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
@@ -27,7 +28,6 @@ import { findQuery, type Hit } from "../data/overview";
 import { projectsQuery } from "../data/projects";
 import css from "./Commands.module.css";
 import { rooms } from "./nav";
-import { Sheet } from "./Sheet";
 
 /** Something that can be chosen. */
 interface Entry {
@@ -48,7 +48,7 @@ interface PaletteProps {
 export function Palette({ onClose, onShortcuts }: PaletteProps) {
   const [text, setText] = useState("");
   const [at, setAt] = useState(0);
-  const { entries, searching } = useEntries(text, onShortcuts);
+  const { entries, searching, error } = useEntries(text, onShortcuts);
   const list = useId();
   const current = Math.min(at, entries.length - 1);
   const choose = (entry: Entry | undefined) => {
@@ -69,7 +69,7 @@ export function Palette({ onClose, onShortcuts }: PaletteProps) {
     }
   };
   return (
-    <Sheet label="Search and commands" onClose={onClose}>
+    <Modal className={css.sheet} aria-label="Search and commands" onLeave={onClose}>
       <div className={css.ask}>
         <Search size={16} aria-hidden />
         <input
@@ -114,9 +114,11 @@ export function Palette({ onClose, onShortcuts }: PaletteProps) {
         ))}
       </div>
       <p className={css.state} role="status">
-        {entries.length === 0 && (searching ? "Searching" : `Nothing is called ${text.trim()}`)}
+        {error
+          ? `Names cannot be searched: ${error.message}`
+          : entries.length === 0 && (searching ? "Searching" : `Nothing is called ${text.trim()}`)}
       </p>
-    </Sheet>
+    </Modal>
   );
 }
 
@@ -142,11 +144,16 @@ function useEntries(text: string, onShortcuts: () => void) {
   });
   const pages = usePages(project);
   const actions = useActions(project, onShortcuts);
-  const hits = useHits(project, asked === "" ? [] : (found.data ?? []));
+  // While an answer is on its way, of the one before stays what has the words too: Enter
+  // must not lead to what is about to go.
+  const stays = (hit: Hit) =>
+    (settled === asked && !found.isPlaceholderData) || matches(hit.title, asked);
+  const hits = useHits(project, asked === "" ? [] : (found.data ?? []).filter(stays));
   const named = (all: Entry[]) => all.filter((e) => matches(`${e.title} ${e.group}`, asked));
   return {
     entries: [...named(pages), ...hits, ...named(actions)],
     searching: asked !== "" && (found.isFetching || settled !== asked),
+    error: asked === "" ? null : found.error,
   };
 }
 
@@ -166,6 +173,7 @@ function usePages(project: string | undefined): Entry[] {
     id: `page ${room.label}`,
     group: "Pages",
     title: room.label,
+    detail: `G ${room.letter}`,
     icon: room.icon,
     run: () => void router.navigate(room.link(project)),
   }));

@@ -1,4 +1,4 @@
-import { ActionIcon, UnstyledButton, useMantineColorScheme } from "@mantine/core";
+import { ActionIcon, Button, UnstyledButton, useMantineColorScheme } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import { useQuery } from "@tanstack/react-query";
 import { Link, Outlet, useParams } from "@tanstack/react-router";
@@ -14,7 +14,9 @@ import {
   X,
 } from "lucide-react";
 import type { ReactNode } from "react";
-import { Menu, MenuItem, menuItem } from "../components/Menu";
+import { Command } from "../components/Command";
+import { Menu, MenuItem, menuItem, Popover } from "../components/Menu";
+import { Time } from "../components/Time";
 import { Toasts } from "../components/Toasts";
 import { Problem } from "../data/client";
 import { useLive } from "../data/live";
@@ -166,7 +168,7 @@ function UserMenu() {
   const { data: me } = useQuery(meQuery);
   if (!me) return null;
   return (
-    <Menu
+    <Popover
       label="You"
       align="end"
       target={
@@ -175,16 +177,38 @@ function UserMenu() {
         </ActionIcon>
       }
     >
-      <p>
-        {me.name}, {kinds[me.kind] ?? me.kind}
-      </p>
-      {me.expires !== undefined && (
-        <form method="post" action="/signout">
-          <MenuItem stays type="submit" left={<LogOut size={14} aria-hidden />}>
-            Sign out
-          </MenuItem>
-        </form>
-      )}
-    </Menu>
+      <div className={css.you}>
+        <div>
+          <strong>{me.name}</strong>, {kinds[me.kind] ?? me.kind}
+        </div>
+        {me.roles.map(({ role, project }) => (
+          <div key={`${role} ${project}`}>
+            {role.replaceAll("_", " ")} {project ? `in ${project}` : "everywhere"}
+          </div>
+        ))}
+        {me.expires !== undefined && (
+          <>
+            <div>
+              The session ends <Time at={me.expires} />
+            </div>
+            <form method="post" action="/signout">
+              <Button
+                type="submit"
+                variant="default"
+                leftSection={<LogOut size={14} aria-hidden />}
+              >
+                Sign out
+              </Button>
+            </form>
+          </>
+        )}
+        {me.kind === "local" && (
+          <>
+            <div>To change things, be let in as the owner. On the server's machine:</div>
+            <Command>fairlead ui</Command>
+          </>
+        )}
+      </div>
+    </Popover>
   );
 }

@@ -1,6 +1,7 @@
+import { Dialog } from "../components/Dialog";
 import { MOD } from "./Commands";
 import css from "./Commands.module.css";
-import { Sheet } from "./Sheet";
+import { rooms } from "./nav";
 
 const shortcuts: [what: string, ...keys: string[]][] = [
   ["Search for anything, and commands", `${MOD} K`, "/"],
@@ -9,32 +10,27 @@ const shortcuts: [what: string, ...keys: string[]][] = [
   ["Open what is chosen", "Enter"],
   ["Leave a dialog", "Esc"],
   ["Next and previous control", "Tab", "Shift Tab"],
+  ...rooms.map((room): [string, string] => [room.label, `G ${room.letter}`]),
 ];
 
 /** The keys that work everywhere. */
 export function Shortcuts({ onClose }: { onClose: () => void }) {
   return (
-    <Sheet label="Keyboard shortcuts" onClose={onClose}>
-      <div className={css.help}>
-        <h2 className={css.helpTitle}>Keyboard shortcuts</h2>
-        <dl className={css.keys}>
-          {shortcuts.map(([what, ...keys]) => (
-            <div key={what} className={css.keyRow}>
-              <dt>{what}</dt>
-              <dd>
-                {keys.map((key) => (
-                  <kbd key={key} className={css.key}>
-                    {key}
-                  </kbd>
-                ))}
-              </dd>
-            </div>
-          ))}
-        </dl>
-        <button type="button" className={css.close} onClick={onClose}>
-          Close
-        </button>
-      </div>
-    </Sheet>
+    <Dialog opened title="Keyboard shortcuts" onClose={onClose}>
+      <dl className={css.keys}>
+        {shortcuts.map(([what, ...keys]) => (
+          <div key={what} className={css.keyRow}>
+            <dt>{what}</dt>
+            <dd>
+              {keys.map((key) => (
+                <kbd key={key} className={css.key}>
+                  {key}
+                </kbd>
+              ))}
+            </dd>
+          </div>
+        ))}
+      </dl>
+    </Dialog>
   );
 }

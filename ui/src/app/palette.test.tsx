@@ -23,7 +23,7 @@ it("opens by Ctrl K, and goes to a page by the keyboard alone", async () => {
   await screen.findByRole("heading", { level: 1 });
   await userEvent.keyboard("{Control>}k{/Control}");
   await userEvent.type(await field(), "aud");
-  expect(chosen()).toBe("Audit");
+  expect(chosen()).toMatch(/^Audit/);
   await userEvent.keyboard("{Enter}");
   expect(await screen.findByRole("heading", { level: 1, name: "Audit" })).toBeVisible();
   expect(screen.queryByRole("combobox", { name: "Search and commands" })).toBeNull();
@@ -66,6 +66,6 @@ it("shows the shortcuts", async () => {
   await screen.findByRole("heading", { level: 1 });
   await userEvent.keyboard("?");
   expect(await screen.findByRole("heading", { name: "Keyboard shortcuts" })).toBeVisible();
-  await userEvent.click(screen.getByRole("button", { name: "Close" }));
+  await userEvent.click(screen.getByRole("button", { name: "Leave it" }));
   expect(screen.queryByRole("heading", { name: "Keyboard shortcuts" })).toBeNull();
 });

@@ -1,5 +1,5 @@
 import { CloseButton } from "@mantine/core";
-import { useId, useLayoutEffect, useRef, type ReactNode } from "react";
+import { useId, useLayoutEffect, useRef, type ComponentProps, type ReactNode } from "react";
 import css from "./Dialog.module.css";
 
 interface DialogProps {
@@ -16,30 +16,10 @@ export function Dialog({ opened, ...rest }: DialogProps) {
   return opened ? <Opened {...rest} /> : null;
 }
 
-// The browser keeps the focus in a modal dialog, and gives it back if the dialog is
-// closed before it leaves the document.
 function Opened({ onClose, title, size = "md", children }: Omit<DialogProps, "opened">) {
-  const ref = useRef<HTMLDialogElement>(null);
   const name = useId();
-  useLayoutEffect(() => {
-    const dialog = ref.current;
-    dialog?.showModal();
-    return () => dialog?.close();
-  }, []);
   return (
-    <dialog
-      ref={ref}
-      className={css.dialog}
-      data-size={size}
-      aria-labelledby={name}
-      onCancel={(e) => {
-        e.preventDefault(); // it goes when its owner says so
-        onClose();
-      }}
-      onMouseDown={(e) => {
-        if (e.target === e.currentTarget) onClose();
-      }}
-    >
+    <Modal data-size={size} aria-labelledby={name} onLeave={onClose}>
       <div className={css.frame}>
         <div className={css.head}>
           <h2 id={name} className={css.title}>
@@ -49,7 +29,38 @@ function Opened({ onClose, title, size = "md", children }: Omit<DialogProps, "op
         </div>
         <div className={css.body}>{children}</div>
       </div>
-    </dialog>
+    </Modal>
+  );
+}
+
+/**
+ * What lies over the page until it is left, by Escape or a press beside it. The browser
+ * keeps the focus in it, and gives it back if it is closed before it leaves the document.
+ */
+export function Modal({
+  onLeave,
+  className = "",
+  ...rest
+}: ComponentProps<"dialog"> & { onLeave: () => void }) {
+  const ref = useRef<HTMLDialogElement>(null);
+  useLayoutEffect(() => {
+    const dialog = ref.current;
+    dialog?.showModal();
+    return () => dialog?.close();
+  }, []);
+  return (
+    <dialog
+      {...rest}
+      ref={ref}
+      className={`${css.dialog} ${className}`}
+      onCancel={(e) => {
+        e.preventDefault(); // it goes when its owner says so
+        onLeave();
+      }}
+      onMouseDown={(e) => {
+        if (e.target === e.currentTarget) onLeave();
+      }}
+    />
   );
 }
 

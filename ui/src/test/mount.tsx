@@ -12,7 +12,7 @@ import { newRouter } from "../app/router";
 export type Answers = Record<string, unknown>;
 
 const usual: Answers = {
-  "/me": { name: "ada", kind: "local", permissions: [] },
+  "/me": { name: "ada", kind: "local", roles: [], scope: [] },
   "/projects": { items: [{ name: "bikes" }] },
 };
 
