@@ -94,6 +94,11 @@ it("renews what events touch within a second, once for many", () => {
   expect(renewed()).toContain("runs");
 });
 
+it("leaves tables of runs as they are when runs come, and not when they go", () => {
+  expect(outdated("run.created")).not.toContain("run-table");
+  expect(outdated("run.deleted")).toEqual(expect.arrayContaining(["runs", "run-table"]));
+});
+
 it("looks at all anew when the server has left events out", () => {
   const { invalidate } = setup();
   FakeSource.last.say("reset", 900, { after: 1, seq: 900 });

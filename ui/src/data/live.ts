@@ -23,7 +23,7 @@ const GATHER = 250; // events that come together renew what they touch once
 const PAUSE = LIVE_MS; // and not more often than this
 
 /**
- * What an event makes out of date, by the first part of its type: the names that stand
+ * What an event makes out of date, by its type or the first part of it: the names that stand
  * third in query keys (["p", project, name, …]).
  */
 const touched: Record<string, readonly string[]> = {
@@ -48,7 +48,12 @@ const touched: Record<string, readonly string[]> = {
   loop: ["cases", "loop", "models"],
   job: ["pipelines", "pipeline-runs"],
   access: ["permissions"],
-  data: ["experiments", "experiment", "runs"],
+  data: ["experiments", "experiment", "runs", "run-table"],
+  // A table of runs stays as it is when runs come, and says how many.
+  "run.deleted": ["run-table"],
+  "run.restored": ["run-table"],
+  "experiment.deleted": ["run-table"],
+  "experiment.restored": ["run-table"],
 };
 
 /** What every event makes out of date: what looks at the whole project. */
@@ -56,7 +61,7 @@ const always = ["events", "overview", "phases"];
 
 /** The names of what an event makes out of date; see touched. */
 export function outdated(type: string): readonly string[] {
-  return [...always, ...(touched[type.split(".")[0] ?? ""] ?? [])];
+  return [...always, ...(touched[type.split(".")[0] ?? ""] ?? []), ...(touched[type] ?? [])];
 }
 
 /** The one stream of a project's events that the pages of a tab share. */

@@ -1,11 +1,18 @@
-import { infiniteQueryOptions, keepPreviousData, queryOptions } from "@tanstack/react-query";
-import { api, ask, type Schemas } from "./client";
+import {
+  infiniteQueryOptions,
+  keepPreviousData,
+  queryOptions,
+  type QueryClient,
+} from "@tanstack/react-query";
+import { api, ask, Problem, type Schemas } from "./client";
 import { LIVE_MS } from "./live";
 
 export type TableRow = Schemas["RunTableRow"];
 export type MetricCell = Schemas["MetricCell"];
 export type RunColumn = Schemas["Column"];
 export type Group = Schemas["TrackingGroup"];
+export type Groups = Schemas["Groups"];
+export type Sum = Schemas["TrackingAggregate"];
 export type Bulk = Schemas["TrackingBulk"];
 export type Completion = Schemas["Completion"];
 
@@ -32,36 +39,30 @@ function asked(rows: Rows) {
   };
 }
 
-const key = (rows: Rows) =>
-  [
-    "p",
-    rows.project,
-    "run-table",
-    rows.experiments,
-    rows.filter,
-    rows.order,
-    rows.nested,
-    rows.state,
-  ] as const;
+/** How the queries of a table begin; a list that is out of date leaves its windows as they are. */
+export const tableKey = (rows: Rows, what: "run-table" | "run-window" = "run-table") => {
+  const { project, experiments, filter, order, nested, state } = rows;
+  return ["p", project, what, experiments, filter, order, nested, state] as const;
+};
 
 /** Whether a run may still log. */
 export const goesOn = (status: string) => status === "RUNNING" || status === "SCHEDULED";
 
-/** How many runs there are, under a snapshot that later windows name; it tells of newer ones. */
-export const tableHead = (rows: Rows, edition: number) =>
+/**
+ * How many runs there are, under a snapshot that later windows name; it tells of newer ones.
+ * The same list is asked for again until it is out of date.
+ */
+export const tableHead = (rows: Rows) =>
   queryOptions({
-    queryKey: [...key(rows), "head", edition],
+    queryKey: [...tableKey(rows), "head"],
     queryFn: async ({ signal, client, queryKey }) => {
-      const before = client.getQueryData<Schemas["RunTable"]>(queryKey);
+      const before = client.getQueryState<Schemas["RunTable"]>(queryKey);
+      const snapshot = before?.isInvalidated ? undefined : before?.data?.snapshot;
       return ask(
         api.GET("/api/v1/projects/{project}/run-table", {
           params: {
             path: path(rows.project),
-            query: {
-              ...asked(rows),
-              limit: 1,
-              ...(before && { snapshot: before.snapshot }),
-            },
+            query: { ...asked(rows), limit: 1, ...(snapshot && { snapshot }) },
           },
           signal,
         }),
@@ -69,7 +70,6 @@ export const tableHead = (rows: Rows, edition: number) =>
     },
     refetchInterval: LIVE_MS,
     staleTime: 0,
-    placeholderData: keepPreviousData,
     retry: false,
   });
 
@@ -90,10 +90,18 @@ export interface WindowPage {
   page: Schemas["RunTable"];
 }
 
-export const tableWindow = (rows: Rows, w: Window) =>
-  queryOptions({
-    queryKey: [...key(rows), "window", w],
-    queryFn: async ({ signal }): Promise<WindowPage> => ({
+/** What was there of a window, of another list or with other columns; it stays until this comes. */
+function before(client: QueryClient, rows: Rows, w: Window): WindowPage | undefined {
+  return client
+    .getQueriesData<WindowPage>({ queryKey: tableKey(rows, "run-window") })
+    .map(([, page]) => page)
+    .findLast((p) => p?.window.under === w.under && p.window.offset === w.offset);
+}
+
+export const tableWindow = (client: QueryClient, rows: Rows, w: Window) =>
+  queryOptions<WindowPage>({
+    queryKey: [...tableKey(rows, "run-window"), w],
+    queryFn: async ({ signal }) => ({
       window: w,
       filter: rows.filter,
       page: await ask(
@@ -113,6 +121,7 @@ export const tableWindow = (rows: Rows, w: Window) =>
         }),
       ),
     }),
+    placeholderData: () => before(client, rows, w),
     staleTime: Infinity,
     gcTime: 60_000,
     refetchInterval: ({ state }) =>
@@ -122,7 +131,7 @@ export const tableWindow = (rows: Rows, w: Window) =>
 /** The runs in groups, with metrics summed up. */
 export const runGroups = (rows: Rows, by: string[], metrics: string[]) =>
   queryOptions({
-    queryKey: [...key(rows), "groups", by, metrics],
+    queryKey: [...tableKey(rows), "groups", by, metrics],
     queryFn: ({ signal }) =>
       ask(
         api.GET("/api/v1/projects/{project}/run-groups", {
@@ -140,7 +149,7 @@ export const runGroups = (rows: Rows, by: string[], metrics: string[]) =>
           signal,
         }),
       ),
-    placeholderData: keepPreviousData,
+    refetchInterval: ({ state }) => state.data?.groups.some((g) => g.running > 0) && 3000,
     retry: false,
   });
 
@@ -217,7 +226,10 @@ const BULK = 1000;
 export type Change =
   { kind: "delete" | "restore" } | { kind: "tag"; set: Record<string, string>; remove: string[] };
 
-/** Changes runs, a thousand a request, and tells after each how many are done. */
+/**
+ * Changes runs, a thousand a request, and tells after each how many are done. What fails on
+ * the way ends it, and is told of the runs that were left.
+ */
 export async function changeRuns(
   project: string,
   runs: string[],
@@ -226,9 +238,16 @@ export async function changeRuns(
 ): Promise<Bulk> {
   const all: Bulk = { changed: [], failed: [] };
   for (let i = 0; i < runs.length; i += BULK) {
-    const part = await changeSome(project, runs.slice(i, i + BULK), change);
-    all.changed.push(...part.changed);
-    all.failed.push(...part.failed);
+    try {
+      const part = await changeSome(project, runs.slice(i, i + BULK), change);
+      all.changed.push(...part.changed);
+      all.failed.push(...part.failed);
+    } catch (err) {
+      if (i === 0 || !(err instanceof Problem)) throw err;
+      const { code, message: reason } = err;
+      all.failed.push(...runs.slice(i).map((run) => ({ run, code, reason })));
+      break;
+    }
     progress(Math.min(i + BULK, runs.length));
   }
   return all;
@@ -251,27 +270,30 @@ function changeSome(project: string, runs: string[], change: Change): Promise<Bu
   }
 }
 
-/** The ids of all runs of a table, on its first level. */
-export async function allRuns(rows: Rows, signal?: AbortSignal): Promise<string[]> {
+/** The ids of runs of a table: of all on its levels, or of some of a list. */
+export async function runIds(
+  rows: Rows,
+  some?: { snapshot: string; under: string; offset: number; length: number },
+): Promise<string[]> {
   const ids: string[] = [];
-  let snapshot = "";
+  let snapshot = some?.snapshot ?? "";
   for (;;) {
     const page = await ask(
       api.GET("/api/v1/projects/{project}/run-table", {
         params: {
           path: path(rows.project),
           query: {
-            ...asked({ ...rows, nested: false }),
-            offset: ids.length,
-            limit: BULK,
+            ...asked(some ? rows : { ...rows, nested: false }),
+            offset: (some?.offset ?? 0) + ids.length,
+            limit: Math.min(BULK, (some?.length ?? BULK) - ids.length),
             ...(snapshot && { snapshot }),
+            ...(some?.under && { under: some.under }),
           },
         },
-        ...(signal && { signal }),
       }),
     );
     snapshot = page.snapshot;
     ids.push(...page.rows.map((r) => r.id));
-    if (page.rows.length === 0 || ids.length >= page.total) return ids;
+    if (page.rows.length === 0 || ids.length >= (some?.length ?? page.total)) return ids;
   }
 }

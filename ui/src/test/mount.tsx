@@ -7,7 +7,7 @@ import { newRouter } from "../app/router";
 
 /**
  * What the server answers below /api/v1, by path, or by "POST /path": JSON, a Response, or a
- * function that gives one of them; undefined never answers.
+ * function of the query that gives one of them; undefined never answers.
  */
 export type Answers = Record<string, unknown>;
 
@@ -60,7 +60,10 @@ export function mount(path: string, answers: Answers) {
     );
     const other = at.endsWith("/permissions") ? permissions : refusal(404, `no answer for ${at}`);
     const said = found === undefined ? other : all[found];
-    const answer = typeof said === "function" ? (said as () => unknown)() : said;
+    const answer =
+      typeof said === "function"
+        ? (said as (query: Record<string, string>) => unknown)(Object.fromEntries(url.searchParams))
+        : said;
     if (answer === undefined) return new Promise<Response>(() => {});
     if (answer instanceof Response) return answer.clone();
     return Response.json(answer);

@@ -1,20 +1,34 @@
 import { Button, CloseButton, Progress, TextInput } from "@mantine/core";
-import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { useMutation } from "@tanstack/react-query";
 import { useState } from "react";
 import { Dialog, DialogButtons } from "../../components/Dialog";
 import { GuardedButton } from "../../components/GuardedButton";
 import { Failure } from "../../components/State";
 import { toast } from "../../components/toast";
 import { useMay } from "../../data/may";
-import { allRuns, changeRuns, type Bulk, type Change, type Rows } from "../../data/runtable";
+import { changeRuns, runIds, type Bulk, type Change, type Rows } from "../../data/runtable";
 import { count, plural } from "../../format/number";
 import css from "./BulkBar.module.css";
+import { useRenew } from "./ExperimentActions";
 
-/** The runs that are selected: these, or all that the table has. */
-export type Selection = { all: false; runs: ReadonlySet<string> } | { all: true; total: number };
+/** The runs that are selected: these, or all that the table has but these. */
+export interface Selection {
+  all: boolean;
+  runs: ReadonlySet<string>;
+}
 
 export const nothing: Selection = { all: false, runs: new Set() };
-export const sizeOf = (s: Selection) => (s.all ? s.total : s.runs.size);
+export const everything: Selection = { all: true, runs: new Set() };
+export const has = (s: Selection, run: string) => s.runs.has(run) !== s.all;
+/** The selection with these runs selected, or no longer. */
+export function put(s: Selection, ids: string[], selected: boolean): Selection {
+  const runs = new Set(s.runs);
+  for (const id of ids) {
+    if (selected === s.all) runs.delete(id);
+    else runs.add(id);
+  }
+  return { all: s.all, runs };
+}
 
 /** Says what became of a change, with a way back where there is one. */
 function tell(done: string, bulk: Bulk, undo?: () => void) {
@@ -30,26 +44,30 @@ function tell(done: string, bulk: Bulk, undo?: () => void) {
 }
 
 /** Changes runs with progress, tells of it, and takes it back. */
-export function useBulk(rows: Rows, after: () => void) {
-  const client = useQueryClient();
+function useBulk(rows: Rows, after: () => void) {
+  const renew = useRenew(rows.project);
   const [progress, setProgress] = useState(0);
   const mutation = useMutation({
-    mutationFn: async ({ runs, change }: { runs: string[] | "all"; change: Change }) => {
+    mutationFn: async ({ runs, change }: { runs: Selection; change: Change }) => {
       setProgress(0);
-      const ids = runs === "all" ? await allRuns(rows) : runs;
+      const ids = runs.all
+        ? (await runIds(rows)).filter((id) => !runs.runs.has(id))
+        : [...runs.runs];
       return changeRuns(rows.project, ids, change, (n) => setProgress(n / ids.length));
     },
     onSuccess: (bulk, { change }) => {
-      const undo = () => mutation.mutate({ runs: bulk.changed, change: { kind: "restore" } });
+      const runs = { all: false, runs: new Set(bulk.changed) };
+      const undo = () => mutation.mutate({ runs, change: { kind: "restore" } });
       if (change.kind === "delete")
         tell("moved to the trash", bulk, bulk.changed.length > 0 ? undo : undefined);
       else tell(change.kind === "restore" ? "restored" : "tagged", bulk);
+      if (change.kind !== "restore") after();
     },
-    onSettled: () => {
-      after();
-      for (const what of ["run-table", "experiments", "experiment", "run-columns"])
-        void client.invalidateQueries({ queryKey: ["p", rows.project, what] });
+    onError: (err, { change }) => {
+      if (change.kind === "restore")
+        toast({ title: "Not restored", message: err.message, tone: "bad" });
     },
+    onSettled: renew,
   });
   return { ...mutation, progress };
 }
@@ -61,31 +79,31 @@ interface BulkBarProps {
   total: number;
   onSelect: (selection: Selection) => void;
   onCompare: (runs: string[]) => void;
-  /** Called when runs have changed. */
-  onDone: () => void;
 }
 
 /** The most runs that a comparison takes. */
-const COMPARE = 100;
+const COMPARE = 32;
 
 /** What can be done to the runs that are selected. */
-export function BulkBar({ rows, selection, total, onSelect, onCompare, onDone }: BulkBarProps) {
+export function BulkBar({ rows, selection, total, onSelect, onCompare }: BulkBarProps) {
   const { why } = useMay("track");
   const [dialog, setDialog] = useState<"tag" | "delete">();
   const bulk = useBulk(rows, () => {
+    setDialog(undefined);
     onSelect(nothing);
-    onDone();
   });
-  const n = sizeOf(selection);
-  const ids = selection.all ? "all" : [...selection.runs];
-  const run = (change: Change) =>
-    bulk.mutate({ runs: ids, change }, { onSuccess: () => setDialog(undefined) });
-  if (n === 0 && !bulk.isPending) return null;
+  const n = selection.all ? total - selection.runs.size : selection.runs.size;
+  const run = (change: Change) => bulk.mutate({ runs: selection, change });
+  const ask = (what: "tag" | "delete") => {
+    bulk.reset();
+    setDialog(what);
+  };
+  if (n <= 0) return null;
   return (
     <div className={css.bar} role="region" aria-label="Selected runs">
       <strong role="status">{plural(n, "run")} selected</strong>
-      {!selection.all && total > n && (
-        <Button size="compact-sm" variant="subtle" onClick={() => onSelect({ all: true, total })}>
+      {total > n && (
+        <Button size="compact-sm" variant="subtle" onClick={() => onSelect(everything)}>
           Select all {count(total)}
         </Button>
       )}
@@ -94,8 +112,8 @@ export function BulkBar({ rows, selection, total, onSelect, onCompare, onDone }:
         size="compact-sm"
         variant="default"
         disabled={selection.all || n < 2 || n > COMPARE}
-        title={n > COMPARE || selection.all ? `At most ${COMPARE} runs are compared` : ""}
-        onClick={() => !selection.all && onCompare([...selection.runs])}
+        title={`2 to ${COMPARE} runs can be compared`}
+        onClick={() => onCompare([...selection.runs])}
       >
         Compare
       </Button>
@@ -104,7 +122,7 @@ export function BulkBar({ rows, selection, total, onSelect, onCompare, onDone }:
         variant="default"
         why={why}
         disabled={bulk.isPending}
-        onClick={() => setDialog("tag")}
+        onClick={() => ask("tag")}
       >
         Tag…
       </GuardedButton>
@@ -113,7 +131,7 @@ export function BulkBar({ rows, selection, total, onSelect, onCompare, onDone }:
         variant="default"
         why={why}
         disabled={bulk.isPending}
-        onClick={() => (n > 1 ? setDialog("delete") : run({ kind: "delete" }))}
+        onClick={() => (n > 1 ? ask("delete") : run({ kind: "delete" }))}
       >
         {n > 1 ? "Delete…" : "Delete"}
       </GuardedButton>

@@ -21,7 +21,7 @@ import { plural } from "../../format/number";
 export function useRenew(project: string) {
   const client = useQueryClient();
   return () => {
-    for (const what of ["experiments", "experiment", "run-table"])
+    for (const what of ["experiments", "experiment", "run-table", "run-columns"])
       void client.invalidateQueries({ queryKey: ["p", project, what] });
   };
 }

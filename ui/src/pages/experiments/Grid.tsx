@@ -1,4 +1,5 @@
 import { useVirtualizer, type VirtualItem } from "@tanstack/react-virtual";
+import { useElementScrollRestoration } from "@tanstack/react-router";
 import { ArrowDown, ArrowUp } from "lucide-react";
 import {
   memo,
@@ -13,6 +14,7 @@ import {
   type ReactNode,
 } from "react";
 import css from "./Grid.module.css";
+import { Tick } from "./cells";
 import { MAX_WIDTH, MIN_WIDTH } from "./view";
 
 /** A column of a grid. */
@@ -40,6 +42,8 @@ export interface GridRow {
 
 interface GridProps<R extends GridRow> {
   label: string;
+  /** Whether all rows are selected. */
+  whole: boolean;
   columns: GridColumn[];
   rows: number;
   row: (index: number) => R | undefined;
@@ -49,10 +53,12 @@ interface GridProps<R extends GridRow> {
   onOpen: (row: R, index: number) => void;
   onToggle: (row: R, index: number) => void;
   onSelect: (row: R, index: number, range: boolean) => void;
+  /** The box in the head. */
+  onSelectAll: () => void;
   onMenu: (column: GridColumn, head: DOMRect) => void;
   onWidth: (column: string, width: number) => void;
   /** Told of the cell that the keys are at. */
-  onCell: (row: R | undefined, column: string | undefined) => void;
+  onCell: (index: number, column: string | undefined) => void;
   /** Stands in place of the rows. */
   children?: ReactNode;
 }
@@ -76,10 +82,12 @@ export function Grid<R extends GridRow>(props: GridProps<R>) {
   const free = useMemo(() => columns.filter((c) => !c.pinned), [columns]);
   const all = useMemo(() => [...pinned, ...free], [pinned, free]);
   const left = leftOf(pinned, pinned.length);
+  const back = useElementScrollRestoration({ id: "grid" });
   const vertical = useVirtualizer({
     count: rows,
     getScrollElement: () => box.current,
     estimateSize: () => ROW,
+    initialOffset: back?.scrollY ?? 0,
     overscan: 10,
     scrollPaddingStart: HEAD,
     useFlushSync: false,
@@ -90,6 +98,7 @@ export function Grid<R extends GridRow>(props: GridProps<R>) {
     getScrollElement: () => box.current,
     estimateSize: (i) => free[i]?.width ?? 0,
     getItemKey: (i) => free[i]?.id ?? i,
+    initialOffset: back?.scrollX ?? 0,
     paddingStart: left,
     scrollPaddingStart: left,
     overscan: 3,
@@ -110,8 +119,8 @@ export function Grid<R extends GridRow>(props: GridProps<R>) {
   const current = row >= 0 ? props.row(row) : undefined;
   const currentColumn = all[column]?.id;
   useEffect(() => {
-    onCell(current, currentColumn);
-  }, [onCell, current, currentColumn]);
+    onCell(row, currentColumn);
+  }, [onCell, row, currentColumn]);
 
   const go = (to: { row: number; column: number }) => {
     const r = Math.max(HEADS, Math.min(to.row, rows - 1));
@@ -119,6 +128,24 @@ export function Grid<R extends GridRow>(props: GridProps<R>) {
     setAt({ row: r, column: c });
     if (r >= 0) vertical.scrollToIndex(r);
     if (c >= pinned.length) horizontal.scrollToIndex(c - pinned.length);
+  };
+  const menu = (c: GridColumn, head: Element) =>
+    c.id === "select" ? props.onSelectAll() : props.onMenu(c, head.getBoundingClientRect());
+  const onClick = (e: MouseEvent) => {
+    const index = placeOf(e, "aria-rowindex") - 2;
+    const act = said(e, "data-act");
+    const r = index >= 0 ? props.row(index) : undefined;
+    if (!r) return;
+    if (act === "toggle") props.onToggle(r, index);
+    else if (act === "open" && !e.ctrlKey && !e.metaKey && !e.shiftKey) {
+      e.preventDefault();
+      props.onOpen(r, index);
+    } else if (act === "select" || (!act && e.shiftKey)) props.onSelect(r, index, e.shiftKey);
+  };
+  const onMouseDown = (e: MouseEvent) => {
+    const [r, c] = [placeOf(e, "aria-rowindex") - 2, placeOf(e, "aria-colindex") - 1];
+    if (r >= 0 && c >= 0) setAt({ row: r, column: c });
+    if (e.shiftKey) e.preventDefault(); // no text is selected on the way
   };
   const onKeyDown = (e: KeyboardEvent) => {
     if (e.target !== box.current) return;
@@ -156,12 +183,13 @@ export function Grid<R extends GridRow>(props: GridProps<R>) {
         break;
       case " ":
         if (current) props.onSelect(current, row, e.shiftKey);
+        else if (row === HEADS && currentColumn === "select") props.onSelectAll();
         break;
       case "Enter": {
         const head = all[column];
         if (row === HEADS && head) {
           const cell = document.getElementById(cellId(id, HEADS, head.id));
-          if (cell) props.onMenu(head, cell.getBoundingClientRect());
+          if (cell) menu(head, cell);
         } else if (current?.group) props.onToggle(current, row);
         else if (current) props.onOpen(current, row);
         break;
@@ -183,9 +211,20 @@ export function Grid<R extends GridRow>(props: GridProps<R>) {
       aria-rowcount={rows + 1}
       aria-colcount={all.length}
       aria-multiselectable
-      aria-activedescendant={currentColumn ? cellId(id, row, currentColumn) : undefined}
+      aria-activedescendant={
+        currentColumn && (row < 0 || (row >= firstRow && row <= lastRow))
+          ? cellId(id, row, currentColumn)
+          : undefined
+      }
+      data-scroll-restoration-id="grid"
+      onClick={onClick}
+      onMouseDown={onMouseDown}
       onKeyDown={onKeyDown}
-      onFocus={(e) => setFocused(e.target === box.current)}
+      onFocus={(e) => {
+        // What is clicked in a cell leaves the keys to the grid.
+        if (e.target !== box.current) box.current?.focus({ preventScroll: true });
+        setFocused(true);
+      }}
       onBlur={() => setFocused(false)}
     >
       <div role="rowgroup" className={css.heads} style={{ width, height: HEAD }}>
@@ -199,7 +238,8 @@ export function Grid<R extends GridRow>(props: GridProps<R>) {
                 index={i}
                 left={leftOf(pinned, i)}
                 active={focused && row === HEADS && column === i}
-                onMenu={props.onMenu}
+                whole={props.whole}
+                onMenu={menu}
                 onWidth={props.onWidth}
               />
             ))}
@@ -216,7 +256,7 @@ export function Grid<R extends GridRow>(props: GridProps<R>) {
                   index={i}
                   left={v.start}
                   active={focused && row === HEADS && column === i}
-                  onMenu={props.onMenu}
+                  onMenu={menu}
                   onWidth={props.onWidth}
                 />
               )
@@ -224,7 +264,15 @@ export function Grid<R extends GridRow>(props: GridProps<R>) {
           })}
         </div>
       </div>
-      {props.children ?? (
+      {props.children ? (
+        <div role="rowgroup">
+          <div role="row">
+            <div role="gridcell" className={css.instead}>
+              {props.children}
+            </div>
+          </div>
+        </div>
+      ) : (
         <div
           role="rowgroup"
           className={css.body}
@@ -244,10 +292,6 @@ export function Grid<R extends GridRow>(props: GridProps<R>) {
               across={across}
               active={focused && row === v.index ? column : undefined}
               cell={props.cell}
-              onPoint={(c) => {
-                setAt({ row: v.index, column: c });
-              }}
-              onSelect={props.onSelect}
             />
           ))}
         </div>
@@ -255,6 +299,11 @@ export function Grid<R extends GridRow>(props: GridProps<R>) {
     </div>
   );
 }
+
+/** What the nearest element around a click says. */
+const said = (e: MouseEvent, name: string) =>
+  (e.target as Element).closest(`[${name}]`)?.getAttribute(name);
+const placeOf = (e: MouseEvent, name: string) => Number(said(e, name) ?? 0);
 
 /** Where a pinned column begins. */
 const leftOf = (pinned: GridColumn[], i: number) =>
@@ -268,11 +317,12 @@ interface HeadProps {
   index: number;
   left: number;
   active: boolean;
-  onMenu: GridProps<GridRow>["onMenu"];
+  whole?: boolean;
+  onMenu: (column: GridColumn, head: Element) => void;
   onWidth: GridProps<GridRow>["onWidth"];
 }
 
-function Head({ id, column, index, left, active, onMenu, onWidth }: HeadProps) {
+function Head({ id, column, index, left, active, whole, onMenu, onWidth }: HeadProps) {
   const [width, setWidth] = useState<number>();
   const begin = useRef<{ x: number; width: number }>(undefined);
   const drag = (e: PointerEvent) => {
@@ -293,9 +343,13 @@ function Head({ id, column, index, left, active, onMenu, onWidth }: HeadProps) {
       className={css.head}
       style={{ left, width: width ?? column.width }}
       title={column.head}
-      onClick={(e) => onMenu(column, e.currentTarget.getBoundingClientRect())}
+      onClick={(e) => onMenu(column, e.currentTarget)}
     >
-      <span className={column.id === "select" ? css.unseen : css.headText}>{column.head}</span>
+      {column.id === "select" ? (
+        <Tick label={column.head} checked={whole ?? false} />
+      ) : (
+        <span className={css.headText}>{column.head}</span>
+      )}
       {column.note && <span className={css.note}>{column.note}</span>}
       {column.sorted === "up" && <ArrowUp size={12} aria-hidden />}
       {column.sorted === "down" && <ArrowDown size={12} aria-hidden />}
@@ -334,29 +388,17 @@ interface RowProps<R extends GridRow> {
   across: VirtualItem[];
   active: number | undefined;
   cell: GridProps<R>["cell"];
-  onPoint: (column: number) => void;
-  onSelect: GridProps<R>["onSelect"];
 }
 
 /** Nothing of a row is drawn again while it scrolls: only a change of what it shows counts. */
 const Row = memo(DrawnRow, (a, b) => {
-  for (const key of [
-    "grid",
-    "index",
-    "top",
-    "width",
-    "left",
-    "pinned",
-    "free",
-    "active",
-    "cell",
-  ] as const) {
-    if (a[key] !== b[key]) return false;
-  }
+  const { row: x, across: from, ...rest } = a;
+  const { row: y, across: to, ...others } = b;
   return (
-    same(a.row, b.row) &&
-    a.across.length === b.across.length &&
-    a.across.every((v, i) => v.index === b.across[i]?.index && v.start === b.across[i].start)
+    same(x, y) &&
+    same(rest, others) &&
+    from.length === to.length &&
+    from.every((v, i) => v.index === to[i]?.index && v.start === to[i].start)
   );
 }) as typeof DrawnRow;
 
@@ -378,14 +420,10 @@ function DrawnRow<R extends GridRow>(props: RowProps<R>) {
       data-numeric={c.numeric || undefined}
       className={css.cell}
       style={{ left, width: c.width }}
-      onMouseDown={() => props.onPoint(i)}
     >
       {row ? props.cell(row, c.id) : <span className={css.bone} />}
     </div>
   );
-  const onClick = (e: MouseEvent) => {
-    if (row && e.shiftKey) props.onSelect(row, index, true);
-  };
   return (
     <div
       role="row"
@@ -395,7 +433,6 @@ function DrawnRow<R extends GridRow>(props: RowProps<R>) {
       data-group={row?.group || undefined}
       className={css.row}
       style={{ transform: `translateY(${props.top}px)`, width: props.width, height: ROW }}
-      onClick={onClick}
     >
       <div role="presentation" className={css.pinned} style={{ width: props.left }}>
         {pinned.map((c, i) => cell(c, i, leftOf(pinned, i)))}

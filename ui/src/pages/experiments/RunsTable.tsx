@@ -1,25 +1,29 @@
 import { Button } from "@mantine/core";
 import { useMediaQuery } from "@mantine/hooks";
-import { useInfiniteQuery, useQueries } from "@tanstack/react-query";
+import { useInfiniteQuery, useMutation, useQueries } from "@tanstack/react-query";
 import { useNavigate, useRouter } from "@tanstack/react-router";
-import { ChevronsDownUp, Keyboard, Link2, ListTree, RefreshCw, X } from "lucide-react";
-import { useCallback, useEffect, useMemo, useRef, useState } from "react";
+import { ChevronsDownUp, Keyboard, ListTree, RefreshCw, X } from "lucide-react";
+import { useCallback, useEffect, useEffectEvent, useMemo, useRef, useState } from "react";
 import { CopyButton } from "../../components/CopyButton";
 import { Popover } from "../../components/Menu";
 import { Failure } from "../../components/State";
 import { useNow } from "../../components/now";
+import { toast } from "../../components/toast";
+import { Problem } from "../../data/client";
 import { experimentsQuery } from "../../data/experiments";
+import { pageOf } from "../../data/links";
 import { goesOn, runColumns, sparklines, type Rows } from "../../data/runtable";
 import { count, plural, value } from "../../format/number";
 import { absolute } from "../../format/time";
-import { BulkBar, nothing, sizeOf, type Selection } from "./BulkBar";
+import { BulkBar, everything, has, nothing, put, type Selection } from "./BulkBar";
 import { ColumnPicker } from "./ColumnPicker";
+import { useRenew } from "./ExperimentActions";
 import { FilterBar } from "./FilterBar";
 import { Grid, type GridColumn } from "./Grid";
 import { HeadMenu } from "./HeadMenu";
 import css from "./RunsTable.module.css";
 import { NoRuns } from "./NoRuns";
-import { cellOf, groupName } from "./cells";
+import { cellOf, groupName, inWords } from "./cells";
 import { blocksOf, useRows, type RunsRow } from "./useRows";
 import {
   changed,
@@ -38,13 +42,14 @@ interface RunsTableProps {
   /** The experiment whose runs they are; none for those of all. */
   experiment?: string;
   view: RunsView;
-  onView: (view: RunsView) => void;
+  /** Replaces the view in the address, or goes on to another one. */
+  onView: (view: RunsView, replace: boolean) => void;
 }
 
 const usual = ["start_time", "duration", "user_id"];
 const widths: Record<string, number> = {
   select: 36,
-  name: 270,
+  name: 300,
   start_time: 130,
   duration: 110,
   status: 100,
@@ -137,58 +142,67 @@ export function RunsTable({ project, experiment, view, onView }: RunsTableProps)
       setSight({ rows: [r[0], r[1]] as never, columns: [c[0], c[1]] as never }),
     [],
   );
-  const data = useMemo(() => {
+  const blocks = useMemo(() => {
     const isData = (c: GridColumn) => kindOf(c.id) !== "attribute";
     const pinned = columns.filter((c) => c.pinned && isData(c)).map((c) => c.id);
     const free = columns.filter((c) => !c.pinned);
     const all = blocksOf(free.filter(isData).map((c) => c.id));
     const seen = new Set(free.slice(sight.columns[0], sight.columns[1] + 1).map((c) => c.id));
     const blocks = all.filter((b) => b.some((c) => seen.has(c)));
-    const metrics = columns.filter(
-      (c) => kindOf(c.id) === "metric" && (c.pinned || seen.has(c.id)),
-    );
-    return {
-      blocks: [...(pinned.length > 0 || blocks.length === 0 ? blocksOf(pinned) : []), ...blocks],
-      metrics: metrics.map((c) => c.id).slice(0, 20),
-    };
+    return [...(pinned.length > 0 || blocks.length === 0 ? blocksOf(pinned) : []), ...blocks];
   }, [columns, sight.columns]);
-  const table = useRows({
-    rows,
-    by,
-    metrics: data.metrics,
-    blocks: data.blocks,
-    sight: sight.rows,
-  });
+  const table = useRows({ rows, by, blocks, sight: sight.rows });
+  const { row: tableRow, ready, newer, count: rowCount, runs = 0, groups } = table;
+  const renew = useRenew(project);
 
-  const [selected, setSelected] = useState<{ of: Rows; what: Selection }>({
+  // What comes to an empty table is seen at once.
+  const first = ready && rowCount === 0 && newer > 0;
+  const renewNow = useEffectEvent(renew);
+  useEffect(() => {
+    if (first) renewNow();
+  }, [first]);
+
+  const [selected, setSelected] = useState<{
+    of: Rows;
+    what: Selection;
+    whole?: string | undefined;
+  }>({
     of: rows,
     what: nothing,
   });
-  const selection = selected.of === rows ? selected.what : nothing;
-  const select = useCallback((what: Selection) => setSelected({ of: rows, what }), [rows]);
-  const tableRow = table.row;
+  const { what: selection, whole } =
+    selected.of === rows ? selected : { what: nothing, whole: undefined };
+  const select = (what: Selection, group?: string) => setSelected({ of: rows, what, whole: group });
+  const isWhole = selection.all && selection.runs.size === 0;
   const row = useCallback(
     (i: number): RunsRow | undefined => {
       const r = tableRow(i);
-      return r && { ...r, selected: selection.all || selection.runs.has(r.key) };
+      return (
+        r && {
+          ...r,
+          selected: r.of ? isWhole || r.key === whole : has(selection, r.key),
+        }
+      );
     },
-    [tableRow, selection],
+    [tableRow, selection, isWhole, whole],
   );
   const anchor = useRef<number>(undefined);
-  const onSelect = (r: RunsRow, index?: number, range = false) => {
-    const runs = new Set(selection.all ? [] : selection.runs);
-    if (range && anchor.current !== undefined && index !== undefined) {
-      const [from, to] = [Math.min(anchor.current, index), Math.max(anchor.current, index)];
-      for (let i = from; i <= to; i++) {
-        const run = tableRow(i)?.run;
-        if (run) runs.add(run.id);
-      }
-    } else if (r.run) {
-      if (runs.has(r.run.id)) runs.delete(r.run.id);
-      else runs.add(r.run.id);
-    }
-    if (index !== undefined) anchor.current = index;
-    select({ all: false, runs });
+  const choose = useMutation({
+    mutationFn: (ids: Promise<string[]>) => ids,
+    onError: (err) => toast({ title: "Not selected", message: err.message, tone: "bad" }),
+  });
+  const onSelect = (r: RunsRow, index: number, range: boolean) => {
+    const from = range ? anchor.current : undefined;
+    anchor.current = index;
+    if (from !== undefined) {
+      const ids = table.between(Math.min(from, index), Math.max(from, index));
+      choose.mutate(ids, { onSuccess: (runs) => select(put(selection, runs, true)) });
+    } else if (r.of) {
+      choose.mutate(table.inGroup(r.of), {
+        onSuccess: (runs) =>
+          select(put(selection, runs, !r.selected), r.selected ? undefined : r.key),
+      });
+    } else select(put(selection, [r.key], !r.selected));
   };
 
   const list = useInfiniteQuery({
@@ -199,30 +213,28 @@ export function RunsTable({ project, experiment, view, onView }: RunsTableProps)
     () => new Map(list.data?.pages.flatMap((p) => p.items.map((e) => [e.id, e.name]))),
     [list.data],
   );
-  const curves = useCurves(project, view, data.metrics, sight.rows, tableRow);
-  const href = (r: RunsRow) =>
-    r.run
-      ? `/p/${encodeURIComponent(project)}/experiments/${r.run.experiment}/runs/${r.run.id}`
-      : "";
-  const ctx = {
-    now,
-    show: view.show ?? {},
-    by,
-    href,
-    experiments: titles,
-    curves,
-    onToggle: table.toggleRow,
-    onSelect: (r: RunsRow) => onSelect(r),
-  };
+  const curves = useCurves(project, view, blocks.flat(), sight.rows, tableRow);
+  const show = view.show;
+  const cell = useCallback(
+    (r: RunsRow, column: string) =>
+      cellOf(r, column, {
+        now,
+        show: show ?? {},
+        by,
+        href: (run) => pageOf(project, { kind: "run", id: `${run.experiment}/${run.id}` }),
+        experiments: titles,
+        curves,
+      }),
+    [now, show, by, project, titles, curves],
+  );
   const [menu, setMenu] = useState<{ column: GridColumn; at: DOMRect }>();
-  const [cell, setCell] = useState<{ row: RunsRow | undefined; column: string | undefined }>();
+  const [at, setAt] = useState<{ index: number; column: string | undefined }>();
   const onCell = useCallback(
-    (r: RunsRow | undefined, column: string | undefined) => setCell({ row: r, column }),
+    (index: number, column: string | undefined) => setAt({ index, column }),
     [],
   );
-  const set = (change: Parameters<typeof changed>[1]) => onView(changed(view, change));
-  const runs = table.runs ?? 0;
-  const none = table.ready && table.count === 0;
+  const set = (change: Parameters<typeof changed>[1]) =>
+    onView(changed(view, change), !("q" in change || "sort" in change || "by" in change));
 
   return (
     <section className={css.table} aria-label="Runs">
@@ -271,7 +283,12 @@ export function RunsTable({ project, experiment, view, onView }: RunsTableProps)
             label="Keys"
             align="end"
             target={
-              <Button size="xs" variant="default" leftSection={<Keyboard size={14} aria-hidden />}>
+              <Button
+                size="xs"
+                variant="default"
+                visibleFrom="sm"
+                leftSection={<Keyboard size={14} aria-hidden />}
+              >
                 Keys
               </Button>
             }
@@ -287,38 +304,40 @@ export function RunsTable({ project, experiment, view, onView }: RunsTableProps)
               ))}
             </dl>
           </Popover>
-          <span className={css.link}>
-            <Link2 size={14} aria-hidden />
-            <CopyButton text={globalThis.location.href} what="Copy the link to this view" />
-          </span>
+          <CopyButton text={globalThis.location.href} what="Copy the link to this view" />
         </div>
       </div>
-      <BulkBar
-        rows={rows}
-        selection={selection}
-        total={runs}
-        onSelect={select}
-        onCompare={(ids) =>
-          router.history.push(`/p/${encodeURIComponent(project)}/compare?runs=${ids.join(",")}`)
-        }
-        onDone={table.renew}
-      />
-      {table.error != null && <Failure error={table.error} retry={table.renew} />}
+      {table.error != null && ready && <Failure error={table.error} retry={renew} />}
       <Grid
         label="Runs"
+        whole={isWhole}
         columns={columns}
-        rows={table.ready ? table.count : 20}
+        rows={ready ? rowCount : 20}
         row={row}
-        cell={(r, c) => cellOf(r, c, ctx)}
+        cell={cell}
         onSight={onSight}
-        onOpen={(r) => void navigate({ href: href(r) })}
+        onOpen={(r) => {
+          const { run } = r;
+          if (run)
+            void navigate({
+              to: "/p/$project/experiments/$experiment/runs/$run",
+              params: { project, experiment: run.experiment, run: run.id },
+            });
+        }}
         onToggle={table.toggleRow}
         onSelect={onSelect}
-        onMenu={(column, at) => column.id !== "select" && setMenu({ column, at })}
+        onSelectAll={() => select(isWhole ? nothing : everything)}
+        onMenu={(column, head) => setMenu({ column, at: head })}
         onWidth={(column, w) => set({ w: { ...view.w, [column]: w } })}
         onCell={onCell}
       >
-        {none ? (
+        {table.error != null && !ready ? (
+          <Failure
+            error={table.error}
+            title="The runs could not be found"
+            {...(!isWrong(table.error) && { retry: renew })}
+          />
+        ) : ready && rowCount === 0 ? (
           <NoRuns
             project={project}
             experiment={experiment}
@@ -327,32 +346,40 @@ export function RunsTable({ project, experiment, view, onView }: RunsTableProps)
           />
         ) : undefined}
       </Grid>
+      <BulkBar
+        rows={rows}
+        selection={selection}
+        total={runs}
+        onSelect={select}
+        onCompare={(ids) =>
+          router.history.push(`/p/${encodeURIComponent(project)}/compare?runs=${ids.join(",")}`)
+        }
+      />
       <footer className={css.foot}>
         <span role="status">
-          {!table.ready
-            ? "Loading"
-            : table.groups !== undefined
-              ? `${plural(runs, "run")} in ${plural(table.groups, "group")}${table.groups > table.count && table.groups > 1000 ? ", the 1,000 largest are shown" : ""}`
-              : plural(runs, "run")}
+          {!ready
+            ? table.error == null && "Loading"
+            : groups === undefined
+              ? plural(runs, "run")
+              : `${plural(runs, "run")} in ${plural(groups, "group")}${groups > 1000 ? ", the 1,000 largest are shown" : ""}`}
         </span>
-        {table.newer > 0 && (
+        {newer > 0 && (
           <Button
             size="compact-xs"
             variant="light"
             leftSection={<RefreshCw size={12} aria-hidden />}
-            onClick={table.renew}
+            onClick={renew}
           >
-            {table.newer >= 1000 ? "1,000 or more new runs" : plural(table.newer, "new run")}
+            {newer >= 1000 ? "1,000 or more new runs" : plural(newer, "new run")}
           </Button>
         )}
-        {sizeOf(selection) > 0 && <span>{count(sizeOf(selection))} selected</span>}
-        <span className={css.detail}>{detail(cell?.row, cell?.column, by)}</span>
+        <span className={css.detail}>{at && detail(tableRow(at.index), at.column, by)}</span>
         {by.length > 0 && (
           <Button
             size="compact-xs"
             variant="subtle"
             leftSection={<ChevronsDownUp size={12} aria-hidden />}
-            onClick={table.renew}
+            onClick={table.closeAll}
           >
             Close all
           </Button>
@@ -360,7 +387,7 @@ export function RunsTable({ project, experiment, view, onView }: RunsTableProps)
       </footer>
       {menu && (
         <HeadMenu
-          column={menu.column}
+          column={columns.find((c) => c.id === menu.column.id) ?? menu.column}
           at={menu.at}
           view={view}
           columns={columns.map((c) => c.id)}
@@ -372,6 +399,9 @@ export function RunsTable({ project, experiment, view, onView }: RunsTableProps)
     </section>
   );
 }
+
+/** Whether asking again gives the same answer: what was asked for is wrong. */
+const isWrong = (err: unknown) => err instanceof Problem && err.status === 400;
 
 const keys = [
   ["↑ ↓ ← →", "move; Home, End, Page keys leap"],
@@ -408,7 +438,7 @@ function gridColumns(names: string[], view: RunsView, by: string[], narrow: bool
       ...(kind === "tag" && { note: "tag" }),
       width:
         view.w?.[id] ??
-        (narrow && id === "name" ? 170 : widths[id]) ??
+        (narrow && id === "name" ? 200 : widths[id]) ??
         usualWidth(headOf(id), kind, show),
       pinned,
       numeric,
@@ -428,11 +458,11 @@ function gridColumns(names: string[], view: RunsView, by: string[], narrow: bool
 function useCurves(
   project: string,
   view: RunsView,
-  metrics: string[],
+  columns: string[],
   sight: readonly [number, number],
   row: (i: number) => Omit<RunsRow, "selected"> | undefined,
 ): Map<string, (number | null)[]> {
-  const keys = metrics.filter((m) => view.show?.[m] === "curve").map(keyOf);
+  const keys = columns.filter((m) => view.show?.[m] === "curve").map(keyOf);
   const parts: { runs: string[]; live: boolean }[] = [];
   if (keys.length > 0) {
     // Cut at fixed places, so that a scrolled table asks only for what is new.
@@ -460,16 +490,21 @@ function union(results: { data?: Map<string, (number | null)[]> | undefined }[])
 }
 
 /** All that is known of the cell that the keys are at, in words. */
-function detail(row: RunsRow | undefined, column: string | undefined, by: string[]): string {
+function detail(
+  row: Omit<RunsRow, "selected"> | undefined,
+  column: string | undefined,
+  by: string[],
+): string {
   if (!row || !column) return "";
-  if (row.of) return groupName(row, by);
-  const { run } = row;
-  if (!run) return "";
+  const { run, of } = row;
   const key = keyOf(column);
   const kind = kindOf(column);
+  const sum = kind === "metric" ? (of?.metrics[key] ?? run?.below?.[key]) : undefined;
+  if (of) return groupName(of, by) + (sum ? `: ${inWords(sum)}` : "");
+  if (!run) return "";
   if (kind === "metric") {
     const m = run.metrics[key];
-    if (!m) return `${run.name} has no ${key}`;
+    if (!m) return sum ? `${key} of the runs below: ${inWords(sum)}` : `${run.name} has no ${key}`;
     const parts = [`last ${m.last === null ? "NaN" : value(m.last, 8)} at step ${count(m.step)}`];
     if (m.best !== undefined) parts.push(`best ${value(m.best, 8)}`);
     if (m.min !== null) parts.push(`from ${value(m.min, 8)} to ${value(m.max, 8)}`);

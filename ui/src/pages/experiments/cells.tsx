@@ -8,7 +8,7 @@ import {
   CircleX,
   type LucideIcon,
 } from "lucide-react";
-import type { MetricCell } from "../../data/runtable";
+import type { Group, MetricCell, Sum, TableRow } from "../../data/runtable";
 import { duration, plural, UNKNOWN, value } from "../../format/number";
 import { absolute, ago } from "../../format/time";
 import css from "./cells.module.css";
@@ -86,11 +86,9 @@ interface CellContext {
   now: number;
   show: Record<string, Show>;
   by: string[];
-  href: (row: RunsRow) => string;
+  href: (run: TableRow) => string | undefined;
   experiments: Map<string, string>;
   curves: Map<string, (number | null)[]>;
-  onToggle: (row: RunsRow) => void;
-  onSelect: (row: RunsRow) => void;
 }
 
 /** What stands in a cell of the table of runs. */
@@ -100,24 +98,20 @@ export function cellOf(row: RunsRow, column: string, ctx: CellContext) {
   if (!run) return null;
   switch (column) {
     case "select":
-      return (
-        <input
-          type="checkbox"
-          tabIndex={-1}
-          className={css.check}
-          aria-label={`Select ${run.name}`}
-          checked={row.selected}
-          onClick={(e) => e.stopPropagation()}
-          onChange={() => ctx.onSelect(row)}
-        />
-      );
+      return <Tick label={`Select ${run.name}`} checked={row.selected} />;
     case "name":
       return (
         <>
           <span style={{ width: row.depth * 18 }} className={css.indent} />
-          <Expander row={row} name={run.name} onToggle={ctx.onToggle} />
+          <Expander row={row} name={run.name} />
           <StatusSign status={run.status} />
-          <a className={css.name} href={ctx.href(row)} tabIndex={-1} title={run.name}>
+          <a
+            className={css.name}
+            href={ctx.href(run)}
+            tabIndex={-1}
+            title={run.name}
+            data-act="open"
+          >
             {run.name}
           </a>
           {run.children > 0 && (
@@ -151,8 +145,8 @@ export function cellOf(row: RunsRow, column: string, ctx: CellContext) {
   const key = keyOf(column);
   if (kindOf(column) === "metric") {
     const m = run.metrics[key];
-    if (!m) return dash;
     const show = ctx.show[column] ?? "last";
+    if (!m) return <Summed sum={run.below?.[key]} show={show} usual="best" />;
     const text = show === "last" && m.last === null ? "NaN" : value(shownValue(m, show));
     if (show !== "curve") return text;
     const points = ctx.curves.get(`${run.id} ${key}`);
@@ -177,8 +171,22 @@ function Text({ children, mono }: { children: string; mono?: boolean }) {
   );
 }
 
-function Expander(props: { row: RunsRow; name: string; onToggle: (row: RunsRow) => void }) {
-  const { row, name, onToggle } = props;
+/** A box to tick; the grid hears of it. */
+export function Tick({ label, checked }: { label: string; checked: boolean }) {
+  return (
+    <input
+      type="checkbox"
+      tabIndex={-1}
+      className={css.check}
+      aria-label={label}
+      data-act="select"
+      checked={checked}
+      readOnly
+    />
+  );
+}
+
+function Expander({ row, name }: { row: RunsRow; name: string }) {
   if (row.open === undefined) return <span className={css.expander} />;
   return (
     <button
@@ -187,16 +195,36 @@ function Expander(props: { row: RunsRow; name: string; onToggle: (row: RunsRow) 
       className={css.expander}
       aria-expanded={row.open}
       aria-label={`Rows below ${name}`}
-      onClick={() => onToggle(row)}
+      data-act="toggle"
     >
       {row.open ? <ChevronDown size={14} aria-hidden /> : <ChevronRight size={14} aria-hidden />}
     </button>
   );
 }
 
+/** A metric of many runs as one number, and which one that is. */
+function Summed(props: { sum: Sum | undefined; show: Show; usual: "best" | "mean" }) {
+  const { sum, show, usual } = props;
+  if (!sum) return dash;
+  const asked = show === "last" || show === "curve" ? usual : show;
+  const how = asked === "best" && sum.best === undefined ? "mean" : asked;
+  return (
+    <span title={inWords(sum)}>
+      {value(sum[how])}
+      <span className={css.how}>{how}</span>
+    </span>
+  );
+}
+
+/** All that is known of a metric of many runs. */
+export function inWords(sum: Sum): string {
+  const best = sum.best === undefined ? "" : `best ${value(sum.best, 8)}, `;
+  return `${best}mean ${value(sum.mean, 8)}, from ${value(sum.min, 8)} to ${value(sum.max, 8)}, of ${plural(sum.runs, "run")}`;
+}
+
 /** The values of a group as a text. */
-export function groupName(row: RunsRow, by: string[]): string {
-  return by.map((key, i) => `${keyOf(key)} ${row.of?.values[i] ?? "not set"}`).join(" · ");
+export function groupName(of: Group, by: string[]): string {
+  return by.map((key, i) => `${keyOf(key)} ${of.values[i] ?? "not set"}`).join(" · ");
 }
 
 function groupCell(row: RunsRow, column: string, ctx: CellContext) {
@@ -204,12 +232,12 @@ function groupCell(row: RunsRow, column: string, ctx: CellContext) {
   if (!group) return null;
   switch (column) {
     case "select":
-      return null;
+      return <Tick label={`Select all of ${groupName(group, ctx.by)}`} checked={row.selected} />;
     case "name":
       return (
         <>
-          <Expander row={row} name={groupName(row, ctx.by)} onToggle={ctx.onToggle} />
-          <span className={css.group} title={groupName(row, ctx.by)}>
+          <Expander row={row} name={groupName(group, ctx.by)} />
+          <span className={css.group} title={groupName(group, ctx.by)}>
             {ctx.by.map((key, i) => (
               <span key={key}>
                 <span className={css.groupKey}>{keyOf(key)}</span>{" "}
@@ -229,14 +257,7 @@ function groupCell(row: RunsRow, column: string, ctx: CellContext) {
     case "status":
       return group.running > 0 ? `${group.running} running` : dash;
   }
-  const sum = kindOf(column) === "metric" ? group.metrics[keyOf(column)] : undefined;
-  if (!sum) return null;
+  if (kindOf(column) !== "metric") return null;
   const show = ctx.show[column] ?? "last";
-  const title = `mean ${value(sum.mean)}, from ${value(sum.min)} to ${value(sum.max)}, of ${plural(sum.runs, "run")}`;
-  return (
-    <span title={title}>
-      {show === "min" ? value(sum.min) : show === "max" ? value(sum.max) : value(sum.mean)}
-      <span className={css.how}>{show === "min" || show === "max" ? show : "mean"}</span>
-    </span>
-  );
+  return <Summed sum={group.metrics[keyOf(column)]} show={show} usual="mean" />;
 }

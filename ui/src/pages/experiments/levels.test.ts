@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { find, lay, toggle, type Level, type Opened } from "./levels";
+import { find, lay, mend, toggle, type Level, type Opened } from "./levels";
 
 const root: Level = { key: "", depth: 0, total: 5, under: "" };
 const child = (key: string, total: number, depth = 1): Level => ({ key, depth, total, under: key });
@@ -33,5 +33,15 @@ describe("the rows of a table with levels", () => {
     expect(places({ "": [{ at: 7, child: child("x", 3) }] }, 5)).toBe("0 1 2 3 4");
     expect(find(lay(root, {}).segments, 5)).toBeUndefined();
     expect(lay({ ...root, total: 0 }, {}).total).toBe(0);
+  });
+  it("stay open where they are in a list that was made anew, or close when they are gone", () => {
+    let opened = toggle({}, root, { at: 3, child: child("d", 2) });
+    opened = toggle(opened, root, { at: 1, child: child("b", 2) });
+    opened = toggle(opened, child("b", 2), { at: 1, child: child("c", 1, 2) });
+    expect(mend(root, opened, (_, o) => o)).toBe(opened);
+    const moved = mend(root, opened, (_, o) =>
+      o.child.key === "d" ? undefined : o.child.key === "b" ? { ...o, at: 2 } : o,
+    );
+    expect(places(moved, 8)).toBe("0 1 2 b0 b1 c0 3 4");
   });
 });

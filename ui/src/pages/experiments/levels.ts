@@ -9,8 +9,8 @@ export interface Level {
   total: number;
   /** The run whose rows they are; empty for a first level. */
   under: string;
-  /** The group whose runs they are. */
-  group?: number;
+  /** What the runs have in common whose rows they are. */
+  group?: (string | null)[];
 }
 
 /** A row of a level that is open. */
@@ -77,4 +77,29 @@ export function toggle(opened: Opened, parent: Level, open: Open): Opened {
   const here = opened[parent.key] ?? [];
   const rest = here.filter((o) => o.at !== open.at);
   return { ...opened, [parent.key]: rest.length < here.length ? rest : [...here, open] };
+}
+
+/**
+ * What is open in a list that was made anew: where each row is now, or nothing when it is
+ * gone. It is the same object when nothing has moved.
+ */
+export function mend(
+  root: Level,
+  opened: Opened,
+  now: (level: Level, open: Open) => Open | undefined,
+): Opened {
+  const out: Opened = {};
+  let same = true;
+  const walk = (level: Level) => {
+    const here = opened[level.key]?.flatMap((o) => {
+      const next = now(level, o);
+      same &&= next === o;
+      return next ?? [];
+    });
+    if (!here) return;
+    out[level.key] = here;
+    for (const o of here) walk(o.child);
+  };
+  walk(root);
+  return same ? opened : out;
 }

@@ -8,7 +8,6 @@ import { Failure } from "../../components/State";
 import { experimentQuery } from "../../data/experiments";
 import { ExperimentActions } from "./ExperimentActions";
 import { RunsTable } from "./RunsTable";
-import type { RunsView } from "./view";
 
 /** The runs of an experiment. */
 export function ExperimentPage() {
@@ -38,11 +37,12 @@ export function ExperimentPage() {
           project={project}
           experiment={experiment}
           view={view}
-          onView={(search: RunsView) =>
+          onView={(search, replace) =>
             void navigate({
               to: "/p/$project/experiments/$experiment",
               params: { project, experiment },
               search,
+              replace,
             })
           }
         />
@@ -106,8 +106,8 @@ export function AllRunsPage() {
       <RunsTable
         project={project}
         view={view}
-        onView={(search: RunsView) =>
-          void navigate({ to: "/p/$project/runs", params: { project }, search })
+        onView={(search, replace) =>
+          void navigate({ to: "/p/$project/runs", params: { project }, search, replace })
         }
       />
     </Page>

@@ -1,5 +1,5 @@
 import { Button } from "@mantine/core";
-import { useInfiniteQuery, useMutation, useQuery } from "@tanstack/react-query";
+import { useInfiniteQuery, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, useParams } from "@tanstack/react-router";
 import { useMemo, useState } from "react";
 import { DataTable, type Column } from "../../components/DataTable";
@@ -121,15 +121,17 @@ const PAGE = 50;
 function DeletedRuns({ project }: { project: string }) {
   const { why } = useMay("track");
   const renew = useRenew(project);
-  const [offset, setOffset] = useState(0);
+  const [wanted, setOffset] = useState(0);
   const rows: Rows = useMemo(
     () => ({ project, experiments: [], filter: "", order: [], nested: false, state: "deleted" }),
     [project],
   );
-  const [edition, setEdition] = useState(0);
-  const head = useQuery(tableHead(rows, edition));
+  const head = useQuery(tableHead(rows));
+  const total = head.data?.total ?? 0;
+  // What is restored at the end leaves the pages before it.
+  const offset = Math.min(wanted, Math.floor(Math.max(0, total - 1) / PAGE) * PAGE);
   const window = useQuery({
-    ...tableWindow(rows, {
+    ...tableWindow(useQueryClient(), rows, {
       snapshot: head.data?.snapshot ?? "",
       under: "",
       offset,
@@ -140,17 +142,13 @@ function DeletedRuns({ project }: { project: string }) {
   });
   const restore = useMutation({
     mutationFn: (runs: string[]) => changeRuns(project, runs, { kind: "restore" }, () => undefined),
-    onSettled: () => {
-      setEdition((n) => n + 1); // another list, without those
-      renew();
-    },
+    onSettled: renew,
     onSuccess: (bulk) =>
       toast({
         title: `${plural(bulk.changed.length, "run")} restored`,
         ...(bulk.failed[0] && { message: bulk.failed[0].reason, tone: "bad" }),
       }),
   });
-  const total = head.data?.total ?? 0;
   const shown = (window.data?.page.rows ?? []).filter((r) => r.state === "deleted");
   const columns: Column<TableRow>[] = [
     {

@@ -1,18 +1,27 @@
-import { useQueries, useQuery, type UseQueryResult } from "@tanstack/react-query";
-import { useCallback, useMemo, useState } from "react";
+import {
+  skipToken,
+  useQueries,
+  useQuery,
+  useQueryClient,
+  type UseQueryResult,
+} from "@tanstack/react-query";
+import { useCallback, useEffect, useMemo } from "react";
 import {
   runGroups,
+  runIds,
   tableHead,
+  tableKey,
   tableWindow,
   type Group,
+  type Groups,
   type Rows,
   type TableRow,
   type Window,
   type WindowPage,
 } from "../../data/runtable";
 import type { GridRow } from "./Grid";
-import { find, lay, toggle, type Level, type Opened } from "./levels";
-import { groupFilter } from "./view";
+import { find, lay, mend, toggle, type Level, type Open, type Opened } from "./levels";
+import { groupFilter, kindOf } from "./view";
 
 /** A row of a table of runs: a run, or a group of them. */
 export interface RunsRow extends GridRow {
@@ -22,9 +31,9 @@ export interface RunsRow extends GridRow {
   at: number;
 }
 
-/** Rows and columns that are read together. */
+/** Rows and columns that are read together; a request sums up no more than 20 metrics. */
 const BLOCK = 50;
-const COLUMNS = 24;
+const COLUMNS = 20;
 
 /** Cuts columns into those that are read together. */
 export function blocksOf(columns: string[]): string[][] {
@@ -47,24 +56,37 @@ function merge(results: UseQueryResult<WindowPage>[]) {
     data.page.rows.forEach((row, i) => {
       const at = place(data.filter, data.window.under, data.page.offset + i);
       const had = rows[at];
-      rows[at] = had
-        ? {
-            ...row,
-            metrics: { ...had.metrics, ...row.metrics },
-            params: { ...had.params, ...row.params },
-            tags: { ...had.tags, ...row.tags },
-          }
-        : row;
+      rows[at] =
+        had?.id === row.id
+          ? {
+              ...row,
+              metrics: { ...had.metrics, ...row.metrics },
+              below: { ...had.below, ...row.below },
+              params: { ...had.params, ...row.params },
+              tags: { ...had.tags, ...row.tags },
+            }
+          : row;
     });
   }
   return { rows, failed };
 }
 
+const groupKey = (values: (string | null)[]) => JSON.stringify(values);
+
+/** Puts the sums of groups together, by what the groups have in common. */
+function sumsOf(results: UseQueryResult<Groups>[]) {
+  const out: Record<string, Group["metrics"]> = {};
+  for (const { data } of results)
+    for (const g of data?.groups ?? []) {
+      const key = groupKey(g.values);
+      out[key] = { ...out[key], ...g.metrics };
+    }
+  return out;
+}
+
 interface Wanted {
   rows: Rows;
   by: string[];
-  /** Metrics that groups sum up. */
-  metrics: string[];
   /** The columns that are read together, of those in sight. */
   blocks: string[][];
   /** The rows in sight. */
@@ -72,133 +94,158 @@ interface Wanted {
 }
 
 /** The rows of a table of runs: what is in sight is loaded, and goes on while runs do. */
-export function useRows({ rows, by, metrics, blocks, sight }: Wanted) {
-  const [edition, setEdition] = useState(0);
+export function useRows({ rows, by, blocks, sight }: Wanted) {
+  const client = useQueryClient();
   const grouped = by.length > 0;
-  const about = JSON.stringify([rows, by]);
-  const [opened, setOpened] = useState<{ about: string; levels: Opened }>({ about, levels: {} });
-  const levels = opened.about === about ? opened.levels : closed;
-  const head = useQuery({ ...tableHead(rows, edition), enabled: !grouped });
+  // What is open is kept as long as what was loaded: it is there again on the way back.
+  const kept = useMemo(() => [...tableKey(rows), "opened", by], [rows, by]);
+  const opened = useQuery<Opened>({ queryKey: kept, queryFn: skipToken, initialData: closed });
+  const levels = opened.data ?? closed;
+  const head = useQuery(tableHead(rows));
   const groups = useQuery({ ...runGroups(rows, by, []), enabled: grouped });
-  const sums = useQuery({
-    ...runGroups(rows, by, metrics),
-    enabled: grouped && metrics.length > 0 && groups.data !== undefined,
+  const metrics = blocks
+    .map((b) => b.filter((c) => kindOf(c) === "metric"))
+    .filter((b) => b.length > 0);
+  const sums = useQueries({
+    queries: (groups.data ? metrics : []).map((m) => runGroups(rows, by, m)),
+    combine: sumsOf,
   });
-  const ready = grouped
-    ? groups.data && !groups.isPlaceholderData
-    : head.data && !head.isPlaceholderData;
-  const list = sums.data && !sums.isPlaceholderData ? sums.data.groups : groups.data?.groups;
-  const total = (grouped ? list?.length : head.data?.total) ?? 0;
-  const { segments, total: all } = useMemo(
-    () => lay({ key: "", depth: 0, total: ready ? total : 0, under: "" }, levels),
-    [ready, total, levels],
+  const list = useMemo(
+    () =>
+      groups.data?.groups.map((g) => ({ ...g, metrics: sums[groupKey(g.values)] ?? g.metrics })),
+    [groups.data, sums],
   );
+  const ready = (grouped ? groups : head).data !== undefined;
+  const total = (grouped ? list?.length : head.data?.total) ?? 0;
+  const root: Level = useMemo(() => ({ key: "", depth: 0, total, under: "" }), [total]);
+  const { segments, total: all } = useMemo(() => lay(root, levels), [root, levels]);
 
   // A group's runs are a table of their own, with its filter.
   const rowsOf = useCallback(
-    (level: Level): Rows =>
-      level.group === undefined
-        ? rows
-        : {
-            ...rows,
-            filter: groupFilter(rows.filter, by, list?.[level.group]?.values ?? []),
-          },
-    [rows, by, list],
+    ({ group }: Level): Rows =>
+      group ? { ...rows, filter: groupFilter(rows.filter, by, group) } : rows,
+    [rows, by],
   );
-  const openGroups = [
-    ...new Set(segments.flatMap((s) => (s.level.group === undefined ? [] : [s.level.group]))),
-  ];
-  const heads = useQueries({
-    queries: openGroups.map((group) =>
-      tableHead(rowsOf({ key: "", depth: 1, total: 0, under: "", group }), edition),
-    ),
-  });
+  const open = new Map(
+    segments.flatMap(({ level }) => {
+      const of = rowsOf(level);
+      return level.group ? [[of.filter, of]] : [];
+    }),
+  );
+  const heads = useQueries({ queries: [...open.values()].map((of) => tableHead(of)) });
+  const snapshotOf = (of: Rows) =>
+    (of === rows ? head : heads[[...open.keys()].indexOf(of.filter)])?.data?.snapshot;
   const wanted = new Map<string, { of: Rows; window: Window }>();
   for (let i = sight[0]; ready && i <= Math.min(sight[1], all - 1); i++) {
     const found = find(segments, i);
     if (!found || (grouped && found.level.depth === 0)) continue;
-    const { level } = found;
-    const snapshot =
-      level.group === undefined
-        ? head.data?.snapshot
-        : heads[openGroups.indexOf(level.group)]?.data?.snapshot;
+    const of = rowsOf(found.level);
+    const snapshot = snapshotOf(of);
     if (!snapshot) continue;
+    const { under } = found.level;
     const offset = Math.floor(found.at / BLOCK) * BLOCK;
-    const of = rowsOf(level);
     for (const select of blocks) {
-      const window = { snapshot, under: level.under, offset, limit: BLOCK, select };
+      const window = { snapshot, under, offset, limit: BLOCK, select };
       wanted.set(JSON.stringify([of.filter, window]), { of, window });
     }
   }
   const windows = useQueries({
-    queries: [...wanted.values()].map(({ of, window }) => tableWindow(of, window)),
+    queries: [...wanted.values()].map(({ of, window }) => tableWindow(client, of, window)),
     combine: merge,
   });
 
   const loaded = windows.rows;
+  const runAt = useCallback(
+    (level: Level, at: number) => loaded[place(rowsOf(level).filter, level.under, at)],
+    [loaded, rowsOf],
+  );
   const row = useCallback(
     (index: number): Omit<RunsRow, "selected"> | undefined => {
       const found = find(segments, index);
       if (!found) return undefined;
       const { level, at } = found;
-      const open = (children: number) =>
-        children > 0 ? (levels[level.key] ?? []).some((o) => o.at === at) : undefined;
-      if (grouped && level.depth === 0) {
-        const of = list?.[at];
-        const isOpen = of && open(of.runs);
-        return (
-          of && {
-            key: `group ${at}`,
-            depth: 0,
-            group: true,
-            level,
-            at,
-            of,
-            ...(isOpen !== undefined && { open: isOpen }),
-          }
-        );
-      }
-      const run = loaded[place(rowsOf(level).filter, level.under, at)];
-      const isOpen = run && open(run.children);
-      return (
-        run && {
-          key: run.id,
-          depth: level.depth,
-          level,
-          at,
-          run,
-          ...(isOpen !== undefined && { open: isOpen }),
-        }
-      );
+      const group = grouped && level.depth === 0;
+      const of = group ? list?.[at] : undefined;
+      const run = group ? undefined : runAt(level, at);
+      if (!of && !run) return undefined;
+      return {
+        key: of ? groupKey(of.values) : (run?.id ?? ""),
+        depth: level.depth,
+        level,
+        at,
+        ...(of && { group: true, of }),
+        ...(run && { run }),
+        ...((of?.runs ?? run?.children) && {
+          open: (levels[level.key] ?? []).some((o) => o.at === at),
+        }),
+      };
     },
-    [segments, levels, grouped, list, loaded, rowsOf],
+    [segments, levels, grouped, list, runAt],
   );
-  const toggleRow = (r: RunsRow) => {
-    const child: Level = {
-      key: `${r.level.key}/${r.key}`,
-      depth: r.level.depth + 1,
-      total: r.of?.runs ?? r.run?.children ?? 0,
-      under: r.run?.id ?? "",
-      ...(r.of ? { group: r.at } : r.level.group !== undefined ? { group: r.level.group } : {}),
+
+  // In a list that was made anew, what is open stands elsewhere, or is gone.
+  useEffect(() => {
+    const now = (level: Level, o: Open): Open | undefined => {
+      const { group, under } = o.child;
+      let { at } = o;
+      if (!under) at = list?.findIndex((g) => groupKey(g.values) === groupKey(group ?? [])) ?? at;
+      else if (runAt(level, at) && runAt(level, at)?.id !== under) {
+        const there = place(rowsOf(level).filter, level.under, 0).slice(0, -1);
+        const found = Object.entries(loaded).find(
+          ([key, r]) => r.id === under && key.startsWith(there),
+        );
+        at = found ? Number(found[0].slice(there.length)) : -1;
+      }
+      if (at < 0) return undefined;
+      const rows = under ? runAt(level, at)?.children : list?.[at]?.runs;
+      const total = rows ?? o.child.total;
+      return at === o.at && total === o.child.total ? o : { at, child: { ...o.child, total } };
     };
-    setOpened({ about, levels: toggle(levels, r.level, { at: r.at, child }) });
-  };
+    const next = mend(root, levels, now);
+    if (next !== levels) client.setQueryData(kept, next);
+  }, [root, levels, list, loaded, runAt, rowsOf, client, kept]);
 
   return {
     row,
-    toggleRow,
+    toggleRow: (r: RunsRow) => {
+      const { level, at, of, run } = r;
+      const child: Level = {
+        key: `${level.key}/${r.key}`,
+        depth: level.depth + 1,
+        total: of?.runs ?? run?.children ?? 0,
+        under: run?.id ?? "",
+        ...(of ? { group: of.values } : level.group && { group: level.group }),
+      };
+      client.setQueryData(kept, toggle(levels, level, { at, child }));
+    },
+    closeAll: () => client.setQueryData(kept, closed),
+    /** The ids of the runs between two rows, those that are not loaded too. */
+    between: async (from: number, to: number): Promise<string[]> => {
+      const ids = segments.map(async ({ start, level, offset, length }) => {
+        const first = Math.max(from, start);
+        const n = Math.min(to + 1, start + length) - first;
+        const of = rowsOf(level);
+        const snapshot = snapshotOf(of);
+        if (n <= 0 || !snapshot || (grouped && level.depth === 0)) return [];
+        const here = Array.from({ length: n }, (_, i) => runAt(level, offset + first - start + i));
+        if (here.every((r) => r)) return here.flatMap((r) => r?.id ?? []);
+        return runIds(of, {
+          snapshot,
+          under: level.under,
+          offset: offset + first - start,
+          length: n,
+        });
+      });
+      return (await Promise.all(ids)).flat();
+    },
+    /** The ids of the runs of a group. */
+    inGroup: (of: Group) => runIds({ ...rows, filter: groupFilter(rows.filter, by, of.values) }),
     count: all,
-    ready: ready === undefined ? false : ready,
+    ready,
     error: (grouped ? groups.error : head.error) ?? windows.failed,
     /** On all levels. */
-    runs: grouped ? groups.data?.runs : head.data?.runs,
+    runs: (grouped ? groups : head).data?.runs,
     groups: grouped ? groups.data?.total : undefined,
-    newer: grouped ? 0 : (head.data?.newer ?? 0),
-    snapshot: head.data?.snapshot,
-    renew: () => {
-      setOpened({ about, levels: {} });
-      setEdition((n) => n + 1);
-      void groups.refetch();
-    },
+    newer: head.data?.newer ?? 0,
   };
 }
