@@ -358,3 +358,19 @@ func TestNew_DoesNotOpenDuckDBAndRemovesLeftovers(t *testing.T) {
 		t.Errorf("after close: %v", err)
 	}
 }
+
+// The estimate of one column is far above what there is (HyperLogLog).
+func TestProfile_HasNoMoreDistinctValuesThanValues(t *testing.T) {
+	f := open(t)
+	for _, n := range []int{1414, 1000, 700, 311} {
+		v, err := f.Get(t.Context(), project, f.dataset(t, fmt.Sprintf("d%d", n), hourly(0, n)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range v.Profile {
+			if p.Distinct > p.Count {
+				t.Errorf("%s: %d distinct of %d", p.Name, p.Distinct, p.Count)
+			}
+		}
+	}
+}

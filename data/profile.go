@@ -17,7 +17,7 @@ type ColumnProfile struct {
 	Type     string         `json:"type"`
 	Count    int64          `json:"count"` // values that are present
 	Nulls    int64          `json:"nulls"`
-	Distinct int64          `json:"distinct"` // estimate (HyperLogLog, about 2 % off)
+	Distinct int64          `json:"distinct"` // estimate (HyperLogLog, mostly within 10 %), at most Count
 	Numbers  *NumberProfile `json:"numbers,omitempty"`
 	Times    *TimeProfile   `json:"times,omitempty"`
 	Top      []ValueCount   `json:"top,omitempty"` // text and booleans: the commonest, at most 10
@@ -140,7 +140,7 @@ func numbersOf(i int, cp *ColumnProfile) (figures, aggregates, values string) {
 }
 
 func (cp *ColumnProfile) setNumbers(f []sql.NullFloat64) {
-	cp.Count, cp.Distinct = int64(f[0].Float64), int64(f[1].Float64)
+	cp.Count, cp.Distinct = int64(f[0].Float64), min(int64(f[0].Float64), int64(f[1].Float64))
 	if !f[2].Valid {
 		return
 	}
@@ -160,6 +160,7 @@ func (s *Service) profileTimes(ctx context.Context, path string, cp *ColumnProfi
 		if err := rows.Scan(&cp.Count, &cp.Distinct, &a, &b); err != nil {
 			return err
 		}
+		cp.Distinct = min(cp.Distinct, cp.Count)
 		if a.Valid {
 			cp.Times = &TimeProfile{Min: time.UnixMicro(a.Int64).UTC(),
 				Max: time.UnixMicro(b.Int64).UTC()}
@@ -176,6 +177,7 @@ func (s *Service) profileText(ctx context.Context, path string, cp *ColumnProfil
 	if err != nil {
 		return err
 	}
+	cp.Distinct = min(cp.Distinct, cp.Count)
 	query := fmt.Sprintf("select v, count(*) from %s group by v order by 2 desc, 1 limit %d",
 		from, topValues)
 	return s.duck.query(ctx, query, nil, func(rows *sql.Rows) error {

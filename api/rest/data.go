@@ -3,6 +3,7 @@ package rest
 import (
 	"context"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -136,6 +137,7 @@ func (a *API) readOperations() {
 		func(ctx context.Context, p fairlead.Project, in *struct {
 			DatasetInput
 			Paging
+			Newest bool `query:"newest" doc:"the last ones that limit allows, the newest first, on one page"`
 		}) (out fairlead.Page[data.HoldoutRead], err error) {
 			ref, err := a.ref(ctx, p, &in.DatasetInput)
 			if err != nil {
@@ -144,6 +146,11 @@ func (a *API) readOperations() {
 			all, err := a.Data.HoldoutReads(ctx, p, ref)
 			if err != nil {
 				return out, err
+			}
+			if in.Newest {
+				slices.Reverse(all)
+				return fairlead.Page[data.HoldoutRead]{
+					Items: append([]data.HoldoutRead{}, all[:min(in.Limit, len(all))]...)}, nil
 			}
 			return numbered(all, in.Paging, list(p, "reads", ref))
 		})

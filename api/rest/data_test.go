@@ -170,6 +170,11 @@ func TestHoldout_IsReadByWhoSaysWhy(t *testing.T) {
 		reads[0].Actor != "user:owner" {
 		t.Errorf("reads %+v", reads)
 	}
+	reads = decode[fairlead.Page[data.HoldoutRead]](t, w.call("GET", holdout+"/reads?newest=true&limit=1",
+		"")).Items
+	if len(reads) != 1 || reads[0].Purpose != "query" {
+		t.Errorf("the newest: %+v", reads)
+	}
 	if diff = decode[data.Diff](t, w.call("GET", holdout+"/diff?from=flights/1", "")); diff.Closed ||
 		diff.Rows == nil || diff.Rows.Removed == 0 {
 		t.Errorf("open: %+v", diff)

@@ -94,14 +94,14 @@ export const lineageQuery = (project: string, ref: Ref) =>
       ),
   });
 
-/** Who has looked at a holdout, the oldest first. */
+/** Who has looked at a holdout: the newest thousand, the newest first. */
 export const readsQuery = (project: string, ref: Ref) =>
   queryOptions({
     queryKey: ["p", project, "datasets", "reads", ref.dataset, ref.n],
     queryFn: ({ signal }) =>
       ask(
         api.GET("/api/v1/projects/{project}/datasets/{dataset}/versions/{version}/reads", {
-          params: { ...at(project, ref), query: { limit: 1000 } },
+          params: { ...at(project, ref), query: { limit: 1000, newest: true } },
           signal,
         }),
       ),

@@ -6,6 +6,7 @@ import { StatusBadge } from "../../components/Badge";
 import { DataTable, type Column } from "../../components/DataTable";
 import { Lines, Loaded } from "../../components/Loaded";
 import { Page, Section } from "../../components/Page";
+import { Failure } from "../../components/State";
 import { Time } from "../../components/Time";
 import { Bars } from "../../charts/Bars";
 import { Figure } from "../../charts/Figure";
@@ -13,7 +14,7 @@ import type { Schemas } from "../../data/client";
 import { datasetUsesQuery, versionsQuery, type DatasetVersion } from "../../data/datasets";
 import { bytes, count, plural } from "../../format/number";
 import css from "./data.module.css";
-import { covers, nameOf, kindOf, sourceOf } from "./words";
+import { besides, covers, nameOf, kindOf, sourceOf } from "./words";
 
 type Use = Schemas["DatasetUse"];
 
@@ -71,12 +72,21 @@ export function DatasetPage() {
           }
         >
           {() => (
-            <DataTable
-              label={`Versions of ${dataset}`}
-              columns={columns(project, all, uses.data?.items ?? [])}
-              rows={all}
-              rowKey={nameOf}
-            />
+            <>
+              {uses.isError && (
+                <Failure
+                  title="Who used the versions could not be loaded"
+                  error={uses.error}
+                  retry={() => void uses.refetch()}
+                />
+              )}
+              <DataTable
+                label={`Versions of ${dataset}`}
+                columns={columns(project, all, uses.data?.items)}
+                rows={all}
+                rowKey={nameOf}
+              />
+            </>
           )}
         </Loaded>
         {versions.hasNextPage && (
@@ -128,14 +138,12 @@ function Growth({ versions }: { versions: DatasetVersion[] }) {
   );
 }
 
-/** The version to compare with: the one before of the same kind, or else the one before. */
-function before(v: DatasetVersion, all: DatasetVersion[]): DatasetVersion | undefined {
-  const older = all.filter((o) => o.n < v.n);
-  return older.find((o) => o.source === v.source) ?? older[0];
-}
-
-function columns(project: string, all: DatasetVersion[], uses: Use[]): Column<DatasetVersion>[] {
-  const usesOf = (v: DatasetVersion) => uses.filter((u) => u.n === v.n);
+function columns(
+  project: string,
+  all: DatasetVersion[],
+  uses: Use[] | undefined,
+): Column<DatasetVersion>[] {
+  const usesOf = (v: DatasetVersion) => uses?.filter((u) => u.n === v.n);
   return [
     {
       id: "n",
@@ -185,7 +193,7 @@ function columns(project: string, all: DatasetVersion[], uses: Use[]): Column<Da
       id: "used",
       head: "Used by",
       cell: (v) => <Used uses={usesOf(v)} />,
-      sort: (v) => usesOf(v).length,
+      sort: (v) => usesOf(v)?.length,
     },
     {
       id: "covers",
@@ -204,7 +212,7 @@ function columns(project: string, all: DatasetVersion[], uses: Use[]): Column<Da
       id: "compare",
       head: "Compare",
       cell: (v) => {
-        const b = before(v, all);
+        const b = besides(v.n, all);
         return (
           b && (
             <Link
@@ -249,7 +257,8 @@ function Parents({ project, parents, commit }: ParentsProps) {
 }
 
 /** The models whose cases used a version, with what came of it. */
-function Used({ uses }: { uses: Use[] }) {
+function Used({ uses }: { uses: Use[] | undefined }) {
+  if (!uses) return <>…</>; // not known yet, which is not the same as none
   const [first] = uses;
   if (!first) return <>–</>;
   return (

@@ -38,7 +38,12 @@ export function Datasets() {
     >
       <Section
         title="Datasets"
-        about={datasets.data && plural(datasets.data.items.length, "dataset")}
+        about={
+          datasets.data &&
+          (datasets.data.next
+            ? `the first ${count(datasets.data.items.length)}; find others by their name`
+            : plural(datasets.data.items.length, "dataset"))
+        }
         actions={<Find q={q} />}
         flush
       >

@@ -22,7 +22,7 @@ import {
 } from "../../data/datasets";
 import { count, percent, plural, value } from "../../format/number";
 import css from "./data.module.css";
-import { micros, nameOf, rangeOf } from "./words";
+import { besides, micros, nameOf, rangeOf } from "./words";
 
 const ROUTE = "/p/$project/data/$dataset/$version/diff";
 
@@ -33,7 +33,8 @@ export function DiffPage() {
   const to = { dataset, n: Number(version) };
   const versions = useInfiniteQuery(versionsQuery(project, dataset));
   const all = versions.data?.pages.flatMap((p) => p.items) ?? [];
-  const from = search.from ?? usual(to, all);
+  const other = versions.data && besides(to.n, all);
+  const from = search.from ?? (other && String(other.n));
   return (
     <Page
       title={`${dataset}: ${from ? short(from, dataset) : "…"} → ${version}`}
@@ -74,14 +75,6 @@ export function DiffPage() {
 
 function short(from: string, dataset: string): string {
   return from.startsWith(`${dataset}/`) ? from.slice(dataset.length + 1) : from;
-}
-
-/** What a version is compared with unless the reader chooses: the one before of its kind. */
-function usual(to: Ref, all: DatasetVersion[]): string | undefined {
-  const here = all.find((v) => v.n === to.n);
-  const older = all.filter((v) => v.n < to.n);
-  const one = older.find((v) => v.source === here?.source) ?? older[0];
-  return one ? String(one.n) : undefined;
 }
 
 function Waiting() {

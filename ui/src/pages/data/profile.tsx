@@ -25,7 +25,7 @@ export function Profile({ project, version, column }: ProfileProps) {
       {chosen && <Detail profile={chosen} version={version} />}
       <Section
         title="Columns"
-        about="Distinct counts are estimates (about 2 % off); the rest is exact. Choose a column for its detail."
+        about="Distinct counts are estimates (mostly within 10 %); the rest is exact, and times are UTC. Choose a column for its detail."
         flush
       >
         <DataTable

@@ -186,7 +186,7 @@ function Reads({ project, at }: { project: string; at: Ref }) {
         {(page) => (
           <DataTable
             label={`Reads of ${nameOf(at)}`}
-            rows={[...page.items].reverse()}
+            rows={page.items}
             rowKey={(r) => `${r.at} ${r.actor} ${r.version ?? ""} ${r.reader ?? ""}`}
             columns={[
               {

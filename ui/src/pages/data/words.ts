@@ -25,6 +25,20 @@ export function nameOf(ref: Ref): string {
   return `${ref.dataset}/${ref.n}`;
 }
 
+/**
+ * The version to compare with, of those that are known: the one before of the same kind, or
+ * else the one before, or else the next.
+ */
+export function besides(
+  n: number,
+  all: readonly DatasetVersion[],
+): Pick<DatasetVersion, "n"> | undefined {
+  const here = all.find((v) => v.n === n);
+  const older = all.filter((v) => v.n < n);
+  if (older.length === 0 && n > 1) return { n: n - 1 }; // on a page that is not here
+  return older.find((v) => v.source === here?.source) ?? older[0] ?? all.findLast((v) => v.n > n);
+}
+
 /** The stream time that a version covers: "2011-01-01 to 2011-02-28". */
 export function covers(v: Pick<DatasetVersion, "from_at" | "to_at">): string {
   if (!v.from_at && !v.to_at) return UNKNOWN;
