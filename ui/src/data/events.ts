@@ -23,13 +23,14 @@ const fetchEvents = (
   limit: number,
   page: string,
   signal: AbortSignal,
+  after?: number,
 ) =>
   ask(
     api.GET("/api/v1/projects/{project}/events", {
       params: {
         path: { project },
         query: {
-          newest: true,
+          ...(after === undefined ? { newest: true } : { after }),
           limit,
           ...(f.types?.length ? { types: f.types.join(",") } : {}),
           ...(f.subject ? { subject: f.subject } : {}),
@@ -51,13 +52,30 @@ export const newestEvents = (project: string, limit: number, filter: EventFilter
     queryFn: ({ signal }) => fetchEvents(project, filter, limit, "", signal),
   });
 
-/** The same, page by page. */
+/**
+ * The same, page by page, as they were when the first one was asked for: `head` is the
+ * number that eventsSince goes on behind.
+ */
 export const eventPages = (project: string, filter: EventFilter) =>
   infiniteQueryOptions({
-    queryKey: ["p", project, "events", "pages", filter],
-    queryFn: ({ pageParam, signal }) => fetchEvents(project, filter, 50, pageParam, signal),
+    queryKey: ["p", project, "event-pages", filter],
+    queryFn: async ({ pageParam, signal }) => {
+      const last = pageParam ? [] : (await fetchEvents(project, {}, 50, "", signal)).items;
+      const page = await fetchEvents(project, filter, 50, pageParam, signal);
+      return { ...page, head: Math.max(last[0]?.seq ?? 0, page.items[0]?.seq ?? 0) };
+    },
     initialPageParam: "",
     getNextPageParam: (last) => last.next || undefined,
+    staleTime: Infinity,
+    gcTime: 0,
+  });
+
+/** What has come since, in order. New events renew this, and not the pages before it. */
+export const eventsSince = (project: string, filter: EventFilter, head: number | undefined) =>
+  queryOptions({
+    queryKey: ["p", project, "events", "since", head, filter],
+    queryFn: ({ signal }) => fetchEvents(project, filter, 1000, "", signal, head ?? 0),
+    enabled: head !== undefined,
   });
 
 /** The event of a number, null when the project has none. */

@@ -81,7 +81,7 @@ export function mount(path: string, answers: Answers) {
       </QueryClientProvider>
     </MantineProvider>,
   );
-  return { ...view, asked, sent, router, answers: all };
+  return { ...view, asked, sent, router, queries, answers: all };
 }
 
 /** A stream of events without any. */

@@ -1,4 +1,4 @@
-import { screen, within } from "@testing-library/react";
+import { act, screen, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { expect, it } from "vitest";
 import type { Change } from "../../data/events";
@@ -33,7 +33,7 @@ it("teaches the next command, or to filter less, where there is nothing", async 
 it("tells a filter that is too narrow from a project without events", async () => {
   const { asked } = open({ items: [] }, "?kind=loop&actor=user%3Aada&from=2026-03-01&clock=stream");
   expect(await screen.findByText("No event is like that")).toBeVisible();
-  expect(decodeURIComponent(asked.find((a) => a.includes("/events")) ?? "")).toMatch(
+  expect(decodeURIComponent(asked.find((a) => a.includes("types=")) ?? "")).toMatch(
     /types=case.opened,case.advanced,case.closed,loop.paused&actor=user:ada&from=2026-03-01T00:00:00.000Z&clock=stream/,
   );
 });
@@ -54,6 +54,23 @@ it("says that a proof is broken", async () => {
   open({ items: [{ ...event, actor: "user:eve" }] }, `?seq=${event.seq}`, proved);
   expect(await screen.findByText("Broken")).toBeVisible();
   expect(screen.getByRole("img", { name: "does not hold" })).toBeVisible();
+});
+
+it("puts new events before the others, and asks for them alone", async () => {
+  const next = { ...event, seq: event.seq + 1, id: "ev_next", text: "Something new" };
+  const { asked, answers, queries } = open({ items: [event] }, "", {
+    ...proved,
+    [`${at}?after=${event.seq}&limit=1000`]: { items: [] },
+  });
+  await screen.findByRole("button", { name: `Details of event ${event.seq}` });
+  answers[`${at}?after=${event.seq}&limit=1000`] = { items: [next] };
+  asked.length = 0;
+  await act(() => queries.invalidateQueries({ queryKey: ["p", "wine", "events"] }));
+  expect(await screen.findByText("Something new")).toBeVisible();
+  expect(screen.getAllByRole("button", { name: /^Details of event/ })[0]).toHaveAccessibleName(
+    `Details of event ${next.seq}`,
+  );
+  expect(asked.filter((a) => a.includes("newest"))).toEqual([]);
 });
 
 it("shows an event that the list has not come to", async () => {

@@ -2,11 +2,11 @@ import { Button } from "@mantine/core";
 import { useInfiniteQuery, useMutation, useQuery } from "@tanstack/react-query";
 import { useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { ShieldCheck } from "lucide-react";
-import type { ReactNode } from "react";
+import { useEffect, useEffectEvent, type ReactNode } from "react";
 import { Lines, Loaded } from "../../components/Loaded";
 import { Page, Section } from "../../components/Page";
 import { Empty, Failure } from "../../components/State";
-import { eventPages, oneEvent, verifyLedger, type Change } from "../../data/events";
+import { eventPages, eventsSince, oneEvent, verifyLedger, type Change } from "../../data/events";
 import { count, plural } from "../../format/number";
 import css from "./audit.module.css";
 import { Entry } from "./Entry";
@@ -18,9 +18,23 @@ export function Audit() {
   const { project } = useParams({ from: "/p/$project" });
   const { seq, ...search } = useSearch({ from: "/p/$project/audit" });
   const navigate = useNavigate({ from: "/p/$project/audit" });
-  const pages = useInfiniteQuery(eventPages(project, filterOf(search)));
+  const filter = filterOf(search);
+  const pages = useInfiniteQuery(eventPages(project, filter));
+  const since = useQuery(eventsSince(project, filter, pages.data?.pages[0]?.head));
   const whole = useMutation({ mutationFn: verifyLedger });
-  const events = pages.data?.pages.flatMap((p) => p.items) ?? [];
+  const events = [
+    ...new Map(
+      [...(since.data?.items ?? []), ...(pages.data?.pages.flatMap((p) => p.items) ?? [])].map(
+        (e) => [e.seq, e],
+      ),
+    ).values(),
+  ].sort((a, b) => b.seq - a.seq);
+  // So many have come that the pages begin anew.
+  const again = useEffectEvent(() => pages.refetch());
+  const many = Boolean(since.data?.next);
+  useEffect(() => {
+    if (many) void again();
+  }, [many]);
   const narrowed = Object.keys(search).length > 0;
   const change = (to: AuditSearch) => void navigate({ search: to, replace: true });
   const open = (n: number | undefined) => change(n === undefined ? search : { ...search, seq: n });
@@ -61,12 +75,13 @@ export function Audit() {
       <Section title="Filter">
         <Filters search={search} onChange={change} />
       </Section>
+      {since.isError && <Failure error={since.error} retry={() => void since.refetch()} />}
       {seq !== undefined && !events.some((e) => e.seq === seq) && pages.isSuccess && (
         <Alone project={project} seq={seq}>
           {row}
         </Alone>
       )}
-      <Section title="Events" about="The newest first" flush>
+      <Section title="Events" about="The newest first; new ones come by themselves" flush>
         <Loaded
           query={pages}
           skeleton={
