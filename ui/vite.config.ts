@@ -74,7 +74,10 @@ export default defineConfig({
               test: /node_modules\/(?!uplot|@xyflow|@dagrejs|d3-|zustand|classcat)/,
             },
             { name: "shared", test: /\/src\/(app|components|data|format)\// },
-            { name: "charts", test: /\/src\/charts\/|node_modules\/uplot\// },
+            {
+              name: "charts",
+              test: /\/src\/charts\/|\/src\/graph\/(Card|GraphFigure)\.|node_modules\/uplot\//,
+            },
             { name: roomOf, debugName: "rooms", test: /\/src\/pages\/\w+\/(?!routes)/ },
           ],
         },

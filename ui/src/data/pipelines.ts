@@ -15,6 +15,16 @@ export type PipelineWhy = Schemas["PipelineWhy"];
 export type PipelineDetail = Schemas["PipelineDetail"];
 export type LogPart = Schemas["LogPart"];
 
+/** The parts of a run that are no tries, which count from 1. */
+export const SHARED = 0;
+export const REFIT = -1;
+
+/** What names a step of one part of a run, in addresses and for the server: train@3. */
+export function stepName(step: { name: string; try: number }): string {
+  if (step.try === SHARED) return step.name;
+  return `${step.name}@${step.try === REFIT ? "refit" : step.try}`;
+}
+
 /** The states that a list of runs can be narrowed to. */
 export const runStates = ["queued", "running", "succeeded", "failed", "cancelled"] as const;
 export type RunState = (typeof runStates)[number];

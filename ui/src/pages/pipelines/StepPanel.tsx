@@ -15,13 +15,14 @@ import {
   type PipelineRun,
   type PipelineStep,
   type PipelineWhy,
+  stepName,
 } from "../../data/pipelines";
 import { bytes, count, duration, plural, value } from "../../format/number";
 import { LogView } from "./LogView";
 import css from "./pipelines.module.css";
 import { RerunButton } from "./Rerun";
 import { stepViews, type StepView } from "./routes";
-import { span, stepLabel, stepName } from "./steps";
+import { span, stepLabel } from "./steps";
 import { Why } from "./Why";
 
 interface StepPanelProps {

@@ -5,7 +5,8 @@ import { StatusBadge } from "../../components/Badge";
 import type { PipelineRun, PipelineStep, PipelineWhy } from "../../data/pipelines";
 import { duration } from "../../format/number";
 import { absolute } from "../../format/time";
-import { span, stepLabel, stepName, whyShort } from "./steps";
+import { stepName } from "../../data/pipelines";
+import { span, stepLabel, whyShort } from "./steps";
 import css from "./Timeline.module.css";
 
 interface TimelineProps {

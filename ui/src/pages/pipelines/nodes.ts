@@ -1,7 +1,7 @@
 import type { PipelineGraph, PipelineRun, PipelineStep } from "../../data/pipelines";
-import { isFinal } from "../../data/pipelines";
+import { isFinal, REFIT, SHARED, stepName } from "../../data/pipelines";
 import { duration, plural } from "../../format/number";
-import { REFIT, SHARED, span, stepName } from "./steps";
+import { span } from "./steps";
 
 type GraphStep = PipelineGraph["nodes"][number];
 

@@ -25,6 +25,7 @@ import {
   type PipelineRun,
   type PipelineStep,
   type PipelineWhy,
+  stepName,
 } from "../../data/pipelines";
 import { duration, percent, plural, value, UNKNOWN } from "../../format/number";
 import { Cause } from "./Cause";
@@ -34,7 +35,7 @@ import { runViews, type RunSearch, type RunView } from "./routes";
 import { begun, cachedShare, Share } from "./Share";
 import { StepGraph } from "./StepGraph";
 import { StepPanel } from "./StepPanel";
-import { sentence, stepName } from "./steps";
+import { sentence } from "./steps";
 import { Timeline } from "./Timeline";
 import { Tries } from "./Tries";
 

@@ -1,14 +1,4 @@
-import type { PipelineStep, PipelineWhy } from "../../data/pipelines";
-
-/** The parts of a run that are no tries, which count from 1. */
-export const SHARED = 0;
-export const REFIT = -1;
-
-/** What names a step of one part of a run, in addresses and for the server: train@3. */
-export function stepName(step: { name: string; try: number }): string {
-  if (step.try === SHARED) return step.name;
-  return `${step.name}@${step.try === REFIT ? "refit" : step.try}`;
-}
+import { REFIT, SHARED, type PipelineStep, type PipelineWhy } from "../../data/pipelines";
 
 /** The same for readers. A run with one try has no need to number it. */
 export function stepLabel(step: { name: string; try: number }, tries: number): string {

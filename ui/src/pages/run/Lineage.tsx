@@ -101,7 +101,7 @@ function lineageOf(run: TrackedRun, id: string | undefined, pipeline: PipelineRu
   const self: Node = {
     id: run.id,
     kind: "Run",
-    name: <span title={run.name}>{run.name || run.id}</span>,
+    name: <span title={run.name}>{run.name.replace(/^pr_\w+\//, "try ") || run.id}</span>,
     note: <StatusBadge state={run.status} />,
     ...(maker[0] ? { from: maker[0].id } : {}),
   };

@@ -1,14 +1,18 @@
 import { Skeleton } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
+import { lazy, Suspense } from "react";
 import { Choice } from "../../components/Choice";
 import { Section } from "../../components/Page";
 import { Empty, Failure } from "../../components/State";
 import { artifactsQuery, type Artifact } from "../../data/artifacts";
-import { pipelineSteps } from "../../data/pipelines";
+import { pipelineSteps, stepName } from "../../data/pipelines";
 import { isLive, type TrackedRun } from "../../data/run";
-import { LogView } from "../pipelines/LogView";
-import { stepName } from "../pipelines/steps";
 import { Preview } from "./Artifacts";
+
+// The code of pipelines is loaded with the first log of a step.
+const LogView = lazy(() =>
+  import("../pipelines/LogView").then(({ LogView: view }) => ({ default: view })),
+);
 
 interface LogsProps {
   project: string;
@@ -65,13 +69,15 @@ export function Logs({ project, run, log, onLog }: LogsProps) {
       {file ? (
         <Preview key={file.path} project={project} owner={owner} file={file} />
       ) : chosen !== "" && pipeline !== undefined ? (
-        <LogView
-          key={chosen}
-          project={project}
-          run={pipeline}
-          step={chosen}
-          file={`${pipeline}-${chosen}.log`}
-        />
+        <Suspense fallback={<Skeleton height={300} />}>
+          <LogView
+            key={chosen}
+            project={project}
+            run={pipeline}
+            step={chosen}
+            file={`${pipeline}-${chosen}.log`}
+          />
+        </Suspense>
       ) : (
         <Empty title="No logs" command={'mlflow.log_artifact("train.log", "logs")'}>
           What the steps of a pipeline print shows here, files that end in .log, and all texts below
