@@ -251,6 +251,9 @@ func TestOverview_TellsWhatWaitsForAHuman(t *testing.T) {
 	if o.Needs[2].Title != "Drift of version 1 at wine@production" || o.Needs[2].At.IsZero() {
 		t.Errorf("%+v", o.Needs[2])
 	}
+	if m := o.Models[0].Marks[0]; !m.Failing || !strings.Contains(m.Text, "cannot serve") {
+		t.Errorf("%+v", m)
+	}
 	if !o.Models[0].Paused || o.Models[0].Held != "the loop is paused: audit" {
 		t.Errorf("%+v", o.Models[0])
 	}

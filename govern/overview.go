@@ -46,7 +46,8 @@ type Mark struct {
 	Text    string    `json:"text"`              // what it does there, in a few words
 	Since   time.Time `json:"since,omitzero"`    // stream time, where that is known
 	Link    Link      `json:"link"`
-	Waits   bool      `json:"waits,omitempty"` // for a human
+	Waits   bool      `json:"waits,omitempty"`   // for a human
+	Failing bool      `json:"failing,omitempty"` // its endpoint cannot serve what it should
 }
 
 // Standing is where a model stands: what is live, and what a case makes of it.
@@ -444,12 +445,15 @@ func mainEndpoint(all []Endpoint, model string) (at *Endpoint) {
 // mark is where the live version of an endpoint stands.
 func (e *Endpoint) mark() Mark {
 	m := Mark{Station: Live, Version: e.Live, Text: "answers at " + e.Endpoint, Since: e.Since,
-		Link: Link{EndpointKind, e.Endpoint}}
+		Link: Link{EndpointKind, e.Endpoint}, Failing: e.Failure != ""}
 	switch {
 	case e.Incidents > 0:
 		m.Station, m.Text = InIncident, fmt.Sprintf("%d open at %s", e.Incidents, e.Endpoint)
 	case e.Drift.of(e.Live) || e.Performance.of(e.Live):
 		m.Station, m.Text = Watched, "watched at "+e.Endpoint
+	}
+	if m.Failing {
+		m.Text += ", which cannot serve what it should"
 	}
 	return m
 }
