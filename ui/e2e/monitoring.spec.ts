@@ -55,6 +55,36 @@ it("leads from a red cell to the distribution behind it, by keyboard", async () 
   await v.close();
 }, 60_000);
 
+it("zooms by dragging over the chart, and back", async () => {
+  const v = await visit(endpoint);
+  await settled(v.page);
+  const grid = v.page.getByRole("grid");
+  await grid.scrollIntoViewIfNeeded();
+  const box = await grid.boundingBox();
+  if (!box) throw new Error("the map has no place");
+  const title = v.page.getByText(/^\d+ windows?, \d+ red$/);
+  const before = await title.textContent();
+  const y = box.y + box.height / 2;
+  await v.page.mouse.move(box.x + box.width * 0.4, y);
+  await v.page.mouse.down();
+  await v.page.mouse.move(box.x + box.width * 0.5, y, { steps: 4 });
+  await v.page.mouse.move(box.x + box.width * 0.6, y, { steps: 4 });
+  await v.page.mouse.up();
+  await v.page.waitForURL(/from=.*to=/);
+  await v.page.waitForFunction((old) => !document.body.textContent.includes(old ?? "none"), before);
+  const search = new URL(v.page.url()).searchParams;
+  expect(search.get("feature")).toBeNull(); // a drag is no click
+  // The same by keyboard, and all again.
+  const drag = v.page.url();
+  await grid.focus();
+  await v.page.keyboard.press("+");
+  await v.page.waitForFunction((old) => location.href !== old, drag);
+  await v.page.getByText("All", { exact: true }).click();
+  await v.page.getByText(before ?? "").waitFor();
+  expect(v.troubles).toEqual([]);
+  await v.close();
+}, 60_000);
+
 it("shows the distribution of a chosen cell", async () => {
   interface History {
     stretches: { from: string }[];

@@ -1,5 +1,5 @@
 import { useElementSize } from "@mantine/hooks";
-import { useId, useRef, type PointerEvent, type ReactNode } from "react";
+import { useId, useRef, type PointerEvent, type ReactNode, type SyntheticEvent } from "react";
 import type { Tone } from "../components/Badge";
 import css from "./Board.module.css";
 import { period, place, ticks, type TimeFrame } from "./timeframe";
@@ -10,28 +10,86 @@ interface BoardProps {
   to: number;
   /** Whose clock the axis shows, such as "event time, UTC". */
   clock: string;
+  /** What to do with a stretch of time that was dragged over; without it none can be. */
+  onZoom?: Zoom | undefined;
   /** Lanes, drawn once there is a width. */
   children: (frame: TimeFrame) => ReactNode;
 }
 
+/** Takes a stretch of time in milliseconds since 1970. */
+export type Zoom = (from: number, to: number) => void;
+
+/** A shorter way is a click. */
+const LEAST_DRAG = 6;
+
 /** Lanes one below the other over one axis of time, with a hair line through all of them. */
-export function Board({ from, to, clock, children }: BoardProps) {
+export function Board({ from, to, clock, onZoom, children }: BoardProps) {
   const { ref, width } = useElementSize<HTMLDivElement>();
   const hair = useRef<HTMLDivElement>(null);
+  /** Where the pointer went down, until it goes up; and whether it has moved from there. */
+  const drag = useRef<{ x: number; moved: boolean }>(undefined);
   const frame = { from, to, width };
+  /** The place of the pointer in the board, and where the axis begins there. */
+  const placeOf = (e: PointerEvent<HTMLDivElement>) => {
+    const box = e.currentTarget.getBoundingClientRect();
+    return { x: e.clientX - box.left, left: box.width - width };
+  };
   const move = (e: PointerEvent<HTMLDivElement>) => {
     if (!hair.current) return;
-    const box = e.currentTarget.getBoundingClientRect();
-    const x = e.clientX - box.left;
-    const inside = x > box.width - width;
-    hair.current.style.visibility = inside ? "visible" : "hidden";
-    hair.current.style.transform = `translateX(${x}px)`;
+    const { x, left } = placeOf(e);
+    const d = drag.current;
+    if (d && !d.moved && Math.abs(x - d.x) > LEAST_DRAG) {
+      d.moved = true;
+      e.currentTarget.setPointerCapture(e.pointerId); // it may leave the board, and come back
+    }
+    const start = d?.moved ? Math.max(left, Math.min(x, d.x)) : x;
+    const style = hair.current.style;
+    style.visibility = x > left || d?.moved ? "visible" : "hidden";
+    style.transform = `translateX(${start}px)`;
+    style.width = d?.moved ? `${Math.max(x, d.x) - start}px` : "1px";
   };
   const leave = () => {
-    if (hair.current) hair.current.style.visibility = "hidden";
+    drag.current = undefined;
+    if (!hair.current) return;
+    hair.current.style.visibility = "hidden";
+    hair.current.style.width = "1px";
+  };
+  const up = (e: PointerEvent<HTMLDivElement>) => {
+    const d = drag.current;
+    if (!d?.moved) {
+      drag.current = undefined;
+      return;
+    }
+    const { x, left } = placeOf(e);
+    const time = (at: number) =>
+      from + (Math.min(width, Math.max(0, at - left)) / width) * (to - from);
+    onZoom?.(time(Math.min(x, d.x)), time(Math.max(x, d.x)));
+    // The click that follows belongs to the drag, and comes before this does.
+    setTimeout(leave);
+  };
+  const own = (e: SyntheticEvent) => {
+    if (!drag.current?.moved) return;
+    e.preventDefault();
+    e.stopPropagation();
+  };
+  const dragging = onZoom && {
+    onPointerDown: (e: PointerEvent<HTMLDivElement>) => {
+      const { x, left } = placeOf(e);
+      if (e.button === 0 && x >= left) drag.current = { x, moved: false };
+    },
+    onPointerUp: up,
+    onPointerCancel: leave,
+    onClickCapture: own,
+    onDragStart: (e: SyntheticEvent) => e.preventDefault(),
   };
   return (
-    <div className={css.board} onPointerMove={move} onPointerLeave={leave}>
+    <div
+      className={css.board}
+      data-zooms={onZoom ? true : undefined}
+      onPointerMove={move}
+      onPointerLeave={leave}
+      {...dragging}
+    >
       <Lane label="">
         <div ref={ref} />
       </Lane>
@@ -57,8 +115,12 @@ function Axis({ frame, clock }: { frame: TimeFrame; clock: string }) {
   return (
     <Lane label={clock}>
       <svg width={frame.width} height={20} aria-hidden>
-        {all.map((t) => {
+        {all.map((t, i) => {
           const x = place(frame, t.at);
+          // The last one is moved off the edge, onto the one before where these are close.
+          const next = i === all.length - 2 ? all.at(-1) : undefined;
+          const room = next && place(frame, next.at) > frame.width - 24 ? 6 * next.label.length : 0;
+          if (next && room > 0 && x + 3 * t.label.length + 6 > frame.width - room) return null;
           const edge = x > frame.width - 24 ? "end" : x < 16 ? "start" : "middle";
           return (
             <g key={t.at}>

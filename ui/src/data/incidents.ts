@@ -8,6 +8,9 @@ export interface IncidentFilter {
   endpoint?: string;
   kind?: "drift" | "decay";
   state?: "open" | "resolved";
+  /** Open at some time of this stretch, stream time in RFC 3339. */
+  from?: string;
+  to?: string;
 }
 
 /** The incidents of a project, the newest first, a hundred at a time. */

@@ -1,4 +1,4 @@
-import { queryOptions } from "@tanstack/react-query";
+import { keepPreviousData, queryOptions } from "@tanstack/react-query";
 import { api, ask, type Schemas } from "./client";
 
 export type Monitoring = Schemas["Monitoring"];
@@ -15,7 +15,7 @@ export const monitoringQuery = (project: string) =>
     queryFn: ({ signal }) =>
       ask(
         api.GET("/api/v1/projects/{project}/monitoring", {
-          params: { path: { project }, query: { limit: 1000 } },
+          params: { path: { project }, query: { limit: 200 } },
           signal,
         }),
       ),
@@ -52,6 +52,7 @@ export const driftQuery = (project: string, endpoint: string, range: Range) =>
           signal,
         }),
       ),
+    placeholderData: keepPreviousData,
   });
 
 /** The realised metric of each version over time. */
@@ -65,6 +66,7 @@ export const performanceQuery = (project: string, endpoint: string, range: Range
           signal,
         }),
       ),
+    placeholderData: keepPreviousData,
   });
 
 /** A feature in the worst of the windows of a version that begin in a stretch of time. */

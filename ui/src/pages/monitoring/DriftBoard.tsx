@@ -1,26 +1,22 @@
 import { Button, Skeleton } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
-import { useNavigate, useParams } from "@tanstack/react-router";
+import { useParams } from "@tanstack/react-router";
 import { X } from "lucide-react";
 import { useState } from "react";
-import { Board, Lane } from "../../charts/Board";
+import { Board, Lane, type Zoom } from "../../charts/Board";
 import { Figure } from "../../charts/Figure";
 import { LineLegend, WindowChart, type WindowLine } from "../../charts/WindowChart";
 import { StatusBadge } from "../../components/Badge";
 import { DataTable } from "../../components/DataTable";
 import { Loaded } from "../../components/Loaded";
-import {
-  distributionQuery,
-  type DriftHistory,
-  type Monitoring,
-  type Stretch,
-} from "../../data/monitoring";
+import { distributionQuery, type DriftHistory, type Monitoring } from "../../data/monitoring";
 import { duration, plural, value } from "../../format/number";
 import { Distribution } from "./Distribution";
-import { cellOf, stretchText, tell } from "./cells";
+import { cellOf, stretchText, tell, type HeatCell } from "./cells";
 import { Heat, HeatLegend, type HeatPlace } from "./Heat";
 import { extent, Lanes } from "./lanes";
-import { given, type EndpointSearch } from "./routes";
+import type { Change } from "./Room";
+import type { CellSearch } from "./routes";
 import { States } from "./States";
 import css from "./Boards.module.css";
 
@@ -30,37 +26,25 @@ const FEW = 20;
 interface DriftBoardProps {
   history: DriftHistory;
   of: Monitoring;
-  search: EndpointSearch;
+  search: CellSearch;
+  change: Change<CellSearch>;
+  onZoom?: Zoom;
+  /** The incident that the page is about. */
+  incident?: string;
 }
 
 /** The heat map of drift with what happened beside it, and the cell that was chosen. */
-export function DriftBoard({ history, of, search }: DriftBoardProps) {
-  const navigate = useNavigate({ from: "/p/$project/monitoring/$model/$environment" });
+export function DriftBoard(props: DriftBoardProps) {
+  const { history, of, search, change, onZoom } = props;
   const [all, setAll] = useState(false);
   const { stretches, features } = history;
-  const shown = all ? features : features.slice(0, FEW);
-  const row = shown.findIndex((f) => f.name === search.feature);
-  const column = stretches.findIndex((s) => Date.parse(s.from) === Date.parse(search.at ?? ""));
+  const row = features.findIndex((f) => f.name === search.feature);
+  const at = Date.parse(search.at ?? "");
+  const column = stretches.findIndex((s) => Date.parse(s.from) <= at && at < Date.parse(s.to));
   const chosen = row >= 0 && column >= 0 ? { row, column } : undefined;
-  const choose = (at: HeatPlace) => {
-    const feature = shown[at.row]?.name;
-    const from = stretches[at.column]?.from;
-    if (feature === undefined || from === undefined) return;
-    void navigate({
-      search: (s) => ({ ...s, feature, at: from }),
-      replace: true,
-      resetScroll: false,
-    });
-  };
-  const clear = () =>
-    void navigate({
-      search: (s) => given<EndpointSearch>({ ...s, feature: undefined, at: undefined }),
-      replace: true,
-      resetScroll: false,
-    });
+  const shown = all || row >= FEW ? features : features.slice(0, FEW);
   const { from, to } = extent(stretches);
   const reds = stretches.reduce((n, s) => n + s.reds, 0);
-  const steps = history.step_ms > 0;
   return (
     <>
       <Figure
@@ -68,10 +52,16 @@ export function DriftBoard({ history, of, search }: DriftBoardProps) {
         describe={`Drift of ${plural(features.length, "feature")} over ${plural(history.windows, "window")}`}
         table={() => <Table history={history} />}
       >
-        <Board from={from} to={to} clock="event time">
+        <Board from={from} to={to} clock="event time" onZoom={onZoom}>
           {(frame) => (
             <>
-              <Lanes frame={frame} stretches={stretches} of={of} kind="drift" />
+              <Lanes
+                frame={frame}
+                stretches={stretches}
+                of={of}
+                kind="drift"
+                current={props.incident}
+              />
               <Lane label="windows">
                 <States frame={frame} stretches={stretches} />
               </Lane>
@@ -79,7 +69,10 @@ export function DriftBoard({ history, of, search }: DriftBoardProps) {
                 frame={frame}
                 history={{ ...history, features: shown }}
                 chosen={chosen}
-                onChoose={choose}
+                onChoose={(c) =>
+                  change({ feature: shown[c.row]?.name, at: stretches[c.column]?.from })
+                }
+                onZoom={onZoom}
               />
             </>
           )}
@@ -89,37 +82,31 @@ export function DriftBoard({ history, of, search }: DriftBoardProps) {
       <div className={css.under}>
         {features.length > FEW && (
           <Button variant="default" onClick={() => setAll(!all)}>
-            {all ? `Show the ${FEW} reddest` : `Show all ${features.length} features`}
+            {shown.length > FEW
+              ? `Show the ${FEW} reddest`
+              : `Show all ${features.length} features`}
           </Button>
         )}
-        <Older next={history.next} first={stretches[0]} />
-        {steps && (
+        {history.step_ms > 0 && (
           <span className={css.dim}>
             Each column is {duration(history.step_ms)} wide and shows the worst of its windows.
           </span>
         )}
         {!chosen && stretches.length > 0 && (
-          <span className={css.dim}>Choose a cell to see the distribution behind it.</span>
+          <span className={css.dim}>
+            Choose a cell to see the distribution behind it{onZoom && "; drag to zoom"}.
+          </span>
         )}
       </div>
       {chosen && (
-        <Chosen history={{ ...history, features: shown }} at={chosen} of={of} onClose={clear} />
+        <Chosen
+          history={history}
+          at={chosen}
+          of={of}
+          onClose={() => change({ feature: undefined, at: undefined })}
+        />
       )}
     </>
-  );
-}
-
-/** Leads back beyond what one answer holds. */
-export function Older({ next, first }: { next: string | undefined; first: Stretch | undefined }) {
-  const navigate = useNavigate({ from: "/p/$project/monitoring/$model/$environment" });
-  if (!next || !first) return null;
-  return (
-    <Button
-      variant="default"
-      onClick={() => void navigate({ search: (s) => ({ ...s, to: first.from }) })}
-    >
-      Older windows
-    </Button>
   );
 }
 
@@ -259,14 +246,18 @@ function Table({ history }: { history: DriftHistory }) {
         {
           id: "features",
           head: "Features, the worst first",
-          cell: (r) =>
-            r.worst.length === 0
-              ? (r.stretch.worst.reason ?? "")
-              : r.worst.map((f) => `${f.name}: ${tell(f.cell)}`).join("; "),
+          cell: (r) => (r.worst.length === 0 ? (r.stretch.worst.reason ?? "") : told(r.worst)),
         },
       ]}
     />
   );
+}
+
+/** The worst features of a window; of hundreds nobody reads all. */
+function told(worst: { name: string; cell: HeatCell }[]): string {
+  const some = worst.slice(0, FEW).map((f) => `${f.name}: ${tell(f.cell)}`);
+  const rest = worst.length - some.length;
+  return some.join("; ") + (rest > 0 ? `; and ${rest} more` : "");
 }
 
 const ratio = (c: { psi: number | null; limit: number | null }) =>

@@ -8,6 +8,7 @@ import {
   type KeyboardEvent,
   type PointerEvent,
 } from "react";
+import type { Zoom } from "../../charts/Board";
 import { place, type TimeFrame } from "../../charts/timeframe";
 import type { DriftHistory } from "../../data/monitoring";
 import css from "./Heat.module.css";
@@ -24,6 +25,7 @@ interface HeatProps {
   history: DriftHistory;
   chosen: HeatPlace | undefined;
   onChoose: (at: HeatPlace) => void;
+  onZoom?: Zoom | undefined;
 }
 
 const ROW = 20;
@@ -33,7 +35,7 @@ const ROW = 20;
  * that twenty thousand of them follow the pointer; a reader of the screen gets the cell
  * that has the focus, which all keys of a grid move.
  */
-export function Heat({ frame, history, chosen, onChoose }: HeatProps) {
+export function Heat({ frame, history, chosen, onChoose, onZoom }: HeatProps) {
   const [at, setAt] = useState<HeatPlace>();
   const [tip, setTip] = useState(false);
   const id = useId();
@@ -69,6 +71,12 @@ export function Heat({ frame, history, chosen, onChoose }: HeatProps) {
       return;
     }
     if (e.key === "Escape") setTip(false);
+    const zoom = { "+": 0.25, "=": 0.25, "-": 1 }[e.key];
+    const middle = history.stretches[now.column];
+    if (zoom && middle && onZoom) {
+      const center = (Date.parse(middle.from) + Date.parse(middle.to)) / 2;
+      onZoom(center - zoom * (to - from), center + zoom * (to - from));
+    }
     const next = step(e.key, now, rows, columns);
     if (next === undefined) return;
     e.preventDefault();
@@ -90,7 +98,7 @@ export function Heat({ frame, history, chosen, onChoose }: HeatProps) {
       <div
         role="grid"
         tabIndex={0}
-        aria-label="Drift of each feature in each window; arrow keys move, Enter shows the distribution"
+        aria-label={`Drift of each feature in each window; arrow keys move, Enter shows the distribution${onZoom ? ", + and − zoom" : ""}`}
         aria-rowcount={rows}
         aria-colcount={columns}
         aria-activedescendant={cell ? id : undefined}

@@ -1,4 +1,4 @@
-import { Board, Lane } from "../../charts/Board";
+import { Board, Lane, type Zoom } from "../../charts/Board";
 import { Figure } from "../../charts/Figure";
 import {
   LineLegend,
@@ -13,7 +13,6 @@ import { Time } from "../../components/Time";
 import type { Monitoring, PerformanceHistory, Stretch } from "../../data/monitoring";
 import { count, duration, percent, plural, value } from "../../format/number";
 import css from "./Boards.module.css";
-import { Older } from "./DriftBoard";
 import { stretchText } from "./cells";
 import { extent, Lanes, reignsOf } from "./lanes";
 import { States } from "./States";
@@ -54,7 +53,7 @@ export function worthOf(history: PerformanceHistory): WindowLine[] {
     color: 1,
     points: history.stretches.map((s) => ({
       ...spanOf(s),
-      y: s.worst.figures?.find((f) => f.version === s.worst.version)?.worth ?? null,
+      y: figureOf(s, s.worst.version)?.worth ?? null,
     })),
   };
   return [live, ...others(history.stretches, (f) => f.worth ?? null)].filter((l) =>
@@ -85,14 +84,22 @@ function others(stretches: Stretch[], of: (f: Figures) => number | null): Window
     }),
   });
   const lines = lasting.map((v, i) =>
-    line(`version ${v}, beside the live one`, 3 + (i % 5), (f) => f.version === v),
+    line(`version ${v}, beside the live one`, [3, 6, 7, 8][i % 4] ?? 3, (f) => f.version === v),
   );
   if (asked.size === lasting.length) return lines;
-  return [...lines, line("versions on trial", 2, (f) => !lasting.includes(f.version))];
+  return [...lines, line("versions on trial", 4, (f) => !lasting.includes(f.version))];
+}
+
+interface PerformanceBoardProps {
+  history: PerformanceHistory;
+  of: Monitoring;
+  onZoom?: Zoom;
+  /** The incident that the page is about. */
+  incident?: string;
 }
 
 /** Error over time by version, the share of labels, and what happened beside it. */
-export function PerformanceBoard({ history, of }: { history: PerformanceHistory; of: Monitoring }) {
+export function PerformanceBoard({ history, of, onZoom, incident }: PerformanceBoardProps) {
   const { stretches, pending } = history;
   const lines = linesOf(history);
   const worth = worthOf(history);
@@ -115,10 +122,10 @@ export function PerformanceBoard({ history, of }: { history: PerformanceHistory;
         describe={`Realised ${metric} of ${plural(lines.length - 1, "line")} over ${plural(stretches.length, "window")}, ${reds} red, with the share of labels that had arrived`}
         table={() => <Table history={history} />}
       >
-        <Board from={from} to={to} clock="event time">
+        <Board from={from} to={to} clock="event time" onZoom={onZoom}>
           {(frame) => (
             <>
-              <Lanes frame={frame} stretches={stretches} of={of} kind="decay" />
+              <Lanes frame={frame} stretches={stretches} of={of} kind="decay" current={incident} />
               <Lane label="windows">
                 <States frame={frame} stretches={stretches} />
               </Lane>
@@ -151,13 +158,21 @@ export function PerformanceBoard({ history, of }: { history: PerformanceHistory;
         </LineLegend>
       </Figure>
       <div className={css.under}>
-        <Older next={history.next} first={stretches[0]} />
         <span className={css.dim}>
           A window with labels for less than {percent(ENOUGH)} of its requests is unknown.
           {history.step_ms > 0 &&
             ` Each point is the worst window of ${duration(history.step_ms)}.`}
         </span>
       </div>
+      {worth[0] && history.step_ms === 0 && (
+        <p className={css.pending}>
+          What answered in these windows was worth{" "}
+          <strong>
+            {value(worth[0].points.reduce((sum, p) => sum + (p.y ?? 0), 0))} {currency(history)}
+          </strong>
+          , by <code>goal.value</code> and the labels that had arrived.
+        </p>
+      )}
       {pending && (
         <p className={css.pending}>
           {plural(pending.requests, "request")} since <Time at={pending.from} clock="stream" />
@@ -174,6 +189,23 @@ export function PerformanceBoard({ history, of }: { history: PerformanceHistory;
 function unit(u: string | undefined): string {
   return u === "label" ? ", in the label's unit" : u === "nat" ? ", in nats" : "";
 }
+
+const figureOf = (s: Stretch, version: number) =>
+  s.worst.figures?.find((f) => f.version === version);
+
+/** What the worth of answers is counted in. */
+const currency = (history: PerformanceHistory) => history.currency ?? "value";
+
+const ofVersion = (
+  head: string,
+  figure: (s: Stretch) => number | null | undefined,
+): Column<Stretch> => ({
+  id: head,
+  head,
+  numeric: true,
+  cell: (s) => value(figure(s), 3),
+  sort: figure,
+});
 
 function Table({ history }: { history: PerformanceHistory }) {
   const versions = [
@@ -201,16 +233,10 @@ function Table({ history }: { history: PerformanceHistory }) {
       numeric: true,
       cell: (s) => (s.worst.state === "unknown" ? "–" : value(s.worst.limit, 3)),
     },
-    ...versions.map((n): Column<Stretch> => {
-      const figure = (s: Stretch) => s.worst.figures?.find((f) => f.version === n)?.value;
-      return {
-        id: `v${n}`,
-        head: `v${n}`,
-        numeric: true,
-        cell: (s) => value(figure(s), 3),
-        sort: figure,
-      };
-    }),
+    ...versions.map((n) => ofVersion(`v${n}`, (s) => figureOf(s, n)?.value)),
+    ...versions
+      .filter((n) => history.stretches.some((s) => figureOf(s, n)?.worth != null))
+      .map((n) => ofVersion(`v${n}, ${currency(history)}`, (s) => figureOf(s, n)?.worth)),
     {
       id: "labels",
       head: "Labels",

@@ -1,9 +1,10 @@
 import type { InfiniteData, UseInfiniteQueryResult, UseQueryResult } from "@tanstack/react-query";
-import { Link, useParams } from "@tanstack/react-router";
+import { Link, useNavigate, useParams } from "@tanstack/react-router";
 import { Button } from "@mantine/core";
 import { period } from "../../charts/timeframe";
 import { useMemo, type ReactNode } from "react";
 import type { Watched } from "../../data/monitoring";
+import { given } from "./routes";
 import css from "./Room.module.css";
 
 /** The pages of this room beside each other. */
@@ -24,6 +25,21 @@ export function RoomTabs() {
       </Link>
     </nav>
   );
+}
+
+/** Changes what an address says; what is undefined is taken out of it. */
+export type Change<T extends object> = (part: { [K in keyof T]?: T[K] | undefined }) => void;
+
+/** Changes the search of the page's address, without a step in the browser's history. */
+export function useChange<T extends object>(): Change<T> {
+  const navigate = useNavigate();
+  return (part) =>
+    void navigate({
+      to: ".",
+      search: (now: object) => given<object>({ ...now, ...part }),
+      replace: true,
+      resetScroll: false,
+    });
 }
 
 type Mark = Watched["recent"][number];

@@ -1,7 +1,7 @@
-import { Button, SegmentedControl, Skeleton } from "@mantine/core";
+import { Button, Skeleton } from "@mantine/core";
 import { useMediaQuery } from "@mantine/hooks";
 import { useQuery } from "@tanstack/react-query";
-import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
+import { Link, useParams, useSearch } from "@tanstack/react-router";
 import { StatusBadge } from "../../components/Badge";
 import { EndpointLink, IncidentLink, VersionLink } from "../../components/links";
 import { Loaded } from "../../components/Loaded";
@@ -15,14 +15,18 @@ import {
   performanceQuery,
   type Monitoring,
   type Range,
+  type Watched,
 } from "../../data/monitoring";
 import { duration, percent, plural, value } from "../../format/number";
 import { DriftBoard } from "./DriftBoard";
 import { PerformanceBoard } from "./PerformanceBoard";
-import { given, reaches, type EndpointSearch, type Reach } from "./routes";
+import { useChange } from "./Room";
+import { TimeBar } from "./TimeBar";
+import type { EndpointSearch } from "./routes";
+import css from "./Room.module.css";
 
-const reachNames: Record<Reach, string> = { "7d": "7 d", "30d": "30 d", "90d": "90 d", all: "All" };
 const DAY = 86_400_000;
+const all = { reach: undefined, from: undefined, to: undefined };
 
 /** The drift and the realised performance of one endpoint over time. */
 export function EndpointMonitoring() {
@@ -42,12 +46,7 @@ export function EndpointMonitoring() {
       ]}
       badge={standing.data && <Worst of={standing.data} />}
       about={standing.data && <About of={standing.data} />}
-      actions={
-        <>
-          <ReachControl now={search.reach ?? "all"} />
-          <EndpointLink endpoint={endpoint}>Traffic and rollouts</EndpointLink>
-        </>
-      }
+      actions={<EndpointLink endpoint={endpoint}>Traffic and rollouts</EndpointLink>}
     >
       <Loaded query={standing} skeleton={<Skeleton height={90} />}>
         {(m) => (
@@ -82,28 +81,6 @@ function About({ of }: { of: Monitoring }) {
       it is <Time at={of.clock.watermark} clock="stream" /> in event time
       {of.clock.driven && ", driven by a replay"}
     </>
-  );
-}
-
-function ReachControl({ now }: { now: Reach }) {
-  const navigate = useNavigate({ from: "/p/$project/monitoring/$model/$environment" });
-  return (
-    <SegmentedControl
-      aria-label="How far back to look, in event time"
-      data={reaches.map((r) => ({ value: r, label: reachNames[r] }))}
-      value={now}
-      onChange={(r) =>
-        void navigate({
-          search: (s) =>
-            given<EndpointSearch>({
-              ...s,
-              to: undefined,
-              reach: reaches.find((x) => x === r && x !== "all"),
-            }),
-          replace: true,
-        })
-      }
-    />
   );
 }
 
@@ -150,6 +127,8 @@ function Standing({ of }: { of: Monitoring }) {
           note="is judged then, in event time"
         />
       </Stats>
+      <Rule kind="Drift" of={of.drift} />
+      <Rule kind="Realised performance" of={of.performance} />
       {of.incidents.map((i) => (
         <p key={i.id} style={{ margin: "12px 0 0" }}>
           <StatusBadge state="open" label={`${i.kind} since`} />{" "}
@@ -161,25 +140,61 @@ function Standing({ of }: { of: Monitoring }) {
   );
 }
 
+/** How windows of a kind are judged, and what follows. */
+function Rule({ kind, of }: { kind: string; of: Watched | undefined }) {
+  if (!of) return null;
+  return (
+    <p className={css.note}>
+      {kind} is judged in windows of {duration(of.window_ms)}; {of.red} red open an incident, then{" "}
+      {of.then}.
+    </p>
+  );
+}
+
 /** Which windows to ask for. */
 export function rangeOf(search: EndpointSearch, now: string, stretches: number): Range {
   const out: Range = { stretches };
-  const end = search.to ?? now;
-  if (search.to !== undefined) out.to = search.to;
   const days = { "7d": 7, "30d": 30, "90d": 90, all: 0 }[search.reach ?? "all"];
-  if (days > 0) out.from = new Date(Date.parse(end) - days * DAY).toISOString();
+  if (search.from !== undefined || search.to !== undefined) {
+    if (search.from !== undefined) out.from = search.from;
+    if (search.to !== undefined) out.to = search.to;
+  } else if (days > 0) out.from = new Date(Date.parse(now) - days * DAY).toISOString();
   return out;
 }
 
 function Histories({ of, search }: { of: Monitoring; search: EndpointSearch }) {
   const { project } = useParams({ from: "/p/$project" });
   const narrow = useMediaQuery("(max-width: 640px)", false, { getInitialValueInEffect: false });
+  const change = useChange<EndpointSearch>();
   const range = rangeOf(search, of.clock.watermark, narrow ? 60 : 400);
   const drift = useQuery(driftQuery(project, of.endpoint, range));
   const performance = useQuery(performanceQuery(project, of.endpoint, range));
-  const nothing = search.reach !== undefined ? <Nothing /> : undefined;
+  const stretches = [...(drift.data?.stretches ?? []), ...(performance.data?.stretches ?? [])];
+  const zoom = (from: number, to: number) => {
+    // A window belongs to where it begins: one that is cut comes along.
+    const cut = stretches.find((s) => Date.parse(s.from) < from && from < Date.parse(s.to));
+    const iso = (ms: number) => new Date(ms).toISOString();
+    change({ reach: undefined, from: cut?.from ?? iso(from), to: iso(to) });
+  };
+  const nothing =
+    range.from !== undefined || range.to !== undefined ? (
+      <Empty title="No window was judged in this time">
+        <Button variant="default" onClick={() => change(all)}>
+          Show all windows
+        </Button>
+      </Empty>
+    ) : undefined;
   return (
     <>
+      <TimeBar
+        from={Math.min(...stretches.map((s) => Date.parse(s.from)))}
+        to={Math.max(...stretches.map((s) => Date.parse(s.to)))}
+        now={Date.parse(of.clock.watermark)}
+        more={Boolean(drift.data?.next ?? performance.data?.next)}
+        search={search}
+        change={change}
+        zoom={zoom}
+      />
       <Section
         title="Drift"
         about="how far each input, and the predictions, are from what the version learned from"
@@ -205,7 +220,7 @@ function Histories({ of, search }: { of: Monitoring; search: EndpointSearch }) {
             ))
           }
         >
-          {(d) => <DriftBoard history={d} of={of} search={search} />}
+          {(d) => <DriftBoard history={d} of={of} search={search} change={change} onZoom={zoom} />}
         </Loaded>
       </Section>
       <Section
@@ -235,7 +250,7 @@ function Histories({ of, search }: { of: Monitoring; search: EndpointSearch }) {
             ))
           }
         >
-          {(p) => <PerformanceBoard history={p} of={of} />}
+          {(p) => <PerformanceBoard history={p} of={of} onZoom={zoom} />}
         </Loaded>
       </Section>
     </>
@@ -247,14 +262,3 @@ const labelling = (project: string, endpoint: string) =>
   `curl -X POST ${location.origin}/api/v1/projects/${project}/endpoints/${endpoint}/labels \\
   -H "Content-Type: application/json" \\
   -d '{"labels": [{"request_id": "…", "value": 1}]}'`;
-
-function Nothing() {
-  const navigate = useNavigate({ from: "/p/$project/monitoring/$model/$environment" });
-  return (
-    <Empty title="No window was judged in this time">
-      <Button variant="default" onClick={() => void navigate({ search: {} })}>
-        Show all windows
-      </Button>
-    </Empty>
-  );
-}

@@ -1,6 +1,6 @@
 import { Skeleton } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
-import { Link, useParams } from "@tanstack/react-router";
+import { Link, useParams, useSearch } from "@tanstack/react-router";
 import { StatusBadge } from "../../components/Badge";
 import { Command } from "../../components/Command";
 import { CaseLink, EndpointLink, VersionLink } from "../../components/links";
@@ -13,10 +13,14 @@ import {
   driftQuery,
   endpointMonitoringQuery,
   performanceQuery,
+  type Monitoring,
   type Range,
 } from "../../data/monitoring";
 import { duration, value } from "../../format/number";
-import { Around } from "./Around";
+import { DriftBoard } from "./DriftBoard";
+import { PerformanceBoard } from "./PerformanceBoard";
+import { useChange } from "./Room";
+import type { CellSearch } from "./routes";
 import { withAnswers } from "./moments";
 import { Story } from "./Story";
 
@@ -51,31 +55,15 @@ function Body({ of }: { of: Incident }) {
   const { project } = useParams({ from: "/p/$project" });
   const events = useQuery(incidentEventsQuery(project, of.id));
   const standing = useQuery(endpointMonitoringQuery(project, of.endpoint));
-  const watched = of.kind === "drift" ? standing.data?.drift : standing.data?.performance;
-  const range = around(of, watched?.window_ms ?? 86_400_000, standing.data?.clock.watermark);
-  const drift = useQuery({
-    ...driftQuery(project, of.endpoint, range),
-    enabled: of.kind === "drift" && standing.data !== undefined,
-  });
-  const performance = useQuery({
-    ...performanceQuery(project, of.endpoint, range),
-    enabled: of.kind === "decay" && standing.data !== undefined,
-  });
   return (
     <>
       <Section
         title="What was seen"
         about={of.kind === "drift" ? "the features that were red" : "the realised metric"}
       >
-        {of.kind === "drift" ? (
-          <Loaded query={drift} skeleton={<Skeleton height={220} />}>
-            {(d) => <Around of={of} drift={d} />}
-          </Loaded>
-        ) : (
-          <Loaded query={performance} skeleton={<Skeleton height={220} />}>
-            {(p) => <Around of={of} performance={p} />}
-          </Loaded>
-        )}
+        <Loaded query={standing} skeleton={<Skeleton height={220} />}>
+          {(m) => <Seen of={of} at={m} />}
+        </Loaded>
       </Section>
       <Columns>
         <Section title="What the loop did" about="event time above, time of the machine below">
@@ -91,6 +79,43 @@ function Body({ of }: { of: Incident }) {
         </Section>
       </Columns>
     </>
+  );
+}
+
+/** The windows around the incident, of its kind. */
+function Seen({ of, at }: { of: Incident; at: Monitoring }) {
+  const { project } = useParams({ from: "/p/$project" });
+  const search = useSearch({ from: "/p/$project/incidents/$incident" });
+  const change = useChange<CellSearch>();
+  const watched = of.kind === "drift" ? at.drift : at.performance;
+  const range = around(of, watched?.window_ms ?? 86_400_000, at.clock.watermark);
+  const skeleton = <Skeleton height={220} />;
+  const drift = useQuery({
+    ...driftQuery(project, of.endpoint, range),
+    enabled: of.kind === "drift",
+  });
+  const performance = useQuery({
+    ...performanceQuery(project, of.endpoint, range),
+    enabled: of.kind === "decay",
+  });
+  const none = <p>No window of that time is kept.</p>;
+  const isEmpty = (h: { stretches: unknown[] }) => h.stretches.length === 0;
+  return of.kind === "drift" ? (
+    <Loaded query={drift} skeleton={skeleton} isEmpty={isEmpty} empty={none}>
+      {(d) => (
+        <DriftBoard
+          history={{ ...d, features: d.features.filter((f) => f.reds > 0) }}
+          of={at}
+          search={search}
+          change={change}
+          incident={of.id}
+        />
+      )}
+    </Loaded>
+  ) : (
+    <Loaded query={performance} skeleton={skeleton} isEmpty={isEmpty} empty={none}>
+      {(p) => <PerformanceBoard history={p} of={at} incident={of.id} />}
+    </Loaded>
   );
 }
 

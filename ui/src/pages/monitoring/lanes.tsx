@@ -1,4 +1,4 @@
-import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
+import { keepPreviousData, useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { useParams } from "@tanstack/react-router";
 import { Spans, Versions, type Reign, type Span } from "../../charts/Board";
 import type { TimeFrame } from "../../charts/timeframe";
@@ -7,6 +7,7 @@ import type { Tone } from "../../components/Badge";
 import { rolloutsQuery } from "../../data/rollouts";
 import { incidentsQuery } from "../../data/incidents";
 import type { Monitoring, Stretch } from "../../data/monitoring";
+import { given } from "./routes";
 
 /** Which version was live when. */
 export function reignsOf(stretches: Stretch[]): Reign[] {
@@ -36,12 +37,18 @@ interface LanesProps {
   stretches: Stretch[];
   of: Monitoring;
   kind: "drift" | "decay";
+  /** The incident whose page this is. */
+  current?: string | undefined;
 }
 
 /** What happened beside the windows: versions, rollouts and incidents of one kind. */
-export function Lanes({ frame, stretches, of, kind }: LanesProps) {
+export function Lanes({ frame, stretches, of, kind, current }: LanesProps) {
   const { project } = useParams({ from: "/p/$project" });
-  const incidents = useInfiniteQuery(incidentsQuery(project, { endpoint: of.endpoint, kind }));
+  const [from, to] = [frame.from, frame.to].map((ms) => new Date(ms).toISOString());
+  const incidents = useInfiniteQuery({
+    ...incidentsQuery(project, given({ endpoint: of.endpoint, kind, from, to })),
+    placeholderData: keepPreviousData,
+  });
   const rollouts = useQuery(rolloutsQuery(project, of.endpoint));
   const now = Date.parse(of.clock.watermark);
   const within = (s: Span) => s.to >= frame.from && s.from <= frame.to;
@@ -49,10 +56,10 @@ export function Lanes({ frame, stretches, of, kind }: LanesProps) {
     key: i.id,
     from: Date.parse(i.opened_at),
     to: i.resolved_at ? Date.parse(i.resolved_at) : Math.max(now, frame.to),
-    label: i.resolved_at ? i.kind : `${i.kind}, open`,
+    label: `${i.id === current ? "this incident" : i.kind}${i.resolved_at ? "" : ", open"}`,
     short: i.resolved_at ? "" : "open",
     sign: i.resolved_at ? "" : "!",
-    tone: i.resolved_at ? "none" : "warn",
+    tone: i.id === current ? "info" : i.resolved_at ? "none" : "warn",
     link: (props) => <To path={`incidents/${i.id}`} {...props} />,
   }));
   const releases: Span[] = (rollouts.data?.items ?? []).map((r) => ({

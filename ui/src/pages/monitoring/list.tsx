@@ -1,14 +1,16 @@
 import { Skeleton } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useParams } from "@tanstack/react-router";
+import type { ReactNode } from "react";
 import { StatusBadge } from "../../components/Badge";
+import { DataTable, type Column } from "../../components/DataTable";
 import { EndpointLink, IncidentLink, VersionLink } from "../../components/links";
 import { Loaded } from "../../components/Loaded";
 import { Page, Section } from "../../components/Page";
 import { Empty } from "../../components/State";
 import { Time } from "../../components/Time";
 import { monitoringQuery, type Monitoring, type Watched } from "../../data/monitoring";
-import { duration, percent, value } from "../../format/number";
+import { percent, value } from "../../format/number";
 import { RoomTabs, Strip } from "./Room";
 import css from "./Room.module.css";
 
@@ -30,147 +32,130 @@ export function MonitoringList() {
           </Empty>
         }
       >
-        {(page) => page.items.map((m) => <Endpoint key={m.endpoint} at={m} />)}
+        {(page) => (
+          <Section title="Endpoints" about="what needs a look first" flush>
+            <DataTable
+              label="How each endpoint stands"
+              columns={columns}
+              rows={[...page.items].sort((a, b) => attention(b) - attention(a))}
+              rowKey={(m) => m.endpoint}
+            />
+            {!page.items.some((m) => m.drift || m.performance) && <NotWatched />}
+          </Section>
+        )}
       </Loaded>
     </Page>
   );
 }
 
-function Endpoint({ at }: { at: Monitoring }) {
+/** How much an endpoint wants to be looked at. */
+function attention({ incidents, drift, performance }: Monitoring): number {
+  const reds = [drift, performance].filter((w) => w?.newest?.state === "red").length;
+  return 10 * incidents.length + 3 * reds + (drift || performance ? 1 : 0);
+}
+
+function NotWatched() {
   return (
-    <Section
-      title={at.endpoint}
-      about={
-        at.live === 0 ? (
-          "no version is live"
-        ) : (
-          <>
-            <VersionLink model={at.model} version={at.live} /> is live; it is{" "}
-            <Time at={at.clock.watermark} clock="stream" /> in event time
-          </>
-        )
-      }
-      actions={
-        <EndpointLink endpoint={at.endpoint} room="monitoring">
-          Heat map and history
-        </EndpointLink>
-      }
+    <Empty
+      title="None of these is watched"
+      command={"monitor:\n  drift: {threshold: 0.2, window: 1d, red: 2 of 3}"}
     >
-      {at.drift || at.performance ? (
-        <div className={css.kinds}>
-          <Drift of={at.drift} />
-          <Performance of={at.performance} />
+      Windows begin with the first request. fairlead.yaml watches the last environment of its
+      release, by its part <code>monitor</code>:
+    </Empty>
+  );
+}
+
+/** A verdict's place in an order: the red ones, by how far they are beyond their limit. */
+const severity = (w: Watched | undefined) =>
+  w?.newest ? w.newest.value / w.newest.limit + (w.newest.state === "red" ? 1000 : 0) : null;
+
+const columns: Column<Monitoring>[] = [
+  {
+    id: "endpoint",
+    head: "Endpoint",
+    cell: (m) => (
+      <>
+        <EndpointLink endpoint={m.endpoint} room="monitoring" />
+        <div className={css.dim}>
+          {m.live === 0 ? (
+            "no version is live"
+          ) : (
+            <>
+              <VersionLink model={m.model} version={m.live} /> is live
+            </>
+          )}
         </div>
-      ) : (
-        <NotWatched at={at} />
-      )}
-      {at.incidents.length > 0 && (
-        <ul className={css.open} aria-label="Open incidents">
-          {at.incidents.map((i) => (
-            <li key={i.id}>
-              <StatusBadge state="open" label={`${i.kind} since`} />
-              <span>
-                <Time at={i.opened_at} clock="stream" />, then {i.action}:{" "}
-                <IncidentLink id={i.id}>{i.reason}</IncidentLink>
-              </span>
-            </li>
-          ))}
-        </ul>
-      )}
-    </Section>
-  );
-}
+      </>
+    ),
+    sort: (m) => m.endpoint,
+  },
+  {
+    id: "drift",
+    head: "Drift",
+    cell: (m) => {
+      const worst = m.drift?.newest?.features?.[0];
+      return (
+        <Verdict of={m.drift}>
+          {worst && `${worst.name} ${value(worst.psi, 3)}, limit ${value(worst.limit, 3)}`}
+        </Verdict>
+      );
+    },
+    sort: (m) => severity(m.drift),
+  },
+  {
+    id: "performance",
+    head: "Realised performance",
+    cell: (m) => {
+      const n = m.performance?.newest;
+      return (
+        <Verdict of={m.performance}>
+          {n &&
+            n.state !== "unknown" &&
+            `${n.metric ?? ""} ${value(n.value, 3)}, limit ${value(n.limit, 3)}`}
+        </Verdict>
+      );
+    },
+    sort: (m) => severity(m.performance),
+  },
+  {
+    id: "labels",
+    head: "Labels",
+    numeric: true,
+    minor: true,
+    cell: (m) => percent(m.performance?.newest?.coverage),
+    sort: (m) => m.performance?.newest?.coverage,
+  },
+  {
+    id: "incidents",
+    head: "Open incidents",
+    minor: true,
+    cell: (m) =>
+      m.incidents.map((i) => (
+        <div key={i.id}>
+          <IncidentLink id={i.id}>{i.kind}</IncidentLink> since{" "}
+          <Time at={i.opened_at} clock="stream" />
+        </div>
+      )),
+    sort: (m) => m.incidents.length,
+  },
+  {
+    id: "now",
+    head: "Event time",
+    minor: true,
+    cell: (m) => <Time at={m.clock.watermark} clock="stream" />,
+    sort: (m) => Date.parse(m.clock.watermark),
+  },
+];
 
-function NotWatched({ at }: { at: Monitoring }) {
-  if (!at.clock.watermark || Date.parse(at.clock.watermark) <= 0) {
-    return (
-      <p className={css.note}>Windows begin with the first request; there has been none yet.</p>
-    );
-  }
+/** The verdict on the newest window, what it was about, and those before. */
+function Verdict({ of, children }: { of: Watched | undefined; children: ReactNode }) {
+  if (!of) return <span className={css.dim}>not watched</span>;
+  if (!of.newest) return <span className={css.dim}>no window is judged yet</span>;
   return (
-    <p className={css.note}>
-      This endpoint is not watched: fairlead.yaml watches the last environment, by its part{" "}
-      <code>monitor</code>.
-    </p>
-  );
-}
-
-function Drift({ of }: { of: Watched | undefined }) {
-  if (!of) return <Off title="Drift" part="monitor.drift" />;
-  const worst = of.newest?.features?.[0];
-  return (
-    <div className={css.kind}>
-      <Head title="Drift" of={of} />
-      {worst && (
-        <p className={css.figure}>
-          {value(worst.psi, 3)}{" "}
-          <small>
-            PSI of {worst.name}, limit {value(worst.limit, 3)}
-          </small>
-        </p>
-      )}
-      <Rest of={of} />
-    </div>
-  );
-}
-
-function Performance({ of }: { of: Watched | undefined }) {
-  if (!of) return <Off title="Realised performance" part="monitor.performance" />;
-  const n = of.newest;
-  return (
-    <div className={css.kind}>
-      <Head title="Realised performance" of={of} />
-      {n && n.state !== "unknown" && (
-        <p className={css.figure}>
-          {value(n.value, 3)}{" "}
-          <small>
-            {n.metric ?? of.metric}, limit {value(n.limit, 3)}; {percent(n.coverage)} of labels
-          </small>
-        </p>
-      )}
-      <Rest of={of} />
-    </div>
-  );
-}
-
-function Head({ title, of }: { title: string; of: Watched }) {
-  return (
-    <h3 className={css.kindHead}>
-      {title} {of.newest && <StatusBadge state={of.newest.state} />}
-    </h3>
-  );
-}
-
-/** The windows of late, and which one is next. */
-function Rest({ of }: { of: Watched }) {
-  return (
-    <>
-      {of.newest?.state === "unknown" && <p className={css.note}>{of.newest.reason}</p>}
-      {of.recent.length > 0 ? (
-        <Strip marks={of.recent} />
-      ) : (
-        <p className={css.note}>No window is judged yet.</p>
-      )}
-      <p className={css.note}>
-        Windows of {duration(of.window_ms)}; {of.red} red open an incident, then {of.then}.
-        {of.next && (
-          <>
-            {" "}
-            The next is judged at <Time at={of.next.judged_at} clock="stream" />.
-          </>
-        )}
-      </p>
-    </>
-  );
-}
-
-function Off({ title, part }: { title: string; part: string }) {
-  return (
-    <div className={css.kind}>
-      <h3 className={css.kindHead}>{title}</h3>
-      <p className={css.note}>
-        Not watched: fairlead.yaml has no <code>{part}</code>.
-      </p>
+    <div title={of.newest.reason}>
+      <StatusBadge state={of.newest.state} /> {children}
+      <Strip marks={of.recent} />
     </div>
   );
 }

@@ -11,14 +11,18 @@ const list = createRoute({
 export const reaches = ["7d", "30d", "90d", "all"] as const;
 export type Reach = (typeof reaches)[number];
 
-/** What of an endpoint's monitoring is looked at. */
-export interface EndpointSearch {
-  reach?: Reach;
-  /** RFC 3339: windows that begin before; without it, the newest. */
-  to?: string;
-  /** The chosen cell of the heat map: a feature in the stretch that begins at this time. */
+/** The chosen cell of a heat map: a feature in the stretch that holds this time, RFC 3339. */
+export interface CellSearch {
   feature?: string;
   at?: string;
+}
+
+/** What of an endpoint's monitoring is looked at. */
+export interface EndpointSearch extends CellSearch {
+  reach?: Reach;
+  /** RFC 3339: windows that begin in this stretch of event time, instead of a reach. */
+  from?: string;
+  to?: string;
 }
 
 const text = (v: unknown) => (typeof v === "string" && v !== "" ? v : undefined);
@@ -31,15 +35,18 @@ export function given<T extends object>(all: { [K in keyof T]: T[K] | undefined 
   return Object.fromEntries(Object.entries(all).filter(([, v]) => v !== undefined)) as T;
 }
 
+const cell = (s: Record<string, unknown>) =>
+  given<CellSearch>({ feature: text(s["feature"]), at: time(s["at"]) });
+
 const endpoint = createRoute({
   getParentRoute: () => projectRoute,
   path: "monitoring/$model/$environment",
   validateSearch: (s: Record<string, unknown>) =>
     given<EndpointSearch>({
       reach: oneOf(reaches, s["reach"]),
+      from: time(s["from"]),
       to: time(s["to"]),
-      feature: text(s["feature"]),
-      at: time(s["at"]),
+      ...cell(s),
     }),
   component: lazyRouteComponent(() => import("./endpoint"), "EndpointMonitoring"),
 });
@@ -48,6 +55,7 @@ const endpoint = createRoute({
 export interface IncidentsSearch {
   state?: "open" | "resolved";
   kind?: "drift" | "decay";
+  endpoint?: string;
 }
 
 const incidents = createRoute({
@@ -57,6 +65,7 @@ const incidents = createRoute({
     given<IncidentsSearch>({
       state: oneOf(["open", "resolved"], s["state"]),
       kind: oneOf(["drift", "decay"], s["kind"]),
+      endpoint: text(s["endpoint"]),
     }),
   component: lazyRouteComponent(() => import("./incidents"), "Incidents"),
 });
@@ -64,12 +73,19 @@ const incidents = createRoute({
 const incident = createRoute({
   getParentRoute: () => projectRoute,
   path: "incidents/$incident",
+  validateSearch: cell,
   component: lazyRouteComponent(() => import("./incident"), "IncidentPage"),
 });
+
+/** Of which model cases are listed; left out: of all. */
+export interface CasesSearch {
+  model?: string;
+}
 
 const cases = createRoute({
   getParentRoute: () => projectRoute,
   path: "cases",
+  validateSearch: (s: Record<string, unknown>) => given<CasesSearch>({ model: text(s["model"]) }),
   component: lazyRouteComponent(() => import("./cases"), "Cases"),
 });
 
