@@ -9,14 +9,14 @@ import { api, ask, type Schemas } from "./client";
 export type Case = Schemas["LoopCase"];
 export type Explanation = Schemas["LoopExplanation"];
 
-/** The cases of a project, the newest first, a hundred at a time. */
-export const casesQuery = (project: string) =>
+/** The cases of a project, or of a model of it, the newest first, a hundred at a time. */
+export const casesQuery = (project: string, model = "") =>
   infiniteQueryOptions({
-    queryKey: ["p", project, "cases"],
+    queryKey: ["p", project, "cases", { model }],
     queryFn: ({ signal, pageParam }) =>
       ask(
         api.GET("/api/v1/projects/{project}/cases", {
-          params: { path: { project }, query: { limit: 100, page: pageParam } },
+          params: { path: { project }, query: { model, limit: 100, page: pageParam } },
           signal,
         }),
       ),

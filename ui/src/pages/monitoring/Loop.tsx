@@ -14,7 +14,6 @@ import { Failure } from "../../components/State";
 import { Time } from "../../components/Time";
 import { loopQuery, usePauseLoop, type Explanation } from "../../data/cases";
 import { useMay } from "../../data/may";
-import { plural } from "../../format/number";
 
 /** What the loop does for a model now, and why. */
 export function Loop({ model }: { model: string }) {
@@ -68,11 +67,15 @@ function factsOf(e: Explanation): [string, React.ReactNode][] {
     ...(e.note ? [["Last", <Linked key="l">{e.note}</Linked>] as [string, React.ReactNode]] : []),
     [
       "Retrainings",
-      `${e.retrains} so far, ${plural(e.failures_in_a_row, "of them", "of them")} in a row without a new live version`,
+      e.retrains === 0 ? "none so far" : `${e.retrains} so far${lost(e.failures_in_a_row)}`,
     ],
     ["Event time", <Time key="t" at={e.at} clock="stream" />],
   ];
 }
+
+/** How many of the newest retrainings came to nothing. */
+const lost = (n: number) =>
+  n === 0 ? "" : `, the newest ${n === 1 ? "" : `${n} `}without a new live version`;
 
 /** A text that was written for a terminal: without commands in backquotes, and with times as elsewhere. */
 export const plain = (text: string) =>

@@ -1,8 +1,8 @@
 import { Skeleton } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { Link, useParams } from "@tanstack/react-router";
+import { lazy, Suspense } from "react";
 import { StatusBadge, type Tone } from "../../components/Badge";
-import { DataTable } from "../../components/DataTable";
 import {
   DatasetLink,
   IncidentLink,
@@ -15,7 +15,7 @@ import { Columns, Page, Section } from "../../components/Page";
 import { Facts } from "../../components/Stat";
 import { Time } from "../../components/Time";
 import { caseEventsQuery, caseQuery, decisionQuery, loopQuery, type Case } from "../../data/cases";
-import { duration, plural, value } from "../../format/number";
+import { duration, plural } from "../../format/number";
 import { momentOf, withoutEchoes, type Event } from "./moments";
 import { plain } from "./Loop";
 import { Story } from "./Story";
@@ -103,10 +103,14 @@ export function stepsOf(of: Case, events: Event[]): Step[] {
   const closed = of.state === "closed";
   const came = moves.map(stateOf);
   const last = all.findLast((s) => came.includes(s));
-  return all.map((state): Step => {
+  return all.map((state, n): Step => {
     const i = came.indexOf(state);
     const begun = moves[i];
-    if (!begun) return { state, tone: "none", tookMS: null, word: closed ? "not reached" : "" };
+    if (!begun) {
+      const passed = last !== undefined && n < all.indexOf(last);
+      const word = passed ? "skipped" : closed ? "not reached" : "";
+      return { state, tone: "none", tookMS: null, word };
+    }
     const ended = moves.slice(i + 1).find((e) => stateOf(e) !== state);
     const tookMS = ended ? ended.time_ms - begun.time_ms : null;
     if (state !== last) return { state, tone: "good", tookMS, word: "done" };
@@ -130,42 +134,27 @@ function Steps({ of, events }: { of: Case; events: Event[] }) {
   );
 }
 
+// The card of a decision is of the room of models, which is loaded when one is looked at.
+const DecisionCard = lazy(() =>
+  import("../models/Checks").then((m) => ({ default: m.DecisionCard })),
+);
+
 /** What the gate looked at. */
 function Decision({ id }: { id: string }) {
   const { project } = useParams({ from: "/p/$project" });
   const query = useQuery(decisionQuery(project, id));
+  const waiting = <Lines n={3} height={24} />;
   return (
     <Section title="The gate" about="each check with what it was computed from" flush>
-      <Loaded query={query} skeleton={<Lines n={3} height={24} />}>
+      <Loaded query={query} skeleton={waiting}>
         {({ decision }) => (
-          <DataTable
-            label="Checks of the gate"
-            rows={decision.checks}
-            rowKey={(c) => c.name}
-            columns={[
-              { id: "state", head: "Result", cell: (c) => <StatusBadge state={c.state} /> },
-              { id: "name", head: "Check", cell: (c) => c.name },
-              {
-                id: "check",
-                head: "Rule",
-                minor: true,
-                cell: (c) => <code className={css.rule}>{c.check}</code>,
-              },
-              { id: "values", head: "Operands", cell: (c) => operands(c.values) },
-              { id: "message", head: "Came to", cell: (c) => c.message },
-            ]}
-          />
+          <Suspense fallback={waiting}>
+            <DecisionCard project={project} decision={decision} />
+          </Suspense>
         )}
       </Loaded>
     </Section>
   );
-}
-
-/** "candidate.wape 0.196, live.wape 0.21" */
-export function operands(values: Record<string, unknown>): string {
-  return Object.entries(values)
-    .map(([name, v]) => `${name} ${typeof v === "number" ? value(v) : String(v)}`)
-    .join(", ");
 }
 
 function factsOf(c: Case): [string, React.ReactNode][] {

@@ -1,7 +1,8 @@
 import { SegmentedControl } from "@mantine/core";
-import { useInfiniteQuery } from "@tanstack/react-query";
-import { useNavigate, useParams, useSearch } from "@tanstack/react-router";
+import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
+import { useParams, useSearch } from "@tanstack/react-router";
 import { StatusBadge } from "../../components/Badge";
+import { Choice } from "../../components/Choice";
 import { DataTable, type Column } from "../../components/DataTable";
 import { CaseLink, EndpointLink, IncidentLink, VersionLink } from "../../components/links";
 import { Lines, Loaded } from "../../components/Loaded";
@@ -9,9 +10,10 @@ import { Page, Section } from "../../components/Page";
 import { Empty } from "../../components/State";
 import { Time } from "../../components/Time";
 import { incidentsQuery, type Incident } from "../../data/incidents";
+import { monitoringQuery } from "../../data/monitoring";
 import { duration, value } from "../../format/number";
 import { answerText } from "./moments";
-import { RoomTabs, useAll } from "./Room";
+import { RoomTabs, useAll, useChange } from "./Room";
 import css from "./Room.module.css";
 import boards from "./Boards.module.css";
 import type { IncidentsSearch } from "./routes";
@@ -20,33 +22,36 @@ import type { IncidentsSearch } from "./routes";
 export function Incidents() {
   const { project } = useParams({ from: "/p/$project" });
   const search = useSearch({ from: "/p/$project/incidents" });
-  const navigate = useNavigate({ from: "/p/$project/incidents" });
+  const change = useChange<IncidentsSearch>();
   const [query, more] = useAll(useInfiniteQuery(incidentsQuery(project, search)));
-  const choose = (part: Partial<Record<keyof IncidentsSearch, string>>) =>
-    void navigate({
-      search: (now) => {
-        const all = { ...now, ...part };
-        return Object.fromEntries(Object.entries(all).filter(([, v]) => v !== "all"));
-      },
-      replace: true,
-    });
-  const filtered = search.state !== undefined || search.kind !== undefined;
+  const endpoints = useQuery(monitoringQuery(project)).data?.items ?? [];
+  const filtered = Object.keys(search).length > 0;
   return (
     <Page title="Incidents">
       <RoomTabs />
       <div className={css.toolbar}>
         <SegmentedControl
           aria-label="State"
-          data={["all", "open", "resolved"].map((s) => ({ value: s, label: named(s) }))}
+          data={["all", ...states].map((s) => ({ value: s, label: named(s) }))}
           value={search.state ?? "all"}
-          onChange={(state) => choose({ state })}
+          onChange={(s) => change({ state: states.find((x) => x === s) })}
         />
         <SegmentedControl
           aria-label="Kind"
-          data={["all", "drift", "decay"].map((s) => ({ value: s, label: named(s) }))}
+          data={["all", ...kinds].map((s) => ({ value: s, label: named(s) }))}
           value={search.kind ?? "all"}
-          onChange={(kind) => choose({ kind })}
+          onChange={(k) => change({ kind: kinds.find((x) => x === k) })}
         />
+        {(endpoints.length > 1 || search.endpoint) && (
+          <Choice
+            aria-label="Endpoint"
+            placeholder="All endpoints"
+            clearable
+            data={endpoints.map((e) => e.endpoint)}
+            value={search.endpoint ?? null}
+            onChange={(e) => change({ endpoint: e ?? undefined })}
+          />
+        )}
       </div>
       <Section title="Incidents" about="event time, UTC" flush>
         <Loaded
@@ -86,9 +91,14 @@ export function Incidents() {
   );
 }
 
+const states = ["open", "resolved"] as const;
+const kinds = ["drift", "decay"] as const;
+
 const named = (s: string) => s.charAt(0).toUpperCase() + s.slice(1);
 
-const ended = (i: Incident) => (i.resolved_at ? Date.parse(i.resolved_at) : null);
+const lastedMS = (i: Incident) =>
+  i.resolved_at ? Date.parse(i.resolved_at) - Date.parse(i.opened_at) : null;
+const lasted = (i: Incident) => (i.resolved_at ? duration(lastedMS(i)) : "still open");
 
 const columns: Column<Incident>[] = [
   {
@@ -99,6 +109,9 @@ const columns: Column<Incident>[] = [
         <IncidentLink id={i.id}>{named(i.kind)}</IncidentLink>{" "}
         <StatusBadge state={i.resolved_at ? "resolved" : "open"} />
         <div className={css.dim}>{i.reason}</div>
+        <div className={css.narrow}>
+          <Time at={i.opened_at} clock="stream" />, {lasted(i)}
+        </div>
       </div>
     ),
     sort: (i) => `${i.resolved_at ? 1 : 0} ${i.kind}`,
@@ -120,6 +133,7 @@ const columns: Column<Incident>[] = [
   {
     id: "opened",
     head: "Opened",
+    minor: true,
     cell: (i) => <Time at={i.opened_at} clock="stream" />,
     sort: (i) => Date.parse(i.opened_at),
   },
@@ -127,14 +141,9 @@ const columns: Column<Incident>[] = [
     id: "lasted",
     head: "Lasted",
     numeric: true,
-    cell: (i) => {
-      const end = ended(i);
-      return end === null ? "still open" : duration(end - Date.parse(i.opened_at));
-    },
-    sort: (i) => {
-      const end = ended(i);
-      return end === null ? null : end - Date.parse(i.opened_at);
-    },
+    minor: true,
+    cell: lasted,
+    sort: lastedMS,
   },
   {
     id: "value",

@@ -127,16 +127,30 @@ const pages = {
 describe("the list of endpoints", () => {
   it("says how each stands", async () => {
     mount("/p/bikes/monitoring", { [`${p}/monitoring`]: { items: [standing] } });
-    const section = await screen.findByRole("region", { name: "bikes@production" });
-    expect(within(section).getByText("PSI of temp, limit 1")).toBeInTheDocument();
+    const table = await screen.findByRole("group", { name: "How each endpoint stands" });
+    expect(within(table).getByText(/temp 2.5, limit 1/)).toBeInTheDocument();
     expect(
-      within(section).getByRole("img", { name: /newest 3 windows 1 are red and 0 unknown/ }),
+      within(table).getByRole("img", { name: /newest 3 windows 1 are red and 0 unknown/ }),
     ).toBeInTheDocument();
-    expect(within(section).getByRole("link", { name: open.reason })).toHaveAttribute(
+    expect(within(table).getByRole("link", { name: "drift" })).toHaveAttribute(
       "href",
       `/p/bikes/incidents/${open.id}`,
     );
-    expect(within(section).getByText(/fairlead.yaml has no/)).toBeInTheDocument(); // performance
+    expect(within(table).getByText("not watched")).toBeInTheDocument(); // performance
+  });
+
+  it("begins with what needs a look, and says how to watch where nothing is", async () => {
+    const calm = { ...standing, endpoint: "a@x", incidents: [], drift: undefined };
+    const { answers, router } = mount("/p/bikes/monitoring", {
+      [`${p}/monitoring`]: { items: [calm, standing] },
+    });
+    const table = await screen.findByRole("group", { name: "How each endpoint stands" });
+    const rows = within(table).getAllByRole("row");
+    expect(rows[1]).toHaveTextContent("bikes@production");
+    expect(rows[2]).toHaveTextContent("a@x");
+    answers[`${p}/monitoring`] = { items: [calm] };
+    await router.options.context.queries.invalidateQueries();
+    expect(await screen.findByText("None of these is watched")).toBeInTheDocument();
   });
 
   it("teaches how to begin", async () => {
@@ -206,6 +220,91 @@ describe("an endpoint", () => {
     );
   });
 
+  it("finds the cell of its address in wider stretches, and among many features", async () => {
+    const many = Array.from({ length: 24 }, (_, i) => ({
+      ...drift.features[1],
+      name: `input ${i}`,
+    }));
+    const wide = {
+      ...drift,
+      step_ms: 3 * 86_400_000,
+      stretches: [{ from: at(1), to: at(4), windows: 3, reds: 1, worst: window(3, {}) }],
+      features: [...many, drift.features[0]],
+    };
+    mount(`/p/bikes/monitoring/bikes/production?feature=temp&at=${encodeURIComponent(at(3))}`, {
+      ...pages,
+      [`${endpoint}/drift`]: wide,
+    });
+    expect(await screen.findByRole("region", { name: "Distribution of temp" })).toBeInTheDocument();
+  });
+
+  it("is zoomed by buttons and by keys, to whole windows, and back", async () => {
+    const { asked, router } = mount("/p/bikes/monitoring/bikes/production", pages);
+    await screen.findByText("1–3 Mar 2011, event time");
+    expect(screen.getByRole("button", { name: "Earlier" })).toBeDisabled();
+    await userEvent.click(screen.getByRole("button", { name: "Zoom in" }));
+    // The middle half, and the whole of the window that it begins in.
+    await waitFor(() =>
+      expect(router.state.location.search).toEqual({
+        from: at(1),
+        to: "2011-03-03T06:00:00.000Z",
+      }),
+    );
+    await waitFor(() =>
+      expect(asked.some((a) => a.includes("/drift?") && a.includes("to=2011-03-03T06%3A00"))).toBe(
+        true,
+      ),
+    );
+    await userEvent.click(screen.getByRole("button", { name: "Earlier" }));
+    await waitFor(() =>
+      expect(router.state.location.search).toEqual({
+        from: "2011-02-27T12:00:00.000Z",
+        to: "2011-03-02T12:00:00.000Z",
+      }),
+    );
+    await userEvent.click(screen.getByRole("radio", { name: "All" }));
+    await waitFor(() => expect(router.state.location.search).toEqual({}));
+    await userEvent.click(screen.getByRole("radio", { name: "7 d" }));
+    await waitFor(() => expect(router.state.location.search).toEqual({ reach: "7d" }));
+  });
+
+  it("keeps in sight what it shows while it asks for another time", async () => {
+    const { answers } = mount("/p/bikes/monitoring/bikes/production", pages);
+    await screen.findByText("3 windows, 1 red");
+    answers[`${endpoint}/drift`] = undefined;
+    await userEvent.click(screen.getByRole("radio", { name: "7 d" }));
+    expect(screen.getByText("3 windows, 1 red")).toBeInTheDocument();
+  });
+
+  it("says what answers were worth, in the chart and in the table behind it", async () => {
+    const judged = (day: number, worth: number) => ({
+      from: at(day),
+      to: at(day + 1),
+      windows: 1,
+      reds: 0,
+      worst: window(day, {
+        kind: "performance",
+        metric: "mae",
+        figures: [{ version: 1, value: 0.1, rows: 24, worth }],
+      }),
+    });
+    mount("/p/bikes/monitoring/bikes/production", {
+      ...pages,
+      [`${endpoint}/performance`]: {
+        ...none,
+        metric: "mae",
+        currency: "EUR",
+        windows: 2,
+        stretches: [judged(1, 120), judged(2, -20)],
+      },
+    });
+    expect(await screen.findByText("100 EUR")).toBeInTheDocument();
+    await userEvent.click(screen.getByRole("button", { name: /as a table: mae/ }));
+    const table = screen.getByRole("group", { name: "Realised mae in each window" });
+    expect(within(table).getByRole("columnheader", { name: "v1, EUR" })).toBeInTheDocument();
+    expect(within(table).getByText("−20")).toBeInTheDocument();
+  });
+
   it("is not found", async () => {
     mount("/p/bikes/monitoring/bikes/nowhere", {});
     expect(await screen.findByText("Not found")).toBeInTheDocument();
@@ -229,6 +328,33 @@ describe("incidents", () => {
     await waitFor(() =>
       expect(router.state.location.search).toEqual({ state: "open", kind: "drift" }),
     );
+  });
+
+  it("are those of one endpoint, where there are several", async () => {
+    const other = { ...standing, endpoint: "bikes@staging" };
+    const { asked, router } = mount("/p/bikes/incidents", {
+      ...pages,
+      [`${p}/monitoring`]: { items: [standing, other] },
+    });
+    await userEvent.selectOptions(
+      await screen.findByRole("combobox", { name: "Endpoint" }),
+      "bikes@staging",
+    );
+    await waitFor(() =>
+      expect(router.state.location.search).toEqual({ endpoint: "bikes@staging" }),
+    );
+    await waitFor(() =>
+      expect(asked.some((a) => a.includes("/incidents?endpoint=bikes%40staging"))).toBe(true),
+    );
+  });
+
+  it("say what is wrong when nothing is known of their endpoint", async () => {
+    mount(`/p/bikes/incidents/${open.id}`, {
+      [`${p}/incidents/${open.id}`]: open,
+      [`${p}/incidents/${open.id}/events`]: { items: [] },
+      [`${endpoint}/monitoring`]: refusal(503, "the server is busy"),
+    });
+    expect(await screen.findByText("the server is busy")).toBeInTheDocument();
   });
 
   it("teach when there is none", async () => {
@@ -318,13 +444,21 @@ describe("cases", () => {
     },
     [`${p}/decisions/dec_1`]: {
       decision: {
+        id: "dec_1",
+        model: "bikes",
+        result: "stopped",
+        at: at(4),
+        created: at(4),
         checks: [
           {
             name: "better-than-live",
             state: "red",
             check: "candidate.mae <= live.mae",
             message: "false",
-            values: { "candidate.mae": 2.5, "live.mae": 2 },
+            values: {
+              "candidate.mae": { type: "double", value: 2.5 },
+              "live.mae": { type: "double", value: 2 },
+            },
           },
         ],
       },
@@ -346,9 +480,20 @@ describe("cases", () => {
     expect(screen.getByText("at once")).toBeInTheDocument();
   });
 
+  it("of many models do not ask what each loop does, before one is chosen", async () => {
+    const items = ["a", "b", "c", "bikes"].map((model) => ({ ...one, id: `ca_${model}`, model }));
+    const { asked } = mount("/p/bikes/cases", { ...answers, [`${p}/cases`]: { items } });
+    await screen.findByText("Choose a model to see what its loop does.");
+    expect(asked.filter((a) => a.includes("/loop/"))).toEqual([]);
+    await userEvent.selectOptions(screen.getByRole("combobox", { name: "Model" }), "bikes");
+    expect(await screen.findByText("The loop of bikes")).toBeInTheDocument();
+    expect(asked.some((a) => a.includes("/cases?model=bikes"))).toBe(true);
+  });
+
   it("are told step by step, with the gate's operands", async () => {
     mount(`/p/bikes/cases/${one.id}`, answers);
-    expect(await screen.findByText("candidate.mae 2.5, live.mae 2")).toBeInTheDocument();
+    const gate = await screen.findByRole("group", { name: "Checks of dec_1" });
+    expect(within(gate).getByText("candidate.mae").nextSibling).toHaveTextContent("2.5");
     const steps = within(screen.getByRole("region", { name: "Steps" })).getAllByRole("listitem");
     expect(steps.map((s) => s.textContent)).toEqual([
       "Datadone1 s",
