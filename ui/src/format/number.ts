@@ -69,6 +69,20 @@ function join(a: number, unitA: string, b: number, unitB: string): string {
   return b === 0 ? `${a} ${unitA}` : `${a} ${unitA} ${b} ${unitB}`;
 }
 
+/** Requests a second, minute, hour or day: whichever has a number of some size. */
+export function rate(requests: number, ms: number): string {
+  if (requests === 0 || ms <= 0) return "0 /s";
+  const perSecond = (1000 * requests) / ms;
+  for (const [unit, seconds] of [
+    ["s", 1],
+    ["min", 60],
+    ["h", 3600],
+  ] as const) {
+    if (perSecond * seconds >= 1) return `${significant(perSecond * seconds, 3)} /${unit}`;
+  }
+  return `${significant(perSecond * 86_400, 3)} /d`;
+}
+
 /** n significant digits without an exponent and without zeros at the end. */
 export function significant(x: number, digits: number): string {
   if (x === 0) return "0";

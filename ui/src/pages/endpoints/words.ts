@@ -1,5 +1,7 @@
 import { significant } from "../../format/number";
 
+export { rate } from "../../format/number";
+
 interface InRole {
   version: number;
   role: string;
@@ -36,20 +38,6 @@ export const GREY = 16;
 /** The version's colour alone, as a variable of the style. */
 export function fillOf(version: number): string {
   return `var(--f-series-${((version - 1) % 8) + 1})`;
-}
-
-/** Requests a second, minute, hour or day: whichever has a number of some size. */
-export function rate(requests: number, ms: number): string {
-  if (requests === 0 || ms <= 0) return "0 /s";
-  const perSecond = (1000 * requests) / ms;
-  for (const [unit, seconds] of [
-    ["s", 1],
-    ["min", 60],
-    ["h", 3600],
-  ] as const) {
-    if (perSecond * seconds >= 1) return `${significant(perSecond * seconds, 3)} /${unit}`;
-  }
-  return `${significant(perSecond * 86_400, 3)} /d`;
 }
 
 /** How a rollout came out or stands, as its badge says it. */

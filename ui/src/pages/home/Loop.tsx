@@ -58,9 +58,9 @@ export function Loop({ overview }: { overview: Overview }) {
   );
 }
 
-/** A name in a few words: "wine v12", or that it is being made. */
-function nameOf({ model, mark }: Marker): string {
-  return mark.version ? `${model} v${mark.version}` : `${model}, being made`;
+/** A version in a few words; a model that is only registered may have none. */
+function versionOf({ mark }: Marker): string {
+  return mark.version ? `v${mark.version}` : mark.link.kind === "case" ? "being made" : "";
 }
 
 const columns: Column<Marker>[] = [
@@ -74,7 +74,7 @@ const columns: Column<Marker>[] = [
     id: "version",
     head: "Version",
     numeric: true,
-    cell: (m) => m.mark.version ?? "being made",
+    cell: versionOf,
     sort: (m) => m.mark.version,
   },
   {
@@ -264,7 +264,7 @@ function Chip({ marker }: { marker: Marker }) {
     <span data-tip={mark.text} className={css.chipBox}>
       <ThingLink thing={mark.link} className={css.chip}>
         <span className={css.chipDot} data-tone={toneOf(mark)} aria-hidden />
-        {nameOf(marker)}
+        <span className={css.model}>{marker.model}</span> {versionOf(marker)}
         {mark.waits && (
           <>
             <Hand size={13} aria-hidden />

@@ -4,6 +4,7 @@ import { ThingLink } from "../../components/ThingLink";
 import { Time } from "../../components/Time";
 import type { Need } from "../../data/overview";
 import { plural } from "../../format/number";
+import { useFew } from "./few";
 import css from "./home.module.css";
 
 const signs: Record<string, LucideIcon> = {
@@ -14,8 +15,12 @@ const signs: Record<string, LucideIcon> = {
   case: CircleX,
 };
 
+/** How many are shown before somebody asks for all. */
+const FEW = 5;
+
 /** What waits for a human, the most pressing first. */
 export function Needs({ needs }: { needs: readonly Need[] }) {
+  const [shown, all] = useFew(needs, FEW, "things");
   return (
     <Section
       title="What needs you"
@@ -26,7 +31,7 @@ export function Needs({ needs }: { needs: readonly Need[] }) {
         <p className={css.calm}>Nothing waits for a human. The loop goes on by itself.</p>
       ) : (
         <ul className={css.list}>
-          {needs.map((n) => {
+          {shown.map((n) => {
             const Sign = signs[n.kind] ?? TriangleAlert;
             return (
               <li key={`${n.kind} ${n.link.id}`} className={css.item}>
@@ -47,6 +52,7 @@ export function Needs({ needs }: { needs: readonly Need[] }) {
           })}
         </ul>
       )}
+      {all}
     </Section>
   );
 }

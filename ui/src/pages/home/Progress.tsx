@@ -3,6 +3,7 @@ import { Link } from "@tanstack/react-router";
 import { Lines, Loaded } from "../../components/Loaded";
 import { Section } from "../../components/Page";
 import { phasesQuery, type Phase } from "../../data/overview";
+import { Meter } from "./Meter";
 import css from "./home.module.css";
 
 /** How far the project is in each phase of CRISP-DM. */
@@ -59,18 +60,14 @@ function nextOf(p: Phase): string {
   return check ? `${check.name}: ${check.fact}` : "All of its checks hold";
 }
 
-/** A mark for each check. */
+/** How many of a phase's checks hold. */
 function Marks({ phase: p }: { phase: Phase }) {
   return (
     <span className={css.marks}>
       <span className={css.dim}>
         {p.done} of {p.checks.length}
       </span>
-      <span className={css.cells} aria-hidden>
-        {p.checks.map((c) => (
-          <span key={c.name} className={css.cell} data-state={c.state} />
-        ))}
-      </span>
+      <Meter phase={p} />
     </span>
   );
 }

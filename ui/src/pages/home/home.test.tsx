@@ -59,6 +59,16 @@ const full: Overview = {
       health: "incident",
       live: 2,
       incidents: 1,
+      traffic: {
+        clock: "wall",
+        from: "2026-03-03T00:00:00Z",
+        to: "2026-03-03T01:00:00Z",
+        requests: 7_196,
+        errors: 4,
+        p50_s: 0.0012,
+        p99_s: 0.009,
+        points: [1_200, 2_400, 3_600],
+      },
       drift: { state: "red", version: 2, value: 0.4, limit: 0.25, to: "2026-03-02T00:00:00Z" },
     },
   ],
@@ -131,13 +141,53 @@ it("shows what needs a human, how endpoints do, and where models stand", async (
   const endpoints = screen.getByRole("region", { name: "Endpoints" });
   expect(within(endpoints).getByText("open incident")).toBeVisible();
   expect(within(endpoints).getByText("limit 0.25")).toBeVisible();
+  expect(within(endpoints).getByText("2 /s")).toBeVisible();
+  expect(within(endpoints).getByText("the last hour")).toBeVisible();
+  expect(within(endpoints).getByText("4 (0.0556 %)")).toBeVisible();
+  expect(within(endpoints).getByText("9 ms")).toBeVisible();
+  expect(
+    within(endpoints).getByRole("img", {
+      name: "Requests to wine@production in the last hour: 7,196",
+    }),
+  ).toBeVisible();
   const stations = screen.getByLabelText("Stations of the loop");
   expect(within(stations).getByText("Training").closest("li")).toHaveTextContent(
-    "wine, being made: with a search of settings",
+    "wine being made: with a search of settings",
   );
   expect(within(stations).getByText("Incident").closest("li")).toHaveTextContent("wine v2");
   expect(screen.getByText("Beside the loop: 1 model")).toBeInTheDocument();
   expect(screen.getByText("Owner: nobody is named")).toBeVisible();
+});
+
+it("shows the first of many endpoints and needs, what presses most at the top", async () => {
+  const [wine] = full.endpoints;
+  const [need] = full.needs;
+  if (!wine || !need) throw new Error("no endpoint");
+  const endpoints = Array.from({ length: 12 }, (_, i) => ({
+    ...wine,
+    endpoint: `wine@region-${i}`,
+    health: i === 11 ? "failing" : "healthy",
+    ...(i === 11 ? { failure: "the package is gone" } : {}),
+  }));
+  const needs = Array.from({ length: 7 }, (_, i) => ({
+    ...need,
+    title: `Drift ${i}`,
+    link: { ...need.link, id: `in_${i}` },
+  }));
+  open({
+    overview: { ...full, endpoints, needs },
+    phases: { phases: [phase] },
+    events: { items: [] },
+  });
+  const table = await screen.findByRole("group", { name: "How each endpoint does" });
+  const rows = () => within(table).getAllByRole("row").slice(1);
+  expect(rows()).toHaveLength(8);
+  expect(rows()[0]).toHaveTextContent("the package is gone");
+  await userEvent.click(screen.getByRole("button", { name: "Show all 12 endpoints" }));
+  expect(rows()).toHaveLength(12);
+  expect(screen.queryByText("Drift 6")).toBeNull();
+  await userEvent.click(screen.getByRole("button", { name: "Show all 7 things" }));
+  expect(screen.getByText("Drift 6")).toBeVisible();
 });
 
 it("has a table behind the picture", async () => {
@@ -149,8 +199,8 @@ it("has a table behind the picture", async () => {
   expect(rows.map((r) => r.textContent)).toEqual([
     expect.stringContaining("Model"),
     expect.stringMatching(/wine.*being made.*training/),
-    expect.stringMatching(/wine2incident/),
-    expect.stringMatching(/old1retired/),
+    expect.stringMatching(/winev2incident/),
+    expect.stringMatching(/oldv1retired/),
   ]);
 });
 

@@ -10,20 +10,21 @@ import { Loop } from "./Loop";
 import { Needs } from "./Needs";
 import { Progress } from "./Progress";
 
+const TRAFFIC_MS = 2_000;
+
 /** What a project's people want to see first. */
 export function Home() {
   const { project } = useParams({ from: "/p/$project" });
-  const overview = useQuery(overviewQuery(project));
+  // No event tells of a request.
+  const overview = useQuery({ ...overviewQuery(project), refetchInterval: TRAFFIC_MS });
   return (
     <Page title={project} about={overview.data && <About overview={overview.data} />}>
       <Loaded query={overview} skeleton={<Waiting />}>
         {(o) => (
           <>
             <Loop overview={o} />
-            <Columns>
-              <Needs needs={o.needs} />
-              <Endpoints endpoints={o.endpoints} />
-            </Columns>
+            <Needs needs={o.needs} />
+            <Endpoints endpoints={o.endpoints} />
           </>
         )}
       </Loaded>
@@ -60,14 +61,12 @@ function Waiting() {
       <Section title="The loop">
         <Skeleton height={330} />
       </Section>
-      <Columns>
-        <Section title="What needs you">
-          <Lines n={3} />
-        </Section>
-        <Section title="Endpoints">
-          <Lines n={3} />
-        </Section>
-      </Columns>
+      <Section title="What needs you">
+        <Lines n={3} />
+      </Section>
+      <Section title="Endpoints">
+        <Lines n={3} />
+      </Section>
     </div>
   );
 }

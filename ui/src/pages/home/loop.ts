@@ -5,6 +5,7 @@ import { day } from "../../format/time";
 
 /** What the station of a mark means to a reader. */
 export function toneOf(mark: Mark): Tone {
+  if (mark.failing) return "bad";
   if (mark.waits) return "warn";
   switch (mark.station) {
     case "incident":

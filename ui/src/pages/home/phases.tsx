@@ -7,6 +7,7 @@ import { Lines, Loaded } from "../../components/Loaded";
 import { Columns, Page, Section } from "../../components/Page";
 import { ThingLink } from "../../components/ThingLink";
 import { phasesQuery, type Check, type Phase } from "../../data/overview";
+import { Meter } from "./Meter";
 import css from "./phases.module.css";
 
 const titles = [
@@ -62,16 +63,6 @@ function PhaseCard({ phase: p, n }: { phase: Phase; n: number }) {
         </ul>
       </Section>
     </div>
-  );
-}
-
-function Meter({ phase: p }: { phase: Phase }) {
-  return (
-    <span className={css.meter} aria-hidden>
-      {p.checks.map((c) => (
-        <span key={c.name} className={css.cell} data-state={c.state} />
-      ))}
-    </span>
   );
 }
 
