@@ -112,7 +112,7 @@ describe("the page of a run", () => {
   });
 
   it("opens the charts of a run that has histories, and says when its logs are none", async () => {
-    const { router } = mount(at, {
+    const { asked, router } = mount(at, {
       ...nothing,
       [`${p}/runs/r1/metrics`]: { items: [metric("loss", { step: 9 })] },
       [`${p}/charts`]: { series: [] },
@@ -120,6 +120,8 @@ describe("the page of a run", () => {
     expect(
       await screen.findByRole("group", { name: "How the charts are drawn" }),
     ).toBeInTheDocument();
+    // Before it is in sight: nothing ever is, in a document that is not laid out.
+    await waitFor(() => expect(asked).toContain(`POST ${p}/charts`));
     await router.navigate({ to: at, search: { tab: "logs" } } as never);
     expect(await screen.findByText("No logs")).toBeInTheDocument();
   });
