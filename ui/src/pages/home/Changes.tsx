@@ -17,6 +17,7 @@ const told = [
   "project.created",
   "project.applied",
   "pipelinerun.finished",
+  "model.created",
   "modelversion.created",
   "modelversion.retired",
   "gate.decided",

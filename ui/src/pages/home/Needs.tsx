@@ -19,7 +19,7 @@ const signs: Record<string, LucideIcon> = {
 const FEW = 5;
 
 /** What waits for a human, the most pressing first. */
-export function Needs({ needs }: { needs: readonly Need[] }) {
+export function Needs({ needs, idle }: { needs: readonly Need[]; idle: boolean }) {
   const [shown, all] = useFew(needs, FEW, "things");
   return (
     <Section
@@ -28,7 +28,9 @@ export function Needs({ needs }: { needs: readonly Need[] }) {
       flush
     >
       {needs.length === 0 ? (
-        <p className={css.calm}>Nothing waits for a human. The loop goes on by itself.</p>
+        <p className={css.calm}>
+          Nothing waits for a human.{!idle && " The loop goes on by itself."}
+        </p>
       ) : (
         <ul className={css.list}>
           {shown.map((n) => {

@@ -113,7 +113,7 @@ it("teaches the next command where there is nothing", async () => {
   open({ overview: empty, phases: { phases: [phase] }, events: { items: [] } });
   expect(await screen.findByText("No model is here yet")).toBeInTheDocument();
   expect(screen.getByText("fairlead check && fairlead run")).toBeInTheDocument();
-  expect(screen.getByText(/Nothing waits for a human/)).toBeVisible();
+  expect(screen.getByText("Nothing waits for a human.")).toBeVisible();
   expect(await screen.findByText("Nothing has happened yet")).toBeVisible();
 });
 

@@ -23,7 +23,7 @@ export function Home() {
         {(o) => (
           <>
             <Loop overview={o} />
-            <Needs needs={o.needs} />
+            <Needs needs={o.needs} idle={o.endpoints.length === 0} />
             <Endpoints endpoints={o.endpoints} />
           </>
         )}
