@@ -343,10 +343,11 @@ function axisSize(_: uPlot, values: string[] | null): number {
   return Math.max(34, 12 + longest * 6.4);
 }
 
-/** Points are drawn where a line has few of them, or one between gaps. */
+/** Points are drawn where a line has few of them, which may be a single one. */
 function alone(u: uPlot, i: number): boolean {
-  const y = u.data[i];
-  return y !== undefined && y.length <= 40;
+  let n = 0;
+  for (const y of u.data[i] ?? []) if (y != null) n++;
+  return n <= 40;
 }
 
 function drawMarks(u: uPlot, marks: readonly Mark[], color: string, font: string) {
