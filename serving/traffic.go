@@ -87,7 +87,7 @@ type series struct {
 }
 
 const (
-	countEvery = 500 * time.Millisecond // wall time between two writes
+	countEvery = 250 * time.Millisecond // wall time between two writes
 	maxCells   = 20_000                 // that wait to be written; beyond, nothing new is counted
 )
 
