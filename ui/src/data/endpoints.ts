@@ -7,14 +7,17 @@ export type Endpoint = Schemas["Endpoint"];
 export type Served = Schemas["ServedEndpoint"];
 export type VariantState = Schemas["ServingVariantState"];
 export type VersionTraffic = Schemas["ServingVersionTraffic"];
-export type Answers = Schemas["ServingAnswers"];
+export type Failure = Schemas["ServingFailure"];
 export type Options = Schemas["ReleaseOptions"];
 export type Option = Schemas["ReleaseOption"];
 export type Form = Schemas["Form"];
 export type FormInput = Schemas["FormInput"];
 
-/** How often figures of traffic are asked for again: no event tells of a request. */
-const TRAFFIC_MS = 2_000;
+/**
+ * How often figures of traffic are asked for again, in milliseconds: no event tells of a
+ * request. The server has them within a quarter of a second.
+ */
+const TRAFFIC_MS = 700;
 
 /** The clocks of traffic: when requests arrived, or the event time that they brought. */
 export type Clock = "wall" | "event";
@@ -36,7 +39,7 @@ export const trafficList = (project: string, range: Range) =>
           signal,
         }),
       ),
-    refetchInterval: TRAFFIC_MS,
+    refetchInterval: 2 * TRAFFIC_MS,
     placeholderData: keepPreviousData,
   });
 
@@ -86,17 +89,18 @@ export const optionsQuery = (project: string, endpoint: string) =>
       ),
   });
 
-/** What a version of an endpoint takes and gives. */
-export const formQuery = (project: string, endpoint: string) =>
+/** What a version of an endpoint takes and gives; without one, the live version. */
+export const formQuery = (project: string, endpoint: string, version?: number) =>
   queryOptions({
-    queryKey: ["p", project, "endpoints", endpoint, "form"],
+    queryKey: ["p", project, "endpoints", endpoint, "form", { version }],
     queryFn: ({ signal }) =>
       ask(
         api.GET("/api/v1/projects/{project}/endpoints/{endpoint}/form", {
-          params: { path: { project, endpoint } },
+          params: { path: { project, endpoint }, query: version ? { version } : {} },
           signal,
         }),
       ),
+    placeholderData: keepPreviousData,
   });
 
 /** The environments that the project's file names, in their order. */

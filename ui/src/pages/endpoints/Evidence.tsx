@@ -12,7 +12,7 @@ import { count, duration, percent, plural, UNKNOWN, value } from "../../format/n
 import { utc } from "../../format/time";
 import css from "./Evidence.module.css";
 import { stepsOf, type Step } from "./steps";
-import { asPercent, colorOf, environmentOf, GREY } from "./words";
+import { asPercent, BLUE, colorOf, environmentOf, GREY } from "./words";
 
 interface EvidenceProps {
   history: History;
@@ -53,12 +53,14 @@ const signs: Record<Step["state"], LucideIcon> = {
   present: CircleDot,
   ended: X,
   ahead: Circle,
+  never: Circle,
 };
 const words: Record<Step["state"], string> = {
   passed: "passed",
   present: "now",
   ended: "ended here",
   ahead: "still to come",
+  never: "not reached",
 };
 
 function Steps({ history }: { history: History }) {
@@ -186,6 +188,7 @@ function Charts({ history, comparison }: ChartsProps) {
   const marks: Mark[] = turns
     .filter((t) => t.what === "stepped" && Date.parse(t.at) > 0)
     .map((t) => ({ x: Date.parse(t.at), label: asPercent(t.percent) }));
+  const limit = rollout.to % 8 === 0 ? BLUE : GREY; // every eighth version is grey itself
   const losses: Line[] = [
     {
       label: `version ${rollout.to} against version ${rollout.from}`,
@@ -195,7 +198,7 @@ function Charts({ history, comparison }: ChartsProps) {
     {
       label: "tolerated",
       y: findings.map((f) => (f.loss_live > 0 ? f.loss_tolerated / f.loss_live - 1 : null)),
-      color: GREY,
+      color: limit,
     },
   ];
   const wealth: Line[] = [
@@ -207,7 +210,7 @@ function Charts({ history, comparison }: ChartsProps) {
     {
       label: comparison.decides ? "rolls back" : "would reject",
       y: findings.map(() => comparison.threshold),
-      color: GREY,
+      color: limit,
     },
   ];
   const axis = {
@@ -279,11 +282,7 @@ function FindingTable({ history }: { history: History }) {
       id: "to",
       head: "Block until",
       sort: (b) => b.finding.to,
-      cell: (b) => (
-        <span className={css.time}>
-          <Time at={b.finding.to} clock="stream" />
-        </span>
-      ),
+      cell: (b) => <Time at={b.finding.to} clock="stream" />,
     },
     {
       id: "labels",
@@ -354,11 +353,7 @@ export function TurnTable({ turns }: { turns: readonly Turn[] }) {
     {
       id: "at",
       head: "Stream time",
-      cell: (t) => (
-        <span className={css.time}>
-          <Time at={t.at} clock="stream" />
-        </span>
-      ),
+      cell: (t) => <Time at={t.at} clock="stream" />,
     },
     { id: "time", head: "Wall time", cell: (t) => <Time at={t.time} /> },
     {
@@ -381,7 +376,7 @@ export function TurnTable({ turns }: { turns: readonly Turn[] }) {
       label="Turns of the rollout"
       columns={columns}
       rows={turns}
-      rowKey={(t) => t.at + t.what}
+      rowKey={(t) => t.what + t.step}
     />
   );
 }

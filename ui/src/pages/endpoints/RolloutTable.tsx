@@ -14,6 +14,9 @@ interface RolloutTableProps {
   all?: boolean;
 }
 
+/** How they are listed, and by which clock. */
+export const ROLLOUT_ORDER = "newest first; stream time, and wall time before the stream began";
+
 /** Rollouts with how they came out, and why. */
 export function RolloutTable({ project, rollouts, all = false }: RolloutTableProps) {
   const columns: Column<Rollout>[] = [
@@ -22,7 +25,11 @@ export function RolloutTable({ project, rollouts, all = false }: RolloutTablePro
       head: "Rollout",
       sort: (r) => r.to,
       cell: (r) => (
-        <Link to="/p/$project/rollouts/$rollout" params={{ project, rollout: r.id }}>
+        <Link
+          to="/p/$project/rollouts/$rollout"
+          params={{ project, rollout: r.id }}
+          className={css.name ?? ""}
+        >
           {rolloutName(r)}
         </Link>
       ),
@@ -46,11 +53,7 @@ export function RolloutTable({ project, rollouts, all = false }: RolloutTablePro
       id: "started",
       head: "Began",
       sort: (r) => r.started,
-      cell: (r) => (
-        <span className={css.time}>
-          <Time at={r.started} clock="stream" />
-        </span>
-      ),
+      cell: (r) => <Time at={r.started} clock="stream" />,
     },
     {
       id: "took",
@@ -79,5 +82,6 @@ export function RolloutTable({ project, rollouts, all = false }: RolloutTablePro
 }
 
 function took(r: Rollout): number | null {
-  return r.ended ? Date.parse(r.ended) - Date.parse(r.started) : null;
+  const ms = r.ended ? Date.parse(r.ended) - Date.parse(r.started) : -1;
+  return ms < 0 ? null : ms; // one began before the stream, at a wall time
 }

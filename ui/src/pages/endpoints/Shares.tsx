@@ -48,7 +48,7 @@ export function ShareBar({ variants }: { variants: readonly Variant[] }) {
         ))}
       </svg>
       <span className={css.text}>
-        {answering.map((v) => `version ${v.version} ${asPercent(v.percent)}`).join(", ") ||
+        {answering.map((v) => `${asPercent(v.percent)} version ${v.version}`).join(", ") ||
           "nobody answers"}
         {others.length > 0 && (
           <span className={css.dim}>

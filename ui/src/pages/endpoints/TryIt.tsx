@@ -40,7 +40,8 @@ interface TryItProps {
 
 /** A form made from the signature: try an endpoint, and take the request along as code. */
 export function TryIt({ project, endpoint, clock }: TryItProps) {
-  const form = useQuery(formQuery(project, endpoint));
+  const [to, setTo] = useState(ROUTED);
+  const form = useQuery(formQuery(project, endpoint, versionOf(to)));
   const options = useQuery(optionsQuery(project, endpoint));
   return (
     <Loaded
@@ -53,12 +54,14 @@ export function TryIt({ project, endpoint, clock }: TryItProps) {
     >
       {(f) => (
         <Trial
-          key={f.version}
+          key={JSON.stringify(f.inputs.map((i) => [i.name, i.kind]))} // else what is written stays
           project={project}
           endpoint={endpoint}
           form={f}
           variants={options.data?.now ?? []}
           clock={clock}
+          to={to}
+          onTo={setTo}
         />
       )}
     </Loaded>
@@ -68,10 +71,17 @@ export function TryIt({ project, endpoint, clock }: TryItProps) {
 interface TrialProps extends TryItProps {
   form: Form;
   variants: Options["now"];
+  to: string;
+  onTo: (to: string) => void;
 }
 
 const ROUTED = "routed";
 const EVERY = "every";
+
+/** The version that is asked by its number. */
+function versionOf(to: string): number | undefined {
+  return to === ROUTED || to === EVERY ? undefined : Number(to);
+}
 
 /** What one version said, or why it said nothing. */
 interface Said {
@@ -80,9 +90,8 @@ interface Said {
   error?: string;
 }
 
-function Trial({ project, endpoint, form, variants, clock }: TrialProps) {
+function Trial({ project, endpoint, form, variants, clock, to, onTo }: TrialProps) {
   const [rows, setRows] = useState<Row[]>(() => [startRow(form, "typical")]);
-  const [to, setTo] = useState(ROUTED);
   const operate = useMay("operate");
   const predict = useMay("predict");
   const [quiet, setQuiet] = useState(true);
@@ -92,7 +101,7 @@ function Trial({ project, endpoint, form, variants, clock }: TrialProps) {
   const ask = useMutation({
     mutationFn: async (): Promise<Said[]> => {
       const request = requestOf(form, rows, trial);
-      const asked = to === EVERY ? versions : [to === ROUTED ? undefined : Number(to)];
+      const asked = to === EVERY ? versions : [versionOf(to)];
       return Promise.all(
         asked.map((version) =>
           infer(inferPath(project, endpoint, version), request).then(
@@ -164,7 +173,10 @@ function Trial({ project, endpoint, form, variants, clock }: TrialProps) {
               <Choice
                 label="Ask"
                 value={to}
-                onChange={(v) => setTo(v ?? ROUTED)}
+                onChange={(v) => {
+                  ask.reset();
+                  onTo(v ?? ROUTED);
+                }}
                 data={[
                   { value: ROUTED, label: "as the endpoint routes" },
                   ...variants
@@ -210,14 +222,14 @@ function Trial({ project, endpoint, form, variants, clock }: TrialProps) {
       </Section>
       <Section
         title="Call it from a program"
-        about="the request above; the token is read from FAIRLEAD_TOKEN"
+        about="the request above; where there are accounts, with a token (fairlead token create) in FAIRLEAD_TOKEN"
       >
         <Code
           project={project}
           endpoint={endpoint}
           form={form}
           rows={rows}
-          version={to === ROUTED || to === EVERY ? undefined : Number(to)}
+          version={versionOf(to)}
         />
       </Section>
       {pasting && (

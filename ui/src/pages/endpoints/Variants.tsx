@@ -2,9 +2,10 @@ import { Sparkline } from "../../charts/Sparkline";
 import { Swatch } from "../../charts/Swatch";
 import { StatusBadge } from "../../components/Badge";
 import { DataTable, type Column } from "../../components/DataTable";
+import { VersionLink } from "../../components/links";
 import type { Served, VariantState, VersionTraffic } from "../../data/endpoints";
 import { count, duration, percent, UNKNOWN } from "../../format/number";
-import { asPercent, colorOf, rate } from "./words";
+import { asPercent, colorOf, modelOf, rate } from "./words";
 import css from "./Variants.module.css";
 
 /** A version of an endpoint with all its roles, and how it answered. */
@@ -51,7 +52,7 @@ export function Variants({ served, label }: { served: Served; label: string }) {
       cell: (r) => (
         <span className={css.version}>
           <Swatch n={colorOf(r.version)} />
-          <strong>{r.version}</strong>
+          <VersionLink model={modelOf(served.endpoint)} version={r.version} />
         </span>
       ),
     },

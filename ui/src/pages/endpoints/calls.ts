@@ -47,7 +47,7 @@ function cli(place: Place, request: InferRequest): string {
   const rows = rowsOf(request.inputs);
   const json = JSON.stringify(rows.length === 1 ? rows[0] : rows);
   const version = place.version === undefined ? "" : ` --version ${place.version}`;
-  return `fairlead predict ${quoted(place.endpoint)} --project ${quoted(place.project)}${version} ${quoted(json)}`;
+  return `fairlead predict ${quoted(place.endpoint)} --server ${place.origin} --project ${quoted(place.project)}${version} ${quoted(json)}`;
 }
 
 function rowsOf(inputs: Tensor[]): Record<string, unknown>[] {
@@ -56,6 +56,9 @@ function rowsOf(inputs: Tensor[]): Record<string, unknown>[] {
     Object.fromEntries(inputs.map((t) => [t.name, t.data[i] ?? null])),
   );
 }
+
+/** A server without accounts wants none of who only asks. */
+const TOKEN = '    headers={"Authorization": "Bearer " + os.environ.get("FAIRLEAD_TOKEN", "")},';
 
 /** A value as Python writes it. */
 function literal(v: unknown): string {
@@ -79,7 +82,7 @@ function python(place: Place, request: InferRequest): string {
     "",
     "answer = requests.post(",
     `    ${literal(place.origin + place.path)},`,
-    '    headers={"Authorization": "Bearer " + os.environ["FAIRLEAD_TOKEN"]},',
+    TOKEN,
     '    json={"inputs": [',
     ...inputs,
     "    ]},",
@@ -122,7 +125,7 @@ function triton(place: Place, request: InferRequest): string {
     ...inputs,
     "answer = client.infer(",
     `    ${literal(place.endpoint)}, inputs${version},`,
-    '    headers={"Authorization": "Bearer " + os.environ["FAIRLEAD_TOKEN"]},',
+    TOKEN,
     ")",
     'print({o["name"]: answer.as_numpy(o["name"]) for o in answer.get_response()["outputs"]})',
   ].join("\n");

@@ -2,24 +2,27 @@ import { Skeleton, Tabs } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { StatusBadge } from "../../components/Badge";
+import { To } from "../../components/links";
 import { Loaded } from "../../components/Loaded";
 import { Page, Section } from "../../components/Page";
-import { Empty } from "../../components/State";
+import { Empty, Failure } from "../../components/State";
 import { Stat, Stats } from "../../components/Stat";
 import { Time } from "../../components/Time";
+import { Problem } from "../../data/client";
 import { endpointQuery, traffic, type Endpoint, type Served } from "../../data/endpoints";
 import { historyQuery, rolloutsQuery } from "../../data/rollouts";
-import { count, duration, percent, plural } from "../../format/number";
+import { count, duration, percent, UNKNOWN } from "../../format/number";
 import { DecisionBar } from "./DecisionBar";
 import { Evidence } from "./Evidence";
+import { Failures } from "./Failures";
 import { RangePicker } from "./RangePicker";
-import { RolloutTable } from "./RolloutTable";
+import { ROLLOUT_ORDER, RolloutTable } from "./RolloutTable";
 import { ShareBar } from "./Shares";
 import { tabs, type Last, type Tab } from "./search";
 import { TrafficCharts } from "./TrafficCharts";
 import { TryIt } from "./TryIt";
 import { Variants } from "./Variants";
-import { rate, rolloutName, rolloutState } from "./words";
+import { modelOf, rate, rolloutName, rolloutState } from "./words";
 import css from "./endpoint.module.css";
 
 const PATH = "/p/$project/endpoints/$model/$environment";
@@ -38,14 +41,26 @@ export function EndpointPage() {
   const name = `${model}@${environment}`;
   const tab = search.tab ?? "overview";
   const endpoint = useQuery(endpointQuery(project, name));
+  const crumbs = [
+    <Link key="all" to="/p/$project/endpoints" params={{ project }}>
+      Endpoints
+    </Link>,
+  ];
+  if (
+    endpoint.data === undefined &&
+    endpoint.error instanceof Problem &&
+    endpoint.error.status === 404
+  ) {
+    return (
+      <Page title={name} crumbs={crumbs}>
+        <Failure error={endpoint.error} />
+      </Page>
+    );
+  }
   return (
     <Page
       title={name}
-      crumbs={[
-        <Link key="all" to="/p/$project/endpoints" params={{ project }}>
-          Endpoints
-        </Link>,
-      ]}
+      crumbs={crumbs}
       badge={endpoint.data && <Loads endpoint={endpoint.data} />}
       about={endpoint.data && <Clock endpoint={endpoint.data} />}
     >
@@ -106,7 +121,8 @@ function Clock({ endpoint }: { endpoint: Endpoint }) {
     <>
       Stream time <Time at={clock.watermark} clock="stream" /> UTC
       {clock.driven ? ", driven by a replay" : clock.mode === "wall_time" ? ", as wall time" : ""}.
-      Holds and looks go by it.
+      Holds and looks go by it. Drift and error:{" "}
+      <To path={`monitoring/${endpoint.model}/${endpoint.environment}`}>monitoring</To>.
     </>
   );
 }
@@ -182,8 +198,13 @@ function Traffic({ project, endpoint }: { project: string; endpoint: string }) {
           )}
         </Loaded>
       </Section>
+      {query.data?.failures && (
+        <Section title="What went wrong" about="the newest first, in any time; wall time" flush>
+          <Failures model={modelOf(endpoint)} failures={query.data.failures} />
+        </Section>
+      )}
       {query.data && (
-        <Section title="Versions" about={`${plural(query.data.variants.length, "role")}`} flush>
+        <Section title="Versions" flush>
           <div className={css.shares}>
             <ShareBar variants={query.data.variants} />
           </div>
@@ -195,12 +216,12 @@ function Traffic({ project, endpoint }: { project: string; endpoint: string }) {
 }
 
 function Stretch({ served }: { served: Served }) {
-  const clock = served.clock === "event" ? "stream" : "wall";
+  const steps = `in steps of ${duration(served.step_ms)}`;
+  if (served.clock === "wall") return `wall time until now, ${steps}`;
   return (
     <>
-      <Time at={served.from} clock={clock} /> to <Time at={served.to} clock={clock} />
-      {served.clock === "event" ? " UTC, event time" : ", wall time"}, in steps of{" "}
-      {duration(served.step_ms)}
+      <Time at={served.from} clock="stream" /> to <Time at={served.to} clock="stream" /> UTC, event
+      time, {steps}
     </>
   );
 }
@@ -216,8 +237,8 @@ function Totals({ served }: { served: Served }) {
       <Stat label="p99" value={ms(t.p99_s)} note="of answers" />
       <Stat
         label="Errors"
-        value={asked > 0 ? percent(t.errors / asked) : "–"}
-        note={plural(t.errors, "request")}
+        value={asked > 0 ? percent(t.errors / asked) : UNKNOWN}
+        note={`${count(t.errors)} of ${count(asked)}`}
       />
       <Stat label="Failed scores" value={count(t.failed)} note={`of ${count(t.scored)}`} />
       <Stat label="Refused" value={count(t.refused)} note="the caller's fault" />
@@ -232,11 +253,7 @@ function ms(s: number | null): string {
 function AllRollouts({ project, endpoint }: { project: string; endpoint: string }) {
   const query = useQuery(rolloutsQuery(project, endpoint));
   return (
-    <Section
-      title="Rollouts"
-      about="newest first; stream time, and wall time before the stream began"
-      flush
-    >
+    <Section title="Rollouts" about={ROLLOUT_ORDER} flush>
       <Loaded
         query={query}
         isEmpty={(page) => page.items.length === 0}

@@ -14,6 +14,7 @@ import {
 } from "../../data/endpoints";
 import { rolloutsQuery, type Rollout } from "../../data/rollouts";
 import { RangePicker } from "./RangePicker";
+import { ROLLOUT_ORDER, RolloutTable } from "./RolloutTable";
 import { ShareBar } from "./Shares";
 import { Variants } from "./Variants";
 import { environmentOf, modelOf, rate, rolloutName, rolloutState } from "./words";
@@ -68,6 +69,11 @@ export function Endpoints() {
                 rollout={active.find((r) => r.endpoint === s.endpoint)}
               />
             ))}
+            {rollouts.data && rollouts.data.items.length > 0 && (
+              <Section title="Rollouts" about={ROLLOUT_ORDER} flush>
+                <RolloutTable project={project} rollouts={rollouts.data.items} all />
+              </Section>
+            )}
             {waiting.map((e) => (
               <Section key={e.name} title={`${e.model}@${e.name}`} about={e.strategy}>
                 <Empty title="Nothing is released here yet" command={`fairlead release ${e.model}`}>

@@ -123,6 +123,41 @@ const whole = (...may: string[]) => ({
   [`${endpoint}/form`]: form,
 });
 
+it("says what went wrong in the words that callers got, and by which version", async () => {
+  mount(page, {
+    ...whole("read"),
+    [`${endpoint}/traffic`]: {
+      ...served,
+      failures: [
+        {
+          version: 2,
+          what: "failed",
+          code: "unavailable",
+          message: "the worker has ended",
+          count: 7,
+          first: "2026-11-01T00:00:00Z",
+          last: "2026-11-02T00:00:00Z",
+          request: "rq_1",
+        },
+      ],
+    },
+  });
+  const table = await screen.findByRole("group", { name: "What went wrong" });
+  const row = within(table).getByRole("row", { name: /the worker has ended/ });
+  expect(row).toHaveTextContent(/7 ?not scored/);
+  expect(within(row).getByRole("link", { name: "version 2" })).toHaveAttribute(
+    "href",
+    "/p/x/models/m/versions/2",
+  );
+});
+
+it("says once that there is no such endpoint, and offers no decision about it", async () => {
+  const gone = refusal(404, 'there is no endpoint "m@production"');
+  mount(page, { ...whole("read", "operate"), [endpoint]: gone, [`${endpoint}/traffic`]: gone });
+  expect(await screen.findAllByRole("alert")).toHaveLength(1);
+  expect(screen.queryByRole("button", { name: /Roll back/ })).toBeNull();
+});
+
 it("lists what each version does, and environments that nothing was released to", async () => {
   mount("/p/x/endpoints", whole("read"));
   const table = await screen.findByRole("group", { name: "Versions of m@production" });
@@ -178,7 +213,8 @@ it("promotes with a reason, on what it has shown", async () => {
   expect(dialog).toHaveTextContent("Version 2 becomes live in place of version 1.");
   const go = within(dialog).getByRole("button", { name: "Promote version 2" });
   expect(go).toBeDisabled();
-  await userEvent.type(within(dialog).getByRole("textbox", { name: /Why/ }), "better at night");
+  expect(within(dialog).getByRole("textbox", { name: /Why/ })).toHaveFocus();
+  await userEvent.keyboard("better at night");
   await userEvent.click(go);
   await waitFor(() =>
     expect(sent.find((s) => s.method === "POST")).toMatchObject({
@@ -256,7 +292,7 @@ it("tries the endpoint with values that it has seen, and leaves no trace", async
   });
   await userEvent.click(screen.getByRole("tab", { name: "CLI" }));
   expect(screen.getByLabelText("CLI call")).toHaveTextContent(
-    `fairlead predict m@production --project x '{"hr":17,"place":"JFK"}'`,
+    `fairlead predict m@production --server http://localhost:3000 --project x '{"hr":17,"place":"JFK"}'`,
   );
 });
 

@@ -16,12 +16,6 @@ const endpoint = createRoute({
   component: lazyRouteComponent(() => import("./endpoint"), "EndpointPage"),
 });
 
-const rollouts = createRoute({
-  getParentRoute: () => projectRoute,
-  path: "rollouts",
-  component: lazyRouteComponent(() => import("./rollouts"), "Rollouts"),
-});
-
 const rollout = createRoute({
   getParentRoute: () => projectRoute,
   path: "rollouts/$rollout",
@@ -29,4 +23,4 @@ const rollout = createRoute({
 });
 
 /** The routes of this room, below a project; each draws its page lazily. */
-export const routes = [endpoints, endpoint, rollouts, rollout] as const;
+export const routes = [endpoints, endpoint, rollout] as const;

@@ -62,6 +62,14 @@ it("shows each step with the numbers that it was left on", () => {
   expect(live).toEqual({ name: "Live", state: "ahead" });
 });
 
+it("tells no time of a step that began before the stream did", () => {
+  const before = { ...turn("started", 1, 0, 0), at: "2026-11-22T00:00:00Z" };
+  const [first] = stepsOf(history({ step: 2 }, [before, turn("stepped", 2, 3, 48)]));
+  expect(first).toMatchObject({ state: "passed", began: undefined, took: undefined });
+  const [now] = stepsOf(history({ step: 1, step_at: "2011-03-01T00:00:00Z" }, [before]));
+  expect(now?.began).toBe("2011-03-01T00:00:00Z");
+});
+
 it("shows where a rollout ended", () => {
   const ended = {
     state: "finished",
@@ -73,11 +81,10 @@ it("shows where a rollout ended", () => {
   expect(steps.map((s) => `${s.name} ${s.state}`)).toEqual([
     "10 % passed",
     "50 % ended",
-    "100 % ahead",
+    "100 % never",
     "Rolled back ended",
   ]);
   expect(steps[1]?.labels).toBe(48);
-  expect(steps[3]?.why).toBe("worse");
 });
 
 it("shows what is known of a rollout whose turns were not kept", () => {

@@ -4,7 +4,7 @@ import { asPercent } from "./words";
 /** One step of a rollout, with the numbers that it was left on. */
 export interface Step {
   name: string;
-  state: "passed" | "present" | "ended" | "ahead";
+  state: "passed" | "present" | "ended" | "ahead" | "never";
   /** Stream time. */
   began?: string | undefined;
   /** In stream time, milliseconds. */
@@ -24,7 +24,7 @@ export function stepsOf(history: History): Step[] {
   const steps = shares.map((share, i): Step => {
     const n = i + 1;
     const name = r.strategy === "shadow" ? "Shadow" : asPercent(share);
-    if (n > r.step) return { name, state: "ahead" };
+    if (n > r.step) return { name, state: r.state === "finished" ? "never" : "ahead" };
     const entered = history.turns.find(
       (t) => (t.what === "started" || t.what === "stepped") && t.step === n,
     );
@@ -32,7 +32,9 @@ export function stepsOf(history: History): Step[] {
       (t) => (t.what === "stepped" && t.step === n + 1) || (t.what === "finished" && t.step === n),
     );
     const present = n === r.step;
-    const began = entered?.at ?? (present ? r.step_at : n === 1 ? r.started : undefined);
+    const from = present ? r.step_at : (entered?.at ?? (n === 1 ? r.started : undefined));
+    // A rollout may begin before the stream, at a wall time that compares with nothing.
+    const began = left && from && from > left.at ? undefined : from;
     const evidence = left?.evidence ?? (present ? r.evidence : undefined);
     const before = present ? r.step_labels : (entered?.evidence.labels ?? 0);
     const known = left !== undefined || present;
@@ -58,12 +60,11 @@ function stateOf({ rollout: r }: History): Step["state"] {
 function ending({ rollout: r }: History): Step {
   if (r.state !== "finished") return { name: "Live", state: "ahead" };
   if (r.outcome === "promoted") {
-    return { name: "Live", state: "passed", began: r.ended, why: r.reason };
+    return { name: "Live", state: "passed", began: r.ended };
   }
   return {
     name: r.outcome === "aborted" ? "Aborted" : "Rolled back",
     state: "ended",
     began: r.ended,
-    why: r.reason,
   };
 }

@@ -34,6 +34,8 @@ export function colorOf(version: number): number {
 
 /** The grey line with dashes: a limit, or no version at all. */
 export const GREY = 16;
+/** The blue line with dashes. */
+export const BLUE = 9;
 
 /** The version's colour alone, as a variable of the style. */
 export function fillOf(version: number): string {
@@ -58,5 +60,6 @@ export function rolloutState(r: { state: string; outcome?: string | undefined })
 
 /** "Canary of version 4" */
 export function rolloutName(r: { strategy: string; to: number }): string {
-  return `${r.strategy.charAt(0).toUpperCase()}${r.strategy.slice(1)} of version ${r.to}`;
+  const kind = r.strategy === "replace" ? "release" : r.strategy;
+  return `${kind.charAt(0).toUpperCase()}${kind.slice(1)} of version ${r.to}`;
 }
