@@ -16,10 +16,15 @@ export function Empty(props: { title: string; children?: ReactNode; command?: st
   );
 }
 
+// The server's own words tell programs what to send.
+const SIGNED_OUT = "You are signed out. Sign in, and try again.";
+
 /** What went wrong, in the server's words, and a way to try again. */
 export function Failure(props: { error: unknown; retry?: () => void; title?: string }) {
   const { error, retry } = props;
   const missing = error instanceof Problem && error.status === 404;
+  const signedOut = error instanceof Problem && error.status === 401;
+  const said = error instanceof Error ? error.message : String(error);
   const title = props.title ?? (missing ? "Not found" : "This could not be loaded");
   return (
     <Alert
@@ -30,7 +35,7 @@ export function Failure(props: { error: unknown; retry?: () => void; title?: str
       title={title}
       classNames={{ title: css.problem ?? "" }}
     >
-      <p className={css.words}>{error instanceof Error ? error.message : String(error)}</p>
+      <p className={css.words}>{signedOut ? SIGNED_OUT : said}</p>
       {retry && (
         <Button variant="default" onClick={retry}>
           Try again
