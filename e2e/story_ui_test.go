@@ -19,27 +19,57 @@ const storiesMax = 10 * time.Minute
 // stories themselves are in ui/e2e. With -update their pictures go into docs/interface.
 func TestUI_InABrowser(t *testing.T) {
 	python(t)
+	browser(t)
+	dir, _ := theYear(t)
+	s := serve(t, filepath.Join(dir, "data"))
+	s.stories("bikes", nil)
+	if *update && !t.Failed() {
+		takePictures(t)
+	}
+}
+
+// A canary goes on while its pages are open: its evidence comes into sight by itself, and
+// Promote and Roll back never leave it.
+func TestUI_ACanaryInABrowser(t *testing.T) {
+	browser(t)
+	s, dir := serveTiny(t, map[string]string{"fairlead.yaml": strings.Replace(tinyFile,
+		"strategy: replace", "strategy: canary, steps: [10%, 50%, 100%], "+
+			"hold: {labels: 20, at_most: 2d}, abort: {metric: mae, worse_by: 10%, alpha: 0.05}", 1)})
+	writeFiles(t, dir, map[string]string{"model/code/tiny_loader.py": tinyLoader + "# 2\n"})
+	commit(t, dir)
+	s.run(dir, "run").want(t, 0)
+	s.stories("tiny", []string{"canary.spec.ts"}, "FAIRLEAD_CANARY="+s.token(t),
+		"PATH="+filepath.Dir(program(t))+":"+os.Getenv("PATH"))
+}
+
+// browser leaves a test out where the stories cannot be run.
+func browser(t *testing.T) {
+	t.Helper()
 	if _, err := exec.LookPath("chromium"); err != nil {
 		t.Skip("LEFT OUT: chromium is not installed")
 	}
 	if _, err := os.Stat(filepath.Join(root, "ui", "node_modules")); err != nil {
 		t.Skip("LEFT OUT: the web interface's libraries are not here; make build")
 	}
-	dir, _ := theYear(t)
-	s := serve(t, filepath.Join(dir, "data"))
-	cmd := exec.Command("npm", "run", "--silent", "stories")
+}
+
+// stories runs those of the files, all for none, on a project of the server.
+func (s *server) stories(project string, files []string, env ...string) {
+	s.t.Helper()
+	cmd := exec.Command("npm", append([]string{"run", "--silent", "stories", "--"}, files...)...)
 	cmd.Dir = filepath.Join(root, "ui")
-	cmd.Env = append(os.Environ(), "FAIRLEAD_URL="+s.url, "FAIRLEAD_PROJECT=bikes",
-		"FAIRLEAD_SESSION="+s.session(), "NO_COLOR=1")
+	cmd.Env = append(os.Environ(), "FAIRLEAD_URL="+s.url, "FAIRLEAD_PROJECT="+project,
+		"FAIRLEAD_SESSION="+s.session(project), "NO_COLOR=1")
+	cmd.Env = append(cmd.Env, env...)
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	cmd.WaitDelay = time.Second
 	timer := time.AfterFunc(storiesMax, func() { cmd.Process.Kill() })
 	defer timer.Stop()
-	if err := cmd.Run(); err != nil {
-		t.Errorf("%v:\n%s", err, out.Bytes())
-	} else if *update {
-		takePictures(t)
+	err := cmd.Run()
+	s.t.Logf("%s", out.Bytes())
+	if err != nil {
+		s.t.Error(err)
 	}
 }
 
@@ -63,10 +93,10 @@ func takePictures(t *testing.T) {
 }
 
 // session is the secret of a browser that the owner's link has let in.
-func (s *server) session() string {
+func (s *server) session(project string) string {
 	s.t.Helper()
 	var link struct{ URL string }
-	run(s.t, s.t.TempDir(), "ui", "--data", s.data, "-p", "bikes", "-o", "json").want(s.t, 0).
+	run(s.t, s.t.TempDir(), "ui", "--data", s.data, "-p", project, "-o", "json").want(s.t, 0).
 		decode(s.t, &link)
 	once := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error {
 		return http.ErrUseLastResponse
@@ -76,7 +106,7 @@ func (s *server) session() string {
 		s.t.Fatal(err)
 	}
 	defer res.Body.Close()
-	if res.StatusCode != http.StatusSeeOther || res.Header.Get("Location") != "/p/bikes" ||
+	if res.StatusCode != http.StatusSeeOther || res.Header.Get("Location") != "/p/"+project ||
 		len(res.Cookies()) != 1 {
 		s.t.Fatalf("the owner's link answers %s, %v", res.Status, res.Header)
 	}
