@@ -404,30 +404,16 @@ func (s *Service) BringModelPoints(tx *store.Tx, p fairlead.Project, modelID str
 	if m == nil {
 		return fairlead.Errorf(fairlead.NotFound, "the logged model %s was purged meanwhile", modelID)
 	}
-	ring := s.keyring(tx)
-	args := make([]any, 0, 9*len(points))
-	var run *Run
-	for _, at := range points {
-		if run == nil || run.ID != at.RunID {
-			if run, err = runByID(tx, p, at.RunID); fairlead.Is(err, fairlead.NotFound) {
-				continue
-			} else if err != nil {
-				return err
-			}
-		}
-		metric := Metric{Key: at.Key, Value: at.Value, TimestampMS: at.TimestampMS, Step: at.Step}
-		if err := metric.check(""); err != nil {
+	all := make([]Metric, len(points))
+	for i, at := range points {
+		all[i] = Metric{Key: at.Key, Value: at.Value, TimestampMS: at.TimestampMS, Step: at.Step,
+			RunID: at.RunID, DatasetName: at.DatasetName, DatasetDigest: at.DatasetDigest}
+		if err := all[i].check(""); err != nil {
 			return err
 		}
-		key, err := ring.key(at.Key)
-		if err != nil {
-			return err
-		}
-		pt := newPoint(key, &metric)
-		args = append(args, m.k, pt.key, at.DatasetName, at.DatasetDigest, run.k, pt.step, pt.ts,
-			pt.value, pt.nan)
 	}
-	return insertModelPoints(tx, args)
+	_, err = storeModelPoints(s.keyring(tx), p, m.k, all)
+	return err
 }
 
 // SettleBroughtModel gives a logged model that is whole its times and state.

@@ -179,9 +179,13 @@ func (s *Service) ImportModelPoints(ctx context.Context, p fairlead.Project, id 
 		}
 	}
 	var learned map[string]int64
-	err = s.db.Write(ctx, store.Bulk, func(tx *store.Tx) (err error) {
+	err = s.db.Write(ctx, store.Bulk, func(tx *store.Tx) error {
 		ring := s.keyring(tx)
-		strays, err = importModelPoints(ring, p, id, points)
+		m, err := anyLoggedModel(tx, p, id)
+		if err != nil {
+			return err
+		}
+		strays, err = storeModelPoints(ring, p, m.k, points)
 		learned = ring.learned
 		return err
 	})
@@ -191,12 +195,10 @@ func (s *Service) ImportModelPoints(ctx context.Context, p fairlead.Project, id 
 	return strays, err
 }
 
-func importModelPoints(ring *keyring, p fairlead.Project, id string, points []Metric) (strays int,
+// storeModelPoints stores what was measured on a logged model, and returns how many points are
+// of runs that are not here.
+func storeModelPoints(ring *keyring, p fairlead.Project, modelK int64, points []Metric) (strays int,
 	err error) {
-	m, err := anyLoggedModel(ring.tx, p, id)
-	if err != nil {
-		return 0, err
-	}
 	runs := map[string]int64{} // 0 is not here
 	var args []any
 	for i := range points {
@@ -221,7 +223,7 @@ func importModelPoints(ring *keyring, p fairlead.Project, id string, points []Me
 			return 0, err
 		}
 		pt := newPoint(key, x)
-		args = append(args, m.k, key, x.DatasetName, x.DatasetDigest, runs[x.RunID], pt.step, pt.ts,
+		args = append(args, modelK, key, x.DatasetName, x.DatasetDigest, runs[x.RunID], pt.step, pt.ts,
 			pt.value, pt.nan)
 	}
 	return strays, insertModelPoints(ring.tx, args)
