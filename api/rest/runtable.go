@@ -50,21 +50,14 @@ type RunTable struct {
 
 // RunTableRow is a run in a table.
 type RunTableRow struct {
-	ID         string                        `json:"id"`
-	Name       string                        `json:"name"`
-	Experiment string                        `json:"experiment" doc:"its id"`
-	User       string                        `json:"user"`
-	Status     string                        `json:"status"`
-	State      string                        `json:"state" doc:"active or deleted"`
-	StartMS    int64                         `json:"start_ms"`
-	EndMS      int64                         `json:"end_ms,omitempty"`
-	DeletedMS  int64                         `json:"deleted_ms,omitempty"`
-	Parent     string                        `json:"parent,omitempty" doc:"the id of the run that it is below"`
-	Children   int                           `json:"children" doc:"rows below it"`
-	Metrics    map[string]MetricCell         `json:"metrics"`
-	Below      map[string]tracking.Aggregate `json:"below,omitempty" doc:"metrics of the runs below it"`
-	Params     map[string]string             `json:"params" doc:"cut at 300 characters, and so are tags"`
-	Tags       map[string]string             `json:"tags"`
+	RunHead
+	DeletedMS int64                         `json:"deleted_ms,omitempty"`
+	Parent    string                        `json:"parent,omitempty" doc:"the id of the run that it is below"`
+	Children  int                           `json:"children" doc:"rows below it"`
+	Metrics   map[string]MetricCell         `json:"metrics"`
+	Below     map[string]tracking.Aggregate `json:"below,omitempty" doc:"metrics of the runs below it"`
+	Params    map[string]string             `json:"params" doc:"cut at 300 characters, and so are tags"`
+	Tags      map[string]string             `json:"tags"`
 }
 
 // MetricCell is what a metric has come to.
@@ -235,9 +228,8 @@ func (a *API) tableRuns(ctx context.Context, p fairlead.Project, in *RunTableInp
 }
 
 func newTableRow(r *tracking.TableRow) RunTableRow {
-	out := RunTableRow{ID: r.ID, Name: r.Name, Experiment: r.ExperimentID, User: r.User,
-		Status: r.Status, State: r.State, StartMS: r.StartMS, EndMS: r.EndMS, DeletedMS: r.DeletedMS,
-		Parent: r.Parent, Children: r.Children, Below: r.Below, Metrics: map[string]MetricCell{},
+	out := RunTableRow{RunHead: headOf(r.Run), DeletedMS: r.DeletedMS, Parent: r.Parent,
+		Children: r.Children, Below: r.Below, Metrics: map[string]MetricCell{},
 		Params: map[string]string{}, Tags: map[string]string{}}
 	for i := range r.Summaries {
 		m := &r.Summaries[i]

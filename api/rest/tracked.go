@@ -13,15 +13,8 @@ import (
 // TrackedRun is a tracked run with what it read and made. Its metrics are a list of their
 // own.
 type TrackedRun struct {
-	ID             string                 `json:"id"`
-	Name           string                 `json:"name"`
-	Experiment     string                 `json:"experiment" doc:"its id"`
+	RunHead
 	ExperimentName string                 `json:"experiment_name"`
-	User           string                 `json:"user"`
-	Status         string                 `json:"status"`
-	State          string                 `json:"state" doc:"active or deleted"`
-	StartMS        int64                  `json:"start_ms"`
-	EndMS          int64                  `json:"end_ms,omitempty"`
 	ArtifactURI    string                 `json:"artifact_uri"`
 	Params         map[string]string      `json:"params"`
 	Tags           map[string]string      `json:"tags"`
@@ -85,8 +78,7 @@ func (a *API) trackedRun(ctx context.Context, p fairlead.Project, in *TrackedRun
 
 func newTrackedRun(d *tracking.Description) *TrackedRun {
 	r := newRun(d.Run)
-	out := &TrackedRun{ID: r.ID, Name: r.Name, Experiment: r.Experiment, ExperimentName: d.Experiment,
-		User: r.User, Status: r.Status, State: r.State, StartMS: r.StartMS, EndMS: r.EndMS,
+	out := &TrackedRun{RunHead: r.RunHead, ExperimentName: d.Experiment,
 		ArtifactURI: r.ArtifactURI, Params: r.Params, Tags: r.Tags, Datasets: []RunDataset{},
 		ModelInputs: append([]tracking.LinkedModel{}, d.Inputs...), Versions: []RunVersion{},
 		ModelOutputs: append([]tracking.LinkedModel{}, d.Outputs...)}

@@ -18,16 +18,25 @@ type RunsInput struct {
 	Count  bool     `query:"count" doc:"say only how many there are"`
 }
 
+// RunHead is what is told of a tracked run wherever one is.
+type RunHead struct {
+	ID         string `json:"id"`
+	Name       string `json:"name"`
+	Experiment string `json:"experiment" doc:"its id"`
+	User       string `json:"user"`
+	Status     string `json:"status"`
+	State      string `json:"state" doc:"active or deleted"`
+	StartMS    int64  `json:"start_ms"`
+	EndMS      int64  `json:"end_ms,omitempty"`
+}
+
+func headOf(r *tracking.Run) RunHead {
+	return RunHead{r.ID, r.Name, r.ExperimentID, r.User, r.Status, r.State, r.StartMS, r.EndMS}
+}
+
 // Run is a tracked run.
 type Run struct {
-	ID          string              `json:"id"`
-	Name        string              `json:"name"`
-	Experiment  string              `json:"experiment" doc:"its id"`
-	User        string              `json:"user"`
-	Status      string              `json:"status"`
-	State       string              `json:"state" doc:"active or deleted"`
-	StartMS     int64               `json:"start_ms"`
-	EndMS       int64               `json:"end_ms,omitempty"`
+	RunHead
 	ArtifactURI string              `json:"artifact_uri"`
 	Metrics     map[string]*float64 `json:"metrics" doc:"the newest values; null for NaN"`
 	Params      map[string]string   `json:"params"`
@@ -91,9 +100,8 @@ func (a *API) searchRuns(ctx context.Context, p fairlead.Project, in *RunsInput)
 }
 
 func newRun(r *tracking.Run) Run {
-	out := Run{ID: r.ID, Name: r.Name, Experiment: r.ExperimentID, User: r.User, Status: r.Status,
-		State: r.State, StartMS: r.StartMS, EndMS: r.EndMS, ArtifactURI: r.ArtifactURI(),
-		Metrics: map[string]*float64{}, Params: map[string]string{}, Tags: map[string]string{}}
+	out := Run{RunHead: headOf(r), ArtifactURI: r.ArtifactURI(), Metrics: map[string]*float64{},
+		Params: map[string]string{}, Tags: map[string]string{}}
 	for i := range r.Metrics {
 		m := &r.Metrics[i]
 		out.Metrics[m.Key] = &m.Value
