@@ -1,7 +1,6 @@
 import "@xyflow/react/dist/base.css";
 import { useElementSize } from "@mantine/hooks";
 import {
-  Controls,
   Handle,
   MarkerType,
   Position,
@@ -10,7 +9,7 @@ import {
   type Node,
   type NodeProps,
 } from "@xyflow/react";
-import { useMemo, type ReactNode } from "react";
+import { useEffect, useMemo, useRef, type ReactNode } from "react";
 import css from "./Graph.module.css";
 import { layout, type Direction } from "./layout";
 
@@ -39,7 +38,7 @@ export interface GraphProps {
 }
 
 const NARROW = 700;
-// The scales at which text can still be read; what is larger then is moved about.
+// The scales at which text can still be read; what is larger then is scrolled.
 const LEAST: Record<Direction, number> = { LR: 0.76, TB: 0.55 };
 const MARGIN = 4;
 
@@ -62,39 +61,48 @@ const nodeTypes = { box: BoxNode };
 /** A directed graph without cycles, laid out by itself. Draw a list of the same behind it. */
 export default function Graph({ nodes, edges, direction }: GraphProps) {
   const { ref, width } = useElementSize();
+  const box = useRef<HTMLDivElement>(null);
   const way = direction ?? (width > 0 && width < NARROW ? "TB" : "LR");
   const drawn = useMemo(() => draw(nodes, edges, way), [nodes, edges, way]);
   const scale = Math.min(1, Math.max(LEAST[way], (width - 2 * MARGIN) / Math.max(1, drawn.width)));
-  const cut = drawn.width * scale + 2 * MARGIN > width;
+  const whole = Math.max(width, drawn.width * scale + 2 * MARGIN);
+  // One begins at the left, and where the graph runs down, in the middle. It has its size
+  // with the next frame, for who wants no motion.
+  useEffect(() => {
+    const frame = requestAnimationFrame(() => {
+      if (box.current) box.current.scrollLeft = way === "TB" ? (whole - width) / 2 : 0;
+    });
+    return () => cancelAnimationFrame(frame);
+  }, [way, whole, width]);
   return (
-    <div ref={ref} className={css.graph} style={{ height: drawn.height * scale + 2 * MARGIN }}>
-      {width > 0 && (
-        <ReactFlow
-          key={`${way} ${Math.round(width)} ${drawn.nodes.length}`}
-          nodes={drawn.nodes}
-          edges={drawn.edges}
-          nodeTypes={nodeTypes}
-          defaultViewport={{
-            x: cut ? MARGIN : (width - drawn.width * scale) / 2,
-            y: MARGIN,
-            zoom: scale,
-          }}
-          minZoom={0.3}
-          maxZoom={1.5}
-          nodesDraggable={false}
-          nodesConnectable={false}
-          nodesFocusable={false}
-          edgesFocusable={false}
-          elementsSelectable={false}
-          panOnDrag={cut}
-          zoomOnScroll={false}
-          zoomOnDoubleClick={false}
-          preventScrolling={false}
-          proOptions={{ hideAttribution: true }}
-        >
-          {cut && <Controls showInteractive={false} className={css.controls ?? ""} />}
-        </ReactFlow>
-      )}
+    <div ref={box} className={css.scroll}>
+      <div ref={ref} />
+      <div
+        className={css.graph}
+        style={{ width: width > 0 ? whole : "100%", height: drawn.height * scale + 2 * MARGIN }}
+      >
+        {width > 0 && (
+          <ReactFlow
+            key={`${way} ${Math.round(width)} ${drawn.nodes.length}`}
+            nodes={drawn.nodes}
+            edges={drawn.edges}
+            nodeTypes={nodeTypes}
+            defaultViewport={{ x: (whole - drawn.width * scale) / 2, y: MARGIN, zoom: scale }}
+            minZoom={0.3}
+            nodesDraggable={false}
+            nodesConnectable={false}
+            nodesFocusable={false}
+            edgesFocusable={false}
+            elementsSelectable={false}
+            panOnDrag={false}
+            zoomOnScroll={false}
+            zoomOnPinch={false}
+            zoomOnDoubleClick={false}
+            preventScrolling={false}
+            proOptions={{ hideAttribution: true }}
+          />
+        )}
+      </div>
     </div>
   );
 }
