@@ -6,6 +6,7 @@ interface ThingLinkProps {
   thing: Thing | undefined;
   children: ReactNode;
   className?: string | undefined;
+  title?: string;
 }
 
 /** A link to the page of a thing of this project; its text alone where it has none. */

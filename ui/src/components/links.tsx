@@ -51,12 +51,36 @@ function Short({ text }: { text: string }) {
   return <span style={{ whiteSpace: "nowrap" }}>{text}</span>;
 }
 
-export function VersionLink({ model, version }: { model: string; version: number }) {
+interface VersionLinkProps {
+  model: string;
+  version: number;
+  /** The point of time that the page it leads to shows; now without it. */
+  asOf?: string;
+  className?: string;
+}
+
+export function VersionLink({ model, version, asOf, ...rest }: VersionLinkProps) {
+  const search = asOf ? `?as_of=${part(asOf)}` : "";
   return (
-    <To path={`models/${part(model)}/versions/${version}`}>
+    <To path={`models/${part(model)}/versions/${version}${search}`} {...rest}>
       <Short text={`version ${version}`} />
     </To>
   );
+}
+
+export function RunLink(props: { experiment: string; run: string; children?: ReactNode }) {
+  return (
+    <To path={`experiments/${part(props.experiment)}/runs/${part(props.run)}`}>
+      {props.children ?? <Short text={`run ${props.run.slice(0, 8)}`} />}
+    </To>
+  );
+}
+
+/** To what the ledger has about a thing, such as model/bikes, or to one event of it. */
+export function AuditLink(props: { subject?: string; seq?: number; children: ReactNode }) {
+  const { subject, seq, children } = props;
+  const search = seq === undefined ? `subject=${part(subject ?? "")}` : `seq=${seq}`;
+  return <To path={`audit?${search}`}>{children}</To>;
 }
 
 export function IncidentLink({ id, children }: { id: string; children?: ReactNode }) {
@@ -83,10 +107,17 @@ export function PipelineLink({ id, children }: { id: string; children?: ReactNod
   );
 }
 
-export function DatasetLink({ dataset, n }: { dataset: string; n: number }) {
+interface DatasetLinkProps {
+  dataset: string;
+  n: number;
+  children?: ReactNode;
+  className?: string;
+}
+
+export function DatasetLink({ dataset, n, children, ...rest }: DatasetLinkProps) {
   return (
-    <To path={`data/${part(dataset)}/${n}`}>
-      {dataset} version {n}
+    <To path={`data/${part(dataset)}/${n}`} {...rest}>
+      {children ?? `${dataset} version ${n}`}
     </To>
   );
 }

@@ -52,17 +52,26 @@ export const modelQuery = (project: string, model: string, asOf: AsOf) =>
     ...keep(asOf),
   });
 
-/** The versions with numbers above after, by number. */
-export const versionsQuery = (project: string, model: string, after: number, asOf: AsOf) =>
-  queryOptions({
-    queryKey: ["p", project, "models", model, "versions", after, asOf],
-    queryFn: ({ signal }) =>
-      ask(
+/** How many numbers of versions a page of them goes back. */
+const STEP = 500;
+
+/** The versions up to the newest number, from it on backwards; each page by number. */
+export const versionsQuery = (project: string, model: string, newest: number, asOf: AsOf) =>
+  infiniteQueryOptions({
+    queryKey: ["p", project, "models", model, "versions", newest, asOf],
+    queryFn: async ({ pageParam: to, signal }) => {
+      const after = Math.max(0, to - STEP);
+      const page = await ask(
         api.GET("/api/v1/projects/{project}/models/{model}/versions", {
-          params: { path: { project, model }, query: { after, limit: 1000, ...at(asOf) } },
+          params: { path: { project, model }, query: { after, limit: STEP, ...at(asOf) } },
           signal,
         }),
-      ),
+      );
+      return page.items.filter((v) => v.n <= to); // where some are gone, others come with them
+    },
+    initialPageParam: newest,
+    getNextPageParam: (_page, _pages, to) => (to > STEP ? to - STEP : undefined),
+    placeholderData: (was) => was,
     ...keep(asOf),
   });
 
@@ -79,34 +88,38 @@ export const versionQuery = (project: string, model: string, version: number, as
     ...keep(asOf),
   });
 
-/** The newest moves of all aliases. */
+/** The moves of all aliases, the newest first. */
 export const movesQuery = (project: string, model: string, asOf: AsOf) =>
-  queryOptions({
+  infiniteQueryOptions({
     queryKey: ["p", project, "models", model, "moves", asOf],
-    queryFn: ({ signal }) =>
+    queryFn: ({ pageParam: page, signal }) =>
       ask(
         api.GET("/api/v1/projects/{project}/models/{model}/moves", {
-          params: { path: { project, model }, query: { limit: 200, ...at(asOf) } },
+          params: { path: { project, model }, query: { limit: 200, page, ...at(asOf) } },
           signal,
         }),
       ),
+    initialPageParam: "",
+    getNextPageParam: (page) => page.next,
     ...keep(asOf),
   });
 
-/** The newest decisions about a model, or about one of its versions. */
+/** The decisions about a model, or about one of its versions, the newest first. */
 export const decisionsQuery = (project: string, model: string, asOf: AsOf, version?: number) =>
-  queryOptions({
+  infiniteQueryOptions({
     queryKey: ["p", project, "models", model, "decisions", version ?? 0, asOf],
-    queryFn: ({ signal }) =>
+    queryFn: ({ pageParam: page, signal }) =>
       ask(
         api.GET("/api/v1/projects/{project}/models/{model}/decisions", {
           params: {
             path: { project, model },
-            query: { limit: 200, ...at(asOf), ...(version === undefined ? {} : { version }) },
+            query: { limit: 200, page, ...at(asOf), ...(version === undefined ? {} : { version }) },
           },
           signal,
         }),
       ),
+    initialPageParam: "",
+    getNextPageParam: (page) => page.next,
     ...keep(asOf),
   });
 
@@ -179,7 +192,12 @@ export function useModelChange(project: string, model: string) {
   const queries = useQueryClient();
   return useMutation({
     mutationFn: (c: ModelChange) => change(project, model, c),
-    onSuccess: () => queries.invalidateQueries({ queryKey: ["p", project, "models"] }),
+    onSuccess: (_answer, c) =>
+      queries.invalidateQueries({
+        queryKey: ["p", project, "models"],
+        // What is gone is not asked for again while its page is left.
+        ...(c.kind === "delete" ? { refetchType: "none" as const } : {}),
+      }),
   });
 }
 

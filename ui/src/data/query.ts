@@ -9,6 +9,11 @@ export function worthARetry(failures: number, err: unknown): boolean {
   return busy && failures < 2;
 }
 
+/** What has come of a list by pages. */
+export function itemsOf<T>(query: { data?: { pages: { items: T[] }[] } | undefined }): T[] {
+  return query.data?.pages.flatMap((page) => page.items) ?? [];
+}
+
 const SIGNED_OUT = "signed-out";
 
 /**

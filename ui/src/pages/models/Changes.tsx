@@ -1,9 +1,12 @@
 import { Alert, Button, Checkbox, NativeSelect, TextInput } from "@mantine/core";
 import { useState, type ReactNode } from "react";
 import { Dialog } from "../../components/Dialog";
+import { GuardedButton } from "../../components/GuardedButton";
 import { Failure } from "../../components/State";
 import { CaseLink } from "../../components/links";
-import { useModelChange, type ModelChange, type Stage } from "../../data/models";
+import { toast } from "../../components/toast";
+import { useMay } from "../../data/may";
+import { useModelChange, type ModelChange, type Stage, type Version } from "../../data/models";
 import css from "./models.module.css";
 
 interface DialogProps {
@@ -21,6 +24,8 @@ interface ConfirmProps extends DialogProps {
   ready?: boolean;
   /** What stands there once it is done; without it the dialog closes. */
   done?: (answer: unknown) => ReactNode;
+  /** What is said once it is done. */
+  said?: string;
   onDone?: () => void;
   children: ReactNode;
 }
@@ -46,6 +51,7 @@ function Confirm(props: ConfirmProps) {
             change.mutate(props.change, {
               onSuccess: () => {
                 if (!props.done) props.onClose();
+                if (props.said) toast({ title: props.said });
                 props.onDone?.();
               },
             });
@@ -76,7 +82,7 @@ interface VersionDialogProps extends DialogProps {
   version: number;
 }
 
-export function CandidateDialog(props: VersionDialogProps) {
+function CandidateDialog(props: VersionDialogProps) {
   return (
     <Confirm
       {...props}
@@ -103,6 +109,41 @@ export function CandidateDialog(props: VersionDialogProps) {
   );
 }
 
+interface CandidateButtonProps {
+  project: string;
+  version: Version;
+  /** Why it may not be now, whoever asks; "" when it may. */
+  locked: string;
+}
+
+/** Makes a version the candidate, after saying what that starts. */
+export function CandidateButton({ project, version: v, locked }: CandidateButtonProps) {
+  const [opened, setOpened] = useState(false);
+  const { why } = useMay("run");
+  return (
+    <>
+      <GuardedButton why={candidateWhy(v, locked || why)} onClick={() => setOpened(true)}>
+        Make it the candidate
+      </GuardedButton>
+      {opened && (
+        <CandidateDialog
+          project={project}
+          model={v.model}
+          version={v.n}
+          onClose={() => setOpened(false)}
+        />
+      )}
+    </>
+  );
+}
+
+function candidateWhy(v: Version, refused: string): string {
+  if (refused !== "") return refused;
+  if (v.state === "retired") return "A retired version cannot be released; choose another one";
+  if (v.aliases.includes("live")) return "It is live already";
+  return "";
+}
+
 function caseOf(answer: unknown): string {
   const id = typeof answer === "object" && answer !== null && "id" in answer ? answer.id : "";
   return typeof id === "string" ? id : "";
@@ -124,6 +165,7 @@ export function AliasDialog(props: AliasDialogProps) {
       deed={from === 0 ? "Set the alias" : "Move the alias"}
       ready={name !== "" && from !== props.version}
       change={{ kind: "alias", alias: name, version: props.version, from }}
+      said={`Version ${props.version} has the alias ${name}`}
     >
       <TextInput
         label="Alias"
@@ -154,6 +196,7 @@ export function UnaliasDialog(props: DialogProps & { alias: string; version: num
       deed="Remove the alias"
       dangerous
       change={{ kind: "unalias", alias: props.alias }}
+      said={`The alias ${props.alias} is removed`}
     >
       <p className={css.text}>
         It points at version {props.version}, which stays as it is. Whoever asks for {props.model}@
@@ -175,6 +218,7 @@ export function StageDialog(props: VersionDialogProps & { stage: string }) {
       title={`Stage of version ${props.version}`}
       deed="Set the stage"
       change={{ kind: "stage", version: props.version, stage, archive: archive && active }}
+      said={`Version ${props.version} is at the stage ${stage}`}
     >
       <NativeSelect
         label="Stage"
@@ -203,6 +247,7 @@ export function DeleteVersionDialog(props: VersionDialogProps & { onDone: () => 
       deed={`Delete version ${props.version}`}
       dangerous
       change={{ kind: "delete", version: props.version }}
+      said={`Version ${props.version} of ${props.model} is deleted`}
     >
       <p className={css.text}>
         The version, its package and its aliases are removed for good; there is no trash for them.
@@ -223,6 +268,7 @@ export function DeleteModelDialog(props: DialogProps & { onDone: () => void }) {
       dangerous
       ready={typed === props.model}
       change={{ kind: "delete" }}
+      said={`The model ${props.model} is deleted`}
     >
       <p className={css.text}>
         The model and all its versions with their packages and aliases are removed for good; there

@@ -4,10 +4,9 @@ import { StatusBadge } from "../../components/Badge";
 import { DataTable, type Column } from "../../components/DataTable";
 import { Failure } from "../../components/State";
 import { Time } from "../../components/Time";
-import { CaseLink } from "../../components/links";
+import { CaseLink, VersionLink } from "../../components/links";
 import { replayQuery, type Check, type Decision } from "../../data/models";
-import { value } from "../../format/number";
-import { VersionLink } from "./VersionLink";
+import { plural, value } from "../../format/number";
 import css from "./models.module.css";
 import { factText } from "./words";
 
@@ -28,6 +27,12 @@ export function DecisionCard({ project, decision: d }: { project: string; decisi
             compared with <VersionLink model={d.model} version={d.baseline} />, live then
           </span>
         )}
+        {d.checks.length > 0 && (
+          <span className={css.dim}>
+            {d.checks.filter((c) => c.state === "green").length} of{" "}
+            {plural(d.checks.length, "check")} met
+          </span>
+        )}
         {d.case && (
           <span className={css.dim}>
             in <CaseLink id={d.case} />
@@ -41,7 +46,7 @@ export function DecisionCard({ project, decision: d }: { project: string; decisi
           <DataTable
             label={`Checks of ${d.id}`}
             columns={columns}
-            rows={d.checks}
+            rows={d.checks.toSorted((a, b) => rank(a) - rank(b))}
             rowKey={(c) => c.name}
           />
         </div>
@@ -50,11 +55,16 @@ export function DecisionCard({ project, decision: d }: { project: string; decisi
   );
 }
 
+/** What is not met comes first; else the order is that of the file. */
+const rank = (c: Check) => (c.state === "green" ? 1 : 0);
+
+const said: Record<string, string> = { green: "met", red: "not met" };
+
 const columns: Column<Check>[] = [
   {
     id: "state",
     head: "Result",
-    cell: (c) => <StatusBadge state={c.state} label={c.state === "green" ? "true" : c.state} />,
+    cell: (c) => <StatusBadge state={c.state} label={said[c.state] ?? c.state} />,
   },
   {
     id: "check",

@@ -2,7 +2,8 @@ import type { ReactNode } from "react";
 import { StatusBadge } from "../../components/Badge";
 import { DataTable, type Column } from "../../components/DataTable";
 import { Time } from "../../components/Time";
-import { To } from "../../components/links";
+import { ThingLink } from "../../components/ThingLink";
+import type { Thing } from "../../data/links";
 import type { Lineage } from "../../data/models";
 import { Card } from "../../graph/Card";
 import { GraphFigure } from "../../graph/GraphFigure";
@@ -22,7 +23,6 @@ const kinds: Record<Node["kind"], string> = {
 };
 
 const weak = ["compared with", "judged on"];
-const part = encodeURIComponent;
 
 /** How a version came to be and where it went: a graph, with the list behind it. */
 export function LineageFigure({ lineage }: { lineage: Lineage }) {
@@ -55,33 +55,45 @@ function noted(n: Node): ReactNode {
 
 /** A node by its name, with a link to its page. */
 function Name({ node: n }: { node: Node }) {
-  const title = n.reason === undefined ? n.key : `${n.key}: ${n.reason}`;
-  const to = (path: string, text: string) => (
-    <To path={path} title={title}>
-      {text}
-    </To>
+  if (n.kind === "decision") return <a href={`#${n.key}`}>{short(n.key)}</a>;
+  return (
+    <ThingLink
+      thing={n.self ? undefined : thingOf(n)}
+      title={n.reason === undefined ? n.key : `${n.key}: ${n.reason}`}
+    >
+      {nameOf(n)}
+    </ThingLink>
   );
+}
+
+function thingOf(n: Node): Thing | undefined {
   switch (n.kind) {
     case "dataset":
-      return to(`data/${part(n.key)}/${n.n ?? ""}`, `${n.key} v${n.n ?? ""}`);
-    case "pipeline":
-      return to(`pipelines/${part(n.key)}`, short(n.key));
-    case "run":
-      return n.within === undefined
-        ? n.key
-        : to(`experiments/${part(n.within)}/runs/${part(n.key)}`, runName(n));
+      return { kind: "dataset_version", id: `${n.key}/${n.n ?? ""}` };
     case "version":
-      return n.self
-        ? `${n.key} v${n.n ?? ""}`
-        : to(`models/${part(n.key)}/versions/${n.n ?? ""}`, `${n.key} v${n.n ?? ""}`);
-    case "decision":
-      return <a href={`#${n.key}`}>{short(n.key)}</a>;
+      return { kind: "version", id: `${n.key}/${n.n ?? ""}` };
+    case "run":
+      return n.within === undefined ? undefined : { kind: "run", id: `${n.within}/${n.key}` };
+    case "pipeline":
+      return { kind: "pipeline_run", id: n.key };
+    default:
+      return { kind: n.kind, id: n.key };
+  }
+}
+
+function nameOf(n: Node): string {
+  switch (n.kind) {
+    case "dataset":
+    case "version":
+      return `${n.key} v${n.n ?? ""}`;
+    case "pipeline":
+      return short(n.key);
+    case "run":
+      return runName(n);
     case "rollout":
-      return to(`rollouts/${part(n.key)}`, n.name ?? short(n.key));
-    case "endpoint": {
-      const [model = "", environment = ""] = n.key.split("@");
-      return to(`endpoints/${part(model)}/${part(environment)}`, environment);
-    }
+      return n.name ?? short(n.key);
+    case "endpoint":
+      return n.key.slice(n.key.lastIndexOf("@") + 1);
     default:
       return n.key;
   }

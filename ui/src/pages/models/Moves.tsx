@@ -1,9 +1,8 @@
 import { DataTable, type Column } from "../../components/DataTable";
 import { Time } from "../../components/Time";
-import { To } from "../../components/links";
+import { AuditLink, VersionLink } from "../../components/links";
 import type { AsOf, Move } from "../../data/models";
 import { absolute } from "../../format/time";
-import { VersionLink } from "./VersionLink";
 import css from "./models.module.css";
 import { actorName } from "./words";
 
@@ -30,12 +29,7 @@ export function MoveStrip({ model, moves, asOf, onAsOf }: MovesProps) {
             <th scope="col">Move</th>
             {shown.map((m, i) => (
               <td key={`${m.event} ${m.alias}`}>
-                <Moment
-                  move={m}
-                  number={moves.length - shown.length + i + 1}
-                  asOf={asOf}
-                  onAsOf={onAsOf}
-                />
+                <Moment move={m} number={i + 1} asOf={asOf} onAsOf={onAsOf} />
               </td>
             ))}
           </tr>
@@ -131,9 +125,7 @@ export function MoveTable({ model, moves }: { model: string; moves: readonly Mov
       id: "event",
       head: "Event",
       minor: true,
-      cell: (m) => (
-        <To path={`audit?subject=${encodeURIComponent(`model/${model}`)}`}>{m.event}</To>
-      ),
+      cell: (m) => <AuditLink subject={`model/${model}`}>{m.event}</AuditLink>,
     },
   ];
   return (

@@ -1,5 +1,5 @@
 import { DataTable, type Column } from "../../components/DataTable";
-import { To } from "../../components/links";
+import { DatasetLink } from "../../components/links";
 import { Time } from "../../components/Time";
 import type { Facts, Signature } from "../../data/models";
 import { bytes, count, UNKNOWN, value } from "../../format/number";
@@ -44,11 +44,7 @@ export function DataFactsTable({ data }: { data: readonly Data[] }) {
       id: "dataset",
       head: "Dataset",
       sort: (d) => d.dataset,
-      cell: (d) => (
-        <To path={`data/${encodeURIComponent(d.dataset)}/${d.n}`}>
-          {d.dataset} version {d.n}
-        </To>
-      ),
+      cell: (d) => <DatasetLink dataset={d.dataset} n={d.n} />,
     },
     {
       id: "use",
@@ -101,7 +97,9 @@ export function NamedTable(props: { label: string; rows: readonly Named[]; numer
     },
   ];
   return (
-    <DataTable label={props.label} columns={columns} rows={props.rows} rowKey={(r) => r.name} />
+    <div className={css.tall}>
+      <DataTable label={props.label} columns={columns} rows={props.rows} rowKey={(r) => r.name} />
+    </div>
   );
 }
 

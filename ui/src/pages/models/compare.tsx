@@ -3,6 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import type { ChangeEvent } from "react";
 import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { DataTable, type Column } from "../../components/DataTable";
+import { VersionLink } from "../../components/links";
 import { Lines, Loaded } from "../../components/Loaded";
 import { Page, Section } from "../../components/Page";
 import { Empty } from "../../components/State";
@@ -10,7 +11,6 @@ import { factsQuery, type Facts } from "../../data/models";
 import { UNKNOWN } from "../../format/number";
 import { absolute } from "../../format/time";
 import { judgedMetrics, paramsOf, runMetrics } from "./Tables";
-import { VersionLink } from "./VersionLink";
 import css from "./models.module.css";
 import { madeBy } from "./words";
 
@@ -36,24 +36,24 @@ export function ComparePage() {
         </Link>,
       ]}
     >
-      <Section title="Which two">
+      <Section
+        title="Which two"
+        actions={[a, b].map(
+          (n) => n !== undefined && <VersionLink key={n} model={model} version={n} />,
+        )}
+      >
         <div className={css.row}>
-          <TextInput
-            type="number"
-            label="Version"
-            min={1}
-            w={110}
-            value={a ?? ""}
-            onChange={choose("a")}
-          />
-          <TextInput
-            type="number"
-            label="Beside version"
-            min={1}
-            w={110}
-            value={b ?? ""}
-            onChange={choose("b")}
-          />
+          {(["a", "b"] as const).map((side) => (
+            <TextInput
+              key={side}
+              type="number"
+              label={side === "a" ? "Version" : "Beside version"}
+              min={1}
+              w={110}
+              defaultValue={side === "a" ? a : b}
+              onChange={choose(side)}
+            />
+          ))}
           <Checkbox
             label="Show what is the same too"
             checked={all === true}
@@ -61,9 +61,9 @@ export function ComparePage() {
               const on = e.currentTarget.checked;
               void navigate({
                 search: (was) => ({
-                  ...(was.a === undefined ? {} : { a: was.a }),
-                  ...(was.b === undefined ? {} : { b: was.b }),
-                  ...(on ? { all: true as const } : {}),
+                  ...(was.a && { a: was.a }),
+                  ...(was.b && { b: was.b }),
+                  ...(on && { all: true as const }),
                 }),
                 replace: true,
               });
@@ -100,13 +100,7 @@ function Pair({ project, model, a, b, all }: PairProps) {
     <Loaded query={first} skeleton={skeleton}>
       {(x) => (
         <Loaded query={second} skeleton={skeleton}>
-          {(y) => (
-            <>
-              {parts(x, y).map((p) => (
-                <Part key={p.title} {...p} a={x} b={y} all={all} />
-              ))}
-            </>
-          )}
+          {(y) => <Parts a={x} b={y} all={all} />}
         </Loaded>
       )}
     </Loaded>
@@ -126,9 +120,25 @@ interface PartOf {
   numeric?: boolean;
 }
 
+/** What differs, part by part; what does not is named at the end. */
+function Parts({ a, b, all }: { a: Facts; b: Facts; all: boolean }) {
+  const some = parts(a, b).filter((p) => p.lines.length > 0);
+  const differs = (p: PartOf) => p.lines.some((l) => l.a !== l.b);
+  const same = some.filter((p) => !differs(p)).map((p) => p.title);
+  return (
+    <>
+      {some
+        .filter((p) => all || differs(p))
+        .map((p) => (
+          <Part key={p.title} {...p} a={a} b={b} all={all} />
+        ))}
+      {!all && same.length > 0 && <p className={css.none}>The same in both: {same.join(", ")}.</p>}
+    </>
+  );
+}
+
 function Part(props: PartOf & { a: Facts; b: Facts; all: boolean }) {
-  const lines = props.all ? props.lines : props.lines.filter((l) => l.a !== l.b);
-  if (props.lines.length === 0) return null;
+  const other = props.lines.filter((l) => l.a !== l.b);
   const side = (key: "a" | "b"): Column<Line> => ({
     id: key,
     head: `version ${props[key].version.n}`,
@@ -139,30 +149,22 @@ function Part(props: PartOf & { a: Facts; b: Facts; all: boolean }) {
     { id: "name", head: "Name", sort: (l) => l.name, cell: (l) => l.name },
     side("a"),
     side("b"),
-    {
+  ];
+  if (props.all) {
+    columns.push({
       id: "same",
       head: "Differs",
-      minor: true,
       cell: (l) => <span className={css.dim}>{l.a === l.b ? "no" : "yes"}</span>,
-    },
-  ];
+    });
+  }
   return (
-    <Section
-      title={props.title}
-      about={`${lines.filter((l) => l.a !== l.b).length} of ${props.lines.length} differ`}
-      flush
-      actions={
-        <span className={css.inline}>
-          <VersionLink model={props.a.version.model} version={props.a.version.n} />
-          <VersionLink model={props.b.version.model} version={props.b.version.n} />
-        </span>
-      }
-    >
-      {lines.length === 0 ? (
-        <Empty title="Nothing differs" />
-      ) : (
-        <DataTable label={props.title} columns={columns} rows={lines} rowKey={(l) => l.name} />
-      )}
+    <Section title={props.title} about={`${other.length} of ${props.lines.length} differ`} flush>
+      <DataTable
+        label={props.title}
+        columns={columns}
+        rows={props.all ? props.lines : other}
+        rowKey={(l) => l.name}
+      />
     </Section>
   );
 }

@@ -1,12 +1,14 @@
 import { Button, Checkbox } from "@mantine/core";
-import { useQuery } from "@tanstack/react-query";
+import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { GitCompareArrows, Trash2 } from "lucide-react";
 import { useState, type ReactNode } from "react";
 import { StatusBadge } from "../../components/Badge";
 import { DataTable, type Column } from "../../components/DataTable";
 import { GuardedButton } from "../../components/GuardedButton";
+import { VersionLink } from "../../components/links";
 import { Lines, Loaded } from "../../components/Loaded";
+import { More } from "../../components/More";
 import { Columns, Page, Section } from "../../components/Page";
 import { Stat, Stats } from "../../components/Stat";
 import { Empty } from "../../components/State";
@@ -23,17 +25,22 @@ import {
   type Version,
 } from "../../data/models";
 import { useMay } from "../../data/may";
+import { itemsOf } from "../../data/query";
 import { UNKNOWN, value } from "../../format/number";
 import { AsOfPicker, PastNote, pastWhy } from "./AsOf";
 import { AliasDialog, DeleteModelDialog, UnaliasDialog } from "./Changes";
 import { MoveStrip, MoveTable } from "./Moves";
-import { VersionLink } from "./VersionLink";
 import { Words } from "./Words";
 import css from "./models.module.css";
-import { actorName, failedChecks, judgedMetric, madeBy, newestByVersion, operand } from "./words";
-
-/** How many numbers of versions a page of them goes back. */
-const STEP = 200;
+import {
+  actorName,
+  failedChecks,
+  few,
+  judgedMetric,
+  madeBy,
+  newestByVersion,
+  operand,
+} from "./words";
 
 /** A model: its versions, where its aliases point and have pointed, what gates decided. */
 export function ModelPage() {
@@ -43,8 +50,10 @@ export function ModelPage() {
   const onAsOf = (to: AsOf) =>
     void navigate({ search: to === "" ? {} : { as_of: to }, resetScroll: false });
   const model = useQuery(modelQuery(project, name, asOf));
-  const moves = useQuery(movesQuery(project, name, asOf));
-  const decisions = useQuery(decisionsQuery(project, name, asOf));
+  const moves = useInfiniteQuery(movesQuery(project, name, asOf));
+  const decisions = useInfiniteQuery(decisionsQuery(project, name, asOf));
+  const moved = itemsOf(moves);
+  const decided = itemsOf(decisions);
   const locked = pastWhy(asOf);
   return (
     <Page
@@ -66,18 +75,14 @@ export function ModelPage() {
       <Loaded query={model} skeleton={<Skeletons />}>
         {(m) => (
           <>
-            <Summary
-              model={m}
-              moves={moves.data?.items ?? []}
-              decision={decisions.data?.items[0]}
-              asOf={asOf}
-            />
+            <Summary model={m} moves={moved} decision={decided[0]} asOf={asOf} />
             <Versions
               key={asOf}
               project={project}
               model={m}
               asOf={asOf}
-              decisions={decisions.data?.items ?? []}
+              decisions={decided}
+              whole={!decisions.hasNextPage}
             />
             <Section
               title="Aliases from move to move"
@@ -86,17 +91,15 @@ export function ModelPage() {
             >
               <Loaded
                 query={moves}
-                isEmpty={(page) => page.items.length === 0}
+                isEmpty={() => moved.length === 0}
                 empty={<Empty title="No alias has been set yet" />}
               >
-                {(page) => (
-                  <MoveStrip model={name} moves={page.items} asOf={asOf} onAsOf={onAsOf} />
-                )}
+                {() => <MoveStrip model={name} moves={moved} asOf={asOf} onAsOf={onAsOf} />}
               </Loaded>
             </Section>
             <Columns>
               <Section title="Aliases" flush>
-                <Aliases project={project} model={m} moves={moves.data?.items ?? []} asOf={asOf} />
+                <Aliases project={project} model={m} moves={moved} asOf={asOf} />
               </Section>
               <Section title="Description and tags">
                 <Words
@@ -115,7 +118,7 @@ export function ModelPage() {
             >
               <Loaded
                 query={decisions}
-                isEmpty={(page) => page.items.length === 0}
+                isEmpty={() => decided.length === 0}
                 empty={
                   <Empty
                     title="No gate has judged a version yet"
@@ -125,13 +128,13 @@ export function ModelPage() {
                   </Empty>
                 }
               >
-                {(page) => <Decisions model={name} decisions={page.items} />}
+                {() => <Decisions model={name} decisions={decided} />}
               </Loaded>
+              <More query={decisions}>Show older decisions</More>
             </Section>
             <Section title="All moves of aliases" about="By the wall clock." flush>
-              <Loaded query={moves}>
-                {(page) => <MoveTable model={name} moves={page.items} />}
-              </Loaded>
+              <Loaded query={moves}>{() => <MoveTable model={name} moves={moved} />}</Loaded>
+              <More query={moves}>Show older moves</More>
             </Section>
           </>
         )}
@@ -209,13 +212,13 @@ interface VersionsProps {
   model: Model;
   asOf: AsOf;
   decisions: readonly Decision[];
+  /** There are no older decisions. */
+  whole: boolean;
 }
 
-function Versions({ project, model, asOf, decisions }: VersionsProps) {
+function Versions({ project, model, asOf, decisions, whole }: VersionsProps) {
   const newest = Math.max(0, ...model.latest.map((v) => v.n));
-  const [steps, setSteps] = useState(1);
-  const after = Math.max(0, newest - STEP * steps);
-  const versions = useQuery(versionsQuery(project, model.name, after, asOf));
+  const versions = useInfiniteQuery(versionsQuery(project, model.name, newest, asOf));
   const [chosen, setChosen] = useState<number[]>([]);
   const [a, b] = [...chosen].sort((x, y) => x - y);
   return (
@@ -251,37 +254,27 @@ function Versions({ project, model, asOf, decisions }: VersionsProps) {
             <Lines n={6} height={22} />
           </div>
         }
-        isEmpty={(page) => page.items.length === 0}
+        isEmpty={(data) => data.pages.every((page) => page.length === 0)}
         empty={
           <Empty title="This model has no version" command="fairlead run">
             A pipeline registers its winner as the next version.
           </Empty>
         }
       >
-        {(page) => (
+        {(data) => (
           <DataTable
             label="Versions"
-            columns={versionColumns(model.name, asOf, decisions, chosen, (n) =>
+            columns={versionColumns(model.name, asOf, decisions, whole, chosen, (n) =>
               setChosen((was) =>
                 was.includes(n) ? was.filter((x) => x !== n) : [...was.slice(-1), n],
               ),
             )}
-            rows={[...page.items].reverse()}
+            rows={data.pages.flatMap((page) => page.toReversed())}
             rowKey={(v) => String(v.n)}
           />
         )}
       </Loaded>
-      {after > 0 && (
-        <div className={css.more}>
-          <Button
-            variant="default"
-            loading={versions.isFetching}
-            onClick={() => setSteps(steps + 1)}
-          >
-            Show older versions
-          </Button>
-        </div>
-      )}
+      <More query={versions}>Show older versions</More>
     </Section>
   );
 }
@@ -290,6 +283,7 @@ function versionColumns(
   model: string,
   asOf: AsOf,
   decisions: readonly Decision[],
+  whole: boolean,
   chosen: readonly number[],
   onChoose: (n: number) => void,
 ): Column<Version>[] {
@@ -340,7 +334,11 @@ function versionColumns(
       id: "gate",
       head: "Gate",
       sort: (v) => byVersion.get(v.n)?.result,
-      cell: (v) => <Judged decision={byVersion.get(v.n)} />,
+      cell: (v) => {
+        const decision = byVersion.get(v.n);
+        // Of a version whose decisions may not have come yet, nothing is said.
+        return decision || whole ? <Judged decision={decision} /> : UNKNOWN;
+      },
     },
   ];
   if (metric !== undefined) {
@@ -365,12 +363,12 @@ function versionColumns(
 }
 
 function Judged({ decision }: { decision: Decision | undefined }) {
-  if (!decision) return <span className={css.dim}>not judged</span>;
+  if (!decision) return <span className={css.short}>not judged</span>;
   const failed = failedChecks(decision);
   return (
     <span className={css.inline}>
       <StatusBadge state={decision.result} />
-      {failed.length > 0 && <span className={css.dim}>{failed.join(", ")}</span>}
+      {failed.length > 0 && <span className={css.dim}>{few(failed)}</span>}
     </span>
   );
 }

@@ -1,4 +1,4 @@
-import { Button, TextInput } from "@mantine/core";
+import { TextInput } from "@mantine/core";
 import { useDebouncedCallback } from "@mantine/hooks";
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
@@ -6,14 +6,16 @@ import { Search } from "lucide-react";
 import { useState } from "react";
 import { StatusBadge } from "../../components/Badge";
 import { DataTable, type Column } from "../../components/DataTable";
+import { CaseLink, VersionLink } from "../../components/links";
 import { Lines, Loaded } from "../../components/Loaded";
+import { More } from "../../components/More";
 import { Page, Section } from "../../components/Page";
 import { Empty } from "../../components/State";
 import { Time } from "../../components/Time";
 import { modelsQuery, type ListedModel } from "../../data/models";
 import { count, plural, UNKNOWN } from "../../format/number";
-import { VersionLink } from "./VersionLink";
 import css from "./models.module.css";
+import { few } from "./words";
 
 const REGISTER = `mlflow.sklearn.log_model(model, name="model", registered_model_name="my-model")`;
 
@@ -43,17 +45,7 @@ export function Models() {
                 rows={data.pages.flatMap((page) => page.items)}
                 rowKey={(m) => m.name}
               />
-              {models.hasNextPage && (
-                <div className={css.more}>
-                  <Button
-                    variant="default"
-                    loading={models.isFetchingNextPage}
-                    onClick={() => void models.fetchNextPage()}
-                  >
-                    Show more
-                  </Button>
-                </div>
-              )}
+              <More query={models}>Show more models</More>
             </>
           )}
         </Loaded>
@@ -119,7 +111,7 @@ const columns: Column<ListedModel>[] = [
     head: "Model",
     sort: (m) => m.name,
     cell: (m) => (
-      <>
+      <div className={css.wide}>
         <Link
           to="/p/$project/models/$model"
           from="/p/$project"
@@ -129,7 +121,7 @@ const columns: Column<ListedModel>[] = [
           {m.name}
         </Link>
         {m.description && <div className={css.dim}>{firstLine(m.description)}</div>}
-      </>
+      </div>
     ),
   },
   {
@@ -186,12 +178,12 @@ function Aliased({ model, alias }: { model: ListedModel; alias: string }) {
 
 function LastGate({ model }: { model: ListedModel }) {
   const d = model.decision;
-  if (!d) return <span className={css.dim}>not judged yet</span>;
+  if (!d) return <span className={css.short}>not judged yet</span>;
   return (
     <span className={css.inline}>
       <StatusBadge state={d.result} />
       <VersionLink model={model.name} version={d.version} />
-      {d.failed.length > 0 && <span className={css.dim}>{d.failed.join(", ")}</span>}
+      {d.failed.length > 0 && <span className={css.dim}>{few(d.failed)}</span>}
     </span>
   );
 }
@@ -206,7 +198,7 @@ function LastCase({ model }: { model: ListedModel }) {
         state={open ? c.state : (c.outcome ?? c.state)}
         {...(open ? { tone: "info" as const } : {})}
       />
-      {c.version !== undefined && <VersionLink model={model.name} version={c.version} />}
+      <CaseLink id={c.id} />
     </span>
   );
 }

@@ -145,7 +145,48 @@ it("shows a model as of a time, when nothing can be changed", async () => {
   expect(edit).toHaveAttribute("aria-description", expect.stringContaining("past"));
   await userEvent.click(screen.getByRole("button", { name: "Back to now" }));
   await waitFor(() => expect(screen.queryByText(/As it was on/)).toBeNull());
-  expect(asked).toContain(`GET ${at}/moves?limit=200`);
+  expect(asked).toContain(`GET ${at}/moves?limit=200&page=`);
+});
+
+it("says of a version in the past nothing that came later", async () => {
+  const old = "?as_of=2023-11-15T00:00:00Z";
+  mount(`/p/p/models/bikes/versions/2${old}`, {
+    ...full,
+    [`${at}/versions/2/facts`]: {
+      ...full[`${at}/versions/2/facts`],
+      evidence: { "candidate.wape": { type: "double", value: 0.4768 } },
+      package: { engine: "onnx" },
+      cases: [{ id: "ca_1", state: "closed", outcome: "promoted" }],
+    },
+    [`${at}/decisions`]: page(),
+  });
+  expect(await screen.findByText("No gate has judged this version")).toBeVisible();
+  expect(await screen.findByText("Not measured")).toBeVisible();
+  for (const later of ["failed", "promoted", "0.4768", "ONNX"])
+    expect(screen.queryByText(later)).toBeNull();
+});
+
+it("goes back in many versions and keeps the newest, saying of none what it does not know", async () => {
+  mount("/p/p/models/bikes", {
+    ...full,
+    [at]: { ...model, latest: [version(1200)] },
+    [`${at}/versions?after=700&limit=500`]: page(version(701), version(1200)),
+    [`${at}/versions?after=200&limit=500`]: page(version(201), version(701)), // one of its own was deleted
+    [`${at}/decisions`]: { ...page({ ...decision, version: 1200 }), next: "n" },
+  });
+  const user = userEvent.setup();
+  await screen.findByText("Choose two to compare them.");
+  const versions = within(screen.getByRole("region", { name: "Versions" }));
+  const row = (n: number) =>
+    within(versions.getByText(`version ${n}`).closest("tr") as HTMLElement);
+  await versions.findByText("version 1200");
+  expect(row(1200).getByText("failed")).toBeVisible();
+  await user.click(versions.getByRole("button", { name: "Show older versions" }));
+  await versions.findByText("version 201");
+  expect(row(201).queryByText("not judged")).toBeNull();
+  expect(row(701)).toBeDefined(); // once
+  expect(row(1200)).toBeDefined();
+  expect(screen.getByRole("button", { name: "Show older decisions" })).toBeVisible();
 });
 
 it("changes a description, and says what the server says against it", async () => {
@@ -173,6 +214,7 @@ it("shows each check of a version with its operands, and by how much it failed",
   expect(checks.getByText("0.4768")).toBeVisible();
   expect(checks.getByText("0.1868")).toBeVisible();
   expect(checks.getByText("got 0.4768, needed <= 0.1868: missed by 0.29")).toBeVisible();
+  expect(checks.getByText("0 of 1 check met")).toBeVisible();
   expect(screen.getByRole("link", { name: "Download the proof" })).toHaveAttribute(
     "href",
     `/api/v1${at}/versions/2/proof`,
@@ -207,7 +249,7 @@ it("tells who may not change a version why", async () => {
 });
 
 it("deletes a model only when its name is typed", async () => {
-  const { sent } = mount("/p/p/models/bikes", full);
+  const { asked, sent } = mount("/p/p/models/bikes", full);
   const user = userEvent.setup();
   await user.click(await allowed("Delete"));
   const dialog = within(await screen.findByRole("dialog"));
@@ -217,6 +259,7 @@ it("deletes a model only when its name is typed", async () => {
   await user.click(deed);
   expect(await screen.findByRole("heading", { level: 1, name: "Models" })).toBeVisible();
   expect(sent).toEqual([{ method: "DELETE", path: at, body: null }]);
+  expect(asked.slice(asked.indexOf(`DELETE ${at}`) + 1)).not.toContain(`GET ${at}`);
 });
 
 it("compares two versions by what differs", async () => {
@@ -234,4 +277,5 @@ it("compares two versions by what differs", async () => {
   const row = within(params.getByRole("row", { name: /train.trees/ }));
   expect(row.getByText("100")).toBeVisible();
   expect(row.getByText("200")).toBeVisible();
+  expect(screen.queryByRole("group", { name: "Origin and package" })).toBeNull();
 });

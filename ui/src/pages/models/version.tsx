@@ -1,19 +1,19 @@
 import { Button } from "@mantine/core";
-import { useMutation, useQuery } from "@tanstack/react-query";
+import { useInfiniteQuery, useMutation, useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { ChevronDown, Download, Printer } from "lucide-react";
 import { useState, type ReactNode } from "react";
 import { StatusBadge } from "../../components/Badge";
 import { Command } from "../../components/Command";
 import { DataTable, type Column } from "../../components/DataTable";
-import { GuardedButton } from "../../components/GuardedButton";
 import { Lines, Loaded } from "../../components/Loaded";
 import { Menu, MenuItem } from "../../components/Menu";
+import { More } from "../../components/More";
 import { Columns, Page, Section } from "../../components/Page";
 import { Facts as FactList, Stat, Stats } from "../../components/Stat";
 import { Empty, Failure } from "../../components/State";
 import { Time } from "../../components/Time";
-import { CaseLink, PipelineLink, To } from "../../components/links";
+import { AuditLink, CaseLink, PipelineLink, RunLink } from "../../components/links";
 import { saveFile } from "../../components/save";
 import { toast } from "../../components/toast";
 import type { Change } from "../../data/live";
@@ -27,13 +27,15 @@ import {
   versionEventsQuery,
   versionQuery,
   type AsOf,
+  type Decision,
   type Facts,
   type Version,
 } from "../../data/models";
 import { useMay } from "../../data/may";
+import { itemsOf } from "../../data/query";
 import { bytes, count, plural, UNKNOWN, value } from "../../format/number";
 import { AsOfPicker, PastNote, pastWhy } from "./AsOf";
-import { AliasDialog, CandidateDialog, DeleteVersionDialog, StageDialog } from "./Changes";
+import { AliasDialog, CandidateButton, DeleteVersionDialog, StageDialog } from "./Changes";
 import { DecisionCard } from "./Checks";
 import { LineageFigure } from "./Lineage";
 import {
@@ -104,7 +106,7 @@ function VersionOf({ project, model, n }: VersionOfProps) {
       }
     >
       <PastNote asOf={asOf} onChange={onAsOf}>
-        Conditions, holds and the package are not told of the past.
+        Conditions, holds, cases and the package are not told of the past.
       </PastNote>
       <Loaded
         query={version}
@@ -143,12 +145,15 @@ interface SectionsProps {
 function Sections({ project, version: v, asOf }: SectionsProps) {
   const facts = useQuery(factsQuery(project, v.model, v.n));
   const lineage = useQuery(lineageQuery(project, v.model, v.n, asOf));
-  const decisions = useQuery(decisionsQuery(project, v.model, asOf, v.n));
+  const decisions = useInfiniteQuery(decisionsQuery(project, v.model, asOf, v.n));
+  const decided = itemsOf(decisions);
+  const past = asOf !== "";
+  const known = (f: Facts) => (past ? factsOf(f, decided[0]) : f);
   return (
     <>
       <Section title="Summary" about={v.reason}>
         <Loaded query={facts} skeleton={<Lines n={2} height={24} />}>
-          {(f) => <Summary version={v} facts={f} />}
+          {(f) => <Summary version={v} facts={known(f)} decision={decided[0]} past={past} />}
         </Loaded>
       </Section>
       <Section
@@ -171,7 +176,7 @@ function Sections({ project, version: v, asOf }: SectionsProps) {
               <Lines n={4} />
             </div>
           }
-          isEmpty={(page) => page.items.length === 0}
+          isEmpty={() => decided.length === 0}
           empty={
             <Empty
               title="No gate has judged this version"
@@ -181,10 +186,9 @@ function Sections({ project, version: v, asOf }: SectionsProps) {
             </Empty>
           }
         >
-          {(page) =>
-            page.items.map((d) => <DecisionCard key={d.id} project={project} decision={d} />)
-          }
+          {() => decided.map((d) => <DecisionCard key={d.id} project={project} decision={d} />)}
         </Loaded>
+        <More query={decisions}>Show older decisions</More>
       </Section>
       <Columns>
         <Section title="Description and tags">
@@ -198,17 +202,33 @@ function Sections({ project, version: v, asOf }: SectionsProps) {
           />
         </Section>
         <Section title="Where it comes from">
-          <Loaded query={facts}>{(f) => <Origin version={v} facts={f} />}</Loaded>
+          <Loaded query={facts}>{(f) => <Origin version={v} facts={known(f)} />}</Loaded>
         </Section>
       </Columns>
-      <Loaded query={facts}>{(f) => <FactSections facts={f} past={asOf !== ""} />}</Loaded>
+      <Loaded query={facts}>{(f) => <FactSections facts={known(f)} past={past} />}</Loaded>
       <Proof project={project} model={v.model} n={v.n} />
     </>
   );
 }
 
-function Summary({ version: v, facts }: { version: Version; facts: Facts }) {
-  const asked = judgedMetric(facts.decision ? [facts.decision] : []);
+/** What of the facts was known once: what it is made of, and what had been measured. */
+function factsOf(facts: Facts, decision: Decision | undefined): Facts {
+  const then: Facts = { ...facts, cases: [] };
+  delete then.package;
+  if (decision?.id !== facts.decision?.id) delete then.evidence;
+  return then;
+}
+
+interface SummaryProps {
+  version: Version;
+  facts: Facts;
+  /** The newest of what is shown. */
+  decision: Decision | undefined;
+  past: boolean;
+}
+
+function Summary({ version: v, facts, decision, past }: SummaryProps) {
+  const asked = judgedMetric(decision ? [decision] : []);
   const measured = judgedMetrics(facts);
   const metric = measured.find((m) => m.name === asked) ?? measured[0];
   const files = facts.files;
@@ -216,18 +236,20 @@ function Summary({ version: v, facts }: { version: Version; facts: Facts }) {
     <Stats>
       <Stat
         label="Gate"
-        value={facts.decision ? <StatusBadge state={facts.decision.result} /> : UNKNOWN}
-        note={facts.decision && <Time at={facts.decision.at} clock="stream" />}
+        value={decision ? <StatusBadge state={decision.result} /> : UNKNOWN}
+        note={decision && <Time at={decision.at} clock="stream" />}
       />
       {metric && <Stat label={`${metric.name} on the holdout`} value={metric.text} />}
       <Stat label="Made" value={<Time at={v.created_ms} />} note={madeBy(v)} />
-      <Stat
-        label="Served by"
-        value={
-          facts.package ? (facts.package.engine === "onnx" ? "ONNX" : "Python worker") : UNKNOWN
-        }
-        note={facts.package ? undefined : "not packaged"}
-      />
+      {!past && (
+        <Stat
+          label="Served by"
+          value={
+            facts.package ? (facts.package.engine === "onnx" ? "ONNX" : "Python worker") : UNKNOWN
+          }
+          note={facts.package ? undefined : "not packaged"}
+        />
+      )}
       {files?.size_bytes !== undefined && (
         <Stat label="Size" value={bytes(files.size_bytes)} note={files.flavors.join(", ")} />
       )}
@@ -244,9 +266,9 @@ function Origin({ version: v, facts }: { version: Version; facts: Facts }) {
   if (facts.run) {
     items.push([
       "Run",
-      <To key="run" path={`experiments/${facts.run.experiment}/runs/${facts.run.id}`}>
+      <RunLink key="run" experiment={facts.run.experiment} run={facts.run.id}>
         {facts.run.name}
-      </To>,
+      </RunLink>,
     ]);
   }
   if (by.pipeline_run) {
@@ -425,7 +447,10 @@ function Proof({ project, model, n }: VersionOfProps) {
             <Loaded query={events}>
               {(page) => (
                 <>
-                  <p className={css.dim}>{count(page.items.length)} events</p>
+                  <p className={css.dim}>
+                    {plural(page.items.length, "event")}. A number leads to the event, whose proof
+                    your browser checks.
+                  </p>
                   <DataTable
                     label="Events"
                     columns={eventColumns}
@@ -443,7 +468,13 @@ function Proof({ project, model, n }: VersionOfProps) {
 }
 
 const eventColumns: Column<Change>[] = [
-  { id: "seq", head: "No.", numeric: true, sort: (e) => e.seq, cell: (e) => count(e.seq) },
+  {
+    id: "seq",
+    head: "No.",
+    numeric: true,
+    sort: (e) => e.seq,
+    cell: (e) => <AuditLink seq={e.seq}>{count(e.seq)}</AuditLink>,
+  },
   { id: "text", head: "What", cell: (e) => e.text },
   { id: "actor", head: "By", minor: true, sort: (e) => e.actor, cell: (e) => actorName(e.actor) },
   { id: "time", head: "When", sort: (e) => e.time_ms, cell: (e) => <Time at={e.time_ms} /> },
@@ -462,14 +493,14 @@ interface ActionsProps {
   locked: string;
 }
 
-type Dialog = "candidate" | "alias" | "stage" | "delete";
+type Dialog = "alias" | "stage" | "delete";
 
 function Actions({ project, version: v, locked }: ActionsProps) {
   const [dialog, setDialog] = useState<Dialog>();
   const navigate = useNavigate();
   const model = useQuery(modelQuery(project, v.model, ""));
-  const [track, run] = [useMay("track"), useMay("run")];
-  const refused = locked || (track.may ? "" : track.why);
+  const { why } = useMay("track");
+  const refused = locked || why;
   const close = () => setDialog(undefined);
   const same = { project, model: v.model, version: v.n, onClose: close };
   const live = model.data?.aliases["live"];
@@ -480,12 +511,7 @@ function Actions({ project, version: v, locked }: ActionsProps) {
   });
   return (
     <>
-      <GuardedButton
-        why={candidateWhy(v, locked || (run.may ? "" : run.why))}
-        onClick={() => setDialog("candidate")}
-      >
-        Make it the candidate
-      </GuardedButton>
+      <CandidateButton project={project} version={v} locked={locked} />
       <Menu
         label="More"
         align="end"
@@ -525,7 +551,6 @@ function Actions({ project, version: v, locked }: ActionsProps) {
           Delete this version
         </Item>
       </Menu>
-      {dialog === "candidate" && <CandidateDialog {...same} />}
       {dialog === "alias" && <AliasDialog {...same} aliases={model.data?.aliases ?? {}} />}
       {dialog === "stage" && <StageDialog {...same} stage={v.stage} />}
       {dialog === "delete" && (
@@ -541,13 +566,6 @@ function Actions({ project, version: v, locked }: ActionsProps) {
       )}
     </>
   );
-}
-
-function candidateWhy(v: Version, refused: string): string {
-  if (refused !== "") return refused;
-  if (v.state === "retired") return "A retired version cannot be released; choose another one";
-  if (v.aliases.includes("live")) return "It is live already";
-  return "";
 }
 
 interface ItemProps {

@@ -4,7 +4,7 @@ import { gapText } from "./Checks";
 import { lines } from "./compare";
 import { spans } from "./Moves";
 import { asOfIn, nameIn, pairIn } from "./search";
-import { anyText, factText, judgedMetric, newestByVersion, operand } from "./words";
+import { anyText, factText, few, judgedMetric, newestByVersion, operand } from "./words";
 
 const check: Check = {
   name: "better-than-live",
@@ -99,4 +99,10 @@ it("takes from addresses what makes sense", () => {
   expect(nameIn({ name: 3 })).toEqual({});
   expect(pairIn({ a: 4, b: "6", all: true })).toEqual({ a: 4, b: 6, all: true });
   expect(pairIn({ a: -1, b: "x" })).toEqual({});
+});
+
+it("names a few of many", () => {
+  expect(few([])).toBe("");
+  expect(few(["a", "b", "c"])).toBe("a, b, c");
+  expect(few(["a", "b", "c", "d"])).toBe("a, b and 2 more");
 });

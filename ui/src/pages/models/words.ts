@@ -48,6 +48,12 @@ export function operand(d: Decision | undefined, name: string): number | undefin
   return undefined;
 }
 
+/** Names with commas between, of many the first two. */
+export function few(names: readonly string[]): string {
+  if (names.length <= 3) return names.join(", ");
+  return `${names.slice(0, 2).join(", ")} and ${names.length - 2} more`;
+}
+
 /** The names of the checks of a decision that are red. */
 export function failedChecks(d: Decision): string[] {
   return d.checks.filter((c) => c.state === "red").map((c) => c.name);
