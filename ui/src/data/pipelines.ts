@@ -121,6 +121,14 @@ export const pipelineTries = (project: string, run: string, live: boolean) =>
     refetchInterval: live ? LIVE_MS : false,
   });
 
+/** Why a step ran or did not; that does not change. */
+export const pipelineWhy = (project: string, run: string, step: string) =>
+  queryOptions({
+    queryKey: ["p", project, "pipelines", run, "why", step],
+    queryFn: ({ signal }) =>
+      ask(api.GET(`${oneStep}/why`, { params: { path: { project, run, step } }, signal })),
+  });
+
 /** All that is known of a step that has begun; step is such as train@3. */
 export const pipelineStep = (project: string, run: string, step: string) =>
   queryOptions({

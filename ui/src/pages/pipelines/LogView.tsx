@@ -2,14 +2,14 @@ import { ActionIcon, Switch, TextInput } from "@mantine/core";
 import { useClipboard, useDebouncedValue } from "@mantine/hooks";
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { Check, ChevronDown, ChevronUp, Copy, Download, Search } from "lucide-react";
-import { useEffect, useMemo, useRef, useState, type KeyboardEvent } from "react";
+import { useCallback, useEffect, useMemo, useRef, useState, type KeyboardEvent } from "react";
 import { Choice } from "../../components/Choice";
 import { Lines } from "../../components/Loaded";
 import { saveFile } from "../../components/save";
 import { Empty, Failure } from "../../components/State";
 import { bytes, count, plural } from "../../format/number";
 import { type Style } from "./ansi";
-import { MOST_MATCHES, pieces, search, type Match } from "./log";
+import { MOST_MATCHES, pieces, type Log, type Match } from "./log";
 import css from "./LogView.module.css";
 import { useLog } from "./useLog";
 
@@ -36,9 +36,9 @@ export function LogView({ project, run, step, file }: LogViewProps) {
     getScrollElement: () => box.current,
     estimateSize: () => ROW,
     overscan: 30,
-    getItemKey: (i) => (wrap ? `w${i}` : i),
+    getItemKey: useCallback((i: number) => (wrap ? `w${i}` : i), [wrap]), // else all are measured anew
   });
-  const find = useSearch(log.lines, changes);
+  const find = useSearch(log, changes);
 
   // While it is followed, the end stays in sight.
   useEffect(() => {
@@ -175,12 +175,12 @@ interface Finding {
   step: (by: number) => void;
 }
 
-function useSearch(lines: readonly string[], changes: number): Finding {
+function useSearch(log: Log, changes: number): Finding {
   const [text, setText] = useState("");
   const [wanted] = useDebouncedValue(text, 120);
   const [at, setAt] = useState(0);
-  // eslint-disable-next-line react-hooks/exhaustive-deps -- the lines grow in place; changes says so
-  const matches = useMemo(() => search(lines, wanted), [lines, wanted, changes]);
+  // eslint-disable-next-line react-hooks/exhaustive-deps -- the log grows in place; changes says so
+  const matches = useMemo(() => log.search(wanted), [log, wanted, changes]);
   const current = wanted === "" ? undefined : matches[at];
   let inLine = 0;
   while (current && matches[at - inLine - 1]?.line === current.line) inLine++;

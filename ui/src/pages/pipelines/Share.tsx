@@ -1,6 +1,6 @@
 import type { PipelineRun } from "../../data/pipelines";
 import { isFinal } from "../../data/pipelines";
-import { percent, plural } from "../../format/number";
+import { count, percent, plural } from "../../format/number";
 import css from "./pipelines.module.css";
 
 type Tally = NonNullable<PipelineRun["steps"]>;
@@ -26,8 +26,8 @@ function look(run: PipelineRun, t: Tally) {
     [t.cancelled, "cancelled", css.cancelled],
     [t.running, "running", css.running],
   ] as const;
-  const words = parts.flatMap(([n, word]) => (n > 0 ? [`${n} ${word}`] : []));
-  if (total > begun(t)) words.push(`${total - begun(t)} to come`);
+  const words = parts.flatMap(([n, word]) => (n > 0 ? [`${count(n)} ${word}`] : []));
+  if (total > begun(t)) words.push(`${count(total - begun(t))} to come`);
   return { total, parts, words: words.join(", ") || "none has begun" };
 }
 
@@ -60,7 +60,7 @@ export function Share({ run, whole }: { run: PipelineRun; whole?: boolean }) {
       <span>
         {isFinal(run.state)
           ? `${plural(total, "step")}${share}`
-          : `${begun(t) - t.running} of ${total} steps`}
+          : `${count(begun(t) - t.running)} of ${count(total)} steps`}
       </span>
     </span>
   );

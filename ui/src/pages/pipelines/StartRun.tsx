@@ -2,6 +2,7 @@ import { Button } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import { toast } from "../../components/toast";
 import { useQuery } from "@tanstack/react-query";
+import { useNavigate } from "@tanstack/react-router";
 import { Play } from "lucide-react";
 import { useState } from "react";
 import { Dialog, DialogButtons } from "../../components/Dialog";
@@ -33,6 +34,7 @@ export function StartRun({ project }: { project: string }) {
 function Start({ project, close }: { project: string; close: () => void }) {
   const current = useQuery(currentProject(project));
   const begin = useOpenCase(project);
+  const navigate = useNavigate();
   const [key] = useState(() => crypto.randomUUID());
   return (
     <>
@@ -70,6 +72,14 @@ function Start({ project, close }: { project: string; close: () => void }) {
                 toast({
                   title: "The run was asked for",
                   message: `Case ${opened.id} is ${opened.state}. Its pipeline run stands in the list once the data is collected.`,
+                  action: {
+                    label: "Follow it",
+                    run: () =>
+                      void navigate({
+                        to: "/p/$project/cases/$case",
+                        params: { project, case: opened.id },
+                      }),
+                  },
                 });
               },
             })

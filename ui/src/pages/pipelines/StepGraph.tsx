@@ -1,7 +1,7 @@
-import { Link } from "@tanstack/react-router";
 import { Database, Package } from "lucide-react";
 import { StatusBadge } from "../../components/Badge";
 import { DataTable } from "../../components/DataTable";
+import { DatasetLink, VersionLink } from "../../components/links";
 import type { PipelineGraph, PipelineRun, PipelineStep } from "../../data/pipelines";
 import { plural } from "../../format/number";
 import { GraphFigure } from "../../graph/GraphFigure";
@@ -9,7 +9,6 @@ import { dataId, joinedEdges, nodeStates, type NodeState } from "./nodes";
 import css from "./StepGraph.module.css";
 
 interface StepGraphProps {
-  project: string;
   run: PipelineRun;
   graph: PipelineGraph;
   steps: readonly PipelineStep[];
@@ -21,7 +20,7 @@ interface StepGraphProps {
 const VERSION = "version";
 
 /** The steps of a run and what passes between them, from the data to the version. */
-export function StepGraph({ project, run, graph, steps, now, current, onPick }: StepGraphProps) {
+export function StepGraph({ run, graph, steps, now, current, onPick }: StepGraphProps) {
   const states = nodeStates(graph, run, steps, now);
   const edges = joinedEdges(graph);
   const maker = graph.nodes.findLast(
@@ -39,7 +38,7 @@ export function StepGraph({ project, run, graph, steps, now, current, onPick }: 
           id: dataId(d.name),
           width: 150,
           height: 52,
-          body: <DataBox project={project} name={d.name} dataset={d.ref.dataset} n={d.ref.n} />,
+          body: <DataBox name={d.name} dataset={d.ref.dataset} n={d.ref.n} />,
         })),
         ...states.map((s) => ({ id: s.id, width: 230, height: 76, body: body(s) })),
         ...(maker
@@ -48,7 +47,7 @@ export function StepGraph({ project, run, graph, steps, now, current, onPick }: 
                 id: VERSION,
                 width: 150,
                 height: 52,
-                body: <VersionBox project={project} run={run} />,
+                body: <VersionBox run={run} />,
               },
             ]
           : []),
@@ -119,7 +118,7 @@ function StepBox({ state, current, onPick }: StepBoxProps) {
   return (
     <button
       type="button"
-      className={`${css.box} ${css.step} ${css[state.state] ?? ""} nopan`}
+      className={`${css.box} ${css.step} ${css[state.state] ?? ""}`}
       aria-pressed={current}
       onClick={() => onPick(pick)}
     >
@@ -128,38 +127,27 @@ function StepBox({ state, current, onPick }: StepBoxProps) {
   );
 }
 
-interface DataBoxProps {
-  project: string;
-  name: string;
-  dataset: string;
-  n: number;
-}
-
-function DataBox({ project, name, dataset, n }: DataBoxProps) {
-  const to: string = `/p/${project}/data/${encodeURIComponent(dataset)}`;
+function DataBox({ name, dataset, n }: { name: string; dataset: string; n: number }) {
   return (
     <div className={`${css.box} ${css.end}`}>
       <span className={css.name}>
         <Database size={13} aria-hidden /> {name}
       </span>
-      <Link to={to} className={css.told}>
+      <DatasetLink dataset={dataset} n={n} className={css.told ?? ""}>
         version {n}
-      </Link>
+      </DatasetLink>
     </div>
   );
 }
 
-function VersionBox({ project, run }: { project: string; run: PipelineRun }) {
-  const to: string = `/p/${project}/models/${encodeURIComponent(run.model)}/versions/${run.version ?? 0}`;
+function VersionBox({ run }: { run: PipelineRun }) {
   return (
     <div className={`${css.box} ${css.end}`}>
       <span className={css.name}>
         <Package size={13} aria-hidden /> {run.model}
       </span>
       {run.version ? (
-        <Link to={to} className={css.told}>
-          version {run.version}
-        </Link>
+        <VersionLink model={run.model} version={run.version} className={css.told ?? ""} />
       ) : (
         <span className={css.told}>no version</span>
       )}

@@ -9,12 +9,12 @@ import { Columns, Section } from "../../components/Page";
 import { Facts } from "../../components/Stat";
 import { Empty } from "../../components/State";
 import { Time } from "../../components/Time";
+import { DatasetLink, RunLink } from "../../components/links";
 import {
   pipelineStep,
   type PipelineDetail,
   type PipelineRun,
   type PipelineStep,
-  type PipelineWhy,
   stepName,
 } from "../../data/pipelines";
 import { bytes, count, duration, plural, value } from "../../format/number";
@@ -29,7 +29,6 @@ interface StepPanelProps {
   project: string;
   run: PipelineRun;
   step: PipelineStep;
-  why: PipelineWhy | undefined;
   tries: number;
   now: number;
   view: StepView;
@@ -95,7 +94,7 @@ export function StepPanel(props: StepPanelProps) {
           />
         </Tabs.Panel>
         <Tabs.Panel value="why">
-          {props.why ? <Why project={project} why={props.why} /> : <Lines n={3} />}
+          <Why project={project} run={run.id} step={name} />
         </Tabs.Panel>
         <Tabs.Panel value="details">
           <Details project={project} run={run} name={name} />
@@ -116,7 +115,7 @@ function Details({ project, run, name }: { project: string; run: PipelineRun; na
             <Outputs detail={detail} />
           </Columns>
           <Columns min={360}>
-            <Settings project={project} run={run} detail={detail} />
+            <Settings run={run} detail={detail} />
             <Printed detail={detail} />
           </Columns>
         </div>
@@ -160,12 +159,7 @@ function Inputs({ project, run, detail }: DetailProps) {
                     </Link>
                   );
                 }
-                const to: string = `/p/${project}/data/${encodeURIComponent(i.data?.dataset ?? "")}`;
-                return i.data ? (
-                  <Link to={to}>
-                    {i.data.dataset}, version {i.data.n}
-                  </Link>
-                ) : null;
+                return i.data && <DatasetLink dataset={i.data.dataset} n={i.data.n} />;
               },
             },
             { id: "digest", head: "Content", cell: (i) => <Digest of={i.digest} /> },
@@ -210,9 +204,8 @@ function Digest({ of }: { of: string }) {
   return <code title={of}>{of.slice(0, 12)}</code>;
 }
 
-function Settings({ project, run, detail }: DetailProps) {
+function Settings({ run, detail }: Omit<DetailProps, "project">) {
   const params = Object.entries(detail.params);
-  const logged: string = `/p/${project}/experiments/${run.experiment_id ?? ""}/runs/${detail.run_id}`;
   return (
     <div>
       <h3 className={css.sub}>Command and params</h3>
@@ -230,9 +223,7 @@ function Settings({ project, run, detail }: DetailProps) {
             ]),
             [
               "Logged to",
-              <Link key="l" to={logged}>
-                run {detail.run_id.slice(0, 8)}
-              </Link>,
+              <RunLink key="l" experiment={run.experiment_id ?? ""} run={detail.run_id} />,
             ],
             ["Began", <Time key="t" at={detail.started_at} />],
             ["Attempts", detail.attempts === 0 ? "none, it was cached" : count(detail.attempts)],

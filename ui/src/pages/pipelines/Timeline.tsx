@@ -1,8 +1,15 @@
 import { useElementSize } from "@mantine/hooks";
+import { useQuery } from "@tanstack/react-query";
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { useRef } from "react";
 import { StatusBadge } from "../../components/Badge";
-import type { PipelineRun, PipelineStep, PipelineWhy } from "../../data/pipelines";
+import {
+  isFinal,
+  pipelineWhys,
+  type PipelineRun,
+  type PipelineStep,
+  type PipelineWhy,
+} from "../../data/pipelines";
 import { duration } from "../../format/number";
 import { absolute } from "../../format/time";
 import { stepName } from "../../data/pipelines";
@@ -10,9 +17,9 @@ import { span, stepLabel, whyShort } from "./steps";
 import css from "./Timeline.module.css";
 
 interface TimelineProps {
+  project: string;
   run: PipelineRun;
   steps: readonly PipelineStep[];
-  whys: readonly PipelineWhy[];
   tries: number;
   /** When what is shown was true, in milliseconds since 1970: what runs, ends there. */
   now: number;
@@ -26,8 +33,9 @@ const ROW = 32;
  * The steps of a run over wall time: a table, in whose last column stands when each of
  * them waited and ran.
  */
-export function Timeline({ run, steps, whys, tries, now, current, onPick }: TimelineProps) {
+export function Timeline({ project, run, steps, tries, now, current, onPick }: TimelineProps) {
   const box = useRef<HTMLDivElement>(null);
+  const whys = useQuery(pipelineWhys(project, run.id, !isFinal(run.state)));
   const { ref: measure, width } = useElementSize<HTMLTableCellElement>();
   const begun = Date.parse(run.started_at ?? run.created_at);
   const spans = steps.map((s) => span(s, now));
@@ -43,7 +51,7 @@ export function Timeline({ run, steps, whys, tries, now, current, onPick }: Time
   const shown = rows.getVirtualItems();
   const before = shown[0]?.start ?? 0;
   const after = rows.getTotalSize() - (shown.at(-1)?.end ?? 0);
-  const why = new Map(whys.map((w) => [stepName({ name: w.step, try: w.try }), w]));
+  const why = new Map(whys.data?.items.map((w) => [stepName({ name: w.step, try: w.try }), w]));
   return (
     <>
       <div

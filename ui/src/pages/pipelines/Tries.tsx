@@ -1,10 +1,10 @@
 import { useQuery } from "@tanstack/react-query";
-import { Link } from "@tanstack/react-router";
 import { Trophy } from "lucide-react";
 import { StatusBadge } from "../../components/Badge";
 import { DataTable, type Column } from "../../components/DataTable";
 import { Lines, Loaded } from "../../components/Loaded";
 import { Empty } from "../../components/State";
+import { RunLink } from "../../components/links";
 import {
   isFinal,
   pipelineTries,
@@ -15,16 +15,18 @@ import {
 import { duration, plural, value, UNKNOWN } from "../../format/number";
 import css from "./pipelines.module.css";
 import { sentence } from "./steps";
+import timeline from "./Timeline.module.css";
 import { TryChart } from "./TryChart";
 
 interface TriesProps {
   project: string;
   run: PipelineRun;
   graph: PipelineGraph;
+  onPick: (step: string) => void;
 }
 
 /** The tries of a search, the best first, and why it stopped. */
-export function Tries({ project, run, graph }: TriesProps) {
+export function Tries({ project, run, graph, onPick }: TriesProps) {
   const tries = useQuery(pipelineTries(project, run.id, !isFinal(run.state)));
   return (
     <Loaded
@@ -52,7 +54,7 @@ export function Tries({ project, run, graph }: TriesProps) {
           )}
           <DataTable
             label="Tries"
-            columns={columns(project, run, graph, page.items)}
+            columns={columns(run, graph, page.items, onPick)}
             rows={page.items}
             rowKey={(t) => String(t.n)}
             current={String(run.winner ?? "")}
@@ -81,10 +83,10 @@ export function stopsWhen(
 }
 
 function columns(
-  project: string,
   run: PipelineRun,
   graph: PipelineGraph,
   tries: readonly PipelineTry[],
+  onPick: (step: string) => void,
 ): Column<PipelineTry>[] {
   const goal = run.goal?.metric;
   const others = [...new Set(tries.flatMap((t) => Object.keys(t.metrics)))]
@@ -98,7 +100,13 @@ function columns(
       sort: (t) => t.n,
       cell: (t) => (
         <span className={css.try}>
-          {t.n}
+          <button
+            type="button"
+            className={timeline.pick}
+            onClick={() => onPick(lastStep(graph, t))}
+          >
+            {t.n}
+          </button>
           {t.n === run.winner && (
             <span className={css.winner}>
               <Trophy size={13} aria-hidden /> winner
@@ -140,10 +148,11 @@ function columns(
     })),
     {
       id: "cached",
-      head: "Cached",
+      head: "Cached steps",
       minor: true,
       sort: (t) => t.cached,
-      cell: (t) => `${t.cached} of ${plural(t.steps, "step")}`,
+      numeric: true,
+      cell: (t) => `${t.cached} of ${t.steps}`,
     },
     {
       id: "took",
@@ -155,16 +164,15 @@ function columns(
     {
       id: "run",
       head: "Logged to",
-      cell: (t) => {
-        const to: string = `/p/${project}/experiments/${run.experiment_id ?? ""}/runs/${t.run_id}`;
-        return (
-          <Link to={to} className={css.id}>
-            {t.run_id.slice(0, 8)}
-          </Link>
-        );
-      },
+      cell: (t) => <RunLink experiment={run.experiment_id ?? ""} run={t.run_id} />,
     },
   ];
+}
+
+/** The step that a try has come to: the one that failed, if one has. */
+function lastStep(graph: PipelineGraph, t: PipelineTry): string {
+  const steps = graph.nodes.filter((n) => n.part === "try");
+  return `${steps[Math.max(0, t.steps - 1)]?.step ?? ""}@${t.n}`;
 }
 
 function text(v: unknown): string {

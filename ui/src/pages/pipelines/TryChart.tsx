@@ -98,14 +98,20 @@ export function TryChart({ tries, goal, winner }: TryChartProps) {
                 className={p.n === winner ? css.winner : css.dot}
                 cx={x(p.n)}
                 cy={y(p.value)}
-                r={p.n === winner ? 6 : 4}
+                r={p.n === winner ? 6 : points.length > 100 ? 2 : 4}
               >
                 <title>{`Try ${p.n}: ${value(p.value)}`}</title>
               </circle>
             ))}
             {[first, last].map((n, i) =>
               i === 0 || last > first ? (
-                <text key={n} className={css.text} x={x(n)} y={HEIGHT - 6} textAnchor="middle">
+                <text
+                  key={n}
+                  className={css.text}
+                  x={x(n)}
+                  y={HEIGHT - 6}
+                  textAnchor={i === 0 ? "start" : "end"}
+                >
                   try {n}
                 </text>
               ) : null,

@@ -1,15 +1,22 @@
-import { Link } from "@tanstack/react-router";
-import type { PipelineWhy } from "../../data/pipelines";
+import { useQuery } from "@tanstack/react-query";
+import { Lines, Loaded } from "../../components/Loaded";
+import { PipelineLink } from "../../components/links";
+import { pipelineWhy, type PipelineWhy } from "../../data/pipelines";
 import css from "./pipelines.module.css";
 import { partName, sentence } from "./steps";
 
 /** Why a step ran or was answered from the cache: what of its key is new. */
-export function Why({ project, why }: { project: string; why: PipelineWhy }) {
-  const link = (run: string) => (
-    <Link className={css.id} to="/p/$project/pipelines/$run" params={{ project, run }}>
-      {run}
-    </Link>
+export function Why({ project, run, step }: { project: string; run: string; step: string }) {
+  const why = useQuery(pipelineWhy(project, run, step));
+  return (
+    <Loaded query={why} skeleton={<Lines n={3} />}>
+      {(w) => <Told why={w} />}
+    </Loaded>
   );
+}
+
+function Told({ why }: { why: PipelineWhy }) {
+  const link = (id: string) => <PipelineLink id={id}>{id}</PipelineLink>;
   return (
     <div className={css.dialog}>
       <p>

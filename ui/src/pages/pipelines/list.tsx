@@ -7,6 +7,7 @@ import { Lines, Loaded } from "../../components/Loaded";
 import { Page, Section } from "../../components/Page";
 import { Empty } from "../../components/State";
 import { Time } from "../../components/Time";
+import { VersionLink } from "../../components/links";
 import { isFinal, pipelineRuns, runStates, type PipelineRun } from "../../data/pipelines";
 import { duration, value, UNKNOWN } from "../../format/number";
 import { Cause } from "./Cause";
@@ -136,8 +137,7 @@ function columns(project: string): Column<PipelineRun>[] {
     {
       id: "version",
       head: "Version",
-      cell: (r) => <VersionLink project={project} run={r} />,
-      numeric: true,
+      cell: (r) => (r.version ? <VersionLink model={r.model} version={r.version} /> : UNKNOWN),
       minor: true,
     },
     {
@@ -154,15 +154,8 @@ function columns(project: string): Column<PipelineRun>[] {
   ];
 }
 
-/** The version that a run made, as a link to it. */
-export function VersionLink({ project, run }: { project: string; run: PipelineRun }) {
-  if (!run.version) return <>{UNKNOWN}</>;
-  const to: string = `/p/${project}/models/${encodeURIComponent(run.model)}/versions/${run.version}`;
-  return <Link to={to}>{run.version}</Link>;
-}
-
 /** How long a run took, of one that goes on, since when. */
-export function Took({ run }: { run: PipelineRun }) {
+function Took({ run }: { run: PipelineRun }) {
   if (!run.started_at) return <>{UNKNOWN}</>;
   if (!isFinal(run.state)) return <span className={css.dim}>goes on</span>;
   if (!run.finished_at) return <>{UNKNOWN}</>;

@@ -59,6 +59,19 @@ describe("search", () => {
     ]);
     expect(search(["a"], "")).toEqual([]);
   });
+  it("goes on in a log that grows, and begins anew with another attempt or text", () => {
+    const log = new Log();
+    const lines = () => log.search("loss").map((m) => m.line);
+    log.add(part("loss\nnone\nlo"));
+    expect(lines()).toEqual([0]);
+    log.add(part("ss"));
+    expect(lines()).toEqual([0, 2]);
+    log.add(part(" 1\rgone\nloss\n"));
+    expect(lines()).toEqual([0, 3]);
+    expect(log.search("gone")).toEqual([{ line: 2, from: 0 }]);
+    log.add(part("other\nloss\n", { attempt: 2 }));
+    expect(lines()).toEqual([1]);
+  });
   it("stops at a bound", () => {
     const lines = Array.from({ length: 3 }, () => "x".repeat(MOST_MATCHES));
     expect(search(lines, "x")).toHaveLength(MOST_MATCHES);

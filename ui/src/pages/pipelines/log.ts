@@ -27,6 +27,7 @@ export class Log {
   /** Nothing will follow. */
   done = false;
   private open = false; // the last line has no end yet
+  private found = { wanted: "", lines: 0, matches: [] as Match[] }; // in lines that have ended
   private looks = new Map<number, Style>(); // of lines that do not begin plain
   private style: Style = PLAIN;
 
@@ -55,6 +56,21 @@ export class Log {
   /** All that is here, as plain text. */
   text(): string {
     return this.lines.map(plain).join("\n") + (this.open || this.lines.length === 0 ? "" : "\n");
+  }
+
+  /**
+   * Where a text stands, whatever its case; at most MOST_MATCHES places. Lines that were
+   * looked through are not looked through again when others follow.
+   */
+  search(wanted: string): readonly Match[] {
+    if (this.found.wanted !== wanted) this.found = { wanted, lines: 0, matches: [] };
+    const { found } = this;
+    const ended = this.lines.length - (this.open ? 1 : 0);
+    const fresh = search(this.lines, wanted, found.lines, ended);
+    if (fresh.length > 0) found.matches = [...found.matches, ...fresh].slice(0, MOST_MATCHES);
+    found.lines = ended;
+    const last = search(this.lines, wanted, ended);
+    return last.length === 0 ? found.matches : [...found.matches, ...last].slice(0, MOST_MATCHES);
   }
 
   private print(text: string): void {
@@ -97,6 +113,8 @@ export class Log {
     this.lines.length = 0;
     this.looks.clear();
     this.next = this.dropped = 0;
+    this.found.lines = 0;
+    this.found.matches = [];
     this.open = false;
     this.style = PLAIN;
   }
@@ -107,11 +125,16 @@ function droppedLine(n: number): string {
 }
 
 /** Where a text stands in lines, whatever its case; at most MOST_MATCHES places. */
-export function search(lines: readonly string[], wanted: string, from = 0): Match[] {
+export function search(
+  lines: readonly string[],
+  wanted: string,
+  from = 0,
+  to = lines.length,
+): Match[] {
   const found: Match[] = [];
   const needle = wanted.toLowerCase();
   if (needle === "") return found;
-  for (let line = from; line < lines.length; line++) {
+  for (let line = from; line < to; line++) {
     const text = plain(lines[line] ?? "").toLowerCase();
     for (let at = text.indexOf(needle); at >= 0; at = text.indexOf(needle, at + needle.length)) {
       found.push({ line, from: at });

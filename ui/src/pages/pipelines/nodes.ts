@@ -1,9 +1,10 @@
 import type { PipelineGraph, PipelineRun, PipelineStep } from "../../data/pipelines";
-import { isFinal, REFIT, SHARED, stepName } from "../../data/pipelines";
-import { duration, plural } from "../../format/number";
-import { span } from "./steps";
+import { isFinal, REFIT, SHARED } from "../../data/pipelines";
+import { count, duration, plural } from "../../format/number";
+import { begun } from "./Share";
 
 type GraphStep = PipelineGraph["nodes"][number];
+type Counts = NonNullable<PipelineRun["nodes"]>[number];
 
 /** What became of a step of the graph, of all its tries together. */
 export interface NodeState {
@@ -25,7 +26,7 @@ function belongs(node: GraphStep, step: PipelineStep): boolean {
   return node.part === "shared" ? step.try === SHARED : step.try > SHARED;
 }
 
-/** Tells of each step of the graph what became of it. */
+/** Tells of each step of the graph what became of it, by the run's own counts. */
 export function nodeStates(
   graph: PipelineGraph,
   run: PipelineRun,
@@ -33,49 +34,46 @@ export function nodeStates(
   now: number,
 ): NodeState[] {
   return graph.nodes.map((node) => {
+    const counts = run.nodes?.find((n) => n.node === node.id);
+    const some = counts && begun(counts) > 0 ? counts : undefined;
     const mine = steps.filter((s) => belongs(node, s));
-    const shown =
-      mine.find((s) => s.try === run.winner) ??
+    const many = node.part === "try" && graph.tries > 1;
+    const waits = isFinal(run.state) ? "not run" : "waiting";
+    const telling =
       mine.find((s) => s.state === "failed") ??
       mine.find((s) => s.state === "running") ??
       mine.at(-1);
-    const many = node.part === "try" && graph.tries > 1;
-    const waits = isFinal(run.state) ? "not run" : "waiting";
+    const shown = run.winner ?? telling?.try ?? 1;
     return {
       id: node.id,
       name: node.part === "refit" ? `${node.step}, refit` : node.step,
-      state: shown ? together(mine) : waits,
-      told: many ? ofTries(mine, graph.tries) : ofOne(shown, now),
+      state: some ? together(some) : waits,
+      told: !some ? "has not begun" : many ? ofTries(some) : ofOne(some, mine[0]?.fails, now),
       out: node.out,
-      pick: shown && stepName(shown),
+      pick: some && (node.part === "try" ? `${node.step}@${shown}` : node.id),
     };
   });
 }
 
 /** The state of several tries of a step as one word. */
-function together(steps: readonly PipelineStep[]): string {
-  const states = new Set(steps.map((s) => s.state));
-  if (states.has("running")) return "running";
-  if (states.has("succeeded")) return "succeeded";
-  if (states.has("cached")) return "cached";
-  return states.has("failed") ? "failed" : "cancelled";
+function together(n: Counts): string {
+  if (n.running > 0) return "running";
+  if (n.succeeded > 0) return "succeeded";
+  if (n.cached > 0) return "cached";
+  return n.failed > 0 ? "failed" : "cancelled";
 }
 
-function ofOne(step: PipelineStep | undefined, now: number): string {
-  if (!step) return "has not begun";
-  if (step.state === "cached") return "from the cache";
-  const s = span(step, now);
-  const again = step.fails ? `, ${plural(step.fails, "failure")} before` : "";
-  return duration(s.ended - s.started) + (step.state === "failed" ? "" : again);
+function ofOne(n: Counts, fails: number | undefined, now: number): string {
+  if (n.cached > 0) return "from the cache";
+  const ended = n.running > 0 ? now : Date.parse(n.finished_at ?? "");
+  const again = fails && n.failed === 0 ? `, ${plural(fails, "failure")} before` : "";
+  return duration(Math.max(0, ended - Date.parse(n.started_at ?? ""))) + again;
 }
 
-function ofTries(steps: readonly PipelineStep[], tries: number): string {
-  const count = (state: string) => steps.filter((s) => s.state === state).length;
-  const parts = [`${steps.length} of ${plural(tries, "try", "tries")}`];
-  for (const state of ["cached", "failed"]) {
-    const n = count(state);
-    if (n > 0) parts.push(`${n} ${state}`);
-  }
+function ofTries(n: Counts): string {
+  const parts = [`${count(begun(n))} of ${plural(n.planned, "try", "tries")}`];
+  for (const state of ["cached", "failed"] as const)
+    if (n[state] > 0) parts.push(`${count(n[state])} ${state}`);
   return parts.join(", ");
 }
 

@@ -6,6 +6,8 @@ import { mount, refusal } from "../../test/mount";
 
 const at = (s: number) => new Date(Date.UTC(2026, 0, 2, 3, 4, s)).toISOString();
 
+const none = { running: 0, succeeded: 0, cached: 0, failed: 0, cancelled: 0 };
+
 const run: PipelineRun = {
   id: "pr_1",
   model: "m",
@@ -24,6 +26,11 @@ const run: PipelineRun = {
   value: 0.91,
   goal: { metric: "validation.auc", lower: false, at_least: 0.9 },
   steps: { planned: 7, running: 0, succeeded: 3, cached: 1, failed: 1, cancelled: 0 },
+  nodes: [
+    { ...none, node: "prepare", planned: 1, cached: 1 },
+    { ...none, node: "train", planned: 3, succeeded: 700, failed: 300 },
+    { ...none, node: "evaluate", planned: 3, succeeded: 1 },
+  ],
   created_at: at(0),
   started_at: at(0),
   finished_at: at(20),
@@ -105,6 +112,8 @@ const whys = [
   },
 ];
 
+const why = (n: number) => whys.find((w) => w.try === n) ?? {};
+
 const log = {
   text: "\x1b[31mbad\x1b[0m things\nmore bad\n",
   skipped: 0,
@@ -122,6 +131,7 @@ const aRun: Record<string, unknown> = {
   "/pipeline-runs/pr_1/steps": page(steps),
   "/pipeline-runs/pr_1/why": page(whys),
   "/pipeline-runs/pr_1/tries": page([tried(2, 0.91, 2), tried(1, 0.8, 1)]),
+  "/pipeline-runs/pr_1/steps/train@1/why": why(1),
   "/pipeline-runs/pr_1/steps/train@1/log": log,
   "/pipeline-runs/pr_1/steps/train@2/log": { ...log, text: "good\n" },
 };
@@ -274,7 +284,9 @@ describe("a run", () => {
     const cells = within(row).getAllByRole("cell");
     expect(cells.slice(0, 4).map((c) => c.textContent)).toEqual(["succeeded", "", "2 s", "2 s"]);
     const failed = screen.getByRole("row", { name: /^train, try 1/ });
-    expect(within(failed).getByText("The param depth and the code train.py are new")).toBeVisible();
+    expect(
+      await within(failed).findByText("The param depth and the code train.py are new"),
+    ).toBeVisible();
     const cached = screen.getByRole("row", { name: /^prepare/ });
     expect(within(cached).getByText("not run")).toBeVisible();
     await userEvent.click(screen.getByRole("button", { name: "train, try 2" }));
@@ -290,7 +302,7 @@ describe("a run", () => {
       "2 winner",
       "1",
     ]);
-    expect(table.getByRole("link", { name: "run2" })).toHaveAttribute(
+    expect(table.getByRole("link", { name: "run run2" })).toHaveAttribute(
       "href",
       "/p/p/experiments/7/runs/run2",
     );
@@ -301,6 +313,75 @@ describe("a run", () => {
     expect(screen.getByText("Why it stopped:").parentElement).toHaveTextContent(
       "Threshold reached: validation.auc 0.91 >= 0.9 at try 2 of 3",
     );
+  });
+
+  it("counts the steps of its graph by what the server has, not by the list's first page", async () => {
+    open("pipelines/pr_1", aRun);
+    await userEvent.click(
+      await screen.findByRole("button", { name: "Show as a table: From the data to the version" }),
+    );
+    const table = within(screen.getByRole("group", { name: "Steps of the graph" }));
+    expect(
+      table.getByRole("row", { name: /^train succeeded 1,000 of 3 tries, 300 failed/ }),
+    ).toBeVisible();
+    expect(table.getByRole("row", { name: /^prepare cached from the cache/ })).toBeVisible();
+  });
+
+  it("asks for a step that the list has not come to", async () => {
+    open("pipelines/pr_1?step=evaluate@3", {
+      ...aRun,
+      "/pipeline-runs/pr_1/steps/evaluate@3": {
+        ...step("evaluate", 3),
+        ...{
+          run_id: "r",
+          attempts: 1,
+          command: "",
+          params: {},
+          inputs: [],
+          code: "",
+          platform: "",
+        },
+      },
+      "/pipeline-runs/pr_1/steps/evaluate@3/log": { ...log, text: "of try 3\n" },
+    });
+    expect(await screen.findByRole("region", { name: "Step evaluate, try 3" })).toBeVisible();
+    expect(await screen.findByText("of try 3")).toBeVisible();
+  });
+
+  it("says that there is no such step, and shows no other one", async () => {
+    open("pipelines/pr_1?step=evaluate@9", {
+      ...aRun,
+      "/pipeline-runs/pr_1/steps/evaluate@9": refusal(404, "evaluate@9 has not begun"),
+    });
+    expect(await screen.findByText("evaluate@9 has not begun")).toBeVisible();
+    expect(screen.queryByRole("region", { name: /^Step / })).toBeNull();
+  });
+
+  it("leads from a try to the step that it has come to", async () => {
+    const { router } = open("pipelines/pr_1?view=tries", {
+      ...aRun,
+      "/pipeline-runs/pr_1/steps/evaluate@2/log": log,
+    });
+    await userEvent.click(await screen.findByRole("button", { name: "2" }));
+    expect(router.state.location.search).toEqual({ view: "tries", step: "evaluate@2" });
+  });
+
+  it("offers to release what a re-run made, as long as nobody has asked for it", async () => {
+    const again = { ...run, rerun_of: "pr_0", rerun_from: "train" };
+    const made = { model: "m", n: 4, state: "ready", aliases: [] as string[] };
+    const answers = { ...aRun, "/pipeline-runs/pr_1": again, "/models/m/versions/4": made };
+    const { unmount } = open("pipelines/pr_1", answers);
+    expect(await screen.findByText("fairlead release m 4")).toBeVisible();
+    await userEvent.click(await allowed("Make it the candidate"));
+    expect(
+      await screen.findByRole("dialog", { name: "Make version 4 the candidate?" }),
+    ).toBeVisible();
+    unmount();
+    made.aliases = ["candidate"];
+    open("pipelines/pr_1", answers);
+    expect(await screen.findByText(/another run/)).toBeVisible();
+    await screen.findByRole("region", { name: "Step train, try 1" });
+    expect(screen.queryByText("fairlead release m 4")).toBeNull();
   });
 
   it("says what of a step's key is new", async () => {

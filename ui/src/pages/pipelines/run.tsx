@@ -1,10 +1,11 @@
-import { Button, Skeleton, Tabs } from "@mantine/core";
+import { Alert, Button, Skeleton, Tabs } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import { useQuery, type UseQueryResult } from "@tanstack/react-query";
 import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { Ban } from "lucide-react";
 import { useRef } from "react";
 import { StatusBadge } from "../../components/Badge";
+import { Command } from "../../components/Command";
 import { CopyButton } from "../../components/CopyButton";
 import { Dialog, DialogButtons } from "../../components/Dialog";
 import { GuardedButton } from "../../components/GuardedButton";
@@ -13,21 +14,23 @@ import { Page, Section } from "../../components/Page";
 import { Stat, Stats } from "../../components/Stat";
 import { Empty, Failure } from "../../components/State";
 import { Time } from "../../components/Time";
+import { VersionLink } from "../../components/links";
 import { useMay } from "../../data/may";
+import { versionQuery } from "../../data/models";
 import {
   isFinal,
   pipelineGraph,
   pipelineRun,
+  pipelineStep,
   pipelineSteps,
-  pipelineWhys,
   useCancelRun,
   type PipelineGraph,
   type PipelineRun,
   type PipelineStep,
-  type PipelineWhy,
   stepName,
 } from "../../data/pipelines";
-import { duration, percent, plural, value, UNKNOWN } from "../../format/number";
+import { count, duration, percent, plural, value, UNKNOWN } from "../../format/number";
+import { CandidateButton } from "../models/Changes";
 import { Cause } from "./Cause";
 import css from "./pipelines.module.css";
 import { RerunButton } from "./Rerun";
@@ -48,7 +51,6 @@ export function PipelineRunPage() {
   const live = run.data !== undefined && !isFinal(run.data.state);
   const graph = useQuery(pipelineGraph(project, id));
   const steps = useQuery(pipelineSteps(project, id, live));
-  const whys = useQuery(pipelineWhys(project, id, live));
   const first = steps.data?.items.find((s) => s.state === "failed") ?? steps.data?.items[0];
   return (
     <Page
@@ -92,7 +94,7 @@ export function PipelineRunPage() {
         {(r) => <Summary project={project} run={r} steps={steps} />}
       </Loaded>
       {run.data && graph.data && (
-        <Views project={project} run={run.data} graph={graph.data} steps={steps} whys={whys} />
+        <Views project={project} run={run.data} graph={graph.data} steps={steps} />
       )}
       {graph.isError && run.data && (
         <Failure error={graph.error} retry={() => void graph.refetch()} />
@@ -102,7 +104,6 @@ export function PipelineRunPage() {
 }
 
 type StepsQuery = UseQueryResult<{ items: PipelineStep[]; next?: string }>;
-type WhysQuery = UseQueryResult<{ items: PipelineWhy[] }>;
 
 interface SummaryProps {
   project: string;
@@ -114,7 +115,6 @@ interface SummaryProps {
 function Summary({ project, run, steps }: SummaryProps) {
   const t = run.steps;
   const ended = run.finished_at ? Date.parse(run.finished_at) : steps.dataUpdatedAt;
-  const version: string = `/p/${project}/models/${encodeURIComponent(run.model)}/versions/${run.version ?? 0}`;
   return (
     <Section title="Summary">
       <div className={css.dialog}>
@@ -126,11 +126,15 @@ function Summary({ project, run, steps }: SummaryProps) {
             }
             note="wall time"
           />
-          <Stat label="Steps" value={t ? begun(t) : UNKNOWN} note={<Share run={run} whole />} />
+          <Stat
+            label="Steps"
+            value={t ? count(begun(t)) : UNKNOWN}
+            note={<Share run={run} whole />}
+          />
           <Stat
             label="From the cache"
             value={t ? percent(cachedShare(t), 2) : UNKNOWN}
-            note={t && `${plural(t.cached, "step")} of ${t.cached + t.succeeded}`}
+            note={t && `${plural(t.cached, "step")} of ${count(t.cached + t.succeeded)}`}
           />
           <Stat
             label={run.goal ? `Best ${run.goal.metric}` : "Best"}
@@ -139,7 +143,7 @@ function Summary({ project, run, steps }: SummaryProps) {
           />
           <Stat
             label="Version"
-            value={run.version ? <Link to={version}>{run.version}</Link> : UNKNOWN}
+            value={run.version ? <VersionLink model={run.model} version={run.version} /> : UNKNOWN}
             note={run.model}
           />
         </Stats>
@@ -149,8 +153,29 @@ function Summary({ project, run, steps }: SummaryProps) {
           </div>
         )}
         {run.reason && <Reason run={run} />}
+        {run.rerun_of && run.version && (
+          <Offer project={project} model={run.model} version={run.version} />
+        )}
       </div>
     </Section>
+  );
+}
+
+/** What a re-run made belongs to no case: says how it is released, unless it has been asked for. */
+function Offer(props: { project: string; model: string; version: number }) {
+  const { project, model, version } = props;
+  const made = useQuery(versionQuery(project, model, version, "")).data;
+  if (!made || made.aliases.some((a) => a === "candidate" || a === "live")) return null;
+  return (
+    <Alert variant="light" title={`Nobody was asked to release version ${version}`}>
+      <div className={css.dialog}>
+        <p>A re-run belongs to no case. Made the candidate, it is packaged, judged and released.</p>
+        <div className={css.progress}>
+          <CandidateButton project={project} version={made} locked="" />
+          <Command>{`fairlead release ${model} ${version}`}</Command>
+        </div>
+      </div>
+    </Alert>
   );
 }
 
@@ -170,12 +195,11 @@ interface ViewsProps {
   run: PipelineRun;
   graph: PipelineGraph;
   steps: StepsQuery;
-  whys: WhysQuery;
 }
 
 const names: Record<RunView, string> = { graph: "Graph", timeline: "Timeline", tries: "Tries" };
 
-function Views({ project, run, graph, steps, whys }: ViewsProps) {
+function Views({ project, run, graph, steps }: ViewsProps) {
   const search = useSearch({ from });
   const navigate = useNavigate({ from });
   const go = (change: RunSearch) =>
@@ -184,7 +208,13 @@ function Views({ project, run, graph, steps, whys }: ViewsProps) {
   const views = runViews.filter((v) => v !== "tries" || several);
   const view = views.find((v) => v === search.view) ?? "graph";
   const all = steps.data?.items ?? [];
-  const picked = pick(all, search.step);
+  const listed = all.find((s) => stepName(s) === search.step);
+  // The list has the first thousand steps; another one is asked for by its name.
+  const other = useQuery({
+    ...pipelineStep(project, run.id, search.step ?? ""),
+    enabled: search.step !== undefined && steps.data !== undefined && !listed,
+  });
+  const picked = search.step === undefined ? usual(all) : (listed ?? other.data);
   const now = steps.dataUpdatedAt;
   const panel = useRef<HTMLDivElement>(null);
   const onPick = (step: string) => {
@@ -213,7 +243,7 @@ function Views({ project, run, graph, steps, whys }: ViewsProps) {
           <Tabs.List className={css.tabs ?? ""}>
             {views.map((v) => (
               <Tabs.Tab key={v} value={v}>
-                {v === "tries" ? `${names[v]} (${graph.tries})` : names[v]}
+                {v === "tries" ? `${names[v]} (${count(graph.tries)})` : names[v]}
               </Tabs.Tab>
             ))}
           </Tabs.List>
@@ -222,7 +252,6 @@ function Views({ project, run, graph, steps, whys }: ViewsProps) {
               {(page) => (
                 <div className={css.pad}>
                   <StepGraph
-                    project={project}
                     run={run}
                     graph={graph}
                     steps={page.items}
@@ -252,23 +281,25 @@ function Views({ project, run, graph, steps, whys }: ViewsProps) {
               {(page) => (
                 <>
                   <Timeline
+                    project={project}
                     run={run}
                     steps={page.items}
-                    whys={whys.data?.items ?? []}
                     tries={graph.tries}
                     now={now}
                     current={picked && stepName(picked)}
                     onPick={onPick}
                   />
                   {page.next && (
-                    <p className={css.stop}>These are the first {page.items.length} steps.</p>
+                    <p className={css.stop}>
+                      These are the first {count(page.items.length)} steps.
+                    </p>
                   )}
                 </>
               )}
             </Loaded>
           </Tabs.Panel>
           <Tabs.Panel value="tries">
-            <Tries project={project} run={run} graph={graph} />
+            <Tries project={project} run={run} graph={graph} onPick={onPick} />
           </Tabs.Panel>
         </Tabs>
       </Section>
@@ -278,7 +309,6 @@ function Views({ project, run, graph, steps, whys }: ViewsProps) {
             project={project}
             run={run}
             step={picked}
-            why={whys.data?.items.find((w) => w.step === picked.name && w.try === picked.try)}
             tries={graph.tries}
             now={now}
             view={search.part ?? "log"}
@@ -286,6 +316,7 @@ function Views({ project, run, graph, steps, whys }: ViewsProps) {
           />
         </div>
       )}
+      {!picked && other.isError && <Failure error={other.error} />}
     </>
   );
 }
@@ -298,10 +329,9 @@ function GraphSkeleton() {
   );
 }
 
-/** The step that is looked at: what the address names, else what failed, runs, or was last. */
-export function pick(steps: readonly PipelineStep[], name: string | undefined) {
+/** The step that is looked at while the address names none: what failed, runs, or was last. */
+function usual(steps: readonly PipelineStep[]) {
   return (
-    steps.find((s) => stepName(s) === name) ??
     steps.find((s) => s.state === "failed") ??
     steps.find((s) => s.state === "running") ??
     steps.at(-1)
