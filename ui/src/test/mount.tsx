@@ -62,7 +62,9 @@ export function mount(path: string, answers: Answers) {
     const said = found === undefined ? other : all[found];
     const answer =
       typeof said === "function"
-        ? (said as (query: Record<string, string>) => unknown)(Object.fromEntries(url.searchParams))
+        ? await (said as (query: Record<string, string>) => unknown)(
+            Object.fromEntries(url.searchParams),
+          )
         : said;
     if (answer === undefined) return new Promise<Response>(() => {});
     if (answer instanceof Response) return answer.clone();

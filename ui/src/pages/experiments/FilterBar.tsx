@@ -35,6 +35,8 @@ export function FilterBar({ project, experiments, value, onApply }: FilterBarPro
   });
   const current = asked.text === text && !answer.isPlaceholderData ? answer.data : undefined;
   const options = shown ? (answer.data?.options ?? []) : [];
+  // What stood there for an earlier text stays in sight, and is not put into this one.
+  const fresh = asked === draft && !answer.isPlaceholderData;
   const problem = text === "" ? undefined : current?.problem;
   const ends = problem && {
     from: toUnits(text, problem.from),
@@ -48,7 +50,7 @@ export function FilterBar({ project, experiments, value, onApply }: FilterBarPro
     requestAnimationFrame(() => field.current?.setSelectionRange(at, at));
   };
   const take = (option: string) => {
-    if (!answer.data) return;
+    if (!answer.data || !fresh) return;
     const [from, to] = [toUnits(text, answer.data.from), toUnits(text, answer.data.to)];
     const before = text.slice(0, from) + option + " ";
     put(before + text.slice(to).trimStart(), before.length);
@@ -63,7 +65,7 @@ export function FilterBar({ project, experiments, value, onApply }: FilterBarPro
     switch (e.key) {
       case "ArrowDown":
         setShown(true);
-        setPicked(Math.min(picked + 1, options.length - 1));
+        if (fresh) setPicked(Math.min(picked + 1, options.length - 1));
         break;
       case "ArrowUp":
         setPicked(Math.max(picked - 1, -1));
@@ -75,7 +77,7 @@ export function FilterBar({ project, experiments, value, onApply }: FilterBarPro
         break;
       }
       case "Enter":
-        if (option) take(option.text);
+        if (option && fresh) take(option.text);
         else apply(text);
         break;
       case "Escape":
@@ -129,7 +131,7 @@ export function FilterBar({ project, experiments, value, onApply }: FilterBarPro
             }}
             onSelect={(e) => {
               const at = e.currentTarget.selectionStart ?? 0;
-              setDraft((d) => ({ ...d, at }));
+              setDraft((d) => (d.at === at ? d : { ...d, at }));
             }}
             onScroll={(e) => setScrolled(e.currentTarget.scrollLeft)}
             onFocus={() => setShown(true)}

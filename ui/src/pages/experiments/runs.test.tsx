@@ -164,6 +164,43 @@ describe("the table of runs", () => {
   });
 });
 
+describe("the filter", () => {
+  it("puts in only what was offered for what is typed", async () => {
+    const user = userEvent.setup();
+    let answer: ((said: Response) => void) | undefined;
+    const offer = (text: string, to: number) => ({
+      want: "key",
+      from: 0,
+      to,
+      options: [{ text, kind: "metric" }],
+    });
+    open(
+      server(three, {
+        [`${p}/run-filter`]: ({ filter }: Record<string, string>) =>
+          filter
+            ? new Promise<Response>((done) => {
+                answer = done;
+              })
+            : offer("metrics.auc", 0),
+      }),
+    );
+    await cell("run a");
+    const field = screen.getByRole("combobox", { name: "Filter the runs" });
+    await user.click(field);
+    await screen.findByRole("option", { name: /metrics.auc/ });
+    await user.type(field, "lo");
+    await waitFor(() => expect(answer).toBeDefined());
+    await user.keyboard("{ArrowDown}");
+    expect(screen.queryByRole("option", { selected: true })).toBeNull();
+    await user.click(screen.getByRole("option"));
+    expect(field).toHaveValue("lo");
+    answer?.(Response.json(offer("metrics.loss", 2)));
+    await screen.findByRole("option", { name: /metrics.loss/ });
+    await user.keyboard("{ArrowDown}{Enter}");
+    expect(field).toHaveValue("metrics.loss ");
+  });
+});
+
 describe("the keys of the table", () => {
   it("move, select a range, open rows and runs, and reach the heads", async () => {
     const user = userEvent.setup();
