@@ -122,6 +122,8 @@ type Service struct {
 	runner *query.Runner
 	sheets *query.Runner // of files that nobody has looked at
 	diffs  chan struct{} // has those that are under way
+
+	diffTime time.Duration // of a comparison
 }
 
 // New returns the service; it writes intermediate files in dir/datasets, and
@@ -129,7 +131,7 @@ type Service struct {
 func New(db *store.DB, l *ledger.Ledger, blobs *blob.Store, dir string,
 	clock fairlead.Clock) (*Service, error) {
 	s := &Service{db: db, ledger: l, blobs: blobs, clock: clock,
-		runner: query.NewRunner(0), sheets: query.NewRunner(sheetTime),
+		runner: query.NewRunner(0), diffTime: diffTime, sheets: query.NewRunner(sheetTime),
 		diffs: make(chan struct{}, diffsAtOnce), dir: filepath.Join(dir, "datasets")}
 	if err := os.RemoveAll(s.dir); err != nil {
 		return nil, fmt.Errorf("clean the dataset directory: %w", err)

@@ -50,7 +50,8 @@ type ColumnDiff struct {
 	State string         `json:"state"`          // same | added | removed | retyped
 	From  *ColumnProfile `json:"from,omitempty"` // where it is there
 	To    *ColumnProfile `json:"to,omitempty"`
-	// Shape is how its values are distributed, where both have the type and it is counted.
+	// Shape is how its values are distributed, where both have the type and there was time
+	// to count them.
 	Shape *Shape `json:"shape,omitempty"`
 }
 
@@ -77,11 +78,12 @@ type Values struct {
 }
 
 // Diff compares two versions, also of different datasets. Rows are compared by key, a
-// column of both; empty: the one that the versions name. It is bounded in time
-// (Precondition), and of more than a million rows the last are compared.
+// column of both; empty: the one that the versions name. It is bounded in time: columns
+// that there is no time for have no Shape, and rows say so (NoRows). Of more than a million
+// rows the distributions are those of the last.
 func (s *Service) Diff(ctx context.Context, p fairlead.Project, from, to Ref, key string) (*Diff,
 	error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, diffTime, errDiffTime)
+	ctx, cancel := context.WithTimeoutCause(ctx, s.diffTime, errDiffTime)
 	defer cancel()
 	select {
 	case s.diffs <- struct{}{}:
@@ -113,7 +115,9 @@ func (s *Service) diff(ctx context.Context, p fairlead.Project, from, to Ref, ke
 	d.compareColumns()
 	err = cmp.Or(s.mayLook(ctx, p, d.From), s.mayLook(ctx, p, d.To))
 	if d.Closed = fairlead.Is(err, fairlead.Precondition); !d.Closed && err == nil {
-		err = s.compareContent(ctx, p, d, key)
+		if err = s.compareContent(ctx, p, d, key); context.Cause(ctx) == errDiffTime {
+			d.Rows, d.NoRows, err = nil, "that took too long; compare what you need by SQL", nil
+		}
 	} else if d.Closed {
 		err = nil
 		d.NoRows = "a holdout's rows are compared once you have said why you look at them"
@@ -167,6 +171,9 @@ func (s *Service) compareContent(ctx context.Context, p fairlead.Project, d *Dif
 	}
 	for i := range d.Columns {
 		c := &d.Columns[i]
+		if end, ok := ctx.Deadline(); ok && time.Until(end) < s.diffTime/2 {
+			break // the other half is for the rows
+		}
 		if i >= diffColumns || !c.comparable() {
 			continue
 		}

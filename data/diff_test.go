@@ -207,3 +207,20 @@ func TestDiff_KeepsAHoldoutClosed(t *testing.T) {
 		t.Errorf("said: %+v", d)
 	}
 }
+
+func TestDiff_TellsWhatItHasTimeFor(t *testing.T) {
+	f := open(t)
+	a, b := f.dataset(t, "d", hourly(0, 200_000)), f.dataset(t, "d", hourly(10, 200_000))
+	for limit := 4 * time.Millisecond; ; limit += limit / 3 { // from too short for anything on
+		f.SetDiffTime(limit)
+		d, err := f.Diff(t.Context(), project, a, b, "id")
+		if fairlead.Is(err, fairlead.Precondition) {
+			continue
+		}
+		if err != nil || len(d.Columns) != 3 || d.Columns[0].From == nil || d.Rows != nil ||
+			!strings.Contains(d.NoRows, "too long") {
+			t.Errorf("%+v, %v", d, err)
+		}
+		return
+	}
+}

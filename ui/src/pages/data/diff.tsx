@@ -280,6 +280,10 @@ function Columns({ diff: d }: { diff: DatasetDiff }) {
   const search = useSearch({ from: ROUTE });
   const navigate = useNavigate({ from: ROUTE });
   const changed = d.columns.filter(differs);
+  const without = d.closed
+    ? 0
+    : d.columns.filter((c) => c.state === "same" && !c.shape && c.from?.count && c.to?.count)
+        .length;
   const rows = [...(search.all ? d.columns : changed)].sort((a, b) => weight(b) - weight(a));
   const chosen = d.columns.find((c) => c.name === search.column);
   return (
@@ -289,7 +293,7 @@ function Columns({ diff: d }: { diff: DatasetDiff }) {
         title="Columns"
         about={`${plural(changed.length, "column differs", "columns differ")} of ${d.columns.length}${
           d.sampled ? `; distributions of the last ${count(d.sampled)} rows` : ""
-        }`}
+        }${without ? `; ${plural(without, "distribution")} not counted: they were too many` : ""}`}
         actions={
           <Switch
             label="Also those that are alike"
