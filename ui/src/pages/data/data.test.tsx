@@ -266,7 +266,9 @@ it("compares two versions", async () => {
   const row = await screen.findByRole("row", { name: /^hr shifted/ });
   expect(within(row).getByText("0.9")).toBeInTheDocument();
   expect(screen.getByRole("row", { name: /^new added/ })).toBeInTheDocument();
-  expect(screen.getByText(/^2 columns differ of 3; 1 distribution not counted/)).toBeInTheDocument();
+  expect(
+    screen.getByText(/^2 columns differ of 3; 1 distribution not counted/),
+  ).toBeInTheDocument();
   expect(screen.queryByRole("row", { name: /^id –/ })).toBeNull();
   expect(screen.getByText("missing")).toBeInTheDocument();
   await userEvent.click(screen.getByLabelText("Also those that are alike"));
