@@ -115,7 +115,7 @@ it("filters, orders, groups, opens, tags, deletes and takes it back", async () =
   const name = (child ?? "").replace("Select ", "");
   await page.getByRole("button", { name: `Restore ${name}` }).click();
   await page.getByText("1 run restored").waitFor();
-  await page.getByText("No run is in the trash").waitFor();
+  await page.getByRole("button", { name: `Restore ${name}` }).waitFor({ state: "detached" });
   await page.goBack();
   await boxes.nth(1).waitFor();
   await page.getByRole("checkbox", { name: "Selected" }).click();
