@@ -36,6 +36,7 @@ type Group struct {
 	Metrics  map[string]Aggregate `json:"metrics" doc:"of the newest values that are numbers"`
 
 	key string
+	sum Aggregate // of the metric that is being read
 }
 
 // Aggregate sums up the newest values of a metric.
@@ -94,7 +95,7 @@ func (s *Service) GroupRuns(ctx context.Context, p fairlead.Project, in Grouping
 			return err
 		}
 		for _, m := range g.metrics {
-			if err := s.aggregate(tx, where, m, of); err != nil {
+			if err := s.aggregate(tx, where, m, all, of); err != nil {
 				return err
 			}
 		}
@@ -156,16 +157,23 @@ func (s *Service) compileGrouping(p fairlead.Project, in Grouping) (*grouping, e
 }
 
 // aggregate sums up a metric in the groups that the runs are of.
-func (s *Service) aggregate(tx *store.Tx, in *scope, metric string, of map[int64]*Group) error {
+func (s *Service) aggregate(tx *store.Tx, in *scope, metric string, all []*Group,
+	of map[int64]*Group) error {
 	runs := make([]int64, 0, len(of))
 	for k := range of {
 		runs = append(runs, k)
 	}
-	return s.newestValues(tx, in, metric, runs, func(run int64, v *float64) {
+	err := s.newestValues(tx, in, metric, runs, func(run int64, v *float64) {
 		if v == nil {
 			return
 		}
 		g := of[run]
-		g.Metrics[metric] = g.Metrics[metric].with(*v)
+		g.sum = g.sum.with(*v)
 	})
+	for _, g := range all {
+		if g.sum.Runs > 0 {
+			g.Metrics[metric], g.sum = g.sum, Aggregate{}
+		}
+	}
+	return err
 }

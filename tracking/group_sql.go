@@ -35,9 +35,10 @@ func (g *grouping) by(i int, k filter.Key) error {
 // read returns the groups, and of which each run is.
 func (g *grouping) read(tx *store.Tx, in *scope) (all []*Group, of map[int64]*Group, err error) {
 	where := append([]string{in.cond}, g.where...)
-	text := "select r.k, r.start_ms, r.status, " + strings.Join(g.columns, ", ") + " from " +
+	text := "select r.k, r.start_ms, case when r.status in (?, ?) then 1 else 0 end, " +
+		strings.Join(g.columns, ", ") + " from " +
 		g.from("run r") + " " + strings.Join(g.joins, " ") + " where " + strings.Join(where, " and ")
-	args := slices.Concat(g.joined, in.args, g.args)
+	args := slices.Concat([]any{Running, Scheduled}, g.joined, in.args, g.args)
 	if err := checkArgs(args); err != nil {
 		return nil, nil, err
 	}
@@ -68,9 +69,7 @@ func (g *grouping) read(tx *store.Tx, in *scope) (all []*Group, of map[int64]*Gr
 		}
 		it.Runs++
 		it.NewestMS = max(it.NewestMS, row[1].(int64))
-		if status := row[2].(string); status == Running || status == Scheduled {
-			it.Running++
-		}
+		it.Running += int(row[2].(int64))
 		of[row[0].(int64)] = it
 		return nil
 	})

@@ -146,10 +146,7 @@ func (s *Service) newestValues(tx *store.Tx, in *scope, key string, wanted []int
 	if err != nil {
 		return err
 	}
-	left := make(map[int64]bool, len(wanted))
-	for _, k := range wanted {
-		left[k] = true
-	}
+	left := newRunSet(wanted)
 	behind, err := ints(tx, "select run_k from metric_pending")
 	if err != nil {
 		return err
@@ -161,8 +158,7 @@ func (s *Service) newestValues(tx *store.Tx, in *scope, key string, wanted []int
 	err = tx.Each("select i.run_k, i.value from metric_index i where "+
 		strings.Replace(in.cond, "r.exp_k", "i.exp_k", 1)+" and i.key_k = ?",
 		append(slices.Clip(in.args), keyK), func(row []driver.Value) error {
-			if k := row[0].(int64); left[k] && !pending[k] {
-				delete(left, k)
+			if k := row[0].(int64); !pending[k] && left.take(k) {
 				fn(k, floatOf(row[1]))
 			}
 			return nil
@@ -170,12 +166,7 @@ func (s *Service) newestValues(tx *store.Tx, in *scope, key string, wanted []int
 	if err != nil {
 		return err
 	}
-	rest := make([]int64, 0, len(left))
-	for k := range left {
-		rest = append(rest, k)
-	}
-	slices.Sort(rest)
-	for part := range slices.Chunk(rest, inChunk) {
+	for part := range slices.Chunk(left.rest(), inChunk) {
 		text, args := inList("select run_k, value, is_nan from latest where run_k in (%s) and key_k = ?",
 			part)
 		err := tx.Each(text, append(args, keyK), func(row []driver.Value) error {
@@ -191,4 +182,61 @@ func (s *Service) newestValues(tx *store.Tx, in *scope, key string, wanted []int
 		}
 	}
 	return nil
+}
+
+// runSet is a set of the keys of runs, which mostly lie close together: many of a table are
+// looked up at once.
+type runSet struct {
+	from int64
+	near []bool         // by the distance from the first
+	far  map[int64]bool // instead, when they lie far apart
+}
+
+func newRunSet(keys []int64) *runSet {
+	if len(keys) == 0 {
+		return &runSet{}
+	}
+	s := &runSet{from: slices.Min(keys)}
+	if span := slices.Max(keys) - s.from + 1; span <= int64(len(keys))*64 {
+		s.near = make([]bool, span)
+	} else {
+		s.far = make(map[int64]bool, len(keys))
+	}
+	for _, k := range keys {
+		if s.far != nil {
+			s.far[k] = true
+		} else {
+			s.near[k-s.from] = true
+		}
+	}
+	return s
+}
+
+// take takes a key out, and reports whether it was there.
+func (s *runSet) take(k int64) bool {
+	if s.far != nil {
+		was := s.far[k]
+		delete(s.far, k)
+		return was
+	}
+	at := k - s.from
+	if at < 0 || at >= int64(len(s.near)) || !s.near[at] {
+		return false
+	}
+	s.near[at] = false
+	return true
+}
+
+// rest returns what was not taken, in order.
+func (s *runSet) rest() (out []int64) {
+	for k := range s.far {
+		out = append(out, k)
+	}
+	for at, is := range s.near {
+		if is {
+			out = append(out, s.from+int64(at))
+		}
+	}
+	slices.Sort(out)
+	return out
 }
