@@ -16,6 +16,8 @@ export FAIRLEAD_UV := $(UV)
 export FAIRLEAD_ONNXRUNTIME := $(TOOLS)/onnxruntime/onnxruntime/capi
 export FAIRLEAD_TEST_PYTHON := $(TOOLS)/test-venv/bin/python
 export CGO_ENABLED := 1
+# For all that go makes, so that the program and its tests are compiled once.
+export GOFLAGS := $(strip $(GOFLAGS) -trimpath)
 # Tests and scripts start plain `go` and `gofmt`: those of $(GO).
 export PATH := $(addsuffix /bin:,$(shell $(GO) env GOROOT 2>/dev/null))$(PATH)
 
@@ -81,7 +83,7 @@ ui/dist/index.html: ui/node_modules/.stamp $(UI_SOURCES)
 
 .PHONY: build
 build: ui/dist/index.html ## Build bin/fairlead
-	@$(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION) -extldflags "-Wl,--no-export-dynamic"' -o bin/fairlead ./cmd/fairlead
+	@$(GO) build -ldflags '-s -w -X main.version=$(VERSION) -extldflags "-Wl,--no-export-dynamic"' -o bin/fairlead ./cmd/fairlead
 
 .PHONY: run
 run: setup build ## Start the server with defaults
