@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/fairlead-ml/fairlead"
@@ -94,8 +95,9 @@ func (s *Service) GroupRuns(ctx context.Context, p fairlead.Project, in Grouping
 		if err != nil {
 			return err
 		}
+		runs := slices.Collect(maps.Keys(of))
 		for _, m := range g.metrics {
-			if err := s.aggregate(tx, where, m, all, of); err != nil {
+			if err := s.aggregate(tx, where, m, runs, all, of); err != nil {
 				return err
 			}
 		}
@@ -157,12 +159,8 @@ func (s *Service) compileGrouping(p fairlead.Project, in Grouping) (*grouping, e
 }
 
 // aggregate sums up a metric in the groups that the runs are of.
-func (s *Service) aggregate(tx *store.Tx, in *scope, metric string, all []*Group,
-	of map[int64]*Group) error {
-	runs := make([]int64, 0, len(of))
-	for k := range of {
-		runs = append(runs, k)
-	}
+func (s *Service) aggregate(tx *store.Tx, in *scope, metric string, runs []int64,
+	all []*Group, of map[int64]*Group) error {
 	err := s.newestValues(tx, in, metric, runs, func(run int64, v *float64) {
 		if v == nil {
 			return
