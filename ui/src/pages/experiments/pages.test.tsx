@@ -2,31 +2,8 @@ import { screen, waitFor } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { describe, expect, it } from "vitest";
 import { mount, refusal, type Answers } from "../../test/mount";
+import { experiment, run } from "./fixtures";
 
-const experiment = {
-  id: "1",
-  name: "rides",
-  state: "active",
-  created_ms: 1e12,
-  updated_ms: 1e12,
-  tags: {},
-  activity: { runs: 2, running: 0, last_ms: 1e12 },
-};
-const run = (id: string, more: object = {}) => ({
-  id,
-  name: `run ${id}`,
-  experiment: "1",
-  user: "ada",
-  status: "FINISHED",
-  state: "active",
-  start_ms: 1e12,
-  end_ms: 1e12 + 5000,
-  children: 0,
-  metrics: { auc: { last: 0.91234, step: 7, min: 0.2, max: 0.95, best: 0.95 } },
-  params: { depth: "6" },
-  tags: {},
-  ...more,
-});
 const rows = [run("a")];
 const table = { snapshot: "s", offset: 0, total: 2, runs: 2, newer: 0, rows };
 const answers: Answers = {

@@ -3,6 +3,7 @@ import userEvent from "@testing-library/user-event";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { dismiss, toasts } from "../../components/toast";
 import { mount, refusal, type Answers } from "../../test/mount";
+import { experiment, run } from "./fixtures";
 
 // The window of the table; happy-dom lays nothing out.
 beforeEach(() => {
@@ -12,30 +13,6 @@ beforeEach(() => {
 });
 
 const p = "/projects/bikes";
-const experiment = {
-  id: "1",
-  name: "rides",
-  state: "active",
-  created_ms: 1e12,
-  updated_ms: 1e12,
-  tags: {},
-  activity: { runs: 3, running: 0, last_ms: 1e12 },
-};
-const run = (id: string, more: object = {}) => ({
-  id,
-  name: `run ${id}`,
-  experiment: "1",
-  user: "ada",
-  status: "FINISHED",
-  state: "active",
-  start_ms: 1e12,
-  end_ms: 1e12 + 5000,
-  children: 0,
-  metrics: { auc: { last: 0.91234, step: 7, min: 0.2, max: 0.95, best: 0.95 } },
-  params: { depth: "6" },
-  tags: {},
-  ...more,
-});
 const sum = { runs: 2, min: 0.5, max: 0.75, mean: 0.625, best: 0.75 };
 const column = (kind: string, key: string, name: string) => ({ kind, key, name });
 
