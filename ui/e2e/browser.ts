@@ -79,6 +79,36 @@ export async function settled(page: Page): Promise<void> {
   await page.waitForFunction(() => !document.querySelector('[aria-busy="true"]'));
 }
 
+/**
+ * Waits until the page has stood still: what loads by itself after the rest, such as a graph,
+ * is drawn. A page that never stands still is taken as it is after three seconds.
+ */
+export async function still(page: Page): Promise<void> {
+  await page.evaluate(
+    () =>
+      new Promise<void>((resolve) => {
+        const changes = new MutationObserver(() => {
+          clearTimeout(quiet);
+          quiet = setTimeout(done, 120);
+        });
+        const done = () => {
+          changes.disconnect();
+          clearTimeout(quiet);
+          clearTimeout(late);
+          requestAnimationFrame(() => resolve());
+        };
+        let quiet = setTimeout(done, 120);
+        const late = setTimeout(done, 3000);
+        changes.observe(document, {
+          subtree: true,
+          childList: true,
+          attributes: true,
+          characterData: true,
+        });
+      }),
+  );
+}
+
 /** What axe finds wrong on a page, as lines. */
 export async function accessibility(page: Page): Promise<string[]> {
   await page.evaluate(axe);
@@ -112,6 +142,7 @@ export async function look(
       try {
         await settled(v.page);
         await ready?.(v.page);
+        await still(v.page);
         const at = `${name}, ${size}, ${theme}`;
         await v.page.screenshot({ path: join(shots, `${name}-${size}-${theme}.png`) });
         const over = await v.page.evaluate(

@@ -15,6 +15,7 @@ import {
 } from "lucide-react";
 import type { ReactNode } from "react";
 import { Command } from "../components/Command";
+import { Lines } from "../components/Loaded";
 import { Menu, MenuItem, menuItem, Popover } from "../components/Menu";
 import { Time } from "../components/Time";
 import { Toasts } from "../components/Toasts";
@@ -80,6 +81,26 @@ export function Shell({ children }: { children: ReactNode }) {
         {children}
       </main>
       <Toasts />
+    </div>
+  );
+}
+
+/** The frame while the server has not yet said who the reader is, of whom it shows nothing. */
+export function Frame() {
+  return (
+    <div className={css.shell}>
+      <header className={css.bar}>
+        <span className={css.brand}>
+          <img src={icon} alt="" width={24} height={24} />
+          <span className={css.brandName}>Fairlead</span>
+        </span>
+      </header>
+      <div className={css.rooms} />
+      <main className={css.main}>
+        <div role="status" aria-label="Loading" aria-busy="true">
+          <Lines n={6} />
+        </div>
+      </main>
     </div>
   );
 }

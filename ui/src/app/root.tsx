@@ -5,7 +5,7 @@ import { meQuery } from "../data/me";
 import { projectsQuery } from "../data/projects";
 import { NotFound, RouteFailure } from "./Failed";
 import { fromMLflow } from "./mlflow";
-import { ProjectShell, Shell } from "./Shell";
+import { Frame, ProjectShell, Shell } from "./Shell";
 
 /** What every route can use while it loads. */
 export interface RouterContext {
@@ -35,6 +35,9 @@ export const rootRoute = createRootRouteWithContext<RouterContext>()({
       .catch((err: unknown) => signIn(err, location.href));
   },
   component: Outlet,
+  pendingComponent: Frame,
+  pendingMs: 300,
+  pendingMinMs: 0,
   errorComponent: ({ error }) => (
     <Shell>
       <RouteFailure error={error} />

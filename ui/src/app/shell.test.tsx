@@ -30,3 +30,9 @@ it("goes on at the name of a page, and stays among the rooms", async () => {
   await screen.findByRole("heading", { level: 1, name: "CRISP-DM" });
   expect(room).toHaveFocus();
 });
+
+it("draws the frame while a slow server has not yet said who reads", async () => {
+  mount("/p/bikes/phases", { "/me": undefined });
+  expect(await screen.findByRole("status", { name: "Loading" })).toBeVisible();
+  expect(screen.getByText("Fairlead")).toBeVisible();
+});
