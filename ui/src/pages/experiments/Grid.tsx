@@ -132,10 +132,10 @@ export function Grid<R extends GridRow>(props: GridProps<R>) {
   const menu = (c: GridColumn, head: Element) =>
     c.id === "select" ? props.onSelectAll() : props.onMenu(c, head.getBoundingClientRect());
   const onClick = (e: MouseEvent) => {
-    const index = placeOf(e, "aria-rowindex") - 2;
+    const index = placeOf(e, "data-index");
     const act = said(e, "data-act");
-    const r = index >= 0 ? props.row(index) : undefined;
-    if (!r) return;
+    const r = index === undefined ? undefined : props.row(index);
+    if (index === undefined || !r) return;
     if (act === "toggle") props.onToggle(r, index);
     else if (act === "open" && !e.ctrlKey && !e.metaKey && !e.shiftKey) {
       e.preventDefault();
@@ -143,9 +143,17 @@ export function Grid<R extends GridRow>(props: GridProps<R>) {
     } else if (act === "select" || (!act && e.shiftKey)) props.onSelect(r, index, e.shiftKey);
   };
   const onMouseDown = (e: MouseEvent) => {
-    const [r, c] = [placeOf(e, "aria-rowindex") - 2, placeOf(e, "aria-colindex") - 1];
-    if (r >= 0 && c >= 0) setAt({ row: r, column: c });
+    const [r, c] = [placeOf(e, "data-index"), placeOf(e, "aria-colindex")];
+    if (r !== undefined && c !== undefined) setAt({ row: r, column: c - 1 });
     if (e.shiftKey) e.preventDefault(); // no text is selected on the way
+  };
+  // Both parts of the row that is pointed at, without drawing anything again.
+  const point = (index: number | undefined) => {
+    for (const part of box.current?.querySelectorAll("[data-pointed]") ?? [])
+      part.removeAttribute("data-pointed");
+    if (index === undefined) return;
+    for (const part of box.current?.querySelectorAll(`[data-index="${index}"]`) ?? [])
+      part.setAttribute("data-pointed", "");
   };
   const onKeyDown = (e: KeyboardEvent) => {
     if (e.target !== box.current) return;
@@ -219,6 +227,8 @@ export function Grid<R extends GridRow>(props: GridProps<R>) {
       data-scroll-restoration-id="grid"
       onClick={onClick}
       onMouseDown={onMouseDown}
+      onPointerOver={(e) => point(placeOf(e, "data-index"))}
+      onPointerLeave={() => point(undefined)}
       onKeyDown={onKeyDown}
       onFocus={(e) => {
         // What is clicked in a cell leaves the keys to the grid.
@@ -278,6 +288,20 @@ export function Grid<R extends GridRow>(props: GridProps<R>) {
           className={css.body}
           style={{ width, height: vertical.getTotalSize() }}
         >
+          <div role="presentation" className={css.pins} style={{ width: left }}>
+            {items.map((v) => (
+              <Pins
+                key={v.index}
+                grid={id}
+                index={v.index}
+                top={v.start}
+                row={props.row(v.index)}
+                pinned={pinned}
+                active={focused && row === v.index ? column : undefined}
+                cell={props.cell}
+              />
+            ))}
+          </div>
           {items.map((v) => (
             <Row
               key={v.index}
@@ -285,7 +309,6 @@ export function Grid<R extends GridRow>(props: GridProps<R>) {
               index={v.index}
               top={v.start}
               width={width}
-              left={left}
               row={props.row(v.index)}
               pinned={pinned}
               free={free}
@@ -303,13 +326,18 @@ export function Grid<R extends GridRow>(props: GridProps<R>) {
 /** What the nearest element around a click says. */
 const said = (e: MouseEvent, name: string) =>
   (e.target as Element).closest(`[${name}]`)?.getAttribute(name);
-const placeOf = (e: MouseEvent, name: string) => Number(said(e, name) ?? 0);
+const placeOf = (e: MouseEvent, name: string) => {
+  const place = said(e, name);
+  return place == null ? undefined : Number(place);
+};
 
 /** Where a pinned column begins. */
 const leftOf = (pinned: GridColumn[], i: number) =>
   pinned.slice(0, i).reduce((sum, c) => sum + c.width, 0);
 
-const cellId = (grid: string, row: number, column: string) => `${grid}-${row}-${column}`;
+/** An id has no spaces, as names of columns may. */
+const cellId = (grid: string, row: number, column: string) =>
+  `${grid}-${row}-${encodeURIComponent(column)}`;
 
 interface HeadProps {
   id: string;
@@ -376,71 +404,146 @@ function Head({ id, column, index, left, active, whole, onMenu, onWidth }: HeadP
   );
 }
 
-interface RowProps<R extends GridRow> {
+interface PinsProps<R extends GridRow> {
   grid: string;
   index: number;
   top: number;
-  width: number;
-  left: number;
   row: R | undefined;
   pinned: GridColumn[];
-  free: GridColumn[];
-  across: VirtualItem[];
+  /** The column of the cell that the keys are at, where it is in this row. */
   active: number | undefined;
   cell: GridProps<R>["cell"];
 }
 
+/**
+ * The pinned cells of a row. Those of all rows stand in one box that stays while columns
+ * scroll: were it one box for each row, the browser would have to lay that many layers
+ * over each other in every frame.
+ */
+const Pins = memo(DrawnPins, alike) as typeof DrawnPins;
+
+function DrawnPins<R extends GridRow>({ index, row, pinned, ...rest }: PinsProps<R>) {
+  return (
+    <div
+      role="presentation"
+      data-index={index}
+      data-selected={(row && !row.group && row.selected) || undefined}
+      data-group={row?.group || undefined}
+      className={css.row}
+      style={{ top: rest.top, width: "100%", height: ROW }}
+    >
+      {pinned.map((c, i) => (
+        <Cell
+          key={c.id}
+          grid={rest.grid}
+          index={index}
+          row={row}
+          column={c}
+          at={i}
+          left={leftOf(pinned, i)}
+          active={rest.active === i}
+          cell={rest.cell}
+        />
+      ))}
+    </div>
+  );
+}
+
+interface RowProps<R extends GridRow> extends PinsProps<R> {
+  width: number;
+  free: GridColumn[];
+  across: VirtualItem[];
+}
+
 /** Nothing of a row is drawn again while it scrolls: only a change of what it shows counts. */
 const Row = memo(DrawnRow, (a, b) => {
-  const { row: x, across: from, ...rest } = a;
-  const { row: y, across: to, ...others } = b;
+  const { across: from, ...rest } = a;
+  const { across: to, ...others } = b;
   return (
-    same(x, y) &&
-    same(rest, others) &&
+    alike(rest, others) &&
     from.length === to.length &&
     from.every((v, i) => v.index === to[i]?.index && v.start === to[i].start)
   );
 }) as typeof DrawnRow;
 
-function same(a: object | undefined, b: object | undefined): boolean {
-  if (a === b || a === undefined || b === undefined) return a === b;
-  const [x, y] = [Object.entries(a), Object.entries(b)];
-  return x.length === y.length && x.every(([k, v]) => v === Reflect.get(b, k));
-}
-
 function DrawnRow<R extends GridRow>(props: RowProps<R>) {
   const { grid, index, row, pinned, free } = props;
-  const cell = (c: GridColumn, i: number, left: number) => (
-    <div
-      key={c.id}
-      id={cellId(grid, index, c.id)}
-      role="gridcell"
-      aria-colindex={i + 1}
-      data-active={props.active === i || undefined}
-      data-numeric={c.numeric || undefined}
-      className={css.cell}
-      style={{ left, width: c.width }}
-    >
-      {row ? props.cell(row, c.id) : <span className={css.bone} />}
-    </div>
-  );
   return (
     <div
       role="row"
       aria-rowindex={index + 2}
+      aria-owns={pinned.map((c) => cellId(grid, index, c.id)).join(" ")}
       aria-selected={row && !row.group ? row.selected : undefined}
       aria-busy={row ? undefined : true}
+      data-index={index}
+      data-selected={(row && !row.group && row.selected) || undefined}
       data-group={row?.group || undefined}
       className={css.row}
-      style={{ transform: `translateY(${props.top}px)`, width: props.width, height: ROW }}
+      style={{ top: props.top, width: props.width, height: ROW }}
     >
-      <div role="presentation" className={css.pinned} style={{ width: props.left }}>
-        {pinned.map((c, i) => cell(c, i, leftOf(pinned, i)))}
-      </div>
       {props.across.map((v) => {
         const c = free[v.index];
-        return c && cell(c, v.index + pinned.length, v.start);
+        const at = v.index + pinned.length;
+        return (
+          c && (
+            <Cell
+              key={c.id}
+              grid={grid}
+              index={index}
+              row={row}
+              column={c}
+              at={at}
+              left={v.start}
+              active={props.active === at}
+              cell={props.cell}
+            />
+          )
+        );
       })}
     </div>
   );
+}
+
+interface CellProps<R extends GridRow> {
+  grid: string;
+  index: number;
+  row: R | undefined;
+  column: GridColumn;
+  at: number;
+  left: number;
+  active: boolean;
+  cell: GridProps<R>["cell"];
+}
+
+/** What stays in sight while other columns come is not drawn again. */
+const Cell = memo(DrawnCell, alike) as typeof DrawnCell;
+
+function DrawnCell<R extends GridRow>(props: CellProps<R>) {
+  const { column: c, row } = props;
+  return (
+    <div
+      id={cellId(props.grid, props.index, c.id)}
+      role="gridcell"
+      aria-colindex={props.at + 1}
+      data-active={props.active || undefined}
+      data-numeric={c.numeric || undefined}
+      className={css.cell}
+      style={{ left: props.left, width: c.width }}
+    >
+      {row ? props.cell(row, c.id) : <span className={css.bone} />}
+    </div>
+  );
+}
+
+/** Whether two rows say the same and all else is the same. */
+function alike<P extends { row: GridRow | undefined }>(a: P, b: P): boolean {
+  const { row: x, ...rest } = a;
+  const { row: y, ...others } = b;
+  return same(x, y) && same(rest, others);
+}
+
+function same(a: object | undefined, b: object | undefined): boolean {
+  if (a === b || a === undefined || b === undefined) return a === b;
+  const x = Object.entries(a);
+  return x.length === Object.keys(b).length && x.every(([k, v]) => v === Reflect.get(b, k));
 }

@@ -48,8 +48,15 @@ function server(rows: ReturnType<typeof run>[], more: Answers = {}): Answers {
 const three = [run("a"), run("b", { metrics: {} }), run("c", { status: "RUNNING" })];
 const open = (answers: Answers, search = "") => mount(`/p/bikes/experiments/1${search}`, answers);
 const grid = () => screen.findByRole("grid", { name: "Runs" });
-const cell = async (name: string) =>
-  (await screen.findByRole("link", { name })).closest('[role="row"]') as HTMLElement;
+/** The row of something in a pinned cell, which it owns. */
+const rowOf = (pinned: HTMLElement) => {
+  const cell = pinned.closest('[role="gridcell"]');
+  return document.querySelector(`[aria-owns~="${cell?.id}"]`) as HTMLElement;
+};
+const cell = async (name: string) => rowOf(await screen.findByRole("link", { name }));
+/** The pinned cells of a run: its box and name. */
+const pins = async (name: string) =>
+  (await screen.findByRole("link", { name })).closest("[data-index]") as HTMLElement;
 
 describe("the table of runs", () => {
   it("has bones where rows will be", async () => {
@@ -66,7 +73,7 @@ describe("the table of runs", () => {
     );
     expect(within(await cell("run a")).getByText("0.9123")).toBeInTheDocument();
     expect(within(await cell("run a")).getByText("6")).toBeInTheDocument();
-    expect(within(await cell("run c")).getByRole("img", { name: "running" })).toBeInTheDocument();
+    expect(within(await pins("run c")).getByRole("img", { name: "running" })).toBeInTheDocument();
     expect(await grid()).toHaveAttribute("aria-rowcount", "4");
     expect(screen.getByText("4 runs")).toBeInTheDocument();
   });
@@ -130,7 +137,7 @@ describe("the table of runs", () => {
       }),
       "?by=%5B%22params.depth%22%5D",
     );
-    const head = (await screen.findByText("2 runs")).closest('[role="row"]') as HTMLElement;
+    const head = rowOf(await screen.findByText("2 runs"));
     expect(await within(head).findByText("0.625")).toHaveTextContent("0.625mean");
     expect(screen.getByText("not set")).toBeInTheDocument();
     expect(screen.getByText("3 runs in 2 groups", { exact: false })).toBeInTheDocument();
@@ -201,7 +208,7 @@ describe("the keys of the table", () => {
   });
   it("stay with the table when something in it is clicked", async () => {
     open(server(three));
-    await userEvent.click(within(await cell("run b")).getByRole("checkbox"));
+    await userEvent.click(within(await pins("run b")).getByRole("checkbox"));
     expect(await grid()).toHaveFocus();
     await userEvent.keyboard("{ArrowDown} ");
     expect(await screen.findByText("2 runs selected")).toBeInTheDocument();
@@ -253,10 +260,10 @@ describe("what is done to many runs", () => {
   const moved = { changed: ["a", "b"], failed: [] };
   const bar = () => screen.getByRole("region", { name: "Selected runs" });
   const choose = async () => {
-    await userEvent.click(within(await cell("run a")).getByRole("checkbox"));
+    await userEvent.click(within(await pins("run a")).getByRole("checkbox"));
     const user = userEvent.setup();
     await user.keyboard("{Shift>}");
-    await user.click(within(await cell("run b")).getByRole("checkbox"));
+    await user.click(within(await pins("run b")).getByRole("checkbox"));
     await user.keyboard("{/Shift}");
     await screen.findByText("2 runs selected");
   };
@@ -296,7 +303,7 @@ describe("what is done to many runs", () => {
     await cell("run a");
     await userEvent.click(screen.getByRole("checkbox", { name: "Selected" }));
     expect(await screen.findByText("4 runs selected")).toBeInTheDocument();
-    await userEvent.click(within(await cell("run b")).getByRole("checkbox"));
+    await userEvent.click(within(await pins("run b")).getByRole("checkbox"));
     expect(await screen.findByText("3 runs selected")).toBeInTheDocument();
     await userEvent.click(screen.getByRole("button", { name: "Tag…" }));
     await userEvent.type(screen.getByRole("textbox", { name: "Set the tag" }), "team");
