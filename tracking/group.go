@@ -4,7 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"maps"
+	"math"
 	"slices"
 
 	"github.com/fairlead-ml/fairlead"
@@ -91,17 +91,19 @@ func (s *Service) GroupRuns(ctx context.Context, p fairlead.Project, in Grouping
 		if err != nil || where == nil {
 			return err
 		}
-		all, of, err := g.read(tx, where)
+		all, runs, of, err := g.read(tx, where)
 		if err != nil {
 			return err
 		}
-		runs := slices.Collect(maps.Keys(of))
-		for _, m := range g.metrics {
-			if err := s.aggregate(tx, where, m, runs, all, of); err != nil {
-				return err
+		if len(g.metrics) > 0 {
+			at := placesOf(runs)
+			for _, m := range g.metrics {
+				if err := s.aggregate(tx, where, m, at, all, of); err != nil {
+					return err
+				}
 			}
 		}
-		page.Total, page.Runs = len(all), len(of)
+		page.Total, page.Runs = len(all), len(runs)
 		slices.SortFunc(all, func(a, b *Group) int {
 			return cmp.Or(cmp.Compare(b.Runs, a.Runs), cmp.Compare(a.key, b.key))
 		})
@@ -158,15 +160,13 @@ func (s *Service) compileGrouping(p fairlead.Project, in Grouping) (*grouping, e
 	return out, nil
 }
 
-// aggregate sums up a metric in the groups that the runs are of.
-func (s *Service) aggregate(tx *store.Tx, in *scope, metric string, runs []int64,
-	all []*Group, of map[int64]*Group) error {
-	err := s.newestValues(tx, in, metric, runs, func(run int64, v *float64) {
-		if v == nil {
-			return
+// aggregate sums up a metric in the groups, of which each run is of one.
+func (s *Service) aggregate(tx *store.Tx, in *scope, metric string, runs *places,
+	all []*Group, of []*Group) error {
+	err := s.newestValues(tx, in, metric, runs, func(at int, v float64) {
+		if !math.IsNaN(v) {
+			of[at].sum = of[at].sum.with(v)
 		}
-		g := of[run]
-		g.sum = g.sum.with(*v)
 	})
 	for _, g := range all {
 		if g.sum.Runs > 0 {

@@ -32,18 +32,17 @@ func (g *grouping) by(i int, k filter.Key) error {
 	return ErrValue("by", k.String(), "Runs are grouped by params, tags or attributes")
 }
 
-// read returns the groups, and of which each run is.
-func (g *grouping) read(tx *store.Tx, in *scope) (all []*Group, of map[int64]*Group, err error) {
+// read returns the groups, and the runs, of which each is of the group at the same place.
+func (g *grouping) read(tx *store.Tx, in *scope) (all []*Group, runs []int64, of []*Group, err error) {
 	where := append([]string{in.cond}, g.where...)
 	text := "select r.k, r.start_ms, case when r.status in (?, ?) then 1 else 0 end, " +
 		strings.Join(g.columns, ", ") + " from " +
 		g.from("run r") + " " + strings.Join(g.joins, " ") + " where " + strings.Join(where, " and ")
 	args := slices.Concat([]any{Running, Scheduled}, g.joined, in.args, g.args)
 	if err := checkArgs(args); err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	byKey := map[string]*Group{}
-	of = map[int64]*Group{}
 	var key []byte
 	err = tx.Each(text, args, func(row []driver.Value) error {
 		key = key[:0]
@@ -70,10 +69,10 @@ func (g *grouping) read(tx *store.Tx, in *scope) (all []*Group, of map[int64]*Gr
 		it.Runs++
 		it.NewestMS = max(it.NewestMS, row[1].(int64))
 		it.Running += int(row[2].(int64))
-		of[row[0].(int64)] = it
+		runs, of = append(runs, row[0].(int64)), append(of, it)
 		return nil
 	})
-	return all, of, err
+	return all, runs, of, err
 }
 
 // textOf is a column that may be NULL.

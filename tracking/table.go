@@ -282,54 +282,53 @@ func (s *Service) list(tx *store.Tx, in *scope, q *listSearch) (*listing, error)
 // returns how many have one.
 func (s *Service) sortBy(tx *store.Tx, in *scope, runs []int64, o filter.Order) (valued int,
 	err error) {
-	place := make(map[int64]int, len(runs))
-	for i, k := range runs {
-		place[k] = i
-	}
 	const isNumber, isOther, isAbsent = 0, 1, 2
 	type value struct {
-		run    int64
+		at     int
 		rank   int
 		number float64
 		text   string
 	}
 	all := make([]value, len(runs))
-	for i, k := range runs {
-		all[i] = value{run: k, rank: isAbsent}
+	for i := range all {
+		all[i] = value{at: i, rank: isAbsent}
 	}
+	was := placesOf(slices.Clone(runs))
 	if o.Kind == filter.Metric {
-		err = s.newestValues(tx, in, o.Key, runs, func(run int64, v *float64) {
-			at := &all[place[run]]
-			if at.rank = isOther; v != nil {
-				at.rank, at.number = isNumber, *v
+		err = s.newestValues(tx, in, o.Key, was, func(at int, v float64) {
+			if all[at].rank = isOther; !math.IsNaN(v) {
+				all[at].rank, all[at].number = isNumber, v
 			}
 		})
 	} else {
-		err = texts(tx, in, o.Kind, o.Key, func(run int64, text string) {
-			i, ok := place[run]
-			if !ok {
-				return
-			}
-			all[i].rank, all[i].text = isOther, text
+		err = texts(tx, in, o.Kind, o.Key, was, func(at int, text string) {
+			all[at].rank, all[at].text = isOther, text
 			if v, err := strconv.ParseFloat(text, 64); err == nil && !math.IsNaN(v) {
-				all[i].rank, all[i].number = isNumber, v
+				all[at].rank, all[at].number = isNumber, v
 			}
 		})
 	}
 	if err != nil {
 		return 0, err
 	}
-	slices.SortStableFunc(all, func(a, b value) int {
+	slices.SortFunc(all, func(a, b value) int {
 		if a.rank != b.rank {
 			return a.rank - b.rank
 		}
-		if o.Desc {
-			a, b = b, a
+		c := cmp.Compare(a.number, b.number)
+		if c == 0 {
+			c = cmp.Compare(a.text, b.text)
 		}
-		return cmp.Or(cmp.Compare(a.number, b.number), cmp.Compare(a.text, b.text))
+		if o.Desc {
+			c = -c
+		}
+		if c == 0 {
+			c = a.at - b.at
+		}
+		return c
 	})
 	for i := range all {
-		runs[i] = all[i].run
+		runs[i] = was.runs[all[i].at]
 		if all[i].rank != isAbsent {
 			valued++
 		}

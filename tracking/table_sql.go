@@ -3,6 +3,7 @@ package tracking
 import (
 	"database/sql/driver"
 	"errors"
+	"math"
 	"slices"
 	"strings"
 
@@ -124,21 +125,23 @@ func (s *Service) newestOf(tx *store.Tx, runs []int64, names []any,
 }
 
 // texts calls fn with the values of a param or tag of the runs that have it.
-func texts(tx *store.Tx, in *scope, kind filter.Kind, key string,
-	fn func(run int64, text string)) error {
+func texts(tx *store.Tx, in *scope, kind filter.Kind, key string, wanted *places,
+	fn func(at int, text string)) error {
 	return tx.Each("select r.k, x.value from run r join "+pairTables[kind]+
 		" x on x.run_k = r.k and x.key_k = "+keyOf+" where "+in.cond,
 		append([]any{key}, in.args...), func(row []driver.Value) error {
-			fn(row[0].(int64), row[1].(string))
+			if at, ok := wanted.of(row[0].(int64)); ok {
+				fn(at, row[1].(string))
+			}
 			return nil
 		})
 }
 
 // newestValues calls fn with the newest value of a metric of each wanted run that has the
-// metric; nil is NaN. It reads the index by value, and apart from it
-// only the runs that the index has no number of.
-func (s *Service) newestValues(tx *store.Tx, in *scope, key string, wanted []int64,
-	fn func(run int64, v *float64)) error {
+// metric, which may be NaN. It reads the index by value, and apart from it only the runs
+// that the index has no number of.
+func (s *Service) newestValues(tx *store.Tx, in *scope, key string, wanted *places,
+	fn func(at int, v float64)) error {
 	keyK, err := lookUpKey(tx, key)
 	if errors.Is(err, store.ErrNoRows) {
 		return nil
@@ -146,7 +149,6 @@ func (s *Service) newestValues(tx *store.Tx, in *scope, key string, wanted []int
 	if err != nil {
 		return err
 	}
-	left := newRunSet(wanted)
 	behind, err := ints(tx, "select run_k from metric_pending")
 	if err != nil {
 		return err
@@ -155,26 +157,36 @@ func (s *Service) newestValues(tx *store.Tx, in *scope, key string, wanted []int
 	for _, k := range behind {
 		pending[k] = true
 	}
+	known := make([]bool, len(wanted.runs))
 	err = tx.Each("select i.run_k, i.value from metric_index i where "+
 		strings.Replace(in.cond, "r.exp_k", "i.exp_k", 1)+" and i.key_k = ?",
 		append(slices.Clip(in.args), keyK), func(row []driver.Value) error {
-			if k := row[0].(int64); !pending[k] && left.take(k) {
-				fn(k, floatOf(row[1]))
+			k := row[0].(int64)
+			if at, ok := wanted.of(k); ok && (len(pending) == 0 || !pending[k]) {
+				known[at] = true
+				fn(at, numberOf(row[1]))
 			}
 			return nil
 		})
 	if err != nil {
 		return err
 	}
-	for part := range slices.Chunk(left.rest(), inChunk) {
+	var left []int64
+	for at, k := range wanted.runs {
+		if !known[at] {
+			left = append(left, k)
+		}
+	}
+	slices.Sort(left)
+	for part := range slices.Chunk(left, inChunk) {
 		text, args := inList("select run_k, value, is_nan from latest where run_k in (%s) and key_k = ?",
 			part)
 		err := tx.Each(text, append(args, keyK), func(row []driver.Value) error {
+			at, _ := wanted.of(row[0].(int64))
 			if row[2].(int64) != 0 {
-				fn(row[0].(int64), nil)
-				return nil
+				row[1] = nil
 			}
-			fn(row[0].(int64), floatOf(row[1]))
+			fn(at, numberOf(row[1]))
 			return nil
 		})
 		if err != nil {
@@ -184,59 +196,50 @@ func (s *Service) newestValues(tx *store.Tx, in *scope, key string, wanted []int
 	return nil
 }
 
-// runSet is a set of the keys of runs, which mostly lie close together: many of a table are
-// looked up at once.
-type runSet struct {
+// numberOf is a column of numbers, NaN where it has none.
+func numberOf(v driver.Value) float64 {
+	if f, ok := v.(float64); ok {
+		return f
+	}
+	return math.NaN()
+}
+
+// places are where runs stand in a list. They are looked up by the keys of the runs, which
+// mostly lie close together: many of a table are looked up at once.
+type places struct {
+	runs []int64
 	from int64
-	near []bool         // by the distance from the first
-	far  map[int64]bool // instead, when they lie far apart
+	near []int32         // place + 1, by the distance from the first key
+	far  map[int64]int32 // instead, when they lie far apart
 }
 
-func newRunSet(keys []int64) *runSet {
-	if len(keys) == 0 {
-		return &runSet{}
+func placesOf(runs []int64) *places {
+	p := &places{runs: runs}
+	if len(runs) == 0 {
+		return p
 	}
-	s := &runSet{from: slices.Min(keys)}
-	if span := slices.Max(keys) - s.from + 1; span <= int64(len(keys))*64 {
-		s.near = make([]bool, span)
+	p.from = slices.Min(runs)
+	if span := slices.Max(runs) - p.from + 1; span <= int64(len(runs))*64 {
+		p.near = make([]int32, span)
 	} else {
-		s.far = make(map[int64]bool, len(keys))
+		p.far = make(map[int64]int32, len(runs))
 	}
-	for _, k := range keys {
-		if s.far != nil {
-			s.far[k] = true
+	for at, k := range runs {
+		if p.far != nil {
+			p.far[k] = int32(at + 1)
 		} else {
-			s.near[k-s.from] = true
+			p.near[k-p.from] = int32(at + 1)
 		}
 	}
-	return s
+	return p
 }
 
-// take takes a key out, and reports whether it was there.
-func (s *runSet) take(k int64) bool {
-	if s.far != nil {
-		was := s.far[k]
-		delete(s.far, k)
-		return was
+// of returns the place of a run, and whether it is in the list.
+func (p *places) of(k int64) (at int, ok bool) {
+	if p.far != nil {
+		at = int(p.far[k])
+	} else if i := k - p.from; i >= 0 && i < int64(len(p.near)) {
+		at = int(p.near[i])
 	}
-	at := k - s.from
-	if at < 0 || at >= int64(len(s.near)) || !s.near[at] {
-		return false
-	}
-	s.near[at] = false
-	return true
-}
-
-// rest returns what was not taken, in order.
-func (s *runSet) rest() (out []int64) {
-	for k := range s.far {
-		out = append(out, k)
-	}
-	for at, is := range s.near {
-		if is {
-			out = append(out, s.from+int64(at))
-		}
-	}
-	slices.Sort(out)
-	return out
+	return at - 1, at > 0
 }
