@@ -33,9 +33,8 @@ func scanRecords(rows *sql.Rows, err error) ([]*Record, error) {
 	var out []*Record
 	for rows.Next() {
 		var r Record
-		var k int64
 		var body sql.NullString
-		err := rows.Scan(&k, &r.ID, &r.Seq, &r.TimeMS, &r.AtMS, &r.ProjectK, &r.Project, &r.Type,
+		err := rows.Scan(&r.k, &r.ID, &r.Seq, &r.TimeMS, &r.AtMS, &r.ProjectK, &r.Project, &r.Type,
 			&r.Version, &r.Subject, &r.Actor, &r.salt, &r.Digest, &body)
 		if err != nil {
 			return nil, err
@@ -58,7 +57,7 @@ func head(tx *store.Tx) (seq int64, err error) {
 }
 
 func storeLeaf(tx *store.Tx, r *Record, hashes []tlog.Hash) error {
-	if _, err := tx.Exec("update event set seq = ? where id = ?", r.Seq, r.ID); err != nil {
+	if _, err := tx.Exec("update event set seq = ? where k = ?", r.Seq, r.k); err != nil {
 		return err
 	}
 	ix := tlog.StoredHashIndex(0, r.Seq-1)

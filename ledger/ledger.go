@@ -38,6 +38,7 @@ type Record struct {
 	Digest   []byte          `json:"-"`
 	Body     json.RawMessage `json:"body,omitempty"`
 	salt     []byte
+	k        int64
 }
 
 // At is the record's stream time.

@@ -49,6 +49,22 @@ func BenchmarkLogMetrics(b *testing.B) {
 	})
 }
 
+// BenchmarkCreateRuns creates runs from 16 clients, as MLflow's client does.
+func BenchmarkCreateRuns(b *testing.B) {
+	s := serve(b)
+	s.Client().Transport.(*http.Transport).MaxIdleConnsPerHost = 16
+	b.SetParallelism(8)
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			s.post(b, "runs/create", `{"experiment_id":"0","user_id":"bench","run_name":"bench",
+				"start_time":1700000000000,"tags":[{"key":"mlflow.user","value":"bench"},
+				{"key":"mlflow.source.name","value":"train.py"},
+				{"key":"mlflow.source.type","value":"LOCAL"},
+				{"key":"mlflow.runName","value":"bench"}]}`)
+		}
+	})
+}
+
 // thousand is a batch of 1000 metrics with 10 keys.
 func thousand(run string, client int64, step int) string {
 	var body strings.Builder
