@@ -49,3 +49,27 @@ it("shows the shortcuts", async () => {
   await v.page.getByRole("dialog", { name: "Keyboard shortcuts" }).waitFor({ state: "detached" });
   await v.close();
 });
+
+it("shows above a dialog what was said, and lets it be left there by keys", async () => {
+  const v = await visit(`/p/${project}/phases`);
+  await settled(v.page);
+  await v.page.keyboard.press("Control+k");
+  await v.page.getByRole("combobox", { name: "Search and commands" }).waitFor();
+  await v.page.keyboard.type("copy the link");
+  await v.page.keyboard.press("Enter");
+  const dismiss = v.page.getByRole("button", { name: "Dismiss" });
+  await dismiss.waitFor();
+  await v.page.keyboard.press("?");
+  await v.page.getByRole("dialog", { name: "Keyboard shortcuts" }).waitFor();
+  // What lies under a dialog does not take the mouse.
+  await dismiss.hover({ timeout: 2000 });
+  await v.page.keyboard.press("t");
+  expect(await dismiss.evaluate((el) => el === document.activeElement)).toBe(true);
+  await v.page.keyboard.press("Enter");
+  await dismiss.waitFor({ state: "detached" });
+  expect(await v.page.evaluate(() => document.activeElement?.closest("dialog") !== null)).toBe(
+    true,
+  );
+  expect(v.troubles).toEqual([]);
+  await v.close();
+});

@@ -1,8 +1,8 @@
 import { UnstyledButton } from "@mantine/core";
-import { useHotkeys } from "@mantine/hooks";
 import { useParams, useRouter } from "@tanstack/react-router";
 import { Search } from "lucide-react";
-import { lazy, Suspense, useEffect, useState } from "react";
+import { lazy, Suspense, useEffect, useEffectEvent, useState } from "react";
+import { goToToasts } from "../components/toast";
 import css from "./Commands.module.css";
 import { rooms } from "./nav";
 
@@ -30,21 +30,33 @@ export function Commands() {
     const timer = setTimeout(() => setGoing(false), GOES_MS);
     return () => clearTimeout(timer);
   }, [going]);
-  const go = rooms.map((room): [string, () => void] => [
-    room.letter,
-    () => {
-      setGoing(false);
-      if (project !== undefined) void router.navigate(room.link(project));
-    },
-  ]);
-  useHotkeys([["mod+K", palette]], [], true);
-  useHotkeys([
-    ...(going ? go : []),
-    ["g", () => setGoing(true)],
-    ["/", palette],
-    ["shift+?", () => setOpened("shortcuts")],
-    ["?", () => setOpened("shortcuts")],
-  ]);
+  const keys = useEffectEvent((e: KeyboardEvent) => {
+    if (e.altKey) return;
+    const asked = document.querySelector("dialog[open]") !== null; // a dialog comes first
+    const key = e.key.toLowerCase();
+    if (e.ctrlKey || e.metaKey) {
+      if (key !== "k" || e.shiftKey) return;
+      if (opened === "palette") close();
+      else if (!asked) palette();
+      return e.preventDefault();
+    }
+    const typing = e.target instanceof Element && e.target.closest("input, textarea, select");
+    if (e.defaultPrevented || typing) return;
+    const room =
+      going && project !== undefined && rooms.find((r) => r.letter.toLowerCase() === key);
+    setGoing(key === "g" && !asked);
+    if (key === "t") goToToasts();
+    else if (asked) return;
+    else if (room) void router.navigate(room.link(project));
+    else if (key === "/") palette();
+    else if (key === "?") setOpened("shortcuts");
+    else return;
+    e.preventDefault();
+  });
+  useEffect(() => {
+    document.addEventListener("keydown", keys);
+    return () => document.removeEventListener("keydown", keys);
+  }, []);
   return (
     <>
       <UnstyledButton className={css.open ?? ""} onClick={palette}>

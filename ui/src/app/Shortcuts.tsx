@@ -6,9 +6,11 @@ import { rooms } from "./nav";
 const shortcuts: [what: string, ...keys: string[]][] = [
   ["Search for anything, and commands", `${MOD} K`, "/"],
   ["These shortcuts", "?"],
+  ["What was said last, such as Undo", "T"],
   ["In a list: up and down", "↑", "↓"],
   ["Open what is chosen", "Enter"],
   ["Leave a dialog", "Esc"],
+  ["On a chart: point, zoom, show all", "←", "→", "+", "−", "0"],
   ["Next and previous control", "Tab", "Shift Tab"],
   ...rooms.map((room): [string, string] => [room.label, `G ${room.letter}`]),
 ];

@@ -69,3 +69,34 @@ it("shows the shortcuts", async () => {
   await userEvent.click(screen.getByRole("button", { name: "Leave it" }));
   expect(screen.queryByRole("heading", { name: "Keyboard shortcuts" })).toBeNull();
 });
+
+it("leaves the keys of the page alone while a dialog asks, and one types", async () => {
+  const { router } = open();
+  await screen.findByRole("heading", { level: 1 });
+  await userEvent.keyboard("?");
+  await screen.findByRole("dialog", { name: "Keyboard shortcuts" });
+  await userEvent.keyboard("ga/{Control>}k{/Control}");
+  expect(screen.getAllByRole("dialog")).toHaveLength(1);
+  expect(router.state.location.pathname).toBe("/p/wine/phases");
+  await userEvent.click(screen.getByRole("button", { name: "Leave it" }));
+  await userEvent.keyboard("ga");
+  await waitFor(() => expect(router.state.location.pathname).toBe("/p/wine/audit"));
+});
+
+it("leaves letters to an open menu, which finds its items by them", async () => {
+  const { router } = open();
+  await userEvent.click(await screen.findByRole("button", { name: "Theme" }));
+  screen.getByRole("menuitemradio", { name: "Light" }).focus();
+  await userEvent.keyboard("ga");
+  expect(screen.getByRole("menuitemradio", { name: "As the system" })).toHaveFocus();
+  expect(router.state.location.pathname).toBe("/p/wine/phases");
+});
+
+it("leaves the palette by the keys that open it", async () => {
+  open();
+  await screen.findByRole("heading", { level: 1 });
+  await userEvent.keyboard("{Control>}k{/Control}");
+  await field();
+  await userEvent.keyboard("{Control>}k{/Control}");
+  expect(screen.queryByRole("dialog")).toBeNull();
+});

@@ -1,5 +1,6 @@
 import { CloseButton } from "@mantine/core";
 import { useId, useLayoutEffect, useRef, type ComponentProps, type ReactNode } from "react";
+import { Toasts } from "./Toasts";
 import css from "./Dialog.module.css";
 
 interface DialogProps {
@@ -40,6 +41,7 @@ function Opened({ onClose, title, size = "md", children }: Omit<DialogProps, "op
 export function Modal({
   onLeave,
   className = "",
+  children,
   ...rest
 }: ComponentProps<"dialog"> & { onLeave: () => void }) {
   const ref = useRef<HTMLDialogElement>(null);
@@ -61,7 +63,10 @@ export function Modal({
       onMouseDown={(e) => {
         if (e.target === e.currentTarget) onLeave();
       }}
-    />
+    >
+      {children}
+      <Toasts />
+    </dialog>
   );
 }
 

@@ -15,20 +15,37 @@ const STAYS_WITH_ACTION_MS = 15_000;
 const STAYS_READ_MS = 2_000; // and while the pointer or the keyboard is in it
 const MOST = 5;
 
-/** Marks the box that they are in. */
-export const TOASTS = "toasts";
-
 export interface Shown extends Toast {
   id: number;
 }
 
-let shown: readonly Shown[] = [];
+const NONE: readonly Shown[] = [];
+
+let shown = NONE;
 let last = 0;
+/** Where toasts can be: in the frame, and in each open dialog, beside which all else is inert. */
+let boxes: readonly HTMLElement[] = [];
 const readers = new Set<() => void>();
 
-function set(next: readonly Shown[]): void {
+function set(next: readonly Shown[], where = boxes): void {
   shown = next;
+  boxes = where;
   readers.forEach((read) => read());
+}
+
+/** Has toasts in a box while no dialog above it is open; until what it returns is called. */
+export function toastsIn(box: HTMLElement): () => void {
+  set(shown, box.closest("dialog") ? [...boxes, box] : [box, ...boxes]);
+  return () =>
+    set(
+      shown,
+      boxes.filter((b) => b !== box),
+    );
+}
+
+/** Moves the focus to the newest toast, where there is one. */
+export function goToToasts(): void {
+  boxes.at(-1)?.querySelector<HTMLElement>(":scope > :last-child button")?.focus();
 }
 
 /** Shows a toast on whatever page is open. */
@@ -38,8 +55,7 @@ export function toast(t: Toast): void {
   set([...shown, { ...t, id }].slice(-MOST));
   if (t.tone === "bad") return;
   const leave = () => {
-    if (document.getElementById(TOASTS)?.matches(":hover, :focus-within"))
-      setTimeout(leave, STAYS_READ_MS);
+    if (boxes.at(-1)?.matches(":hover, :focus-within")) setTimeout(leave, STAYS_READ_MS);
     else dismiss(id);
   };
   setTimeout(leave, t.action ? STAYS_WITH_ACTION_MS : STAYS_MS);
@@ -57,4 +73,6 @@ export const toasts = {
     return () => readers.delete(reader);
   },
   read: () => shown,
+  /** Those that a box has. */
+  in: (box: HTMLElement | null) => (box && box === boxes.at(-1) ? shown : NONE),
 };
