@@ -191,7 +191,7 @@ export interface Span {
   link: (props: {
     className: string;
     style: React.CSSProperties;
-    title: string;
+    "data-tip": string;
     children: ReactNode;
   }) => ReactNode;
 }
@@ -212,7 +212,7 @@ export function Spans({ frame, label, spans }: { frame: TimeFrame; label: string
                 key={s.key}
                 className={`${css.span} ${css[s.tone]}`}
                 style={{ left: at, width: Math.max(5, b - a - 1), top: i * 18 + 2 }}
-                title={`${s.label}, ${period(s.from, s.to)}`}
+                data-tip={`${s.label}, ${period(s.from, s.to)}`}
               >
                 {written(s, b - a) || <span aria-label={s.label} role="img" />}
               </s.link>

@@ -104,7 +104,12 @@ export function Timeline({ project, run, steps, tries, now, current, onPick }: T
               return (
                 <tr key={step.id} data-current={name === current || undefined}>
                   <th scope="row" className={css.step}>
-                    <button type="button" className={css.pick} onClick={() => onPick(name)}>
+                    <button
+                      type="button"
+                      className={css.pick}
+                      data-tip={told(step, now)}
+                      onClick={() => onPick(name)}
+                    >
                       {stepLabel(step, tries)}
                     </button>
                   </th>
@@ -157,17 +162,22 @@ interface BarProps {
   ticks: number[];
 }
 
-function Bar({ step, from, end, now, ticks }: BarProps) {
+/** How long a step waited and ran, and since when. */
+function told(step: PipelineStep, now: number): string {
   const s = span(step, now);
-  const label = [
+  return [
     s.started > s.queued && `waited ${duration(s.started - s.queued)}`,
     step.state === "cached" ? "from the cache" : `ran ${duration(s.ended - s.started)}`,
     `from ${absolute(s.started)}`,
   ]
     .filter(Boolean)
     .join(", ");
+}
+
+function Bar({ step, from, end, now, ticks }: BarProps) {
+  const s = span(step, now);
   return (
-    <span data-tip={label} className={css.track}>
+    <span data-tip={told(step, now)} className={css.track}>
       {ticks.map((t) => (
         <span key={t} className={css.grid} style={{ left: at(t, end) }} />
       ))}
