@@ -4,6 +4,7 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import { chromium, type Browser, type BrowserContext, type Page } from "playwright-core";
 import { afterAll, beforeAll, expect } from "vitest";
+import { byMouseAlone, unseenFocus } from "./keyboard";
 
 /** The server whose pages are looked at; with a project that the demo has filled. */
 export const base = process.env["FAIRLEAD_URL"] ?? "http://127.0.0.1:4747";
@@ -126,7 +127,7 @@ export async function accessibility(page: Page): Promise<string[]> {
 
 /**
  * Looks at a page at both widths and in both themes: it loads without trouble, does not
- * scroll sideways, axe finds nothing; a picture of each is kept in e2e/shots. Each width
+ * scroll sideways, axe finds nothing, nothing needs a mouse and the focus is seen; a picture of each is kept in e2e/shots. Each width
  * has one theme, and with FAIRLEAD_LONG both.
  */
 export async function look(
@@ -150,6 +151,8 @@ export async function look(
         );
         expect.soft(over, `${at}: scrolls sideways`).toBe(0);
         expect.soft(await accessibility(v.page), `${at}: axe`).toEqual([]);
+        expect.soft(await byMouseAlone(v.page), `${at}: by the mouse alone`).toEqual([]);
+        expect.soft(await unseenFocus(v.page), `${at}: the focus is not seen`).toEqual([]);
         expect.soft(v.troubles, `${at}: troubles`).toEqual([]);
       } finally {
         await v.close();

@@ -1,0 +1,28 @@
+import { expect, it } from "vitest";
+import { project, settled, visit, withBrowser } from "./browser";
+import { byMouseAlone, unseenFocus } from "./keyboard";
+
+withBrowser();
+
+it("finds what only the mouse can do, and a focus that is not seen", async () => {
+  const { page, close } = await visit(`/p/${project}/phases`);
+  await settled(page);
+  expect(await byMouseAlone(page)).toEqual([]);
+  expect(await unseenFocus(page)).toEqual([]);
+  await page.evaluate(() => {
+    document.querySelector("main")?.insertAdjacentHTML(
+      "afterbegin",
+      `<div id="pressed">Press</div><label>Fine <input type="checkbox"></label>
+       <div tabindex="0" role="region" aria-label="Scrolls"><span id="told" data-tip="So">?</span></div>
+       <button id="unseen">Where am I?</button>`,
+    );
+    // The policy allows no styles in the text of a page.
+    for (const el of document.querySelectorAll<HTMLElement>("#pressed, label"))
+      el.style.cursor = "pointer";
+    for (const el of document.querySelectorAll<HTMLElement>("#unseen")) el.style.outline = "none";
+  });
+  const ids = (found: string[]) => found.map((line) => /id="(\w+)"/.exec(line)?.[1]);
+  expect(ids(await byMouseAlone(page))).toEqual(["pressed", "told"]);
+  expect(ids(await unseenFocus(page))).toEqual(["unseen"]);
+  await close();
+});
