@@ -10,7 +10,7 @@ import (
 // Description is a run with what belongs to it, but without its metrics.
 type Description struct {
 	Run        *Run
-	Experiment string        // its name
+	Experiment *Experiment   // without its tags
 	Parent     *Run          // without its data; nil when it has none, or that is gone
 	Inputs     []LinkedModel // models that it read
 	Outputs    []LinkedModel // models that it made
@@ -54,11 +54,10 @@ func (s *Service) describe(tx *store.Tx, p fairlead.Project, d *Description) err
 	if err := loadModels(tx, r); err != nil {
 		return err
 	}
-	e, err := s.experimentByID(tx, p, d.Run.ExperimentID)
-	if err != nil {
+	var err error
+	if d.Experiment, err = s.experimentByID(tx, p, d.Run.ExperimentID); err != nil {
 		return err
 	}
-	d.Experiment = e.Name
 	if d.Run.Parent != "" {
 		d.Parent, err = runByID(tx, p, d.Run.Parent)
 		if err != nil && !fairlead.Is(err, fairlead.NotFound) {

@@ -32,6 +32,8 @@ type TablePage struct {
 	Total    int   // rows on this level
 	Runs     int   // on all levels
 	Newer    int64 // runs of these experiments that came since, at most maxNewer
+	// Experiments are those of the rows, without tags; none for a search of one experiment.
+	Experiments []*Experiment
 }
 
 // TableRow is a run in a table, with what is selected. Texts are cut at maxCell characters.
@@ -109,6 +111,11 @@ func (s *Service) window(tx *store.Tx, p fairlead.Project, page *TablePage, l *l
 	}
 	for _, r := range page.Rows {
 		r.Children = len(l.children[r.k])
+	}
+	if in.Everywhere || len(in.Experiments) > 1 {
+		if page.Experiments, err = experimentsOf(tx, page.Rows); err != nil {
+			return err
+		}
 	}
 	return s.sumBelow(tx, l, page.Rows, selected)
 }

@@ -86,6 +86,25 @@ func runsByKey(tx *store.Tx, keys []int64) ([]*Run, error) {
 	return out, nil
 }
 
+// experimentsOf returns the experiments that the rows are of, each once, by number.
+func experimentsOf(tx *store.Tx, rows []*TableRow) (out []*Experiment, err error) {
+	var keys []int64
+	for _, r := range rows {
+		keys = append(keys, r.expK)
+	}
+	slices.Sort(keys)
+	for part := range slices.Chunk(slices.Compact(keys), inChunk) {
+		text, args := inList("select "+experimentColumns+
+			" from experiment e where e.k in (%s) order by e.n", part)
+		found, err := scanAll(tx, text, args, scanExperiment)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, found...)
+	}
+	return out, nil
+}
+
 // loadSummaries returns what the named metrics of the runs have come to.
 func (s *Service) loadSummaries(tx *store.Tx, runs []*Run, names []any) ([][]MetricSummary, error) {
 	return loadKeyed(s, tx, runs, "latest", "value, is_nan, ts, step, low, high", names,

@@ -78,7 +78,7 @@ func TestOperations_AnswerRefuseAndStayInTheirProject(t *testing.T) {
 		{path: "/jobs", part: w.job, invalid: "/jobs?state=odd", notThere: 200},
 		{path: "/jobs/" + w.job, part: `"state":"queued"`, missing: "/jobs/nothing",
 			invalid: "/jobs/" + w.job + "?wait=soon"},
-		{path: "/settings", part: `"keep_deleted":"60d"`, notThere: 200},
+		{path: "/settings", part: `"keep_deleted":"60d","kept_ms":5184000000`, notThere: 200},
 		{path: "/uploads", part: w.upload, invalid: "/uploads?page=x", notThere: 200},
 		{path: "/uploads/" + w.upload, part: `"parts":3`, missing: "/uploads/nothing"},
 		{path: "/cases", part: `"items":[]`, invalid: "/cases?page=x", notThere: 200},
@@ -162,6 +162,8 @@ func TestOperations_ChangeRefuseAndStayInTheirProject(t *testing.T) {
 		status                   int
 	}{
 		{"keep for ever", "PUT", "/projects/alpha/settings", `{"keep_deleted":"forever"}`, 200},
+		{"keep as was told", "PUT", "/projects/alpha/settings",
+			`{"keep_deleted":"forever","kept_ms":5184000000}`, 200},
 		{"collect what is kept for ever", "POST", "/projects/alpha/gc", `{}`, 412},
 		{"collect it all the same", "POST", "/projects/alpha/gc", `{"older_than":"1d"}`, 200},
 		{"keep for long", "PUT", "/projects/alpha/settings", `{"keep_deleted":"90d"}`, 200},

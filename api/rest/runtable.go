@@ -46,6 +46,14 @@ type RunTable struct {
 	Runs     int           `json:"runs" doc:"on all levels"`
 	Newer    int64         `json:"newer" doc:"runs that the filter finds and that came since, up to 1000"`
 	Rows     []RunTableRow `json:"rows"`
+	// Experiments are those of the rows, by their ids.
+	Experiments map[string]RowExperiment `json:"experiments" doc:"those of the rows; none where one was asked for"`
+}
+
+// RowExperiment is the experiment that a row is of.
+type RowExperiment struct {
+	Name      string `json:"name"`
+	DeletedMS int64  `json:"deleted_ms,omitempty" doc:"since when it is in the trash"`
 }
 
 // RunTableRow is a run in a table.
@@ -220,9 +228,13 @@ func (a *API) tableRuns(ctx context.Context, p fairlead.Project, in *RunTableInp
 		return nil, err
 	}
 	out := &RunTable{Snapshot: page.Snapshot, Offset: page.Offset, Total: page.Total, Runs: page.Runs,
-		Newer: page.Newer, Rows: make([]RunTableRow, len(page.Rows))}
+		Newer: page.Newer, Rows: make([]RunTableRow, len(page.Rows)),
+		Experiments: map[string]RowExperiment{}}
 	for i, r := range page.Rows {
 		out.Rows[i] = newTableRow(r)
+	}
+	for _, e := range page.Experiments {
+		out.Experiments[e.ID] = RowExperiment{e.Name, e.DeletedMS}
 	}
 	return out, nil
 }

@@ -3,6 +3,7 @@ package rest_test
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math"
 	"net/url"
 	"strings"
@@ -132,7 +133,8 @@ func TestExperiments_LiveInTheNativeAPI(t *testing.T) {
 	if a := w.call("POST", "/projects/alpha/experiments", `{"name":"wine"}`); a.status != 409 {
 		t.Errorf("the same name again: %d", a.status)
 	}
-	if _, err := w.app.Tracking.StartRun(t.Context(), w.alpha, tracking.NewRun{Experiment: made.ID}); err != nil {
+	run, err := w.app.Tracking.StartRun(t.Context(), w.alpha, tracking.NewRun{Experiment: made.ID})
+	if err != nil {
 		t.Fatal(err)
 	}
 	renamed := decode[rest.Experiment](t, w.call("PUT", path+"/name", `{"name":"beer"}`))
@@ -149,6 +151,19 @@ func TestExperiments_LiveInTheNativeAPI(t *testing.T) {
 	trash := ask[experiments](w, "experiments", "state", "deleted")
 	if len(trash.Items) != 1 || trash.Items[0].DeletedMS == 0 || trash.Items[0].Activity.Runs != 1 {
 		t.Errorf("trash: %+v", trash)
+	}
+	since := trash.Items[0].DeletedMS
+	if got := ask[rest.TrackedRun](w, "runs/"+run.ID); got.DeletedMS != since ||
+		got.ExperimentDeletedMS != since || got.ExperimentName != "beer" {
+		t.Errorf("its run: %+v", got)
+	}
+	names := map[string]rest.RowExperiment{made.ID: {Name: "beer", DeletedMS: since}}
+	if got := ask[rest.RunTable](w, "run-table", "state", "deleted"); !maps.Equal(got.Experiments, names) {
+		t.Errorf("the experiments of runs in the trash: %+v", got.Experiments)
+	}
+	got := ask[rest.RunTable](w, "run-table", "state", "deleted", "experiment", made.ID)
+	if len(got.Rows) != 1 || len(got.Experiments) != 0 {
+		t.Errorf("the runs of one experiment: %+v", got)
 	}
 	if a := w.call("POST", path+"/restore", ""); a.status != 200 {
 		t.Errorf("restore: %d", a.status)

@@ -14,15 +14,17 @@ import (
 // own.
 type TrackedRun struct {
 	RunHead
-	ExperimentName string                 `json:"experiment_name"`
-	ArtifactURI    string                 `json:"artifact_uri"`
-	Params         map[string]string      `json:"params"`
-	Tags           map[string]string      `json:"tags"`
-	Parent         *RunName               `json:"parent,omitempty" doc:"the run that it is nested in"`
-	Datasets       []RunDataset           `json:"datasets" doc:"that it read"`
-	ModelInputs    []tracking.LinkedModel `json:"model_inputs" doc:"logged models that it read"`
-	ModelOutputs   []tracking.LinkedModel `json:"model_outputs" doc:"logged models that it made"`
-	Versions       []RunVersion           `json:"versions" doc:"that were registered of it, the newest first; 100 at most"`
+	ExperimentName      string                 `json:"experiment_name"`
+	DeletedMS           int64                  `json:"deleted_ms,omitempty" doc:"since when it is in the trash"`
+	ExperimentDeletedMS int64                  `json:"experiment_deleted_ms,omitempty" doc:"since when its experiment is"`
+	ArtifactURI         string                 `json:"artifact_uri"`
+	Params              map[string]string      `json:"params"`
+	Tags                map[string]string      `json:"tags"`
+	Parent              *RunName               `json:"parent,omitempty" doc:"the run that it is nested in"`
+	Datasets            []RunDataset           `json:"datasets" doc:"that it read"`
+	ModelInputs         []tracking.LinkedModel `json:"model_inputs" doc:"logged models that it read"`
+	ModelOutputs        []tracking.LinkedModel `json:"model_outputs" doc:"logged models that it made"`
+	Versions            []RunVersion           `json:"versions" doc:"that were registered of it, the newest first; 100 at most"`
 }
 
 // RunName names a run.
@@ -78,7 +80,8 @@ func (a *API) trackedRun(ctx context.Context, p fairlead.Project, in *TrackedRun
 
 func newTrackedRun(d *tracking.Description) *TrackedRun {
 	r := newRun(d.Run)
-	out := &TrackedRun{RunHead: r.RunHead, ExperimentName: d.Experiment,
+	out := &TrackedRun{RunHead: r.RunHead, ExperimentName: d.Experiment.Name,
+		DeletedMS: d.Run.DeletedMS, ExperimentDeletedMS: d.Experiment.DeletedMS,
 		ArtifactURI: r.ArtifactURI, Params: r.Params, Tags: r.Tags, Datasets: []RunDataset{},
 		ModelInputs: append([]tracking.LinkedModel{}, d.Inputs...), Versions: []RunVersion{},
 		ModelOutputs: append([]tracking.LinkedModel{}, d.Outputs...)}

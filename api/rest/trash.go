@@ -23,6 +23,12 @@ type CollectRequest struct {
 	Shrink    bool   `json:"shrink,omitempty" doc:"shrink the database; all writes wait"`
 }
 
+// Settings are what is set of a project, and what that comes to on this server.
+type Settings struct {
+	spec.Settings
+	KeptMS int64 `json:"kept_ms,omitempty" readOnly:"true" doc:"how long what is deleted can be restored; absent: for ever"`
+}
+
 func (a *API) trashOperations() {
 	register(a, op{id: "collect-garbage", method: "POST", path: "/gc",
 		summary: "Remove for good what was deleted, and files that nothing refers to",
@@ -44,17 +50,31 @@ func (a *API) trashOperations() {
 		})
 	register(a, op{id: "get-settings", method: "GET", path: "/settings",
 		summary: "What is set of the project beside its file", may: auth.Read},
-		func(ctx context.Context, p fairlead.Project, _ *InProject) (spec.Settings, error) {
-			return a.Projects.Settings(ctx, p)
+		func(ctx context.Context, p fairlead.Project, _ *InProject) (Settings, error) {
+			return a.settings(ctx, p)
 		})
 	register(a, op{id: "put-settings", method: "PUT", path: "/settings",
 		summary: "Set how long what is deleted in the project can be restored", may: auth.Administer},
 		func(ctx context.Context, p fairlead.Project, in *struct {
 			InProject
-			Body spec.Settings
-		}) (spec.Settings, error) {
-			return in.Body, a.Projects.Set(ctx, p, in.Body)
+			Body Settings
+		}) (out Settings, err error) {
+			if err := a.Projects.Set(ctx, p, in.Body.Settings); err != nil {
+				return out, err
+			}
+			return a.settings(ctx, p)
 		})
+}
+
+func (a *API) settings(ctx context.Context, p fairlead.Project) (out Settings, err error) {
+	if out.Settings, err = a.Projects.Settings(ctx, p); err != nil {
+		return out, err
+	}
+	keep, err := a.Projects.Keep(ctx, p, a.KeepDeleted)
+	if keep >= 0 {
+		out.KeptMS = keep.Milliseconds()
+	}
+	return out, err
 }
 
 // age is how long something must have been in the trash to be collected.

@@ -9,7 +9,7 @@ import { useMay } from "../../data/may";
 import { changeRuns, runIds, type Bulk, type Change, type Rows } from "../../data/runtable";
 import { count, plural } from "../../format/number";
 import css from "./BulkBar.module.css";
-import { useRenew } from "./ExperimentActions";
+import { useRenew } from "./useTrash";
 
 /** The runs that are selected: these, or all that the table has but these. */
 export interface Selection {

@@ -1,50 +1,15 @@
 import { Button, TextInput } from "@mantine/core";
-import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { useMutation } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { Pencil, Plus, Trash2 } from "lucide-react";
 import { useState } from "react";
 import { Dialog, DialogButtons } from "../../components/Dialog";
 import { GuardedButton } from "../../components/GuardedButton";
 import { Failure } from "../../components/State";
-import { toast } from "../../components/toast";
-import {
-  createExperiment,
-  deleteExperiment,
-  renameExperiment,
-  restoreExperiment,
-  type Experiment,
-} from "../../data/experiments";
+import { createExperiment, renameExperiment, type Experiment } from "../../data/experiments";
 import { useMay } from "../../data/may";
 import { plural } from "../../format/number";
-
-/** What makes the lists of experiments and runs be read anew. */
-export function useRenew(project: string) {
-  const client = useQueryClient();
-  return () => {
-    for (const what of ["experiments", "experiment", "run-table", "run-columns"])
-      void client.invalidateQueries({ queryKey: ["p", project, what] });
-  };
-}
-
-/** Moves an experiment to the trash, and offers to take it back. */
-export function useDelete(project: string) {
-  const renew = useRenew(project);
-  const restore = useMutation({
-    mutationFn: (e: Experiment) => restoreExperiment(project, e.id),
-    onSettled: renew,
-    onSuccess: (_, e) => toast({ title: `${e.name} restored` }),
-    onError: (err) => toast({ title: "Not restored", message: err.message, tone: "bad" }),
-  });
-  return useMutation({
-    mutationFn: (e: Experiment) => deleteExperiment(project, e.id),
-    onSettled: renew,
-    onSuccess: (_, e) =>
-      toast({
-        title: `${e.name} moved to the trash`,
-        action: { label: "Undo", run: () => restore.mutate(e) },
-      }),
-  });
-}
+import { useRenew, useTrash } from "./useTrash";
 
 interface NameDialogProps {
   opened: boolean;
@@ -148,7 +113,7 @@ export function ExperimentActions(props: { project: string; experiment: Experime
       close();
     },
   });
-  const remove = useDelete(project);
+  const { remove } = useTrash(project);
   const isDefault = experiment.id === "0";
   if (experiment.state === "deleted") return null;
   return (

@@ -4,12 +4,13 @@ import { Empty } from "../../components/State";
 interface NoRunsProps {
   project: string;
   experiment: string | undefined;
+  deleted: boolean;
   filtered: boolean;
   onClear: () => void;
 }
 
 /** What stands where runs would be. */
-export function NoRuns({ project, experiment, filtered, onClear }: NoRunsProps) {
+export function NoRuns({ project, experiment, deleted, filtered, onClear }: NoRunsProps) {
   if (filtered)
     return (
       <Empty title="No run is found by this filter">
@@ -18,6 +19,7 @@ export function NoRuns({ project, experiment, filtered, onClear }: NoRunsProps) 
         </Button>
       </Empty>
     );
+  if (deleted) return <Empty title="No run went to the trash with it" />;
   const uri = `${globalThis.location.origin}/p/${project}`;
   const into = experiment === undefined ? "" : `experiment_id="${experiment}"`;
   return (

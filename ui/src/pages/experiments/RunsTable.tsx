@@ -10,20 +10,19 @@ import { Failure } from "../../components/State";
 import { useNow } from "../../components/now";
 import { toast } from "../../components/toast";
 import { Problem } from "../../data/client";
-import { experimentsQuery } from "../../data/experiments";
 import { pageOf } from "../../data/links";
 import { goesOn, runColumns, sparklines, type Rows } from "../../data/runtable";
 import { count, plural, value } from "../../format/number";
 import { absolute } from "../../format/time";
 import { BulkBar, everything, has, nothing, put, type Selection } from "./BulkBar";
 import { ColumnPicker } from "./ColumnPicker";
-import { useRenew } from "./ExperimentActions";
 import { FilterBar } from "./FilterBar";
 import { Grid, type GridColumn } from "./Grid";
 import { HeadMenu } from "./HeadMenu";
 import css from "./RunsTable.module.css";
 import { NoRuns } from "./NoRuns";
 import { cellOf, groupName, inWords } from "./cells";
+import { useRenew } from "./useTrash";
 import { blocksOf, useRows, type RunsRow } from "./useRows";
 import {
   changed,
@@ -41,6 +40,8 @@ interface RunsTableProps {
   project: string;
   /** The experiment whose runs they are; none for those of all. */
   experiment?: string;
+  /** It is in the trash, and shows the runs that are there too. */
+  deleted?: boolean;
   view: RunsView;
   /** Replaces the view in the address, or goes on to another one. */
   onView: (view: RunsView, replace: boolean) => void;
@@ -110,7 +111,7 @@ function useColumns(project: string, experiments: string[], chosen: string[] | u
 }
 
 /** The runs of an experiment, or of all, as a table of any size. */
-export function RunsTable({ project, experiment, view, onView }: RunsTableProps) {
+export function RunsTable({ project, experiment, deleted, view, onView }: RunsTableProps) {
   const navigate = useNavigate();
   const router = useRouter();
   const now = useNow();
@@ -125,9 +126,9 @@ export function RunsTable({ project, experiment, view, onView }: RunsTableProps)
       filter: view.q ?? "",
       order: view.sort ? [view.sort] : [],
       nested: !view.flat && by.length === 0,
-      state: "active",
+      state: deleted ? "deleted" : "active",
     }),
-    [project, experiments, view.q, view.sort, view.flat, by],
+    [project, experiments, deleted, view.q, view.sort, view.flat, by],
   );
   const spelt = useColumns(project, experiments, view.cols);
   const names = useMemo(() => {
@@ -205,14 +206,6 @@ export function RunsTable({ project, experiment, view, onView }: RunsTableProps)
     } else select(put(selection, [r.key], !r.selected));
   };
 
-  const list = useInfiniteQuery({
-    ...experimentsQuery(project, "", "active"),
-    enabled: experiment === undefined,
-  });
-  const titles = useMemo(
-    () => new Map(list.data?.pages.flatMap((p) => p.items.map((e) => [e.id, e.name]))),
-    [list.data],
-  );
   const curves = useCurves(project, view, blocks.flat(), sight.rows, tableRow);
   const show = view.show;
   const cell = useCallback(
@@ -222,10 +215,10 @@ export function RunsTable({ project, experiment, view, onView }: RunsTableProps)
         show: show ?? {},
         by,
         href: (run) => pageOf(project, { kind: "run", id: `${run.experiment}/${run.id}` }),
-        experiments: titles,
+        experiments: table.experiments,
         curves,
       }),
-    [now, show, by, project, titles, curves],
+    [now, show, by, project, table.experiments, curves],
   );
   const [menu, setMenu] = useState<{ column: GridColumn; at: DOMRect }>();
   const [at, setAt] = useState<{ index: number; column: string | undefined }>();
@@ -341,20 +334,23 @@ export function RunsTable({ project, experiment, view, onView }: RunsTableProps)
           <NoRuns
             project={project}
             experiment={experiment}
+            deleted={deleted ?? false}
             filtered={view.q !== undefined}
             onClear={() => set({ q: undefined })}
           />
         ) : undefined}
       </Grid>
-      <BulkBar
-        rows={rows}
-        selection={selection}
-        total={runs}
-        onSelect={select}
-        onCompare={(ids) =>
-          router.history.push(`/p/${encodeURIComponent(project)}/compare?runs=${ids.join(",")}`)
-        }
-      />
+      {!deleted && (
+        <BulkBar
+          rows={rows}
+          selection={selection}
+          total={runs}
+          onSelect={select}
+          onCompare={(ids) =>
+            router.history.push(`/p/${encodeURIComponent(project)}/compare?runs=${ids.join(",")}`)
+          }
+        />
+      )}
       <footer className={css.foot}>
         <span role="status">
           {!ready

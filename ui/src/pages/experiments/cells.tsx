@@ -87,7 +87,7 @@ interface CellContext {
   show: Record<string, Show>;
   by: string[];
   href: (run: TableRow) => string | undefined;
-  experiments: Map<string, string>;
+  experiments: Record<string, { name: string }>;
   curves: Map<string, (number | null)[]>;
 }
 
@@ -140,7 +140,7 @@ export function cellOf(row: RunsRow, column: string, ctx: CellContext) {
     case "run_id":
       return <Text mono>{run.id}</Text>;
     case "experiment":
-      return <Text>{ctx.experiments.get(run.experiment) ?? run.experiment}</Text>;
+      return <Text>{ctx.experiments[run.experiment]?.name ?? run.experiment}</Text>;
   }
   const key = keyOf(column);
   if (kindOf(column) === "metric") {

@@ -1,11 +1,12 @@
-import { screen, waitFor } from "@testing-library/react";
+import { screen, waitFor, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { describe, expect, it } from "vitest";
+import { toasts } from "../../components/toast";
 import { mount, refusal, type Answers } from "../../test/mount";
 import { experiment, run } from "./fixtures";
 
 const rows = [run("a")];
-const table = { snapshot: "s", offset: 0, total: 2, runs: 2, newer: 0, rows };
+const table = { snapshot: "s", offset: 0, total: 2, runs: 2, newer: 0, rows, experiments: {} };
 const answers: Answers = {
   "/projects/bikes/permissions": { items: ["read", "track"], otherwise: "" },
   "/projects/bikes/experiments": { items: [experiment] },
@@ -62,7 +63,7 @@ describe("the list of experiments", () => {
 describe("the trash", () => {
   const trash = {
     ...answers,
-    "/projects/bikes/settings": { keep_deleted: "30d" },
+    "/projects/bikes/settings": { keep_deleted: "30d", kept_ms: 30 * 864e5 },
     "/projects/bikes/experiments": {
       items: [{ ...experiment, state: "deleted", deleted_ms: 1e12 }],
     },
@@ -70,7 +71,11 @@ describe("the trash", () => {
       ...table,
       total: 1,
       runs: 1,
-      rows: [run("a", { state: "deleted", deleted_ms: 1e12 })],
+      rows: [
+        run("a", { state: "deleted", deleted_ms: 1e12 }),
+        run("b", { state: "deleted", deleted_ms: 1e12, experiment: "2" }),
+      ],
+      experiments: { 1: { name: "rides" }, 2: { name: "tides", deleted_ms: 1e12 } },
     },
     "POST /projects/bikes/runs/restore": { changed: ["a"], failed: [] },
     "POST /projects/bikes/experiments/1/restore": {},
@@ -87,6 +92,17 @@ describe("the trash", () => {
     );
     expect(screen.getByText(/can be restored for 30d/)).toBeInTheDocument();
   });
+  it("names the experiments of runs, and leads from one that is in the trash to it", async () => {
+    mount("/p/bikes/experiments/trash", trash);
+    const rides = within(await screen.findByRole("row", { name: /run a/ }));
+    expect(rides.getByRole("link", { name: "rides" })).toBeInTheDocument();
+    const row = within(screen.getByRole("row", { name: /run b/ }));
+    const link = row.getByRole("link", { name: "tides" });
+    expect(link).toHaveAttribute("href", "/p/bikes/experiments/2");
+    expect(row.getByRole("button", { name: "Restore run b" })).toHaveAccessibleDescription(
+      /Its experiment is in the trash/,
+    );
+  });
   it("says that it is empty", async () => {
     mount("/p/bikes/experiments/trash", {
       ...trash,
@@ -95,5 +111,39 @@ describe("the trash", () => {
     });
     expect(await screen.findByText("No run is in the trash")).toBeInTheDocument();
     expect(await screen.findByText("No experiment is in the trash")).toBeInTheDocument();
+  });
+});
+
+describe("an experiment in the trash", () => {
+  const gone = { ...experiment, state: "deleted", deleted_ms: 1e12 };
+  const inTrash = {
+    ...answers,
+    "/projects/bikes/settings": { keep_deleted: "", kept_ms: 30 * 864e5 },
+    "/projects/bikes/experiments/1": gone,
+    "/projects/bikes/run-columns": { items: [], total: 0 },
+    "POST /projects/bikes/experiments/1/restore": {},
+    "POST /projects/bikes/experiments/1/delete": {},
+  };
+  it("says so, until when it is kept, and comes out and back", async () => {
+    const { sent, asked } = mount("/p/bikes/experiments/1", inTrash);
+    expect(await screen.findByText("This experiment is in the trash")).toBeInTheDocument();
+    // The runs that went with it are those of the trash.
+    await waitFor(() =>
+      expect(asked.some((a) => a.includes("/run-table?") && a.includes("state=deleted"))).toBe(
+        true,
+      ),
+    );
+    expect(await screen.findByText(/Until 9 Oct 2001/)).toBeInTheDocument();
+    const restore = screen.getByRole("button", { name: "Restore" });
+    await waitFor(() => expect(restore).not.toHaveAttribute("aria-disabled"));
+    await userEvent.click(restore);
+    await waitFor(() => expect(toasts.read().map((t) => t.title)).toContain("rides restored"));
+    toasts.read().at(-1)?.action?.run();
+    await waitFor(() =>
+      expect(sent.map((s) => s.path)).toEqual([
+        "/projects/bikes/experiments/1/restore",
+        "/projects/bikes/experiments/1/delete",
+      ]),
+    );
   });
 });

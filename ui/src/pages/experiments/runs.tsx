@@ -3,11 +3,15 @@ import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { Trash2 } from "lucide-react";
 import { useState } from "react";
+import { StatusBadge } from "../../components/Badge";
 import { Page } from "../../components/Page";
 import { Failure } from "../../components/State";
-import { experimentQuery } from "../../data/experiments";
+import { Trashed } from "../../components/Trashed";
+import { experimentQuery, type Experiment } from "../../data/experiments";
+import { useMay } from "../../data/may";
 import { ExperimentActions } from "./ExperimentActions";
 import { RunsTable } from "./RunsTable";
+import { useKept, useTrash } from "./useTrash";
 
 /** The runs of an experiment. */
 export function ExperimentPage() {
@@ -17,6 +21,7 @@ export function ExperimentPage() {
   const known = useQuery(experimentQuery(project, experiment));
   const e = known.data;
   const note = e?.tags["mlflow.note.content"];
+  const deleted = e?.state === "deleted";
   return (
     <Page
       wide
@@ -26,9 +31,11 @@ export function ExperimentPage() {
           Experiments
         </Link>,
       ]}
+      badge={deleted && <StatusBadge state="deleted" tone="warn" label="in the trash" />}
       about={note ? <ShortNote text={note} /> : undefined}
       actions={e && <ExperimentActions project={project} experiment={e} />}
     >
+      {deleted && <InTrash project={project} experiment={e} />}
       {known.isError ? (
         <Failure error={known.error} retry={() => void known.refetch()} />
       ) : e ? (
@@ -36,6 +43,7 @@ export function ExperimentPage() {
           key={experiment}
           project={project}
           experiment={experiment}
+          deleted={deleted}
           view={view}
           onView={(search, replace) =>
             void navigate({
@@ -50,6 +58,24 @@ export function ExperimentPage() {
         <TableSkeleton />
       )}
     </Page>
+  );
+}
+
+function InTrash({ project, experiment: e }: { project: string; experiment: Experiment }) {
+  const { why } = useMay("track");
+  const { restore } = useTrash(project);
+  const since = e.deleted_ms ?? 0;
+  return (
+    <Trashed
+      what="This experiment"
+      with="the runs that went with it"
+      since={since}
+      until={useKept(project)(since)}
+      action="Restore"
+      why={why}
+      pending={restore.isPending}
+      onRestore={() => restore.mutate(e)}
+    />
   );
 }
 

@@ -9,17 +9,12 @@ import { Page, Section } from "../../components/Page";
 import { Empty, Failure } from "../../components/State";
 import { Time } from "../../components/Time";
 import { toast } from "../../components/toast";
-import {
-  experimentsQuery,
-  restoreExperiment,
-  settingsQuery,
-  type Experiment,
-} from "../../data/experiments";
+import { experimentsQuery, settingsQuery, type Experiment } from "../../data/experiments";
 import { useMay } from "../../data/may";
 import { changeRuns, tableHead, tableWindow, type Rows, type TableRow } from "../../data/runtable";
 import { count, plural } from "../../format/number";
-import { useRenew } from "./ExperimentActions";
 import { StatusSign } from "./cells";
+import { useKept, useRenew, useTrash } from "./useTrash";
 
 /** What was deleted, and can be restored until it is removed for good. */
 export function TrashPage() {
@@ -48,16 +43,17 @@ export function TrashPage() {
 
 function DeletedExperiments({ project }: { project: string }) {
   const { why } = useMay("track");
-  const renew = useRenew(project);
+  const until = useKept(project);
+  const { restore } = useTrash(project);
   const found = useInfiniteQuery(experimentsQuery(project, "", "deleted"));
   const items = found.data?.pages.flatMap((p) => p.items) ?? [];
-  const restore = useMutation({
-    mutationFn: (e: Experiment) => restoreExperiment(project, e.id),
-    onSettled: renew,
-    onSuccess: (_, e) => toast({ title: `${e.name} restored` }),
-  });
   const columns: Column<Experiment>[] = [
-    { id: "name", head: "Name", sort: (e) => e.name, cell: (e) => e.name },
+    {
+      id: "name",
+      head: "Name",
+      sort: (e) => e.name,
+      cell: (e) => <ToExperiment project={project} id={e.id} name={e.name} />,
+    },
     {
       id: "runs",
       head: "Runs",
@@ -70,6 +66,12 @@ function DeletedExperiments({ project }: { project: string }) {
       head: "Deleted",
       sort: (e) => e.deleted_ms,
       cell: (e) => <Time at={e.deleted_ms} />,
+    },
+    {
+      id: "until",
+      head: "Removed for good",
+      minor: true,
+      cell: (e) => <Until at={until(e.deleted_ms ?? 0)} />,
     },
     {
       id: "restore",
@@ -90,7 +92,6 @@ function DeletedExperiments({ project }: { project: string }) {
   ];
   return (
     <Section title="Experiments" flush>
-      {restore.isError && <Failure error={restore.error} />}
       {found.isError && <Failure error={found.error} retry={() => void found.refetch()} />}
       {found.data === undefined && !found.isError && (
         <div role="status" aria-label="Loading" aria-busy="true" style={{ padding: 16 }}>
@@ -114,6 +115,25 @@ function DeletedExperiments({ project }: { project: string }) {
       )}
     </Section>
   );
+}
+
+interface ToExperimentProps {
+  project: string;
+  id: string;
+  name: string;
+}
+
+function ToExperiment({ project, id, name }: ToExperimentProps) {
+  return (
+    <Link to="/p/$project/experiments/$experiment" params={{ project, experiment: id }}>
+      {name}
+    </Link>
+  );
+}
+
+/** When something is removed for good, if it ever is. */
+function Until({ at }: { at: number | undefined }) {
+  return at === undefined ? <>–</> : <Time at={at} />;
 }
 
 const PAGE = 50;
@@ -140,29 +160,62 @@ function DeletedRuns({ project }: { project: string }) {
     }),
     enabled: head.data !== undefined,
   });
-  const restore = useMutation({
-    mutationFn: (runs: string[]) => changeRuns(project, runs, { kind: "restore" }, () => undefined),
+  const until = useKept(project);
+  const change = useMutation({
+    mutationFn: ({ runs, kind }: { runs: string[]; kind: "delete" | "restore" }) =>
+      changeRuns(project, runs, { kind }, () => undefined),
     onSettled: renew,
-    onSuccess: (bulk) =>
+    onSuccess: ({ changed, failed }, { kind }) =>
       toast({
-        title: `${plural(bulk.changed.length, "run")} restored`,
-        ...(bulk.failed[0] && { message: bulk.failed[0].reason, tone: "bad" }),
+        title: `${plural(changed.length, "run")} ${kind === "delete" ? "back in the trash" : "restored"}`,
+        ...(failed[0] && { message: failed[0].reason, tone: "bad" }),
+        ...(kind === "restore" &&
+          changed.length > 0 && {
+            action: { label: "Undo", run: () => change.mutate({ runs: changed, kind: "delete" }) },
+          }),
       }),
   });
+  const restore = (runs: string[]) => change.mutate({ runs, kind: "restore" });
+  const experiments = window.data?.page.experiments ?? {};
+  const free = (r: TableRow) => experiments[r.experiment]?.deleted_ms === undefined;
   const shown = (window.data?.page.rows ?? []).filter((r) => r.state === "deleted");
+  const mine = shown.filter(free);
   const columns: Column<TableRow>[] = [
     {
       id: "name",
       head: "Run",
       cell: (r) => (
         <span style={{ display: "inline-flex", gap: 6, alignItems: "center" }}>
-          <StatusSign status={r.status} /> {r.name}
+          <StatusSign status={r.status} />
+          <Link to="/p/$project/runs/$run" params={{ project, run: r.id }}>
+            {r.name}
+          </Link>
         </span>
       ),
     },
-    { id: "experiment", head: "Experiment", cell: (r) => r.experiment, minor: true },
+    {
+      id: "experiment",
+      head: "Experiment",
+      minor: true,
+      cell: (r) => (
+        <>
+          <ToExperiment
+            project={project}
+            id={r.experiment}
+            name={experiments[r.experiment]?.name ?? r.experiment}
+          />
+          {!free(r) && " (in the trash)"}
+        </>
+      ),
+    },
     { id: "started", head: "Started", minor: true, cell: (r) => <Time at={r.start_ms} /> },
     { id: "deleted", head: "Deleted", cell: (r) => <Time at={r.deleted_ms} /> },
+    {
+      id: "until",
+      head: "Removed for good",
+      minor: true,
+      cell: (r) => <Until at={until(r.deleted_ms ?? 0)} />,
+    },
     {
       id: "restore",
       head: "Restore",
@@ -170,10 +223,12 @@ function DeletedRuns({ project }: { project: string }) {
         <GuardedButton
           size="compact-xs"
           variant="default"
-          why={why}
-          disabled={restore.isPending}
+          why={
+            free(r) ? why : "Its experiment is in the trash: restore that, and the run comes along"
+          }
+          disabled={change.isPending}
           aria-label={`Restore ${r.name}`}
-          onClick={() => restore.mutate([r.id])}
+          onClick={() => restore([r.id])}
         >
           Restore
         </GuardedButton>
@@ -186,20 +241,20 @@ function DeletedRuns({ project }: { project: string }) {
       flush
       about={head.data && plural(total, "run")}
       actions={
-        shown.length > 1 && (
+        mine.length > 1 && (
           <GuardedButton
             size="compact-xs"
             variant="default"
             why={why}
-            disabled={restore.isPending}
-            onClick={() => restore.mutate(shown.map((r) => r.id))}
+            disabled={change.isPending}
+            onClick={() => restore(mine.map((r) => r.id))}
           >
-            Restore these {shown.length}
+            Restore these {mine.length}
           </GuardedButton>
         )
       }
     >
-      {restore.isError && <Failure error={restore.error} />}
+      {change.isError && <Failure error={change.error} />}
       {head.isError ? (
         <Failure error={head.error} retry={() => void head.refetch()} />
       ) : (

@@ -49,10 +49,12 @@ const place = (filter: string, under: string, at: number) => `${filter}\n${under
 /** Puts the columns of windows together, by the places of their rows. */
 function merge(results: UseQueryResult<WindowPage>[]) {
   const rows: Record<string, TableRow> = {};
+  const experiments: WindowPage["page"]["experiments"] = {};
   let failed: unknown;
   for (const { data, error } of results) {
     failed ??= error;
     if (!data) continue;
+    Object.assign(experiments, data.page.experiments);
     data.page.rows.forEach((row, i) => {
       const at = place(data.filter, data.window.under, data.page.offset + i);
       const had = rows[at];
@@ -68,7 +70,7 @@ function merge(results: UseQueryResult<WindowPage>[]) {
           : row;
     });
   }
-  return { rows, failed };
+  return { rows, experiments, failed };
 }
 
 const groupKey = (values: (string | null)[]) => JSON.stringify(values);
@@ -240,6 +242,8 @@ export function useRows({ rows, by, blocks, sight }: Wanted) {
     },
     /** The ids of the runs of a group. */
     inGroup: (of: Group) => runIds({ ...rows, filter: groupFilter(rows.filter, by, of.values) }),
+    /** Those of the rows that are loaded, by their ids. */
+    experiments: windows.experiments,
     count: all,
     ready,
     error: (grouped ? groups.error : head.error) ?? windows.failed,

@@ -69,6 +69,7 @@ describe("the page of a run", () => {
       [`${p}/runs/r1`]: {
         ...run,
         state: "deleted",
+        deleted_ms: 1e12,
         params: { lr: "0.1" },
         tags: { team: "a", "mlflow.source.name": "train.py", "mlflow.note.content": "a note" },
         parent: { id: "r0", name: "parent" },
@@ -163,6 +164,31 @@ describe("what can be done with a run", () => {
     await waitFor(() => expect(asked).toContain(`POST ${p}/runs/delete`));
     expect(toasts.read().map((t) => t.title)).toContain("The run is in the trash");
     toasts.read().at(-1)?.action?.run();
+    await waitFor(() => expect(asked).toContain(`POST ${p}/runs/restore`));
+  });
+
+  it("offers the way out of the trash, or its experiment's", async () => {
+    const settings = { [`${p}/settings`]: { keep_deleted: "", kept_ms: 30 * 864e5 } };
+    const gone = { ...run, state: "deleted", deleted_ms: 1e12 };
+    const { asked, answers } = mount(at, {
+      ...nothing,
+      ...may,
+      ...settings,
+      [`${p}/runs/r1`]: { ...gone, experiment_deleted_ms: 1e12 },
+      [`POST ${p}/experiments/${run.experiment}/restore`]: {},
+      [`${p}/runs/restore`]: done,
+    });
+    expect(
+      await screen.findByText(`The experiment ${run.experiment_name} is in the trash`),
+    ).toBeInTheDocument();
+    const button = await screen.findByRole("button", { name: `Restore ${run.experiment_name}` });
+    await waitFor(() => expect(button).not.toHaveAttribute("aria-disabled"));
+    answers[`${p}/runs/r1`] = gone;
+    await userEvent.click(button);
+    await waitFor(() => expect(asked).toContain(`POST ${p}/experiments/${run.experiment}/restore`));
+    expect(await screen.findByText("This run is in the trash")).toBeInTheDocument();
+    expect(screen.getByText(/Until 9 Oct 2001/)).toBeInTheDocument();
+    await userEvent.click(screen.getByRole("button", { name: "Restore" }));
     await waitFor(() => expect(asked).toContain(`POST ${p}/runs/restore`));
   });
 

@@ -18,7 +18,7 @@ import {
   type TrackedRun,
 } from "../../data/run";
 import { duration } from "../../format/number";
-import { Actions } from "./Actions";
+import { Actions, InTrash } from "./Actions";
 import { Artifacts, type Root } from "./Artifacts";
 import { Charts } from "./Charts";
 import { ChartTools } from "./ChartTools";
@@ -100,7 +100,7 @@ function Run({ project, run }: { project: string; run: TrackedRun }) {
       badge={
         <>
           <StatusBadge state={run.status} />
-          {run.state === "deleted" && (
+          {(run.deleted_ms ?? run.experiment_deleted_ms) !== undefined && (
             <StatusBadge state="deleted" tone="warn" label="in the trash" />
           )}
         </>
@@ -113,6 +113,7 @@ function Run({ project, run }: { project: string; run: TrackedRun }) {
       }
       actions={<Actions project={project} run={run} />}
     >
+      <InTrash project={project} run={run} />
       <Tabs
         value={tab}
         onChange={(next) => set({ tab: (next ?? undefined) as RunSearch["tab"] })}
