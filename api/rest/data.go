@@ -31,7 +31,8 @@ func (a *API) ref(ctx context.Context, p fairlead.Project, in *DatasetInput) (da
 	n, err := strconv.ParseInt(in.Version, 10, 64)
 	if err != nil || n < 1 {
 		return data.Ref{}, fairlead.Errorf(fairlead.Invalid,
-			"version %q is neither a number from 1 nor `latest`", in.Version)
+			"version %q is neither a number from 1 nor `latest`; `fairlead data %s` lists those there are",
+			in.Version, in.Dataset)
 	}
 	return data.Ref{Dataset: in.Dataset, N: n}, nil
 }

@@ -3,6 +3,7 @@ package rest
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"os"
 	"strings"
@@ -96,6 +97,10 @@ func humaProblem(status int, msg string, errs ...error) huma.StatusError {
 	detail := []string{msg}
 	for _, e := range errs[:min(len(errs), maxDetails)] {
 		text := e.Error() // it may hold all that was sent
+		if d, ok := errors.AsType[*huma.ErrorDetail](e); ok && d.Location == "path.version" {
+			text = fmt.Sprintf("the version is %q; it is a number from 1, and the list of the model's "+
+				"versions has those there are", fmt.Sprint(d.Value))
+		}
 		detail = append(detail, strings.ToValidUTF8(text[:min(len(text), maxDetail)], ""))
 	}
 	if status == http.StatusUnprocessableEntity {

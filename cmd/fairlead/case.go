@@ -6,7 +6,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -236,11 +235,8 @@ func (c *cli) releaseArgs(args []string) (model string, version int64, err error
 	if model, err = c.modelOf(args); err != nil || len(args) < 2 {
 		return model, 0, err
 	}
-	version, err = strconv.ParseInt(args[1], 10, 64)
-	if err != nil || version < 1 {
-		return "", 0, usage("VERSION is %q; it is a whole number", args[1])
-	}
-	return model, version, nil
+	version, err = versionNumber(model, args[1])
+	return model, version, err
 }
 
 // newest returns the number of a model's newest version.

@@ -530,6 +530,12 @@ func TestErrors_AreJSONWhenTheAnswerIs(t *testing.T) {
 		"check nothing.yaml": {"there is no nothing.yaml", "not_found", 5},
 		"rollback m":         {"--reason", "usage", 2},
 		"why":                {"accepts 1 arg", "usage", 2},
+		"model m x":          {"VERSION is \"x\"; it is a number from 1: `fairlead model m`", "usage", 2},
+		"model show m 0":     {"`fairlead model m` lists them", "usage", 2},
+		"model card m x":     {"`fairlead model m` lists them", "usage", 2},
+		"audit bundle m v1":  {"`fairlead model m` lists them", "usage", 2},
+		"gate explain m -":   {"`fairlead model m` lists them", "usage", 2},
+		"release m 1.5":      {"`fairlead model m` lists them", "usage", 2},
 	} {
 		got := command(t, append(strings.Fields(args), "-o", "json")...)
 		var f failure

@@ -113,10 +113,13 @@ func (c *cli) gateCommand() *cobra.Command {
 			return c.with(cmd.Context(), func(cl *client) error {
 				id := args[0]
 				if len(args) == 2 {
+					path, err := versionPath(args[0], args[1])
+					if err != nil {
+						return err
+					}
 					var r gate.Record
-					if err := cl.do(cmd.Context(), http.MethodGet,
-						"/models/"+url.PathEscape(args[0])+"/versions/"+url.PathEscape(args[1])+"/decision", nil,
-						&r); err != nil {
+					err = cl.do(cmd.Context(), http.MethodGet, path+"/decision", nil, &r)
+					if err != nil {
 						return err
 					}
 					id = r.ID

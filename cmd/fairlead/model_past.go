@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -22,10 +23,13 @@ func (c *cli) modelCardCommand() *cobra.Command {
 		Example: "  fairlead model card flight-delays 3 > card.md",
 		Args:    cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			path, err := versionPath(args[0], args[1])
+			if err != nil {
+				return err
+			}
 			return c.with(cmd.Context(), func(cl *client) error {
 				var card rest.Card
-				if err := cl.do(cmd.Context(), http.MethodGet, "/models/"+url.PathEscape(args[0])+
-					"/versions/"+url.PathEscape(args[1])+"/card", nil, &card); err != nil {
+				if err := cl.do(cmd.Context(), http.MethodGet, path+"/card", nil, &card); err != nil {
 					return err
 				}
 				return c.print(card, func(w io.Writer) { io.WriteString(w, card.Markdown) })
@@ -138,10 +142,29 @@ func newestOf(versions []*registry.Version) (n int64) {
 	return n
 }
 
+// versionNumber reads the VERSION of a model that somebody typed.
+func versionNumber(model, text string) (int64, error) {
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || n < 1 {
+		return 0, usage("VERSION is %q; it is a number from 1: `fairlead model %s` lists them",
+			text, model)
+	}
+	return n, nil
+}
+
+// versionPath is the path of a version of a model in the native API.
+func versionPath(model, version string) (string, error) {
+	n, err := versionNumber(model, version)
+	return fmt.Sprintf("/models/%s/versions/%d", url.PathEscape(model), n), err
+}
+
 func (c *cli) showVersion(cmd *cobra.Command, cl *client, model, version string,
 	q url.Values) error {
 	var v rest.ModelVersion
-	path := "/models/" + url.PathEscape(model) + "/versions/" + url.PathEscape(version)
+	path, err := versionPath(model, version)
+	if err != nil {
+		return err
+	}
 	if err := cl.do(cmd.Context(), http.MethodGet, path+"?"+q.Encode(), nil, &v); err != nil {
 		return err
 	}

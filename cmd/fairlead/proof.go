@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -21,11 +20,14 @@ func (c *cli) bundleCommand() *cobra.Command {
 			"  fairlead audit check proof.json",
 		Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			path, err := versionPath(args[0], args[1])
+			if err != nil {
+				return err
+			}
 			c.output = "json"
 			return c.with(cmd.Context(), func(cl *client) error {
 				var b ledger.Bundle
-				if err := cl.do(cmd.Context(), http.MethodGet, "/models/"+url.PathEscape(args[0])+
-					"/versions/"+url.PathEscape(args[1])+"/proof", nil, &b); err != nil {
+				if err := cl.do(cmd.Context(), http.MethodGet, path+"/proof", nil, &b); err != nil {
 					return err
 				}
 				return c.print(b, nil)
