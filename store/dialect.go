@@ -27,4 +27,12 @@ var like = strings.NewReplacer(`\`, `\\`, "%", `\%`, "_", `\_`)
 func Holds(text string) string { return "%" + Begins(text) }
 
 // Begins is Holds for what begins with the text.
-func Begins(text string) string { return like.Replace(strings.ToLower(text)) + "%" }
+func Begins(text string) string { return like.Replace(strings.Map(lower, text)) + "%" }
+
+// lower is what SQL's function of that name does to a letter: of others than ASCII nothing.
+func lower(r rune) rune {
+	if 'A' <= r && r <= 'Z' {
+		r += 'a' - 'A'
+	}
+	return r
+}

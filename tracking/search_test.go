@@ -56,6 +56,8 @@ func TestSearchRuns_FiltersAndOrders(t *testing.T) {
 		{"params.kind LIKE 'Tr%'", "start_time", "r0 r2 r4"},
 		{"params.kind LIKE 'tr%'", "", ""},
 		{"params.kind ILIKE 'tr__'", "metrics.acc ASC", "r0 r2 r4"},
+		{"params.kind CONTAINS 'RE'", "metrics.acc ASC", "r0 r2 r4"},
+		{"params.kind contains 'Tr%' OR params.kind CONTAINS 'T_ee'", "", ""},
 		{"params.kind != 'Tree'", "", "r3 r1"},
 		{"tags.`n o` = '3'", "", "r3"},
 		{"tags.absent = '3'", "", ""},

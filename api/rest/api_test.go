@@ -142,6 +142,17 @@ func TestOperations_AnswerRefuseAndStayInTheirProject(t *testing.T) {
 			}
 		})
 	}
+	for name, n := range map[string]int{"LPH": 1, "al%25ha": 0, "al_ha": 0, "%27": 0} {
+		a := w.call("GET", "/projects/alpha/models?name="+name, "")
+		if got := strings.Count(string(a.body), `"newest"`); a.status != 200 || got != n {
+			t.Errorf("models with %s: %d, %s", name, a.status, a.body)
+		}
+	}
+	a := w.call("GET", "/projects/alpha/models/alpha/versions/x/card", "")
+	wantProblem(t, "a version that is no number", a, 400)
+	if !strings.Contains(string(a.body), `the version is \"x\"; it is a number from 1`) {
+		t.Errorf("a version that is no number: %s", a.body)
+	}
 	for _, path := range []string{"/pipeline-runs/" + none, "/pipeline-runs/" + none + "/steps",
 		"/pipeline-runs/" + none + "/graph", "/pipeline-runs/" + none + "/tries",
 		"/pipeline-runs/" + none + "/why", "/pipeline-runs/" + none + "/steps/train",

@@ -20,7 +20,7 @@ type ExperimentInput struct {
 type ExperimentsInput struct {
 	InProject
 	Paging
-	Filter string   `query:"filter" maxLength:"40000" doc:"such as name ILIKE '%wine%'"`
+	Filter string   `query:"filter" maxLength:"40000" doc:"such as name CONTAINS 'wine'"`
 	Order  []string `query:"order,explode" maxItems:"20" doc:"such as name ASC; default: the newest first"`
 	State  string   `query:"state" enum:"active,deleted,all" default:"active"`
 }

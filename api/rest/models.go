@@ -42,7 +42,7 @@ func (a *API) models(ctx context.Context, p fairlead.Project, in *ModelsInput) (
 	out fairlead.Page[ListedModel], err error) {
 	search := registry.Search{Limit: in.Limit, PageToken: in.Page}
 	if in.Name != "" {
-		search.Filter = "name ILIKE '%" + likeText(in.Name) + "%'"
+		search.Filter = "name CONTAINS " + quoted(in.Name)
 	}
 	page, err := a.Registry.SearchModels(ctx, p, search)
 	if err != nil {
@@ -171,7 +171,7 @@ func (a *API) modelHistory() {
 		})
 }
 
-// likeText writes a text as a part of a pattern in the language of searches.
-func likeText(text string) string {
-	return strings.ReplaceAll(text, "'", "''")
+// quoted writes a text in the language of searches.
+func quoted(text string) string {
+	return "'" + strings.ReplaceAll(text, "'", "''") + "'"
 }

@@ -2,7 +2,6 @@ package rest
 
 import (
 	"context"
-	"strings"
 
 	"github.com/fairlead-ml/fairlead"
 	"github.com/fairlead-ml/fairlead/auth"
@@ -69,7 +68,7 @@ func (a *API) trackedRun(ctx context.Context, p fairlead.Project, in *TrackedRun
 	}
 	out := newTrackedRun(d)
 	versions, err := a.Registry.SearchVersions(ctx, p, registry.Search{Limit: 100,
-		Filter:  "run_id = '" + strings.ReplaceAll(d.Run.ID, "'", "''") + "'",
+		Filter:  "run_id = " + quoted(d.Run.ID),
 		OrderBy: []string{"creation_timestamp DESC"}})
 	for _, v := range versions.Items {
 		out.Versions = append(out.Versions, RunVersion{Model: v.Model, N: v.N, State: v.State,

@@ -47,8 +47,9 @@ const (
 	LessEqual    Op = "<="
 	Greater      Op = ">"
 	GreaterEqual Op = ">="
-	Like         Op = "LIKE"  // case-sensitive; % is any text, _ any character
-	ILike        Op = "ILIKE" // the same, blind to ASCII case
+	Like         Op = "LIKE"     // case-sensitive; % is any text, _ any character
+	ILike        Op = "ILIKE"    // the same, blind to ASCII case
+	Contains     Op = "CONTAINS" // holds the text as it is, blind to ASCII case
 	In           Op = "IN"
 	NotIn        Op = "NOT IN"
 	IsNull       Op = "IS NULL"
@@ -61,7 +62,7 @@ const (
 var (
 	numberOps = []Op{Equal, NotEqual, Less, LessEqual, Greater, GreaterEqual, between, notBetween, In,
 		NotIn, IsNull, IsNotNull}
-	textOps = []Op{Equal, NotEqual, Like, ILike, In, NotIn, IsNull, IsNotNull}
+	textOps = []Op{Equal, NotEqual, Like, ILike, Contains, In, NotIn, IsNull, IsNotNull}
 )
 
 // Expr is a filter as a tree: a Comparison, All, Any or Not. Each is true or false of

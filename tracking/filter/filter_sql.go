@@ -52,6 +52,8 @@ func (c Comparison) Match(column string) (cond string, args []any) {
 	case ILike:
 		return "lower(" + column + ") like lower(?) escape '\\'",
 			[]any{strings.ReplaceAll(c.Value.(string), `\`, `\\`)}
+	case Contains:
+		return "lower(" + column + ") like lower(?) escape '\\'", []any{store.Holds(c.Value.(string))}
 	}
 	return column + " " + string(c.Op) + " ?", []any{c.Value}
 }

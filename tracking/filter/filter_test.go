@@ -29,6 +29,7 @@ func TestParse_ReadsComparisons(t *testing.T) {
 		"tags.mlflow.user like 'A%' and tags.x ILIKE '%b_'": {
 			{Kind: filter.Tag, Key: "mlflow.user", Op: "LIKE", Value: "A%"},
 			{Kind: filter.Tag, Key: "x", Op: "ILIKE", Value: "%b_"}},
+		"tags.x contains '%b_'": {{Kind: filter.Tag, Key: "x", Op: "CONTAINS", Value: "%b_"}},
 		"run_id IN ('a', 'it''s')": {
 			{Kind: filter.Attribute, Key: "run_id", Op: "IN", List: []any{"a", "it's"}}},
 		"attributes.run_id NOT IN ('a')": {

@@ -301,7 +301,7 @@ func (p *parser) operator() (Op, error) {
 		return Op(t.raw), nil
 	}
 	switch k := t.keyword(); k {
-	case "LIKE", "ILIKE", "IN", "BETWEEN":
+	case "LIKE", "ILIKE", "CONTAINS", "IN", "BETWEEN":
 		return Op(k), nil
 	case "NOT":
 		p.wants(WantComparator, "IN", "BETWEEN")
@@ -342,7 +342,7 @@ func (p *parser) value(c *Comparison) (any, error) {
 		return nil, t.refused(
 			"Expected a quoted string value for %s (e.g. 'my-value'). Got value %s", c.Kind, clip(t.raw))
 	}
-	if (c.Op == Like || c.Op == ILike) && len(v) > maxPattern {
+	if (c.Op == Like || c.Op == ILike || c.Op == Contains) && len(v) > maxPattern {
 		return nil, t.refused("the pattern for %s '%s' has more than %d bytes", c.Kind, c.Key, maxPattern)
 	}
 	return v, nil

@@ -5,7 +5,7 @@ export type Experiment = Schemas["Experiment"];
 
 /** A filter for names that contain a text. */
 const named = (text: string) =>
-  text === "" ? {} : { filter: `name ILIKE '%${text.replaceAll("'", "''")}%'` };
+  text === "" ? {} : { filter: `name CONTAINS '${text.replaceAll("'", "''")}'` };
 
 /** The experiments of a project whose names contain a text, the newest first. */
 export const experimentsQuery = (project: string, contains: string, state: "active" | "deleted") =>
