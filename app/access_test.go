@@ -313,13 +313,14 @@ func (b *browser) send(method, path string, form url.Values) *httptest.ResponseR
 }
 
 // want sends a form, and checks where it leads, or what the page says.
-func (b *browser) want(method, path string, form url.Values, status int, says string) {
+func (b *browser) want(method, path string, form url.Values, status int, says string) string {
 	b.t.Helper()
 	w := b.send(method, path, form)
 	text := w.Header().Get("Location") + w.Body.String()
 	if w.Code != status || !strings.Contains(text, says) {
 		b.t.Errorf("%s %s: %d %s, want %d and %q", method, path, w.Code, text, status, says)
 	}
+	return text
 }
 
 func TestFirstRun_MakesAnAdministratorAndSignsThemIn(t *testing.T) {
@@ -352,7 +353,7 @@ func TestFirstRun_MakesAnAdministratorAndSignsThemIn(t *testing.T) {
 	other.want("GET", "/signin?next=/p/default/runs%3Ffilter%3Dx", nil, 200, `value="/p/default/runs?filter=x"`)
 	other.want("POST", "/signin", typed("", "another long phrase"), 401, "password is wrong")
 	for range 10 { // forms without a name are no guesses, and slow nobody down
-		other.want("POST", "/signin", url.Values{}, 400, "type your name")
+		other.want("POST", "/signin", url.Values{}, 400, "Type your name")
 	}
 	other.want("POST", "/signin", typed("", phrase), 303, "/")
 	other.want("GET", "/metrics", nil, 200, "go_goroutines")
@@ -361,7 +362,31 @@ func TestFirstRun_MakesAnAdministratorAndSignsThemIn(t *testing.T) {
 	other.want("GET", "/api/v1/me", nil, 401, "asks who you are")
 	other.cookie = kept
 	other.want("GET", "/api/v1/me", nil, 401, "asks who you are")
+	other.want("GET", "/signin?next=/p/default", nil, 200, "Your session has ended")
 	b.want("GET", "/api/v1/me", nil, 200, `"name":"ada"`)
+}
+
+func TestSignIn_SaysWhatIsWrongAndHowLongToWait(t *testing.T) {
+	a := open(t, t.TempDir())
+	const phrase = "a quiet harbour at dawn"
+	if _, err := a.Accounts.Add(t.Context(), auth.NewAccount{Name: "ada", Password: phrase,
+		Role: auth.Admin}); err != nil {
+		t.Fatal(err)
+	}
+	b := &browser{t: t, app: a}
+	typed := func(password string) url.Values {
+		return url.Values{"name": {"ada"}, "password": {password}}
+	}
+	b.want("GET", "/signin", nil, 200, `autocomplete="username" autocapitalize="none" spellcheck="false" autofocus>`)
+	wrong := "name=\"password\" type=\"password\" required autocomplete=\"current-password\" " +
+		"aria-invalid=\"true\" aria-describedby=\"problem\" autofocus>"
+	for range 5 {
+		b.want("POST", "/signin", typed("another long phrase"), 401, wrong)
+	}
+	b.want("POST", "/signin", typed(phrase), 429, "Too many sign-ins have failed; try again in ")
+	if page := b.want("GET", "/signin", nil, 200, "Sign in"); strings.Contains(page, "ended") {
+		t.Errorf("who had no session is told that it ended: %s", page)
+	}
 }
 
 func TestSession_IsNotUsedByPagesOfOtherSites(t *testing.T) {

@@ -60,7 +60,7 @@ func (a *API) Routes() []auth.Route {
 // browser shows it.
 func fail(w http.ResponseWriter, r *http.Request, err error) {
 	if strings.Contains(r.Header.Get("Accept"), "text/html") &&
-		show(w, fairlead.CodeOf(err).HTTPStatus(), failPage, fairlead.MessageOf(err)) == nil {
+		show(w, fairlead.CodeOf(err).HTTPStatus(), "fail", fairlead.MessageOf(err)) == nil {
 		return
 	}
 	http.Error(w, fairlead.MessageOf(err), fairlead.CodeOf(err).HTTPStatus())

