@@ -275,6 +275,28 @@ it("compares two versions", async () => {
   expect(await screen.findByRole("row", { name: /^id –/ })).toBeInTheDocument();
 });
 
+it("chooses what to compare with in other datasets too, and keeps it in the address", async () => {
+  const { router, asked } = mount("/p/bikes/data/recent/2/diff?from=1&key=id", {
+    [`${p}/datasets/recent/versions`]: { items: [version] },
+    [`${p}/datasets`]: {
+      items: [
+        { ...version, versions: 2 },
+        { ...version, dataset: "history", n: 7, versions: 7 },
+      ],
+    },
+    [`${p}/datasets/history/versions`]: { items: [{ ...version, dataset: "history", n: 7 }] },
+    [`${at}/diff`]: { from: version, to: version, columns: [] },
+  });
+  const choice = await screen.findByLabelText("From dataset");
+  await within(choice).findByRole("option", { name: /^history \(\d+ columns? shared\)$/ });
+  await userEvent.selectOptions(choice, "history");
+  await waitFor(() => expect(router.state.location.search).toEqual({ from: "history/7" }));
+  await waitFor(() => expect(asked).toContain(`GET ${at}/diff?from=history%2F7`));
+  expect(await screen.findByRole("option", { name: /^7 \(/ })).toBeInTheDocument();
+  await userEvent.selectOptions(screen.getByLabelText("From dataset"), "recent");
+  await waitFor(() => expect(router.state.location.search).toEqual({}));
+});
+
 describe("a query", () => {
   const list = { [`${p}/datasets`]: { items: [{ ...version, versions: 2 }] } };
 

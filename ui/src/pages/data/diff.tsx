@@ -11,6 +11,7 @@ import { Page, Section } from "../../components/Page";
 import { Stat, Stats } from "../../components/Stat";
 import { Empty } from "../../components/State";
 import {
+  datasetsQuery,
   diffQuery,
   versionsQuery,
   type ColumnDiff,
@@ -22,7 +23,7 @@ import {
 } from "../../data/datasets";
 import { count, percent, plural, value } from "../../format/number";
 import css from "./data.module.css";
-import { besides, micros, nameOf, rangeOf } from "./words";
+import { besides, fitting, micros, nameOf, rangeOf, readRef } from "./words";
 
 const ROUTE = "/p/$project/data/$dataset/$version/diff";
 
@@ -53,15 +54,16 @@ export function DiffPage() {
           {version}
         </Link>,
       ]}
-      about="What is different in the second version from the first"
-      actions={<Choose to={to} from={from ?? ""} all={all} />}
+      about="What is different in the second version from the first, of the same dataset or another"
+      actions={<Choose project={project} to={to} from={from ?? ""} all={all} />}
     >
       {from === undefined ? (
         <Loaded query={versions} skeleton={<Waiting />}>
           {() => (
             <Section title="Comparison">
               <Empty title="There is no other version to compare with" command="fairlead run">
-                The next run, or the next case of a model, may make one.
+                The next run, or the next case of a model, may make one. Above, another dataset can
+                be chosen.
               </Empty>
             </Section>
           )}
@@ -85,27 +87,72 @@ function Waiting() {
   );
 }
 
-function Choose({ to, from, all }: { to: Ref; from: string; all: DatasetVersion[] }) {
-  const navigate = useNavigate({ from: ROUTE });
-  const options = all.map((v) => ({
+/** Versions to choose from, the one that is shown among them. */
+function known(versions: readonly DatasetVersion[], shown: string) {
+  const options = versions.map((v) => ({
     value: String(v.n),
     label: `${v.n} (${v.source}, ${count(v.rows)} rows)`,
   }));
-  const known = (n: string) =>
-    options.some((o) => o.value === n) || n === "" ? options : [{ value: n, label: n }, ...options];
+  return options.some((o) => o.value === shown) || shown === ""
+    ? options
+    : [{ value: shown, label: shown }, ...options];
+}
+
+interface ChooseProps {
+  project: string;
+  to: Ref;
+  from: string;
+  all: DatasetVersion[];
+}
+
+function Choose({ project, to, from, all }: ChooseProps) {
+  const navigate = useNavigate({ from: ROUTE });
+  const before = readRef(from, to.dataset);
+  const another = before.dataset !== to.dataset;
+  const datasets = useQuery(datasetsQuery(project));
+  const versions = useInfiniteQuery(versionsQuery(project, before.dataset));
+  const theirs = another ? (versions.data?.pages.flatMap((p) => p.items) ?? []) : all;
+  const others = fitting(to.dataset, datasets.data?.items ?? []);
   return (
     <div className={css.filters}>
       <Choice
+        label="From dataset"
+        w={200}
+        data={[
+          { value: to.dataset, label: `${to.dataset} (the same)` },
+          ...others.map((d) => ({
+            value: d.dataset,
+            label: `${d.dataset} (${plural(d.shared, "column")} shared)`,
+          })),
+        ]}
+        value={before.dataset}
+        onChange={(name) => {
+          const d = others.find((o) => o.dataset === name);
+          // The key and the column that are chosen may not be there.
+          void navigate({
+            search: ({ all }) => ({
+              ...(d && { from: `${d.dataset}/${d.n}` }),
+              ...(all && { all }),
+            }),
+          });
+        }}
+      />
+      <Choice
         label="From version"
         w={230}
-        data={known(from)}
-        value={from || null}
-        onChange={(n) => n && void navigate({ search: (s) => ({ ...s, from: n }) })}
+        data={known(theirs, before.n)}
+        value={before.n || null}
+        onChange={(n) =>
+          n &&
+          void navigate({
+            search: (s) => ({ ...s, from: another ? `${before.dataset}/${n}` : n }),
+          })
+        }
       />
       <Choice
         label="To version"
         w={230}
-        data={known(String(to.n))}
+        data={known(all, String(to.n))}
         value={String(to.n)}
         onChange={(n) =>
           n &&

@@ -1,4 +1,4 @@
-import type { ColumnProfile, DatasetVersion, Ref } from "../../data/datasets";
+import type { ColumnProfile, Dataset, DatasetVersion, Ref } from "../../data/datasets";
 import { utc } from "../../format/time";
 import { count, percent, plural, UNKNOWN, value } from "../../format/number";
 
@@ -37,6 +37,27 @@ export function besides(
   const older = all.filter((v) => v.n < n);
   if (older.length === 0 && n > 1) return { n: n - 1 }; // on a page that is not here
   return older.find((v) => v.source === here?.source) ?? older[0] ?? all.findLast((v) => v.n > n);
+}
+
+/** A version as an address names it beside a dataset: by its number, or with another dataset's. */
+export function readRef(from: string, dataset: string): { dataset: string; n: string } {
+  const slash = from.lastIndexOf("/");
+  return slash < 0
+    ? { dataset, n: from }
+    : { dataset: from.slice(0, slash), n: from.slice(slash + 1) };
+}
+
+/** How many of the columns of one table another has, by name and type. */
+const shared = (a: Dataset, b: Dataset) =>
+  a.columns.filter((c) => b.columns.some((o) => o.name === c.name && o.type === c.type)).length;
+
+/** Other datasets: those first that a dataset can be compared with best, by their columns. */
+export function fitting(dataset: string, all: readonly Dataset[]) {
+  const here = all.find((d) => d.dataset === dataset);
+  return all
+    .filter((d) => d !== here)
+    .map((d) => ({ dataset: d.dataset, n: d.n, shared: here ? shared(here, d) : 0 }))
+    .sort((a, b) => b.shared - a.shared || a.dataset.localeCompare(b.dataset));
 }
 
 /** The stream time that a version covers: "2011-01-01 to 2011-02-28". */
