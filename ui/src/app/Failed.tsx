@@ -5,6 +5,7 @@ import { Page } from "../components/Page";
 import { Empty, Failure } from "../components/State";
 import { Problem } from "../data/client";
 import { useHearing } from "../data/live";
+import { meQuery } from "../data/me";
 import { projectsQuery } from "../data/projects";
 
 /** A page that could not be drawn. */
@@ -33,9 +34,20 @@ const GONE =
 export function NoProject({ error }: { error: unknown }) {
   const { project } = useParams({ from: "/p/$project" });
   const { data: others = [] } = useQuery(projectsQuery);
+  const { data: me } = useQuery(meQuery);
+  const denied = error instanceof Problem && error.status === 403;
   return (
     <Page title={project}>
-      <Failure error={error} />
+      <Failure error={error} {...(denied && { title: "You may not read this project" })} />
+      {denied && me && (
+        <Empty
+          title="An administrator can let you in"
+          command={`fairlead role grant ${me.name} viewer -p ${project}`}
+        >
+          On the server’s machine, or from another one with --server and a token. Then load the page
+          again.
+        </Empty>
+      )}
       {others.length > 0 && (
         <p>
           You may read{" "}

@@ -13,6 +13,15 @@ it("says once that a project is not there, and which are", async () => {
   expect(await screen.findByRole("link", { name: "wine" })).toHaveAttribute("href", "/p/wine");
 });
 
+it("says to who has no rights yet how an administrator gives them some", async () => {
+  mount("/p/bikes", {
+    "/projects/bikes/permissions": refusal(403, "ada may not do this in project bikes"),
+    "/projects": { items: [] },
+  });
+  expect(await screen.findByText("You may not read this project")).toBeVisible();
+  expect(await screen.findByText("fairlead role grant ada viewer -p bikes")).toBeVisible();
+});
+
 it("keeps the frame around a page that could not be drawn", async () => {
   mount("/p/bikes/runs/abc", {});
   expect(await screen.findByRole("heading", { level: 1 })).toHaveTextContent("Nothing is here");
