@@ -1,16 +1,13 @@
 package ledger
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
-	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"strings"
 
-	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/fairlead-ml/fairlead"
@@ -18,7 +15,10 @@ import (
 )
 
 // bundleFormat names the form of a Bundle.
-const bundleFormat = "fairlead-proof/1"
+const bundleFormat = "fairlead-proof/2"
+
+// bundleOrigin begins the text of a bundle's signed list, so that none is a checkpoint.
+const bundleOrigin = "fairlead.proof"
 
 // MaxBundle is the most events of one bundle.
 const MaxBundle = 2000
@@ -34,6 +34,7 @@ type Bundle struct {
 	Checkpoint string     `json:"checkpoint" doc:"the signed head of the tree (C2SP tlog-checkpoint)"`
 	Events     []Entry    `json:"events"`
 	Documents  []Document `json:"documents" doc:"what events name by its digest"`
+	List       string     `json:"list" doc:"signed: the subject, all events and documents, so that none is left out or added (C2SP signed-note)"`
 }
 
 // Entry is one event of a bundle.
@@ -61,10 +62,11 @@ func textDigest(text string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// Bundle returns the proofs of the events with these numbers, all in the tree as it is now,
-// whose head it signs. Exhausted when they are more than MaxBundle, Precondition in a
-// ledger that signs nothing.
-func (l *Ledger) Bundle(ctx context.Context, subject string, seqs []int64) (*Bundle, error) {
+// Bundle returns the proofs of the events with these numbers, which ascend, all in the tree
+// as it is now, whose head it signs, and the documents. Exhausted when they are more than
+// MaxBundle, Precondition in a ledger that signs nothing.
+func (l *Ledger) Bundle(ctx context.Context, subject string, seqs []int64,
+	documents ...Document) (*Bundle, error) {
 	if l.signer == nil {
 		return nil, fairlead.Errorf(fairlead.Precondition, "this ledger has no key to sign with")
 	}
@@ -73,35 +75,79 @@ func (l *Ledger) Bundle(ctx context.Context, subject string, seqs []int64) (*Bun
 			"most %d; `fairlead audit prove` proves one by one", len(seqs), subject, MaxBundle)
 	}
 	b := &Bundle{Format: bundleFormat, Subject: subject, MadeMS: fairlead.MS(l.clock.Now()),
-		PublicKey: l.signer.public, Events: []Entry{}, Documents: []Document{}}
+		PublicKey: l.signer.public, Events: []Entry{},
+		Documents: append([]Document{}, documents...)}
 	err := l.db.Read(ctx, func(tx *store.Tx) error {
 		size, err := head(tx)
 		if err != nil {
 			return err
 		}
+		hashes := memory{hashReader{tx}, map[int64]tlog.Hash{}}
 		for _, seq := range seqs {
-			e, err := l.entry(tx, seq, size)
+			e, err := l.entry(tx, seq, size, hashes)
 			if err != nil {
 				return fmt.Errorf("prove event %d: %w", seq, err)
 			}
 			b.Events = append(b.Events, e)
 		}
-		root, err := tlog.TreeHash(size, hashReader{tx})
+		root, err := tlog.TreeHash(size, hashes)
 		if err != nil {
 			return err
 		}
-		b.Checkpoint, err = l.signer.sign(size, root)
+		if b.Checkpoint, err = l.signer.sign(size, root); err != nil {
+			return err
+		}
+		b.List, err = l.signer.note(b.list())
 		return err
 	})
 	return b, err
 }
 
-func (l *Ledger) entry(tx *store.Tx, seq, size int64) (Entry, error) {
+// list is the text of the signed list.
+func (b *Bundle) list() string {
+	var out strings.Builder
+	fmt.Fprintf(&out, "%s\nabout %q\n", bundleOrigin, b.Subject)
+	for _, e := range b.Events {
+		var l leaf
+		_ = json.Unmarshal([]byte(e.Leaf), &l) // one that cannot be read has the number 0
+		fmt.Fprintf(&out, "event %d %s\n", l.Seq, textDigest(e.Leaf))
+	}
+	for _, d := range b.Documents {
+		fmt.Fprintf(&out, "document %q %s\n", d.Name, d.SHA256)
+	}
+	fmt.Fprintf(&out, "made %d\n", b.MadeMS)
+	return out.String()
+}
+
+// memory keeps the hashes that it has read: the paths of many events share most of them.
+type memory struct {
+	from hashReader
+	read map[int64]tlog.Hash
+}
+
+func (m memory) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
+	out := make([]tlog.Hash, len(indexes))
+	for i, ix := range indexes {
+		h, ok := m.read[ix]
+		if !ok {
+			found, err := m.from.ReadHashes([]int64{ix})
+			if err != nil {
+				return nil, err
+			}
+			h = found[0]
+			m.read[ix] = h
+		}
+		out[i] = h
+	}
+	return out, nil
+}
+
+func (l *Ledger) entry(tx *store.Tx, seq, size int64, hashes tlog.HashReader) (Entry, error) {
 	r, err := l.Event(tx, seq)
 	if err != nil {
 		return Entry{}, err
 	}
-	path, err := tlog.ProveRecord(size, seq-1, hashReader{tx})
+	path, err := tlog.ProveRecord(size, seq-1, hashes)
 	if err != nil {
 		return Entry{}, err
 	}
@@ -111,117 +157,4 @@ func (l *Ledger) entry(tx *store.Tx, seq, size int64) (Entry, error) {
 		e.Path = append(e.Path, hex.EncodeToString(h[:]))
 	}
 	return e, nil
-}
-
-// Checked is what a bundle proves.
-type Checked struct {
-	Subject   string   `json:"subject"`
-	Events    []Record `json:"events"`
-	Documents []string `json:"documents"` // their names; each is named by an event
-	Size      int64    `json:"size"`      // of the signed tree
-	Root      string   `json:"root"`      // hex
-	PublicKey string   `json:"public_key"`
-}
-
-// Check checks a bundle, with nothing but the bundle and a public key: that of the
-// bundle itself when key is empty, which shows that the bundle is whole and not who made it.
-// What does not hold is Conflict, what is no bundle Invalid.
-func (b *Bundle) Check(key string) (*Checked, error) {
-	if b.Format != bundleFormat {
-		return nil, fairlead.Errorf(fairlead.Invalid, "this is no proof: its format is %q and not %q",
-			b.Format, bundleFormat)
-	}
-	if key == "" {
-		key = b.PublicKey
-	}
-	verifier, err := note.NewVerifier(key)
-	if err != nil {
-		return nil, fairlead.Errorf(fairlead.Invalid, "the public key cannot be read").Because(err)
-	}
-	size, root, err := openCheckpoint(b.Checkpoint, verifier)
-	if err != nil {
-		return nil, err
-	}
-	out := &Checked{Subject: b.Subject, Size: size, Root: hex.EncodeToString(root[:]), PublicKey: key,
-		Events: []Record{}, Documents: []string{}}
-	for i, e := range b.Events {
-		r, err := e.check(size, root)
-		if err != nil {
-			return nil, fmt.Errorf("event %d of the proof: %w", i+1, err)
-		}
-		out.Events = append(out.Events, *r)
-	}
-	for _, d := range b.Documents {
-		if err := b.checkDocument(d); err != nil {
-			return nil, err
-		}
-		out.Documents = append(out.Documents, d.Name)
-	}
-	return out, nil
-}
-
-// check returns the event, which is a leaf of the tree of that size and head.
-func (e Entry) check(size int64, root tlog.Hash) (*Record, error) {
-	var l leaf
-	if err := json.Unmarshal([]byte(e.Leaf), &l); err != nil || l.Format != leafFormat {
-		return nil, fairlead.Errorf(fairlead.Invalid, "its leaf cannot be read")
-	}
-	path := make(tlog.RecordProof, len(e.Path))
-	for i, text := range e.Path {
-		h, err := hex.DecodeString(text)
-		if err != nil || len(h) != tlog.HashSize {
-			return nil, fairlead.Errorf(fairlead.Invalid, "its path cannot be read")
-		}
-		copy(path[i][:], h)
-	}
-	if l.Seq < 1 || tlog.CheckRecord(path, size, root, l.Seq-1,
-		tlog.RecordHash([]byte(e.Leaf))) != nil {
-		return nil, fairlead.Errorf(fairlead.Conflict, "it is not in the signed tree")
-	}
-	salt, err := hex.DecodeString(e.Salt)
-	if err != nil || hex.EncodeToString(bodyDigest(salt, []byte(e.Body))) != l.Digest {
-		return nil, fairlead.Errorf(fairlead.Conflict, "its body does not match its digest")
-	}
-	return &Record{Seq: l.Seq, ID: l.ID, TimeMS: l.Time, AtMS: l.At, Project: l.Project, Type: l.Type,
-		Version: l.Version, Subject: l.Subject, Actor: l.Actor, Body: json.RawMessage(e.Body)}, nil
-}
-
-// checkDocument is Conflict unless the document has its digest and an event names it.
-func (b *Bundle) checkDocument(d Document) error {
-	if textDigest(d.Text) != d.SHA256 {
-		return fairlead.Errorf(fairlead.Conflict, "%s does not match its digest", d.Name)
-	}
-	for _, e := range b.Events {
-		if strings.Contains(e.Body, `"`+d.SHA256+`"`) {
-			return nil
-		}
-	}
-	return fairlead.Errorf(fairlead.Conflict, "no event of the proof names %s", d.Name)
-}
-
-// openCheckpoint returns the size and the head of a tree that the key has signed.
-func openCheckpoint(text string, key note.Verifier) (size int64, root tlog.Hash, err error) {
-	n, err := note.Open([]byte(text), note.VerifierList(key))
-	if err != nil {
-		return 0, root, fairlead.Errorf(fairlead.Conflict,
-			"the checkpoint has no valid signature of this key").Because(err)
-	}
-	var encoded string
-	_, err = fmt.Sscanf(n.Text, origin+"\n%d\n%s\n", &size, &encoded)
-	b, notBase64 := base64.StdEncoding.DecodeString(encoded)
-	if err != nil || notBase64 != nil || len(b) != len(root) {
-		return 0, root, fairlead.Errorf(fairlead.Conflict, "the checkpoint cannot be read")
-	}
-	copy(root[:], b)
-	return size, root, nil
-}
-
-// ReadBundle reads a bundle from its JSON.
-func ReadBundle(text []byte) (*Bundle, error) {
-	d := json.NewDecoder(bytes.NewReader(text))
-	var b Bundle
-	if err := d.Decode(&b); err != nil {
-		return nil, fairlead.Errorf(fairlead.Invalid, "this is no proof: it is not the JSON of one").Because(err)
-	}
-	return &b, nil
 }

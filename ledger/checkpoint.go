@@ -71,7 +71,11 @@ func (s *Signer) PublicKey() string { return s.public }
 
 // sign returns the signed head of a tree.
 func (s *Signer) sign(size int64, root tlog.Hash) (string, error) {
-	text := fmt.Sprintf("%s\n%d\n%s\n", origin, size, base64.StdEncoding.EncodeToString(root[:]))
+	return s.note(fmt.Sprintf("%s\n%d\n%s\n", origin, size, base64.StdEncoding.EncodeToString(root[:])))
+}
+
+// note returns the text, whose first line says what it is, with a signature.
+func (s *Signer) note(text string) (string, error) {
 	signed, err := note.Sign(&note.Note{Text: text}, s.signer)
 	return string(signed), err
 }

@@ -70,7 +70,7 @@ func TestOperations_AnswerRefuseAndStayInTheirProject(t *testing.T) {
 			missing: "/models/alpha/versions/2/lineage?as_of=2011-05-01"},
 		{path: "/models/alpha/versions/2/events", part: `"rollout.started"`,
 			missing: "/models/nothing/versions/2/events"},
-		{path: "/models/alpha/versions/2/proof", part: `"fairlead-proof/1"`,
+		{path: "/models/alpha/versions/2/proof", part: `"fairlead-proof/2"`,
 			missing: "/models/alpha/versions/9/proof"},
 		{path: "/pipeline-runs", part: `"items":[]`, invalid: "/pipeline-runs?page=x", notThere: 200},
 		{path: "/pipeline-runs?state=running", part: `"items":[]`, invalid: "/pipeline-runs?state=odd",

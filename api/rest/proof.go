@@ -61,12 +61,11 @@ func (a *API) proveVersion(ctx context.Context, p fairlead.Project, in *VersionI
 	for i, r := range records {
 		seqs[i] = r.Seq
 	}
-	b, err := a.Ledger.Bundle(ctx, registry.Subject(v.Model, v.N), seqs)
+	documents, err := a.documents(ctx, p, records)
 	if err != nil {
 		return nil, err
 	}
-	b.Documents, err = a.documents(ctx, p, records)
-	return b, err
+	return a.Ledger.Bundle(ctx, registry.Subject(v.Model, v.N), seqs, documents...)
 }
 
 // versionEvents returns the events about a version and about what made, judged and

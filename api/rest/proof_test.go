@@ -15,11 +15,7 @@ func TestProof_OfAVersionIsCheckedWithoutTheServer(t *testing.T) {
 	key := decode[ledger.Report](t, w.call("POST", "/audit/verify", "{}")).PublicKey
 	a := w.call("GET", "/projects/alpha/models/alpha/versions/2/proof", "")
 	w.stop()
-	b, err := ledger.ReadBundle(a.body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	got, err := b.Check(key)
+	got, err := ledger.CheckProof(a.body, key)
 	if err != nil {
 		t.Fatal(err)
 	}

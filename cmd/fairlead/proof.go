@@ -44,8 +44,9 @@ func (c *cli) checkBundleCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "check FILE",
 		Short: "Check an exported proof; no server is asked",
-		Long: "Check an exported proof; no server is asked.\n\nEach event must be in the signed tree, each " +
-			"body and document must be what was\nrecorded. With --key the signature must be that server's: " +
+		Long: "Check an exported proof, of a version or of one event; no server is asked.\n\nEach event " +
+			"must be in the signed tree, each body and document must be what was\nrecorded, and none may be " +
+			"missing of those that were signed. With --key the signature must be that server's: " +
 			"`fairlead audit verify -o json`\nprints its public key.",
 		Example: "  fairlead audit check proof.json --key fairlead.ledger+1a2b3c4d+AbC…",
 		Args:    cobra.ExactArgs(1),
@@ -54,11 +55,7 @@ func (c *cli) checkBundleCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			b, err := ledger.ReadBundle(text)
-			if err != nil {
-				return err
-			}
-			checked, err := b.Check(key)
+			checked, err := ledger.CheckProof(text, key)
 			if err != nil {
 				return err
 			}
@@ -88,7 +85,7 @@ func printChecked(w io.Writer, checked *ledger.Checked, key string) {
 		tw.row(r.Seq, fairlead.FromMS(r.TimeMS), r.Type, r.Subject, r.Actor)
 	}
 	tw.flush()
-	fmt.Fprintf(w, "\n%s is proven: %d events of a ledger of %d, root %s\n", checked.Subject,
+	fmt.Fprintf(w, "\n%s is proven: %d of the %d events of a ledger, root %s\n", checked.Subject,
 		len(checked.Events), checked.Size, checked.Root)
 	for _, name := range checked.Documents {
 		fmt.Fprintf(w, "  as recorded: %s\n", name)

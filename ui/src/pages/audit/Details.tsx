@@ -20,6 +20,7 @@ interface DetailsProps {
 
 /** All that an event says, and what was checked of its proof. */
 export function Details({ event: e, query }: DetailsProps) {
+  const file = `event-${e.seq}-proof.json`;
   return (
     <>
       <Facts
@@ -55,17 +56,11 @@ export function Details({ event: e, query }: DetailsProps) {
                 <Button
                   variant="default"
                   leftSection={<Download size={14} aria-hidden />}
-                  onClick={() =>
-                    saveFile(
-                      `event-${e.seq}-proof.json`,
-                      JSON.stringify(proof, null, 2),
-                      "application/json",
-                    )
-                  }
+                  onClick={() => saveFile(file, JSON.stringify(proof, null, 2), "application/json")}
                 >
                   Download the proof
                 </Button>
-                <Command>{`fairlead audit prove ${e.seq}`}</Command>
+                <Command>{`fairlead audit check ${file}`}</Command>
               </div>
             </>
           )}

@@ -46,6 +46,7 @@ it("opens the event of the address, and verifies its proof itself", async () => 
   expect(screen.getAllByRole("img", { name: "holds" })).toHaveLength(5);
   expect(screen.getByLabelText("Body of the event")).toHaveTextContent('"outcome": "promoted"');
   expect(screen.getByRole("button", { name: "Download the proof" })).toBeEnabled();
+  expect(screen.getByText(`fairlead audit check event-${event.seq}-proof.json`)).toBeVisible();
   await userEvent.click(toggle);
   expect(toggle).toHaveAttribute("aria-expanded", "false");
 });
