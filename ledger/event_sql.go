@@ -88,7 +88,7 @@ func (r hashReader) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
 // list returns the events that match, and where a search goes on that has looked at as
 // many as it may: 0 when there is nothing left to look at.
 func list(tx *store.Tx, f Filter) (out []*Record, next int64, err error) {
-	f.Limit = min(cmp.Or(max(f.Limit, 0), 100), 1000)
+	f.Limit = f.limit()
 	if f.Clock == Wall {
 		if err := narrow(tx, &f); err != nil {
 			return nil, 0, err
@@ -119,6 +119,9 @@ func list(tx *store.Tx, f Filter) (out []*Record, next int64, err error) {
 	}
 	return out, last, err
 }
+
+// limit is how many events are wanted at most.
+func (f Filter) limit() int { return min(cmp.Or(max(f.Limit, 0), 100), 1000) }
 
 // place adds what says among which events a search looks.
 func place(f Filter, and func(cond string, v ...any)) {
