@@ -102,7 +102,31 @@ it("leaves tables of runs as they are when runs come, and not when they go", () 
 it("looks at all anew when the server has left events out", () => {
   const { invalidate } = setup();
   FakeSource.last.say("reset", 900, { after: 1, seq: 900 });
-  expect(invalidate).toHaveBeenCalledWith({ queryKey: ["p", "wine"] });
+  FakeSource.last.say("reset", 2900, { after: 900, seq: 2900 });
+  pass(250);
+  expect(invalidate.mock.calls).toEqual([[{ queryKey: ["p", "wine"] }]]);
+});
+
+it("asks a slow server as often as it answers, and once more for what came meanwhile", async () => {
+  const { renewed, invalidate } = setup();
+  const answers: (() => void)[] = [];
+  invalidate.mockImplementation(() => new Promise((done) => answers.push(done)));
+  const overviews = () => renewed().filter((name) => name === "overview").length;
+  const burst = async (ms: number) => {
+    for (let t = 0; t < ms; t += 100) {
+      FakeSource.last.event(t, "run.created");
+      await act(() => vi.advanceTimersByTimeAsync(100));
+    }
+  };
+  await burst(3000);
+  expect(overviews()).toBe(1);
+  answers.splice(0).forEach((done) => done());
+  await burst(2000); // it rests for as long as the answer took
+  expect(overviews()).toBe(1);
+  await act(() => vi.advanceTimersByTimeAsync(2000));
+  expect(overviews()).toBe(2);
+  await act(() => vi.advanceTimersByTimeAsync(60_000));
+  expect(overviews()).toBe(2);
 });
 
 it("comes back after a failure where it was, ever later", () => {

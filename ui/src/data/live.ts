@@ -21,6 +21,7 @@ const SILENCE = 40_000; // the server tells its position each 15 s
 const SLEEP_AFTER = 30_000; // hidden; browsers allow six connections for all tabs together
 const GATHER = 250; // events that come together renew what they touch once
 const PAUSE = LIVE_MS; // and not more often than this
+const PATIENCE = 10_000; // for an answer, before it is asked for anew
 
 /**
  * What an event makes out of date, by its type or the first part of it: the names that stand
@@ -75,7 +76,10 @@ class Line {
   private sleep: ReturnType<typeof setTimeout> | undefined;
   private renewal: ReturnType<typeof setTimeout> | undefined;
   private renewed = 0;
+  private ended = false;
   private readonly stale = new Set<string>();
+  /** What is being renewed, and what rests after that for as long as it took. */
+  private readonly busy = new Set<string>();
 
   constructor(
     private readonly project: string,
@@ -89,6 +93,7 @@ class Line {
   end(): void {
     document.removeEventListener("visibilitychange", this.seen);
     this.close();
+    this.ended = true;
     for (const timer of [this.sleep, this.renewal]) clearTimeout(timer);
   }
 
@@ -119,7 +124,7 @@ class Line {
     source.addEventListener("position", (m) => this.heard(m));
     source.addEventListener("reset", (m) => {
       this.heard(m);
-      void this.queries.invalidateQueries({ queryKey: ["p", this.project] });
+      this.touch([EVERYTHING]);
     });
     source.onerror = () => this.lost();
     this.listen();
@@ -169,21 +174,43 @@ class Line {
   private tell(text: string): void {
     const e = parse(text);
     if (!e) return;
-    for (const name of outdated(e.type)) this.stale.add(name);
-    const wait = Math.max(GATHER, this.renewed + PAUSE - Date.now());
-    this.renewal ??= setTimeout(() => this.renew(), wait);
+    this.touch(outdated(e.type));
     for (const listener of listeners) listener(e);
   }
 
+  /** Renews these names soon, together with others. */
+  private touch(names: readonly string[]): void {
+    for (const name of names) this.stale.add(name);
+    const wait = Math.max(GATHER, this.renewed + PAUSE - Date.now());
+    this.renewal ??= setTimeout(() => this.renew(), wait);
+  }
+
+  /**
+   * Renews what is stale, but what is still being asked for: a server that cannot follow is
+   * asked as often as it answers, and no answer is thrown away for the next question.
+   */
   private renew(): void {
     this.renewal = undefined;
-    this.renewed = Date.now();
-    for (const name of this.stale) {
-      void this.queries.invalidateQueries({ queryKey: ["p", this.project, name] });
+    const began = (this.renewed = Date.now());
+    for (const name of [...this.stale]) {
+      if (this.busy.has(name)) continue;
+      this.stale.delete(name);
+      this.busy.add(name);
+      const queryKey = ["p", this.project, ...(name === EVERYTHING ? [] : [name])];
+      void Promise.race([this.queries.invalidateQueries({ queryKey }), after(PATIENCE)])
+        .then(() => after(Math.min(Date.now() - began, PATIENCE)))
+        .then(() => {
+          this.busy.delete(name);
+          if (this.stale.has(name) && !this.ended) this.touch([]);
+        });
     }
-    this.stale.clear();
   }
 }
+
+/** Stands for all names. */
+const EVERYTHING = "";
+
+const after = (ms: number) => new Promise<void>((done) => setTimeout(done, ms));
 
 function parse(text: string): Change | undefined {
   try {
