@@ -70,12 +70,19 @@ export const eventPages = (project: string, filter: EventFilter) =>
     gcTime: 0,
   });
 
-/** What has come since, in order. New events renew this, and not the pages before it. */
+/** So many new events come into a list by themselves. */
+export const FEW = 100;
+
+/**
+ * What has come since, in order. New events renew this, and not the pages before it, until
+ * they are more than a few: then it rests, however many come, and next is there.
+ */
 export const eventsSince = (project: string, filter: EventFilter, head: number | undefined) =>
   queryOptions({
     queryKey: ["p", project, "events", "since", head, filter],
-    queryFn: ({ signal }) => fetchEvents(project, filter, 1000, "", signal, head ?? 0),
-    enabled: head !== undefined,
+    queryFn: ({ signal }) => fetchEvents(project, filter, FEW, "", signal, head ?? 0),
+    enabled: ({ state }) => head !== undefined && (state.data?.items.length ?? 0) < FEW,
+    gcTime: 0,
   });
 
 /** The event of a number, null when the project has none. */

@@ -61,10 +61,10 @@ it("puts new events before the others, and asks for them alone", async () => {
   const next = { ...event, seq: event.seq + 1, id: "ev_next", text: "Something new" };
   const { asked, answers, queries } = open({ items: [event] }, "", {
     ...proved,
-    [`${at}?after=${event.seq}&limit=1000`]: { items: [] },
+    [`${at}?after=${event.seq}&limit=100`]: { items: [] },
   });
   await screen.findByRole("button", { name: `Details of event ${event.seq}` });
-  answers[`${at}?after=${event.seq}&limit=1000`] = { items: [next] };
+  answers[`${at}?after=${event.seq}&limit=100`] = { items: [next] };
   asked.length = 0;
   await act(() => queries.invalidateQueries({ queryKey: ["p", "wine", "events"] }));
   expect(await screen.findByText("Something new")).toBeVisible();
@@ -72,6 +72,59 @@ it("puts new events before the others, and asks for them alone", async () => {
     `Details of event ${next.seq}`,
   );
   expect(asked.filter((a) => a.includes("newest"))).toEqual([]);
+});
+
+it("rests in a burst, and shows the newest when it is asked to", async () => {
+  const burst = Array.from({ length: 100 }, (_, i) => ({
+    ...event,
+    seq: event.seq + 1 + i,
+    id: `ev_${i}`,
+    text: `Run ${i}`,
+  }));
+  const since = `${at}?after=${event.seq}&limit=100`;
+  const { asked, answers, queries } = open({ items: [event] }, "", {
+    ...proved,
+    [since]: { items: [] },
+  });
+  await screen.findByRole("button", { name: `Details of event ${event.seq}` });
+  const renew = () => act(() => queries.invalidateQueries({ queryKey: ["p", "wine", "events"] }));
+  answers[since] = { items: burst, next: "more" };
+  await renew();
+  const newest = await screen.findByRole("button", { name: /show the newest/ });
+  asked.length = 0;
+  await renew();
+  await renew();
+  expect(asked.filter((a) => a.includes("/events?"))).toEqual([]);
+  answers[at] = { items: [{ ...event, seq: 5000, id: "ev_5000", text: "The newest" }] };
+  answers[`${at}?after=5000&limit=100`] = { items: [] };
+  await userEvent.click(newest);
+  expect(await screen.findByText("The newest")).toBeVisible();
+  expect(screen.queryByText("Run 7")).toBeNull();
+  expect(screen.queryByRole("button", { name: /show the newest/ })).toBeNull();
+});
+
+it("looks further back by itself for what is rare, and says so", async () => {
+  let release: (answer: unknown) => void = () => undefined;
+  const later = new Promise((done) => (release = done));
+  open(undefined, "?kind=loop", {
+    [at]: ({ page, types }: Record<string, string>) =>
+      page === "c1" ? later : { items: page || !types ? [event] : [], next: page ? "" : "c1" },
+  });
+  expect(await screen.findByText(/looking further back/)).toBeVisible();
+  expect(screen.queryByText("No event is like that")).toBeNull();
+  release({ items: [], next: "c2" });
+  expect(
+    await screen.findByRole("button", { name: `Details of event ${event.seq}` }),
+  ).toBeVisible();
+  expect(screen.queryByText(/looking further back/)).toBeNull();
+});
+
+it("lets the reader say whether to go on, after a while without an event", async () => {
+  open({ items: [], next: "on" }, "?kind=loop");
+  expect(
+    await screen.findByRole("button", { name: "Look further back" }, { timeout: 10_000 }),
+  ).toBeEnabled();
+  expect(screen.queryByText(/looking further back/)).toBeNull();
 });
 
 it("shows an event that the list has not come to", async () => {

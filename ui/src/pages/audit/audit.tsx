@@ -1,17 +1,30 @@
 import { Button } from "@mantine/core";
-import { useInfiniteQuery, useMutation, useQuery } from "@tanstack/react-query";
+import { useInfiniteQuery, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { ShieldCheck } from "lucide-react";
 import { useEffect, useEffectEvent, type ReactNode } from "react";
 import { Lines, Loaded } from "../../components/Loaded";
 import { Page, Section } from "../../components/Page";
 import { Empty, Failure } from "../../components/State";
-import { eventPages, eventsSince, oneEvent, verifyLedger, type Change } from "../../data/events";
+import {
+  eventPages,
+  eventsSince,
+  FEW,
+  oneEvent,
+  verifyLedger,
+  type Change,
+} from "../../data/events";
 import { count, plural } from "../../format/number";
 import css from "./audit.module.css";
 import { Entry } from "./Entry";
 import { Filters } from "./Filters";
 import { filterOf, type AuditSearch } from "./search";
+
+/** A list whose newest events took longer than this to come, in ms, is renewed by itself. */
+const CALM = 60_000;
+
+/** So many answers without an event are asked for in a row; each is of a tenth of a second. */
+const ROUNDS = 20;
 
 /** Everything that has changed in the project, each entry with its proof. */
 export function Audit() {
@@ -19,6 +32,7 @@ export function Audit() {
   const { seq, ...search } = useSearch({ from: "/p/$project/audit" });
   const navigate = useNavigate({ from: "/p/$project/audit" });
   const filter = filterOf(search);
+  const queries = useQueryClient();
   const pages = useInfiniteQuery(eventPages(project, filter));
   const since = useQuery(eventsSince(project, filter, pages.data?.pages[0]?.head));
   const whole = useMutation({ mutationFn: verifyLedger });
@@ -29,12 +43,30 @@ export function Audit() {
       ),
     ).values(),
   ].sort((a, b) => b.seq - a.seq);
-  // So many have come that the pages begin anew.
-  const again = useEffectEvent(() => pages.refetch());
-  const many = Boolean(since.data?.next);
+  // So many have come that the list begins anew: by itself where that took a while and the
+  // reader is at its top, and else when the reader says so. A burst would take away what one reads.
+  const many = (since.data?.items.length ?? 0) >= FEW;
+  const again = () => {
+    queries.setQueryData(
+      eventPages(project, filter).queryKey,
+      (all) => all && { pages: all.pages.slice(0, 1), pageParams: all.pageParams.slice(0, 1) },
+    );
+    void pages.refetch();
+  };
+  const follow = useEffectEvent(() => {
+    if (Date.now() - pages.dataUpdatedAt > CALM && window.scrollY === 0) again();
+  });
   useEffect(() => {
-    if (many) void again();
+    if (many) follow();
   }, [many]);
+  // A rare kind is looked for further back, until something is found or it takes too long.
+  const further = useEffectEvent(() => void pages.fetchNextPage());
+  const rounds = pages.data?.pages.length ?? 0;
+  const looking =
+    pages.hasNextPage && events.length === 0 && rounds < ROUNDS && !pages.isFetchNextPageError;
+  useEffect(() => {
+    if (looking && !pages.isFetching) further();
+  }, [looking, rounds, pages.isFetching]);
   const narrowed = Object.keys(search).length > 0;
   const change = (to: AuditSearch) => void navigate({ search: to, replace: true });
   const open = (n: number | undefined) => change(n === undefined ? search : { ...search, seq: n });
@@ -102,8 +134,20 @@ export function Audit() {
         >
           {() => (
             <>
+              {many && (
+                <div className={css.more}>
+                  <Button variant="light" loading={pages.isRefetching} onClick={again}>
+                    Many have come since: show the newest
+                  </Button>
+                </div>
+              )}
               <ol className={css.list}>{events.map(row)}</ol>
-              {pages.hasNextPage && (
+              {looking && (
+                <p className={css.looking} role="status">
+                  None yet: looking further back…
+                </p>
+              )}
+              {pages.hasNextPage && !looking && (
                 <div className={css.more}>
                   <Button
                     variant="default"
