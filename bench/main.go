@@ -28,6 +28,7 @@ var measurements = []measurement{
 	{name: "tracking/table", run: measureTable, long: true},
 	{name: "steps", run: measureSteps},
 	{name: "lanes", run: measureLanes},
+	{name: "audit", run: measureAudit},
 	{name: "ui/pages", run: measureUIPages},
 	{name: "ui/large", run: measureUILarge, long: true},
 }
