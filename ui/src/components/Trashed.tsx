@@ -30,6 +30,7 @@ export function Trashed(props: TrashedProps) {
       mb="md"
       icon={<Trash2 size={18} aria-hidden />}
       title={<>{props.what} is in the trash</>}
+      styles={{ title: { color: "var(--f-warn)" } }}
       role="status"
     >
       <p style={{ margin: "0 0 8px" }}>
