@@ -146,6 +146,9 @@ it("zooms by the mouse and by keys, and keeps it in the address", async () => {
   await v.page.getByText(/^299: story-0 0\.9/).waitFor({ state: "attached" });
   await v.page.keyboard.press("+");
   await v.page.waitForURL(/zoom=/);
+  await settled(v.page);
+  await v.page.keyboard.press("Home"); // the first point in sight
+  await v.page.getByText(/^2\d\d: story-0 0\.9/).waitFor({ state: "attached" });
   await v.page.keyboard.press("0");
   await v.page.waitForURL((url) => !url.search.includes("zoom"));
   await v.page.getByRole("button", { name: "Show as a table: auc" }).click();

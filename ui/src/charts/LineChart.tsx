@@ -381,8 +381,17 @@ function byKey(
   if (xs.length === 0 || e.ctrlKey || e.metaKey || e.altKey) return false;
   const here = u.cursor.idx ?? -1;
   const [min, max] = [u.scales["x"]?.min ?? 0, u.scales["x"]?.max ?? 1];
+  // What is pointed at stays in sight, where only a part of it is.
+  const first = Math.max(
+    0,
+    xs.findIndex((x) => x >= min),
+  );
+  const last = Math.max(
+    first,
+    xs.findLastIndex((x) => x <= max),
+  );
   const point = (i: number) => {
-    const x = xs[Math.min(xs.length - 1, Math.max(0, i))] ?? 0;
+    const x = xs[Math.min(last, Math.max(first, i))] ?? 0;
     u.setCursor({ left: u.valToPos(x, "x"), top: u.over.clientHeight / 2 });
     return true;
   };
@@ -391,11 +400,11 @@ function byKey(
     case "ArrowRight":
       return point(here + step);
     case "ArrowLeft":
-      return point(here < 0 ? xs.length - 1 : here - step);
+      return point(here < 0 ? last : here - step);
     case "Home":
-      return point(0);
+      return point(first);
     case "End":
-      return point(xs.length - 1);
+      return point(last);
     case "+":
     case "=": {
       const mid = here >= 0 ? (xs[here] ?? (min + max) / 2) : (min + max) / 2;
