@@ -219,7 +219,7 @@ function Views({ project, run, graph, steps }: ViewsProps) {
   const panel = useRef<HTMLDivElement>(null);
   const onPick = (step: string) => {
     go({ step });
-    panel.current?.scrollIntoView({ behavior: "smooth", block: "nearest" });
+    panel.current?.scrollIntoView({ block: "nearest" });
   };
   return (
     <>
