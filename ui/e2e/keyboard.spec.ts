@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { project, settled, visit, withBrowser } from "./browser";
+import { base, project, settled, visit, withBrowser } from "./browser";
 import { byMouseAlone, unseenFocus } from "./keyboard";
 
 withBrowser();
@@ -24,5 +24,29 @@ it("finds what only the mouse can do, and a focus that is not seen", async () =>
   const ids = (found: string[]) => found.map((line) => /id="(\w+)"/.exec(line)?.[1]);
   expect(ids(await byMouseAlone(page))).toEqual(["pressed", "told"]);
   expect(ids(await unseenFocus(page))).toEqual(["unseen"]);
+  await close();
+});
+
+it("tells what is chosen, and draws bars, where the reader's own colours hold", async () => {
+  const { page, close } = await visit(`/p/${project}/endpoints/bikes/production?last=8760h`);
+  await page.emulateMedia({ forcedColors: "active" });
+  await settled(page);
+  const outline = (name: string) =>
+    page.getByRole("tab", { name }).evaluate((el) => getComputedStyle(el).outlineStyle);
+  expect(await outline("Overview")).toBe("solid");
+  expect(await outline("Rollouts")).toBe("none");
+  await page.getByRole("tab", { name: "Overview" }).focus();
+  await page.keyboard.press("ArrowRight");
+  expect(await unseenFocus(page)).toEqual([]);
+  await page.goto(`${base}/p/${project}/pipelines`);
+  await page.getByRole("link", { name: /^pr_/ }).last().click();
+  await page.getByRole("tab", { name: "Timeline" }).click();
+  const bar = page
+    .getByRole("region", { name: "Timeline of the steps" })
+    .locator("[data-tip] > :last-child");
+  const ground = await bar.last().evaluate((el) => getComputedStyle(el).backgroundColor);
+  expect(ground).not.toBe(
+    await page.evaluate(() => getComputedStyle(document.body).backgroundColor),
+  );
   await close();
 });

@@ -74,10 +74,11 @@ export async function byMouseAlone(page: Page): Promise<string[]> {
 export async function unseenFocus(page: Page): Promise<string[]> {
   await page.keyboard.press("Tab"); // the focus is one that the keyboard moves
   return page.evaluate(() => {
-    const names = ["outline", "boxShadow", "border"] as const;
+    const names = ["outline", "outlineOffset", "boxShadow", "border"] as const;
     const look = (el: Element) => {
+      for (const change of el.getAnimations()) if (change instanceof CSSTransition) change.finish();
       const style = getComputedStyle(el);
-      const seen = style.outlineStyle === "none" ? names.slice(1) : names;
+      const seen = style.outlineStyle === "none" ? names.slice(2) : names;
       return seen.map((name) => style[name]).join(" ");
     };
     // A ring may be around it, or around what stands for it beside it.
