@@ -1,6 +1,6 @@
 import { Button, CloseButton, Progress, TextInput } from "@mantine/core";
 import { useMutation } from "@tanstack/react-query";
-import { useState } from "react";
+import { useEffect, useState } from "react";
 import { Dialog, DialogButtons } from "../../components/Dialog";
 import { GuardedButton } from "../../components/GuardedButton";
 import { Failure } from "../../components/State";
@@ -98,7 +98,16 @@ export function BulkBar({ rows, selection, total, onSelect, onCompare }: BulkBar
     bulk.reset();
     setDialog(what);
   };
-  if (n <= 0) return null;
+  const none = n <= 0;
+  // The keys go on in the table when what had them goes away with the bar.
+  useEffect(() => {
+    if (none) return;
+    return () => {
+      if (document.activeElement === document.body)
+        document.querySelector<HTMLElement>("[role=grid]")?.focus();
+    };
+  }, [none]);
+  if (none) return null;
   return (
     <div className={css.bar} role="region" aria-label="Selected runs">
       <strong role="status">{plural(n, "run")} selected</strong>

@@ -283,6 +283,7 @@ describe("what is done to many runs", () => {
     // Another list is asked for, and not the one of before.
     expect(asked.slice(before).some((q) => /run-table.*limit=1$/.test(q))).toBe(true);
     expect(screen.queryByRole("region", { name: "Selected runs" })).toBeNull();
+    expect(screen.getByRole("grid")).toHaveFocus();
     await userEvent.click(await screen.findByRole("button", { name: "Undo" }));
     await waitFor(() =>
       expect(sent.map((s) => s.path)).toEqual([`${p}/runs/delete`, `${p}/runs/restore`]),
