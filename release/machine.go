@@ -206,8 +206,11 @@ func (e endpoint) overdue(step int, at time.Time) (endpoint, []effect, error) {
 	if !e.active() || r.State != Running || r.Step != step {
 		return e, nil, nil
 	}
-	reason := fmt.Sprintf("%d of %d labels after %s at %g%%",
-		r.labels(), r.Plan.Hold.Labels, r.Plan.Hold.AtMost, r.Percent)
+	reason := fmt.Sprintf("%d of %d labels after %s", r.labels(), r.Plan.Hold.Labels,
+		r.Plan.Hold.AtMost)
+	if r.Strategy == spec.Canary {
+		reason += fmt.Sprintf(" at %g%%", r.Percent)
+	}
 	if r.held() && r.worse() {
 		recent := r.Evidence.recent()
 		reason = fmt.Sprintf("loss %.4g against %.4g on the newest labels after %s: neither "+
@@ -280,7 +283,8 @@ func (e endpoint) finish(outcome, reason string, at time.Time) (endpoint, []effe
 	r := e.rollout
 	r.State, r.Outcome, r.Reason, r.Percent = Finished, outcome, reason, 0
 	r.Changed, r.Ended = at, at
-	return e, []effect{assign{fmt.Sprintf("%s of version %d: %s", r.Strategy, r.To, outcome)},
+	words := map[string]string{RolledBack: "rolled back", Aborted: "aborted"}[outcome]
+	return e, []effect{assign{fmt.Sprintf("%s of version %d was %s", r.Strategy, r.To, words)},
 		tell{event.RolloutFinishedType}}, nil
 }
 
