@@ -4,6 +4,7 @@ import { QueryClientProvider } from "@tanstack/react-query";
 import { RouterProvider } from "@tanstack/react-router";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
+import { watchCode } from "./app/code";
 import { newRouter } from "./app/router";
 import { startTips } from "./components/tips";
 import { theme, themeManager } from "./app/theme";
@@ -18,6 +19,7 @@ if (!at) throw new Error("the document has no #root");
 const nonce = document.querySelector<HTMLMetaElement>('meta[property="csp-nonce"]')?.nonce ?? "";
 
 startTips();
+watchCode();
 
 createRoot(at).render(
   <StrictMode>

@@ -1,9 +1,10 @@
 import { Link, useParams, useRouter } from "@tanstack/react-router";
 import { useQuery } from "@tanstack/react-query";
-import { Fragment, useEffect, useState } from "react";
+import { Fragment, useEffect } from "react";
 import { Page } from "../components/Page";
 import { Empty, Failure } from "../components/State";
 import { Problem } from "../data/client";
+import { isCodeMissing } from "./code";
 import { useHearing } from "../data/live";
 import { meQuery } from "../data/me";
 import { projectsQuery } from "../data/projects";
@@ -13,22 +14,31 @@ export function RouteFailure({ error }: { error: unknown }) {
   const router = useRouter();
   const retry = () => void router.invalidate();
   const missing = error instanceof Problem && error.status === 404;
-  // The code of a page is no longer there when another version of the program answers.
-  const gone = error instanceof Error && /import|preload/i.test(error.message);
-  const hearing = useHearing();
-  const [before] = useState(hearing);
+  const gone = isCodeMissing(error);
+  const live = useHearing() === "live";
   useEffect(() => {
-    if (gone && before !== "live" && hearing === "live") window.location.reload();
-  }, [gone, before, hearing]);
+    const last = Number(sessionStorage.getItem(LOADED));
+    if (!gone || !live || Date.now() - last < AGAIN_MS) return;
+    sessionStorage.setItem(LOADED, String(Date.now()));
+    window.location.reload();
+  }, [gone, live]);
   return (
-    <Page title={missing ? "Nothing is here" : "Something went wrong"}>
-      <Failure error={gone ? GONE : error} retry={gone ? () => window.location.reload() : retry} />
+    <Page title={gone ? "Not here yet" : missing ? "Nothing is here" : "Something went wrong"}>
+      <Failure
+        error={gone ? (live ? MISSING : AWAY) : error}
+        retry={gone ? () => window.location.reload() : retry}
+      />
     </Page>
   );
 }
 
-const GONE =
-  "The code of this page did not arrive: the server is stopped, or of another version by now. Load the page again when it runs.";
+/** When a page was last loaded anew for its code, and how soon it is not again. */
+const LOADED = "fairlead-loaded";
+const AGAIN_MS = 30_000;
+
+const MISSING = "The code of this page did not arrive. Load the page again.";
+const AWAY =
+  "The code of this page did not arrive, because the server does not answer. It is loaded once it does: start it with fairlead serve";
 
 /** Instead of all pages of a project that is not there, or not for this reader. */
 export function NoProject({ error }: { error: unknown }) {

@@ -1,24 +1,34 @@
-import { useHearing, type Hearing } from "../data/live";
+import { useHearing, useHearingSince, type Hearing } from "../data/live";
+import { absolute, clock } from "../format/time";
 import css from "./LiveMark.module.css";
 
 const says: Record<Hearing, [word: string, why: string]> = {
   connecting: ["Connecting", "The server's stream of events is being opened"],
   live: ["Live", "What happens is shown within a second"],
   reconnecting: [
-    "Reconnecting",
-    "The server's stream of events has broken off; what is shown may be old",
+    "Offline",
+    "The server's stream of events has broken off; what is shown may be no newer",
   ],
   asleep: ["Asleep", "This tab was hidden, and hears of events again when it is looked at"],
 };
 
-/** Whether what is shown follows the server. */
+/** Whether what is shown follows the server, and since when it does not. */
 export function LiveMark() {
   const hearing = useHearing();
+  const since = useHearingSince();
   const [word, why] = says[hearing];
+  const lost = hearing === "reconnecting";
   return (
-    <span data-tip={why} className={css.mark} data-hearing={hearing} role="status" tabIndex={0}>
+    <span
+      data-tip={lost ? `${why} than of ${absolute(since)}. It is tried again by itself` : why}
+      className={css.mark}
+      data-hearing={hearing}
+      role="status"
+      tabIndex={0}
+    >
       <span className={css.dot} aria-hidden />
       <span className={css.word}>{word}</span>
+      {lost && <span>since {clock(since)}</span>}
     </span>
   );
 }

@@ -1,7 +1,7 @@
 import { Skeleton } from "@mantine/core";
 import type { UseQueryResult } from "@tanstack/react-query";
 import type { ReactNode } from "react";
-import { Failure } from "./State";
+import { Failure, Old } from "./State";
 
 interface LoadedProps<T> {
   query: UseQueryResult<T>;
@@ -15,7 +15,7 @@ interface LoadedProps<T> {
 
 /**
  * The four states of what comes from the server. What was there stays in sight when a
- * renewal fails; the failure stands above it.
+ * renewal fails; a line above it says so.
  */
 export function Loaded<T>({ query, skeleton, empty, isEmpty, children }: LoadedProps<T>) {
   if (query.data === undefined) {
@@ -29,7 +29,7 @@ export function Loaded<T>({ query, skeleton, empty, isEmpty, children }: LoadedP
   const body = empty !== undefined && isEmpty?.(query.data) ? empty : children(query.data);
   return (
     <>
-      {query.isError && <Failure error={query.error} retry={() => void query.refetch()} />}
+      <Old query={query} />
       {body}
     </>
   );

@@ -1,7 +1,15 @@
 import { QueryClient, QueryClientProvider, type Query } from "@tanstack/react-query";
 import { act, render } from "@testing-library/react";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
-import { outdated, useEvents, useHearing, useLive, type Hearing } from "./live";
+import {
+  answers,
+  outdated,
+  useEvents,
+  useHearing,
+  useHearingSince,
+  useLive,
+  type Hearing,
+} from "./live";
 
 /** A stream whose other end is the test. */
 class FakeSource extends EventTarget {
@@ -55,9 +63,11 @@ function setup(types: string[] = []) {
   const invalidate = vi.spyOn(queries, "invalidateQueries");
   const seen: number[] = [];
   let hearing: Hearing | undefined;
+  let since = 0;
   function Probe() {
     useLive("wine");
     hearing = useHearing();
+    since = useHearingSince();
     useEvents(types, (e) => seen.push(e.seq));
     return null;
   }
@@ -67,7 +77,7 @@ function setup(types: string[] = []) {
     </QueryClientProvider>,
   );
   const renewed = () => invalidate.mock.calls.map(([f]) => f?.queryKey?.slice(2).join("/") ?? "");
-  return { view, seen, renewed, invalidate, hearing: () => hearing };
+  return { view, seen, renewed, invalidate, hearing: () => hearing, since: () => since };
 }
 const pass = (ms: number) => act(() => vi.advanceTimersByTime(ms));
 
@@ -171,6 +181,21 @@ it("takes silence for a failure", () => {
   pass(1000);
   expect(hearing()).toBe("reconnecting");
   expect(FakeSource.all[0]?.closed).toBe(true);
+});
+
+it("says since when it hears nothing, and comes back as soon as the server answers anything", () => {
+  const { since, hearing } = setup();
+  FakeSource.last.say("position", 1, 1);
+  pass(5000);
+  const lost = Date.now();
+  FakeSource.last.fail();
+  pass(1000);
+  FakeSource.last.fail();
+  expect([hearing(), since()]).toEqual(["reconnecting", lost]);
+  answers();
+  expect(FakeSource.all).toHaveLength(3);
+  answers(); // it is being opened already
+  expect(FakeSource.all).toHaveLength(3);
 });
 
 it("lets go of its connection while nobody looks", () => {

@@ -16,7 +16,7 @@ export const LIVE_MS = 600;
 
 // Times are in milliseconds.
 const FIRST_RETRY = 1000;
-const LAST_RETRY = 30_000;
+const LAST_RETRY = 10_000;
 const SILENCE = 40_000; // the server tells its position each 15 s
 const SLEEP_AFTER = 30_000; // hidden; browsers allow six connections for all tabs together
 const GATHER = 250; // events that come together renew what they touch once
@@ -86,12 +86,16 @@ class Line {
     private readonly queries: QueryClient,
   ) {
     document.addEventListener("visibilitychange", this.seen);
+    answered = () => {
+      if (this.failures > 0 && !this.source) this.open();
+    };
     if (document.hidden) hear("asleep");
     else this.open();
   }
 
   end(): void {
     document.removeEventListener("visibilitychange", this.seen);
+    answered = undefined;
     this.close();
     this.ended = true;
     for (const timer of [this.sleep, this.renewal]) clearTimeout(timer);
@@ -159,13 +163,14 @@ class Line {
 
   private listen(): void {
     clearTimeout(this.silence);
-    this.silence = setTimeout(() => this.lost(), SILENCE);
+    this.silence = setTimeout(() => this.lost(SILENCE), SILENCE);
   }
 
-  private lost(): void {
+  /** The line has broken off, so many milliseconds ago. */
+  private lost(ago = 0): void {
     this.close();
     this.failures++;
-    hear("reconnecting");
+    hear("reconnecting", Date.now() - ago);
     // Tabs that have lost the same server come back one after the other.
     this.again = setTimeout(() => this.open(), this.retry * (0.75 + Math.random() / 2));
     this.retry = Math.min(this.retry * 2, LAST_RETRY);
@@ -224,11 +229,19 @@ function parse(text: string): Change | undefined {
 const listeners = new Set<(e: Change) => void>();
 const watchers = new Set<() => void>();
 let hearing: Hearing = "connecting";
+let since = 0; // it has been so, in milliseconds of wall time
+let answered: (() => void) | undefined;
 
-function hear(now: Hearing): void {
+function hear(now: Hearing, from = Date.now()): void {
   if (now === hearing) return;
   hearing = now;
+  since = from;
   watchers.forEach((w) => w());
+}
+
+/** The server has answered a request: one that was lost is there again. */
+export function answers(): void {
+  answered?.();
 }
 
 function watch(w: () => void): () => void {
@@ -249,6 +262,11 @@ export function useLive(project: string | undefined): void {
 /** Whether changes reach the page. */
 export function useHearing(): Hearing {
   return useSyncExternalStore(watch, () => hearing);
+}
+
+/** Since when it has been so, in milliseconds of wall time. */
+export function useHearingSince(): number {
+  return useSyncExternalStore(watch, () => since);
 }
 
 /**

@@ -1,6 +1,7 @@
 import { MutationCache, QueryCache, QueryClient } from "@tanstack/react-query";
 import { dismiss, toast } from "../components/toast";
 import { Problem } from "./client";
+import { answers } from "./live";
 
 /** Whether another try may help: the server did not answer, or was busy. */
 export function worthARetry(failures: number, err: unknown): boolean {
@@ -37,6 +38,7 @@ export function newQueryClient(): QueryClient {
     });
   };
   const onSuccess = () => {
+    answers();
     if (!signedOut) return;
     signedOut = false;
     dismiss(SIGNED_OUT);
@@ -46,8 +48,14 @@ export function newQueryClient(): QueryClient {
     queryCache: new QueryCache({ onError, onSuccess }),
     mutationCache: new MutationCache({ onError }),
     defaultOptions: {
-      queries: { staleTime: 30_000, retry: worthARetry, refetchOnWindowFocus: true },
-      mutations: { retry: false },
+      // The server may be on this machine: what the browser says of the network is no reason to wait.
+      queries: {
+        staleTime: 30_000,
+        retry: worthARetry,
+        refetchOnWindowFocus: true,
+        networkMode: "always",
+      },
+      mutations: { retry: false, networkMode: "always" },
     },
   });
   return client;

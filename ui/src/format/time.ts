@@ -34,6 +34,13 @@ export function absolute(ms: number): string {
   return full.format(ms);
 }
 
+const hours = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
+
+/** "20:31": of this day, in the reader's zone. */
+export function clock(ms: number): string {
+  return hours.format(ms);
+}
+
 /** "2026-11-21 20:31:05 UTC" */
 export function utc(ms: number): string {
   return `${new Date(ms).toISOString().slice(0, 19).replace("T", " ")} UTC`;
