@@ -1,6 +1,5 @@
 import { keepPreviousData, queryOptions, useMutation, useQueryClient } from "@tanstack/react-query";
 import { api, ask, type Schemas } from "./client";
-import { newKey } from "./once";
 
 export type Assignment = Schemas["ReleaseAssignment"];
 export type Endpoint = Schemas["Endpoint"];
@@ -141,15 +140,17 @@ export interface Decision {
   reason: string;
   /** Of the assignment that the person saw; the server refuses when it has changed. */
   generation?: number | undefined;
+  /** A decision that is sent again with the same key is done once. */
+  key: string;
 }
 
-/** Carries out a decision. The same key sent twice is done once. */
+/** Carries out a decision. */
 export function useDecide(project: string, endpoint: string) {
   const queries = useQueryClient();
   return useMutation({
     mutationFn: (d: Decision) => {
       const body = { reason: d.reason, ...(d.generation ? { generation: d.generation } : {}) };
-      const header = { "Idempotency-Key": newKey() };
+      const header = { "Idempotency-Key": d.key };
       if (d.action === "restore") {
         return ask(
           api.POST("/api/v1/projects/{project}/endpoints/{endpoint}/rollback", {

@@ -1,7 +1,7 @@
 import { Button } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { ArrowUpFromLine, Undo2 } from "lucide-react";
-import { useId, useState } from "react";
+import { Fragment, useId, useState } from "react";
 import { Failure } from "../../components/State";
 import { optionsQuery, type Option, type Options } from "../../data/endpoints";
 import { useMay } from "../../data/may";
@@ -82,6 +82,7 @@ export function DecisionBar({ project, endpoint }: DecisionBarProps) {
 function Now({ options }: { options: Options }) {
   const live = versionIn(options.now, "live");
   const canary = options.now.find((v) => v.role === "canary");
+  const shadows = options.now.filter((v) => v.role === "shadow" && v.version !== live);
   return (
     <span>
       {live ? (
@@ -96,6 +97,11 @@ function Now({ options }: { options: Options }) {
           , version <strong>{canary.version}</strong> is its canary at {asPercent(canary.percent)}
         </>
       )}
+      {shadows.map(({ version }) => (
+        <Fragment key={version}>
+          , version <strong>{version}</strong> is its shadow
+        </Fragment>
+      ))}
     </span>
   );
 }

@@ -5,7 +5,9 @@ import { useId, useState } from "react";
 import { Command } from "../../components/Command";
 import { Dialog } from "../../components/Dialog";
 import { Failure } from "../../components/State";
+import { Problem } from "../../data/client";
 import { endpointQuery, useDecide, type Option } from "../../data/endpoints";
+import { newKey } from "../../data/once";
 import css from "./DecisionDialog.module.css";
 import { modelOf, versionIn } from "./words";
 import { Shares } from "./Shares";
@@ -36,10 +38,13 @@ export function DecisionDialog(props: DecisionDialogProps) {
   const [chosen, setChosen] = useState(0);
   const [reason, setReason] = useState("");
   const decide = useDecide(props.project, props.endpoint);
+  // The same decision has the same key: when its answer was lost, it is still done once.
+  const key = useKeyOf(`${chosen} ${reason.trim()}`);
   const group = useId();
   const choice = choices[chosen];
   if (!choice) return null;
   const { option } = choice;
+  const lost = decide.error instanceof Problem && decide.error.status === 0;
   const promoting = choice.action === "promote";
   return (
     <Dialog
@@ -66,6 +71,7 @@ export function DecisionDialog(props: DecisionDialogProps) {
               rollout: option?.rollout ?? "",
               reason: reason.trim(),
               generation,
+              key,
             });
           }}
         >
@@ -118,8 +124,15 @@ export function DecisionDialog(props: DecisionDialogProps) {
             data-autofocus
           />
           {decide.isError && (
-            <Alert role="alert" variant="outline" color="red" title="It was not done">
+            <Alert
+              role="alert"
+              variant="outline"
+              color="red"
+              title={lost ? "No answer came" : "It was not done"}
+            >
               {decide.error.message}
+              {lost &&
+                ". What you wrote stays here: press the button again then. It is done once, even if it was done already."}
             </Alert>
           )}
           <div className={css.actions}>
@@ -140,6 +153,13 @@ export function DecisionDialog(props: DecisionDialogProps) {
       )}
     </Dialog>
   );
+}
+
+/** A key that changes with what it is for. */
+function useKeyOf(what: string): string {
+  const [made, setMade] = useState(() => ({ what, key: newKey() }));
+  if (made.what !== what) setMade({ what, key: newKey() });
+  return made.key;
 }
 
 /** What has become of it, and how it is undone. */

@@ -1,4 +1,4 @@
-import { Check, Circle, CircleDot, CircleHelp, X, type LucideIcon } from "lucide-react";
+import { Check, Circle, CircleDot, CircleHelp, CircleX, X, type LucideIcon } from "lucide-react";
 import type { ReactNode } from "react";
 import { Figure } from "../../charts/Figure";
 import { LineChart, LineTable, type Line, type Mark } from "../../charts/LineChart";
@@ -11,7 +11,7 @@ import type { Comparison, Finding, History, Turn } from "../../data/rollouts";
 import { count, duration, percent, plural, UNKNOWN, value } from "../../format/number";
 import { utc } from "../../format/time";
 import css from "./Evidence.module.css";
-import { stepsOf, type Step } from "./steps";
+import { endOf, stepsOf, type Step } from "./steps";
 import { asPercent, BLUE, colorOf, environmentOf, GREY } from "./words";
 
 interface EvidenceProps {
@@ -28,6 +28,14 @@ export function Evidence({ history, short = false }: EvidenceProps) {
       {rollout.state === "waiting_human" && (
         <p className={css.asks} role="status">
           <CircleHelp size={16} aria-hidden /> It asks a human: {rollout.reason}
+        </p>
+      )}
+      {rollout.state === "finished" && rollout.outcome !== "promoted" && (
+        <p className={css.ended}>
+          <CircleX size={16} aria-hidden />{" "}
+          <span>
+            <strong>{endOf(history)}:</strong> {rollout.reason}
+          </span>
         </p>
       )}
       <Steps history={history} />
@@ -75,11 +83,11 @@ function Steps({ history }: { history: History }) {
                 <Sign size={14} aria-hidden />
               </span>
               <strong>{step.name}</strong>
-              <span className={css.dim}>{words[step.state]}</span>
+              {!step.end && <span className={css.dim}>{words[step.state]}</span>}
             </div>
             {step.began && (
               <div className={css.dim}>
-                from <Time at={step.began} clock="stream" />
+                {step.end ? "at" : "from"} <Time at={step.began} clock="stream" />
                 {step.took !== undefined && `, for ${duration(step.took)}`}
               </div>
             )}
@@ -360,7 +368,7 @@ export function TurnTable({ turns }: { turns: readonly Turn[] }) {
       id: "percent",
       head: "Share",
       numeric: true,
-      cell: (t) => asPercent(t.percent),
+      cell: (t) => (t.percent > 0 ? asPercent(t.percent) : UNKNOWN),
     },
     { id: "labels", head: "Labels", numeric: true, cell: (t) => count(t.evidence.labels) },
     {

@@ -14,7 +14,9 @@ type Quantile = "p50" | "p99";
 /** What an endpoint's versions did over time: requests, latency, and what went wrong. */
 export function TrafficCharts({ served }: { served: Served }) {
   const [quantile, setQuantile] = useState<Quantile>("p99");
-  const [of, setOf] = useState<"answer" | "own">("answer");
+  const [asked, setOf] = useState<"answer" | "own">();
+  // A shadow answers nobody: it is the models themselves that compare.
+  const of = asked ?? (served.variants.some((v) => v.role === "shadow") ? "own" : "answer");
   const x = stepsOf(served);
   const byVersion = served.versions.filter((v) => v.version > 0);
   const share = covered(served, x);

@@ -22,7 +22,7 @@ import { tabs, type Last, type Tab } from "./search";
 import { TrafficCharts } from "./TrafficCharts";
 import { TryIt } from "./TryIt";
 import { Variants } from "./Variants";
-import { modelOf, rate, rolloutName, rolloutState } from "./words";
+import { modelOf, rate, rolloutName, rolloutState, versionIn } from "./words";
 import css from "./endpoint.module.css";
 
 const PATH = "/p/$project/endpoints/$model/$environment";
@@ -62,7 +62,7 @@ export function EndpointPage() {
       title={name}
       crumbs={crumbs}
       badge={endpoint.data && <Loads endpoint={endpoint.data} />}
-      about={endpoint.data && <Clock endpoint={endpoint.data} />}
+      about={endpoint.data ? <Clock endpoint={endpoint.data} /> : !endpoint.isError && "\u00a0"}
     >
       <Tabs
         value={tab}
@@ -127,10 +127,15 @@ function Clock({ endpoint }: { endpoint: Endpoint }) {
   );
 }
 
-/** The rollout that is under way, if there is one. */
+/** The rollout that is under way, or the newest if it has ended without its version. */
 function UnderWay({ project, endpoint }: { project: string; endpoint: string }) {
   const rollouts = useQuery(rolloutsQuery(project, endpoint));
-  const active = rollouts.data?.items.find((r) => r.state !== "finished");
+  const newest = rollouts.data?.items[0];
+  const now = useQuery(endpointQuery(project, endpoint)).data;
+  const live = versionIn(now?.variants, "live");
+  const active =
+    rollouts.data?.items.find((r) => r.state !== "finished") ??
+    (newest?.outcome === "promoted" ? undefined : newest);
   const history = useQuery({
     ...historyQuery(project, active?.id ?? ""),
     enabled: active !== undefined,
@@ -139,6 +144,15 @@ function UnderWay({ project, endpoint }: { project: string; endpoint: string }) 
     return (
       <Section title="Rollout">
         <Loaded query={rollouts}>{() => null}</Loaded>
+      </Section>
+    );
+  }
+  if (!active && newest && now && live && live !== newest.to) {
+    return (
+      <Section title={`Version ${newest.to} was promoted and taken back`}>
+        <p className={css.back}>
+          Version {live} is live again: {now.reason}
+        </p>
       </Section>
     );
   }

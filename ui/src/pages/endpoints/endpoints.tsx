@@ -43,7 +43,9 @@ export function Endpoints() {
         />
       }
     >
-      {rollouts.isError && <Failure error={rollouts.error} retry={() => void rollouts.refetch()} />}
+      {rollouts.isError && rollouts.data === undefined && (
+        <Failure error={rollouts.error} retry={() => void rollouts.refetch()} />
+      )}
       <Loaded
         query={served}
         skeleton={<Waiting />}

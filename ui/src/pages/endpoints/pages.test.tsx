@@ -1,6 +1,6 @@
 import { screen, waitFor, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
-import { expect, it } from "vitest";
+import { expect, it, vi } from "vitest";
 import { mount, refusal } from "../../test/mount";
 
 const at = "/projects/x";
@@ -236,6 +236,80 @@ it("says why the server did not do it", async () => {
   await userEvent.type(within(dialog).getByRole("textbox", { name: /Why/ }), "bad");
   await userEvent.click(within(dialog).getByRole("button", { name: "End the rollout" }));
   expect(await within(dialog).findByRole("alert")).toHaveTextContent("it has changed meanwhile");
+});
+
+it("sends a decision whose answer was lost again under the same key, with what was written", async () => {
+  const rollback = `POST ${at}/rollouts/rol_1/rollback`;
+  let lost = true;
+  mount(page, {
+    ...whole("operate"),
+    [rollback]: () => {
+      if (lost) throw new TypeError("Failed to fetch");
+      return {};
+    },
+  });
+  const { fetch } = globalThis;
+  const keys: (string | null)[] = [];
+  vi.stubGlobal("fetch", (request: Request) => {
+    if (request.method === "POST") keys.push(request.headers.get("Idempotency-Key"));
+    return fetch(request);
+  });
+  await userEvent.click(await screen.findByRole("button", { name: "Roll back" }));
+  const dialog = await screen.findByRole("dialog");
+  await userEvent.type(within(dialog).getByRole("textbox", { name: /Why/ }), "bad");
+  const end = within(dialog).getByRole("button", { name: "End the rollout" });
+  await userEvent.click(end);
+  expect(await within(dialog).findByRole("alert")).toHaveTextContent("No answer came");
+  lost = false;
+  await userEvent.click(end);
+  await within(dialog).findByText(/release it again/);
+  expect(keys).toEqual([expect.stringMatching(/^[0-9a-f]{32}$/), keys[0]]);
+});
+
+it("tells at the endpoint why its newest rollout ended without its version", async () => {
+  const ended = {
+    id: "rol_1",
+    endpoint: "m@production",
+    environment: "production",
+    model: "m",
+    from: 1,
+    to: 2,
+    strategy: "canary",
+    plan: {},
+    state: "finished",
+    outcome: "rolledback",
+    reason: "version 2 is worse",
+    step: 1,
+    percent: 0,
+    step_at: "2011-03-01T00:00:00Z",
+    step_labels: 0,
+    evidence: { labels: 0 },
+    started: "2011-03-01T00:00:00Z",
+    changed: "2011-03-02T00:00:00Z",
+    ended: "2011-03-02T00:00:00Z",
+  };
+  const history = {
+    rollout: ended,
+    findings: [],
+    steps: [10, 100],
+    needed: 48,
+    labels: 0,
+    at_most_ms: 0,
+  };
+  const by = (actor: string) => ({
+    ...whole("operate"),
+    [`${endpoint}/rollouts`]: { items: [ended] },
+    [`${at}/rollouts/rol_1/history`]: {
+      ...history,
+      turns: [{ what: "finished", step: 1, percent: 0, actor, at: ended.ended, evidence: {} }],
+    },
+  });
+  const { unmount } = mount(page, by("system:monitor"));
+  expect(await screen.findByText(/Rolled back at 10 %, by itself/)).toBeVisible();
+  expect(screen.getByText(/version 2 is worse/)).toBeVisible();
+  unmount();
+  mount(page, by("user:kim"));
+  expect(await screen.findByText(/Rolled back at 10 %, by kim/)).toBeVisible();
 });
 
 it("can roll back while everything else fails to load", async () => {

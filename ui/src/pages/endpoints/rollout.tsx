@@ -39,7 +39,7 @@ export function RolloutPage() {
           : []),
       ]}
       badge={r && state && <StatusBadge state={r.state} tone={state.tone} label={state.label} />}
-      about={r?.state === "waiting_human" ? undefined : r?.reason}
+      about={r?.state === "running" || r?.outcome === "promoted" ? r.reason : undefined}
     >
       <Loaded query={query} skeleton={<Skeleton height={320} />}>
         {(h) => (

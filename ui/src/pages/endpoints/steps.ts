@@ -14,6 +14,8 @@ export interface Step {
   evidence?: Turn["evidence"] | undefined;
   /** Why it was left. */
   why?: string | undefined;
+  /** It is no step, but that the rollout ended without its version. */
+  end?: boolean;
 }
 
 /** The steps of a rollout and its end, from what was kept of its turns. */
@@ -66,5 +68,15 @@ function ending({ rollout: r }: History): Step {
     name: r.outcome === "aborted" ? "Aborted" : "Rolled back",
     state: "ended",
     began: r.ended,
+    end: true,
   };
+}
+
+/** How a rollout ended without its version, by whom, and at which step. */
+export function endOf({ rollout: r, steps, turns }: History): string {
+  const [kind, ...name] = (turns.find((t) => t.what === "finished")?.actor ?? "").split(":");
+  const share = r.strategy === "canary" ? steps[r.step - 1] : undefined;
+  const at = share === undefined ? "" : ` at ${asPercent(share)}`;
+  const by = kind === "" ? "" : kind === "system" ? ", by itself" : `, by ${name.join(":")}`;
+  return `${r.outcome === "aborted" ? "Aborted" : "Rolled back"}${at}${by}`;
 }
