@@ -3,6 +3,7 @@ package e2e_test
 import (
 	"bytes"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -35,11 +36,56 @@ func TestUI_ACanaryInABrowser(t *testing.T) {
 	s, dir := serveTiny(t, map[string]string{"fairlead.yaml": strings.Replace(tinyFile,
 		"strategy: replace", "strategy: canary, steps: [10%, 50%, 100%], "+
 			"hold: {labels: 20, at_most: 2d}, abort: {metric: mae, worse_by: 10%, alpha: 0.05}", 1)})
-	writeFiles(t, dir, map[string]string{"model/code/tiny_loader.py": tinyLoader + "# 2\n"})
-	commit(t, dir)
-	s.run(dir, "run").want(t, 0)
-	s.stories("tiny", []string{"canary.spec.ts"}, "FAIRLEAD_CANARY="+s.token(t),
+	s.releaseFiles(dir, map[string]string{"model/code/tiny_loader.py": tinyLoader + "# 2\n"})
+	token := "FAIRLEAD_CANARY=" + s.token(t)
+	s.stories("tiny", []string{"canary.spec.ts"}, token,
 		"PATH="+filepath.Dir(program(t))+":"+os.Getenv("PATH"))
+	s.stories("tiny", []string{"rollouts.spec.ts"}, token, "FAIRLEAD_STAGE="+s.stage(dir))
+}
+
+// Versions that rollouts.spec.ts releases after the canary's two: one that is worse, and
+// one that is better, slower, and fails at x = 13.
+var (
+	worseLoader  = strings.Replace(tinyLoader, "* 2.0", "* 2.3", 1)
+	unevenLoader = strings.NewReplacer("class", "import time\n\n\nclass", "return df",
+		`if (df["x"] == 13).any():
+            raise ValueError("thirteen is unlucky")
+        time.sleep(0.004)
+        return 0.05 + df`).Replace(tinyLoader)
+)
+
+// stage returns the address at which a story has done to the server what it cannot do by
+// the API: releases from the repository in dir, its end and its start.
+func (s *server) stage(dir string) string {
+	shadow := strings.Replace(tinyFile, "strategy: replace",
+		"strategy: shadow, hold: {labels: 20, at_most: 9d}", 1)
+	acts := map[string]func(){
+		"/worse": func() { s.releaseFiles(dir, map[string]string{"model/code/tiny_loader.py": worseLoader}) },
+		"/again": func() { s.run(dir, "release", "tiny", "3").want(s.t, 0) },
+		"/shadow": func() {
+			s.releaseFiles(dir, map[string]string{"fairlead.yaml": shadow,
+				"model/code/tiny_loader.py": unevenLoader})
+		},
+		"/stop":  s.stop,
+		"/start": s.start,
+	}
+	at := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if act := acts[r.URL.Path]; act != nil {
+			act()
+			return
+		}
+		http.NotFound(w, r)
+	}))
+	s.t.Cleanup(at.Close)
+	return at.URL
+}
+
+// releaseFiles commits the files, and releases what comes of them.
+func (s *server) releaseFiles(dir string, files map[string]string) {
+	s.t.Helper()
+	writeFiles(s.t, dir, files)
+	commit(s.t, dir)
+	s.run(dir, "run").want(s.t, 0)
 }
 
 // browser leaves a test out where the stories cannot be run.

@@ -1,92 +1,23 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
-import type { Page } from "playwright-core";
 import { describe, expect, it } from "vitest";
 import { base, look, project, settled, visit, withBrowser, type Size } from "./browser";
+import {
+  begin,
+  call,
+  day,
+  driveTo,
+  history,
+  hour,
+  inSight,
+  name,
+  now,
+  page,
+  token,
+} from "./traffic";
 
 // A canary that goes on while one looks. The story moves it, so it has a project of its own:
 // TestUI_ACanaryInABrowser starts one, and says so.
-const token = process.env["FAIRLEAD_CANARY"] ?? "";
-const name = `${project}@production`;
-const api = `/api/v1/projects/${project}`;
-const page = `/p/${project}/endpoints/${project}/production`;
-
-interface History {
-  rollout: { id: string; state: string; step: number };
-  findings: unknown[];
-  comparison?: { next_look?: string };
-}
-
-async function call<T>(method: string, path: string, body?: unknown): Promise<T> {
-  const answer = await fetch(base + path, {
-    method,
-    headers: { Authorization: `Bearer ${token}`, "Content-Type": "application/json" },
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-  });
-  const text = await answer.text();
-  if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${text}`);
-  return JSON.parse(text || "{}") as T;
-}
-
-async function history(): Promise<History> {
-  const { items } = await call<{ items: { id: string }[] }>("GET", `${api}/rollouts`);
-  return call("GET", `${api}/rollouts/${items[0]?.id ?? ""}/history`);
-}
-
-const hour = 3_600_000;
-let now = Date.UTC(2024, 1, 1);
-
-/** Sends a request with the event time now, and returns its id. */
-async function request(): Promise<string> {
-  const id = `at-${now}`;
-  const inputs = [{ name: "x", shape: [1], datatype: "FP64", data: [1] }];
-  const parameters = { event_time: new Date(now).toISOString() };
-  await call("POST", `/p/${project}/v2/models/${name}/infer`, { id, parameters, inputs });
-  return id;
-}
-
-/** Sends a day of requests, an hour apart, and their labels. */
-async function day() {
-  const labels = [];
-  for (let i = 0; i < 24; i++, now += hour) {
-    labels.push({ request_id: await request(), value: 2 });
-  }
-  await call("POST", `${api}/endpoints/${name}/labels`, { labels });
-}
-
-/** Sends one request, with which the stream begins, and waits until looks are due. */
-async function begin() {
-  await request();
-  while (!(await history()).comparison?.next_look);
-}
-
-async function driveTo(to: number) {
-  now = Math.max(now, to);
-  await call("PUT", `${api}/endpoints/${name}/clock`, { to: new Date(now).toISOString() });
-}
-
-/** Whether both buttons can be seen and hit, wherever the page is scrolled to. */
-async function inSight(at: Page) {
-  for (const share of [0, 0.5, 1]) {
-    const found = await at.evaluate((part) => {
-      const main = document.querySelector("main");
-      main?.scrollTo(0, part * main.scrollHeight);
-      const bar = document.querySelector('[aria-label="Decide about this endpoint"]');
-      return [...(bar?.querySelectorAll("button") ?? [])].map((button) => {
-        const box = button.getBoundingClientRect();
-        const hit = document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2);
-        const name = /Roll back|Promote/.exec(button.textContent)?.[0];
-        return button.contains(hit) ? name : `${name} at ${box.y}: ${hit?.outerHTML.slice(0, 300)}`;
-      });
-    }, share);
-    const below = await at.evaluate(
-      () => document.documentElement.scrollHeight - document.documentElement.clientHeight,
-    );
-    expect.soft(below, `${at.url()} scrolls into nothing`).toBe(0);
-    expect.soft(found, `${at.url()} at ${share}`).toEqual(["Roll back", "Promote"]);
-  }
-}
-
 async function alwaysInSight() {
   const { rollout } = await history();
   for (const size of ["wide", "narrow"] as Size[]) {
