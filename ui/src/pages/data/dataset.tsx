@@ -5,6 +5,7 @@ import { useMemo } from "react";
 import { StatusBadge } from "../../components/Badge";
 import { DataTable, type Column } from "../../components/DataTable";
 import { Lines, Loaded } from "../../components/Loaded";
+import { More } from "../../components/More";
 import { Page, Section } from "../../components/Page";
 import { Failure } from "../../components/State";
 import { Time } from "../../components/Time";
@@ -89,17 +90,7 @@ export function DatasetPage() {
             </>
           )}
         </Loaded>
-        {versions.hasNextPage && (
-          <div style={{ padding: 12 }}>
-            <Button
-              variant="default"
-              loading={versions.isFetchingNextPage}
-              onClick={() => void versions.fetchNextPage()}
-            >
-              Older versions
-            </Button>
-          </div>
-        )}
+        <More query={versions}>Show older versions</More>
       </Section>
     </Page>
   );

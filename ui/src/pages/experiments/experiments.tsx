@@ -6,9 +6,10 @@ import { Rows3, Search, Trash2 } from "lucide-react";
 import { useState } from "react";
 import { StatusBadge } from "../../components/Badge";
 import { DataTable, type Column } from "../../components/DataTable";
-import { Lines } from "../../components/Loaded";
+import { Lines, Loaded } from "../../components/Loaded";
+import { More } from "../../components/More";
 import { Page, Section } from "../../components/Page";
-import { Empty, Failure } from "../../components/State";
+import { Empty } from "../../components/State";
 import { Time } from "../../components/Time";
 import { experimentsQuery, type Experiment } from "../../data/experiments";
 import { count, plural } from "../../format/number";
@@ -126,44 +127,41 @@ export function ExperimentsPage() {
           />
         }
       >
-        {found.isError && <Failure error={found.error} retry={() => void found.refetch()} />}
-        {found.data === undefined && !found.isError ? (
-          <div role="status" aria-label="Loading" aria-busy="true" style={{ padding: 16 }}>
-            <Lines n={6} />
-          </div>
-        ) : items.length === 0 && found.data ? (
-          q ? (
-            <Empty title={`No experiment has “${q}” in its name`} />
-          ) : (
-            <Empty
-              title="No experiments yet"
-              command={`export MLFLOW_TRACKING_URI=${globalThis.location.origin}/p/${project}\nmlflow experiments create -n my-experiment`}
-            >
-              An experiment groups runs. MLflow’s client makes it by set_experiment, and a pipeline
-              has its own.
-            </Empty>
-          )
-        ) : (
-          items.length > 0 && (
-            <DataTable
-              label="Experiments"
-              columns={columns(project)}
-              rows={items}
-              rowKey={(e) => e.id}
-              initialSort="-last"
-            />
-          )
-        )}
-        {found.hasNextPage && (
-          <Button
-            variant="subtle"
-            fullWidth
-            loading={found.isFetchingNextPage}
-            onClick={() => void found.fetchNextPage()}
-          >
-            Show more
-          </Button>
-        )}
+        <Loaded
+          query={found}
+          skeleton={
+            <div style={{ padding: 16 }}>
+              <Lines n={6} />
+            </div>
+          }
+          isEmpty={() => items.length === 0}
+          empty={
+            q ? (
+              <Empty title={`No experiment has “${q}” in its name`} />
+            ) : (
+              <Empty
+                title="No experiments yet"
+                command={`export MLFLOW_TRACKING_URI=${globalThis.location.origin}/p/${project}\nmlflow experiments create -n my-experiment`}
+              >
+                An experiment groups runs. MLflow’s client makes it by set_experiment, and a
+                pipeline has its own.
+              </Empty>
+            )
+          }
+        >
+          {() => (
+            <>
+              <DataTable
+                label="Experiments"
+                columns={columns(project)}
+                rows={items}
+                rowKey={(e) => e.id}
+                initialSort="-last"
+              />
+              <More query={found}>Show more experiments</More>
+            </>
+          )}
+        </Loaded>
       </Section>
     </Page>
   );

@@ -5,6 +5,7 @@ import { useMemo, useState } from "react";
 import { DataTable, type Column } from "../../components/DataTable";
 import { GuardedButton } from "../../components/GuardedButton";
 import { Lines, Loaded } from "../../components/Loaded";
+import { More } from "../../components/More";
 import { Page, Section } from "../../components/Page";
 import { Empty, Failure } from "../../components/State";
 import { Time } from "../../components/Time";
@@ -92,27 +93,29 @@ function DeletedExperiments({ project }: { project: string }) {
   ];
   return (
     <Section title="Experiments" flush>
-      {found.isError && <Failure error={found.error} retry={() => void found.refetch()} />}
-      {found.data === undefined && !found.isError && (
-        <div role="status" aria-label="Loading" aria-busy="true" style={{ padding: 16 }}>
-          <Lines n={3} />
-        </div>
-      )}
-      {found.data && items.length === 0 && <Empty title="No experiment is in the trash" />}
-      {items.length > 0 && (
-        <DataTable
-          label="Deleted experiments"
-          columns={columns}
-          rows={items}
-          rowKey={(e) => e.id}
-          initialSort="-deleted"
-        />
-      )}
-      {found.hasNextPage && (
-        <Button variant="subtle" fullWidth onClick={() => void found.fetchNextPage()}>
-          Show more
-        </Button>
-      )}
+      <Loaded
+        query={found}
+        skeleton={
+          <div style={{ padding: 16 }}>
+            <Lines n={3} />
+          </div>
+        }
+        isEmpty={() => items.length === 0}
+        empty={<Empty title="No experiment is in the trash" />}
+      >
+        {() => (
+          <>
+            <DataTable
+              label="Deleted experiments"
+              columns={columns}
+              rows={items}
+              rowKey={(e) => e.id}
+              initialSort="-deleted"
+            />
+            <More query={found}>Show more experiments</More>
+          </>
+        )}
+      </Loaded>
     </Section>
   );
 }

@@ -1,8 +1,8 @@
 import type { InfiniteData, UseInfiniteQueryResult, UseQueryResult } from "@tanstack/react-query";
 import { Link, useNavigate, useParams } from "@tanstack/react-router";
-import { Button } from "@mantine/core";
-import { period } from "../../charts/timeframe";
 import { useMemo, type ReactNode } from "react";
+import { period } from "../../charts/timeframe";
+import { More } from "../../components/More";
 import type { Watched } from "../../data/monitoring";
 import { given } from "./routes";
 import css from "./Room.module.css";
@@ -69,16 +69,8 @@ export function useAll<T>(
   const data = useMemo(() => pages.data?.pages.flatMap((p) => p.items), [pages.data]);
   return [
     { ...pages, data } as UseQueryResult<T[]>,
-    pages.hasNextPage && (
-      <div key="more" className={css.more}>
-        <Button
-          variant="default"
-          loading={pages.isFetchingNextPage}
-          onClick={() => void pages.fetchNextPage()}
-        >
-          Show older ones
-        </Button>
-      </div>
-    ),
+    <More key="more" query={pages}>
+      Show older ones
+    </More>,
   ];
 }

@@ -1,9 +1,10 @@
-import { Button, SegmentedControl } from "@mantine/core";
+import { SegmentedControl } from "@mantine/core";
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { StatusBadge } from "../../components/Badge";
 import { DataTable, type Column } from "../../components/DataTable";
 import { Lines, Loaded } from "../../components/Loaded";
+import { More } from "../../components/More";
 import { Page, Section } from "../../components/Page";
 import { Empty } from "../../components/State";
 import { Time } from "../../components/Time";
@@ -75,25 +76,18 @@ export function Pipelines() {
           }
         >
           {(data) => (
-            <DataTable
-              label="Pipeline runs"
-              columns={columns(project)}
-              rows={data.pages.flatMap((p) => p.items)}
-              rowKey={(r) => r.id}
-            />
+            <>
+              <DataTable
+                label="Pipeline runs"
+                columns={columns(project)}
+                rows={data.pages.flatMap((p) => p.items)}
+                rowKey={(r) => r.id}
+              />
+              <More query={runs}>Show older runs</More>
+            </>
           )}
         </Loaded>
       </Section>
-      {runs.hasNextPage && (
-        <Button
-          variant="default"
-          className={css.more ?? ""}
-          loading={runs.isFetchingNextPage}
-          onClick={() => void runs.fetchNextPage()}
-        >
-          Show older runs
-        </Button>
-      )}
     </Page>
   );
 }
