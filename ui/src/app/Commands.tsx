@@ -3,6 +3,7 @@ import { useParams, useRouter } from "@tanstack/react-router";
 import { Search } from "lucide-react";
 import { lazy, Suspense, useEffect, useEffectEvent, useState } from "react";
 import { goToToasts } from "../components/toast";
+import unseen from "../components/unseen.module.css";
 import css from "./Commands.module.css";
 import { rooms } from "./nav";
 
@@ -61,8 +62,8 @@ export function Commands() {
     <>
       <UnstyledButton className={css.open ?? ""} onClick={palette}>
         <Search size={15} aria-hidden />
-        <span className={css.words}>Search</span>
-        <span className={css.hidden}> and commands</span>
+        <span className={unseen.narrow}>Search</span>
+        <span className={unseen.always}> and commands</span>
         <kbd className={css.key} aria-hidden>
           {MOD} K
         </kbd>

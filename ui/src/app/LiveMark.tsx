@@ -1,3 +1,4 @@
+import unseen from "../components/unseen.module.css";
 import { useHearing, useHearingSince, type Hearing } from "../data/live";
 import { absolute, clock } from "../format/time";
 import css from "./LiveMark.module.css";
@@ -27,7 +28,7 @@ export function LiveMark() {
       tabIndex={0}
     >
       <span className={css.dot} aria-hidden />
-      <span className={css.word}>{word}</span>
+      <span className={hearing === "live" ? unseen.narrow : undefined}>{word}</span>
       {lost && <span>since {clock(since)}</span>}
     </span>
   );

@@ -15,6 +15,7 @@ import { DataTable } from "../components/DataTable";
 import { UNKNOWN, value } from "../format/number";
 import { absolute, utc } from "../format/time";
 import { Swatch } from "./Swatch";
+import unseen from "../components/unseen.module.css";
 import css from "./LineChart.module.css";
 import { aboveZero, nearest, rowsOf, styleOf, type Line, type Range } from "./lines";
 
@@ -142,7 +143,7 @@ export function LineChart(props: LineChartProps) {
         <div ref={at} />
         <Readout ref={readout} plot={plot} newest={newest} time={time} />
       </div>
-      <div role="status" className={css.said}>
+      <div role="status" className={unseen.always}>
         {said}
       </div>
       {(props.legend ?? lines.length > 1) && (

@@ -10,6 +10,7 @@ import { ThingLink } from "../../components/ThingLink";
 import { Time } from "../../components/Time";
 import type { Mark, Overview } from "../../data/overview";
 import { plural } from "../../format/number";
+import unseen from "../../components/unseen.module.css";
 import css from "./Loop.module.css";
 import { summary, toneOf } from "./loop";
 import { placeOf, stations, trackFor, type Track } from "./track";
@@ -268,10 +269,10 @@ function Chip({ marker }: { marker: Marker }) {
         {mark.waits && (
           <>
             <Hand size={13} aria-hidden />
-            <span className={css.hidden}>, waits for a human</span>
+            <span className={unseen.always}>, waits for a human</span>
           </>
         )}
-        <span className={css.hidden}>: {mark.text}</span>
+        <span className={unseen.always}>: {mark.text}</span>
       </ThingLink>
     </span>
   );

@@ -11,6 +11,7 @@ import {
 import type { Zoom } from "../../charts/Board";
 import { place, type TimeFrame } from "../../charts/timeframe";
 import type { DriftHistory } from "../../data/monitoring";
+import unseen from "../../components/unseen.module.css";
 import css from "./Heat.module.css";
 import { cellOf, readPalette, shade, step, stretchText, tell, type HeatCell } from "./cells";
 
@@ -126,7 +127,7 @@ export function Heat({ frame, history, chosen, onChoose, onZoom }: HeatProps) {
         {chosen && <Box at={chosen} edges={edges} className={css.chosen ?? ""} />}
         {at && <Box at={at} edges={edges} className={css.at ?? ""} />}
         {cell && track && stretch && (
-          <div className={css.hidden} role="row" aria-rowindex={cell.row + 1}>
+          <div className={unseen.always} role="row" aria-rowindex={cell.row + 1}>
             <div
               id={id}
               role="gridcell"
@@ -144,7 +145,7 @@ export function Heat({ frame, history, chosen, onChoose, onZoom }: HeatProps) {
 }
 
 /** The name under which a version's own answers are watched. */
-export const PREDICTION = "prediction";
+const PREDICTION = "prediction";
 
 type Edges = (readonly [number, number])[];
 
