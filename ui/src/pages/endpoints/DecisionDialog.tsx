@@ -3,7 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { CircleCheck, LoaderCircle } from "lucide-react";
 import { useId, useState } from "react";
 import { Command } from "../../components/Command";
-import { Dialog } from "../../components/Dialog";
+import { Dialog, DialogButtons } from "../../components/Dialog";
 import { Failure } from "../../components/State";
 import { Problem } from "../../data/client";
 import { endpointQuery, useDecide, type Option } from "../../data/endpoints";
@@ -63,7 +63,6 @@ export function DecisionDialog(props: DecisionDialogProps) {
         <Done {...props} now={now} choice={choice} generation={generation} />
       ) : (
         <form
-          className={css.form}
           onSubmit={(e) => {
             e.preventDefault();
             decide.mutate({
@@ -135,7 +134,7 @@ export function DecisionDialog(props: DecisionDialogProps) {
                 ". What you wrote stays here: press the button again then. It is done once, even if it was done already."}
             </Alert>
           )}
-          <div className={css.actions}>
+          <DialogButtons>
             <Button variant="default" size="sm" onClick={props.onClose}>
               Cancel
             </Button>
@@ -148,7 +147,7 @@ export function DecisionDialog(props: DecisionDialogProps) {
             >
               {choice.label}
             </Button>
-          </div>
+          </DialogButtons>
         </form>
       )}
     </Dialog>
@@ -173,7 +172,7 @@ function Done(props: DecisionDialogProps & { choice: Choice; generation: number 
   const live = versionIn(now.data?.variants, "live");
   const before = versionIn(props.now, "live");
   return (
-    <div className={css.form}>
+    <>
       <p className={css.done} role="status">
         {served ? (
           <CircleCheck size={18} aria-hidden className={css.good} />
@@ -185,7 +184,7 @@ function Done(props: DecisionDialogProps & { choice: Choice; generation: number 
           : "It is decided; the server is loading what it now has to serve."}
       </p>
       {now.data?.failure && <Alert color="red" variant="outline" title={now.data.failure} />}
-      <p className={css.next}>{nextStep(choice, before)}</p>
+      <p>{nextStep(choice, before)}</p>
       {choice.action !== "promote" && (
         <Command>{`fairlead release ${modelOf(endpoint)} ${
           choice.action === "restore"
@@ -193,12 +192,12 @@ function Done(props: DecisionDialogProps & { choice: Choice; generation: number 
             : (props.now?.find((v) => v.role === "canary" || v.role === "shadow")?.version ?? "")
         }`}</Command>
       )}
-      <div className={css.actions}>
+      <DialogButtons>
         <Button size="sm" onClick={props.onClose} data-autofocus>
           Close
         </Button>
-      </div>
-    </div>
+      </DialogButtons>
+    </>
   );
 }
 

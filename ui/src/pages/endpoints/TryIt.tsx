@@ -7,7 +7,7 @@ import { Loaded } from "../../components/Loaded";
 import { Menu, MenuItem } from "../../components/Menu";
 import { Section } from "../../components/Page";
 import { Command } from "../../components/Command";
-import { Dialog } from "../../components/Dialog";
+import { Dialog, DialogButtons } from "../../components/Dialog";
 import {
   formQuery,
   optionsQuery,
@@ -502,30 +502,28 @@ function Paste({ form, onRows, onClose }: PasteProps) {
   };
   return (
     <Dialog opened onClose={onClose} title="Paste rows" size="lg">
-      <div className={css.form}>
-        <Textarea
-          label="Rows"
-          description={`JSON objects, a request of the protocol, or CSV with a head; at most ${MAX_ROWS}. Columns that the model has not are left out.`}
-          error={problem}
-          autosize
-          minRows={6}
-          maxRows={16}
-          value={text}
-          onChange={(e) => {
-            setText(e.currentTarget.value);
-            setProblem("");
-          }}
-          data-autofocus
-        />
-        <div className={css.send}>
-          <Button variant="default" size="sm" onClick={onClose}>
-            Cancel
-          </Button>
-          <Button size="sm" onClick={read} disabled={text.trim() === ""}>
-            Take these rows
-          </Button>
-        </div>
-      </div>
+      <Textarea
+        label="Rows"
+        description={`JSON objects, a request of the protocol, or CSV with a head; at most ${MAX_ROWS}. Columns that the model has not are left out.`}
+        error={problem}
+        autosize
+        minRows={6}
+        maxRows={16}
+        value={text}
+        onChange={(e) => {
+          setText(e.currentTarget.value);
+          setProblem("");
+        }}
+        data-autofocus
+      />
+      <DialogButtons>
+        <Button variant="default" size="sm" onClick={onClose}>
+          Cancel
+        </Button>
+        <Button size="sm" onClick={read} disabled={text.trim() === ""}>
+          Take these rows
+        </Button>
+      </DialogButtons>
     </Dialog>
   );
 }

@@ -226,7 +226,6 @@ function TagDialog({ opened, n, pending, error, onClose, onTag }: TagDialogProps
           />
         </div>
         <TextInput
-          mt="sm"
           label="Remove the tag"
           description="Runs that do not have it stay as they are."
           value={remove}

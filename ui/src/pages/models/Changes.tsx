@@ -1,6 +1,6 @@
 import { Alert, Button, Checkbox, NativeSelect, TextInput } from "@mantine/core";
 import { useState, type ReactNode } from "react";
-import { Dialog } from "../../components/Dialog";
+import { Dialog, DialogButtons } from "../../components/Dialog";
 import { GuardedButton } from "../../components/GuardedButton";
 import { Failure } from "../../components/State";
 import { CaseLink } from "../../components/links";
@@ -37,15 +37,14 @@ function Confirm(props: ConfirmProps) {
   return (
     <Dialog opened onClose={props.onClose} title={props.title} size="lg">
       {done ? (
-        <div className={css.stack}>
+        <>
           {done(change.data)}
-          <div className={css.actions}>
+          <DialogButtons>
             <Button onClick={props.onClose}>Close</Button>
-          </div>
-        </div>
+          </DialogButtons>
+        </>
       ) : (
         <form
-          className={css.stack}
           onSubmit={(e) => {
             e.preventDefault();
             change.mutate(props.change, {
@@ -59,7 +58,7 @@ function Confirm(props: ConfirmProps) {
         >
           {props.children}
           {change.isError && <Failure error={change.error} />}
-          <div className={css.actions}>
+          <DialogButtons>
             <Button variant="default" onClick={props.onClose}>
               Cancel
             </Button>
@@ -71,7 +70,7 @@ function Confirm(props: ConfirmProps) {
             >
               {props.deed}
             </Button>
-          </div>
+          </DialogButtons>
         </form>
       )}
     </Dialog>
@@ -95,7 +94,7 @@ function CandidateDialog(props: VersionDialogProps) {
         </Alert>
       )}
     >
-      <p className={css.text}>This opens a case of the loop for {props.model}:</p>
+      <p>This opens a case of the loop for {props.model}:</p>
       <ul className={css.effects}>
         <li>The version is packaged, which runs its code with the rights of the server.</li>
         <li>The gates judge it on the holdout, beside the version that is live.</li>
@@ -176,14 +175,12 @@ export function AliasDialog(props: AliasDialogProps) {
         data-autofocus
       />
       {from !== 0 && from !== props.version && (
-        <p className={css.text}>
+        <p>
           It points at version {from} now. Whoever asks for {name} gets version {props.version} from
           then on.
         </p>
       )}
-      {from !== 0 && from === props.version && (
-        <p className={css.text}>Version {props.version} has it already.</p>
-      )}
+      {from !== 0 && from === props.version && <p>Version {props.version} has it already.</p>}
     </Confirm>
   );
 }
@@ -198,7 +195,7 @@ export function UnaliasDialog(props: DialogProps & { alias: string; version: num
       change={{ kind: "unalias", alias: props.alias }}
       said={`The alias ${props.alias} is removed`}
     >
-      <p className={css.text}>
+      <p>
         It points at version {props.version}, which stays as it is. Whoever asks for {props.model}@
         {props.alias} gets nothing from then on.
       </p>
@@ -249,7 +246,7 @@ export function DeleteVersionDialog(props: VersionDialogProps & { onDone: () => 
       change={{ kind: "delete", version: props.version }}
       said={`Version ${props.version} of ${props.model} is deleted`}
     >
-      <p className={css.text}>
+      <p>
         The version, its package and its aliases are removed for good; there is no trash for them.
         Its number is not given again, its events and decisions stay in the ledger, and the run that
         made it stays. A version that is live or held cannot be deleted.
@@ -270,7 +267,7 @@ export function DeleteModelDialog(props: DialogProps & { onDone: () => void }) {
       change={{ kind: "delete" }}
       said={`The model ${props.model} is deleted`}
     >
-      <p className={css.text}>
+      <p>
         The model and all its versions with their packages and aliases are removed for good; there
         is no trash for them. Their events and decisions stay in the ledger, and the runs that made
         them stay. A model with a version that is live or held cannot be deleted.

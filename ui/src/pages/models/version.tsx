@@ -435,7 +435,7 @@ function Proof({ project, model, n }: VersionOfProps) {
       }
     >
       <div className={css.stack}>
-        <p className={css.text}>
+        <p>
           The file has the events, their paths to the signed head of the ledger, the gate&apos;s
           decision with its policy and facts, fairlead.yaml and the package&apos;s manifest. It is
           checked without a server:

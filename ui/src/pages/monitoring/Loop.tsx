@@ -113,7 +113,7 @@ function PauseButton({ model, paused }: { model: string; paused: boolean }) {
             pause.mutate({ paused: !paused, reason }, { onSuccess: done });
           }}
         >
-          <p style={{ marginTop: 0 }}>
+          <p>
             {paused
               ? "Incidents may open cases again. Those that are open are looked at at once."
               : "Incidents will open no cases until it is resumed. A case that is active goes on; people can still open cases."}
