@@ -8,7 +8,7 @@ import { fromMLflow } from "./mlflow";
 import { Frame, ProjectShell, Shell } from "./Shell";
 
 /** What every route can use while it loads. */
-export interface RouterContext {
+interface RouterContext {
   queries: QueryClient;
 }
 
@@ -21,7 +21,7 @@ function signIn(err: unknown, href: string): never {
 }
 
 /** The project of addresses that name none, such as those that MLflow's client prints. */
-export const DEFAULT_PROJECT = "default";
+const DEFAULT_PROJECT = "default";
 
 export const rootRoute = createRootRouteWithContext<RouterContext>()({
   beforeLoad: async ({ context, location }) => {

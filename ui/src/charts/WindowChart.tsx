@@ -4,7 +4,7 @@ import { period, place, type TimeFrame } from "./timeframe";
 import css from "./WindowChart.module.css";
 
 /** What a line is at in one window of time. */
-export interface WindowPoint {
+interface WindowPoint {
   from: number;
   to: number;
   y: number | null;

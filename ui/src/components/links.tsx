@@ -42,7 +42,7 @@ export function Linked({ children }: { children: string }) {
 const part = encodeURIComponent;
 
 /** An id without what all ids of its kind begin with, and short enough for a table. */
-export function shortID(id: string): string {
+function shortID(id: string): string {
   return id.replace(/^[a-z]+_/, "").slice(-6);
 }
 

@@ -69,7 +69,7 @@ export const tableQuery = (project: string, owner: Owner, { path, digest }: Arti
   });
 
 /** How many bytes of a text come at once. */
-export const TEXT_PART = 256 * 1024;
+const TEXT_PART = 256 * 1024;
 
 /** A text file, part by part. */
 export const textQuery = (project: string, owner: Owner, file: Artifact) =>

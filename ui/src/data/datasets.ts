@@ -8,7 +8,6 @@ export type DatasetDiff = Schemas["DataDiff"];
 export type ColumnDiff = Schemas["DataColumnDiff"];
 export type Shape = Schemas["DataShape"];
 export type QueryAnswer = Schemas["QueryAnswer"];
-export type ColumnOfRows = Schemas["QueryColumn"];
 
 /** A version by its dataset and number. */
 export interface Ref {

@@ -1,7 +1,6 @@
 import { keepPreviousData, queryOptions, useMutation, useQueryClient } from "@tanstack/react-query";
 import { api, ask, type Schemas } from "./client";
 
-export type Assignment = Schemas["ReleaseAssignment"];
 export type Endpoint = Schemas["Endpoint"];
 export type Served = Schemas["ServedEndpoint"];
 export type VariantState = Schemas["ServingVariantState"];

@@ -1,4 +1,4 @@
-import { queryOptions, useSuspenseQuery } from "@tanstack/react-query";
+import { queryOptions } from "@tanstack/react-query";
 import { api, ask } from "./client";
 
 /** Who reads the page, and what they may do. */
@@ -7,7 +7,3 @@ export const meQuery = queryOptions({
   queryFn: ({ signal }) => ask(api.GET("/api/v1/me", { signal })),
   staleTime: 60_000,
 });
-
-export function useMe() {
-  return useSuspenseQuery(meQuery).data;
-}

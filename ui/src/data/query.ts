@@ -4,7 +4,7 @@ import { Problem } from "./client";
 import { answers } from "./live";
 
 /** Whether another try may help: the server did not answer, or was busy. */
-export function worthARetry(failures: number, err: unknown): boolean {
+function worthARetry(failures: number, err: unknown): boolean {
   const busy =
     err instanceof Problem && (err.status === 0 || err.status === 503 || err.status === 429);
   return busy && failures < 2;

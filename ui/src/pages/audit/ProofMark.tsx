@@ -4,7 +4,7 @@ import type { Tone } from "../../components/Badge";
 import type { Verdict } from "../../data/proof";
 import css from "./audit.module.css";
 
-export type ProofResult = UseQueryResult<{ proof: { leaf: string }; verdict: Verdict }>;
+type ProofResult = UseQueryResult<{ proof: { leaf: string }; verdict: Verdict }>;
 
 /** What a proof has come to, in a word and in a sentence. */
 export function outcome(verdict: Verdict): {

@@ -124,7 +124,7 @@ function columns(project: string, v: DatasetVersion): Column<ColumnProfile>[] {
 }
 
 /** How many values are in each part: of numbers and times, or of the commonest texts. */
-export function barsOf(p: ColumnProfile): number[] | undefined {
+function barsOf(p: ColumnProfile): number[] | undefined {
   const top = p.top?.some((t) => t.count > 1) ? p.top.map((t) => t.count) : undefined;
   return p.numbers?.bars ?? p.times?.bars ?? top;
 }

@@ -48,7 +48,7 @@ const datatypes: Record<string, string> = {
 };
 
 /** The protocol's name for a kind of input. */
-export function datatypeOf(kind: string): string {
+function datatypeOf(kind: string): string {
   return datatypes[kind] ?? "BYTES";
 }
 

@@ -34,7 +34,7 @@ export function StatusSign({ status }: { status: string }) {
 }
 
 /** What a metric has come to, as it is asked for. */
-export function shownValue(m: MetricCell, show: Show): number | null | undefined {
+function shownValue(m: MetricCell, show: Show): number | null | undefined {
   switch (show) {
     case "best":
       return m.best;

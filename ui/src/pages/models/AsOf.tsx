@@ -11,7 +11,7 @@ interface AsOfProps {
 }
 
 /** "2026-11-21T20:31:05" in the reader's zone, as fields for date and time have it. */
-export function fieldText(asOf: AsOf): string {
+function fieldText(asOf: AsOf): string {
   if (asOf === "") return "";
   const d = new Date(asOf);
   return new Date(d.getTime() - d.getTimezoneOffset() * 60_000).toISOString().slice(0, 19);

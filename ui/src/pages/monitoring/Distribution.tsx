@@ -8,7 +8,7 @@ import css from "./Distribution.module.css";
 type Bin = Data["bins"][number];
 
 /** What a bin holds, in words. */
-export function binText(b: Bin): string {
+function binText(b: Bin): string {
   switch (b.kind) {
     case "range":
       return b.low === b.high ? value(b.low) : `${value(b.low)} – ${value(b.high)}`;

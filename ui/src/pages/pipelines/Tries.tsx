@@ -67,11 +67,7 @@ export function Tries({ project, run, graph, onPick }: TriesProps) {
 }
 
 /** What will end a search that goes on. */
-export function stopsWhen(
-  run: PipelineRun,
-  graph: PipelineGraph,
-  tries: readonly PipelineTry[],
-): string {
+function stopsWhen(run: PipelineRun, graph: PipelineGraph, tries: readonly PipelineTry[]): string {
   const goal = run.goal;
   const ends: string[] = [];
   if (goal?.at_least != null) ends.push(`${goal.metric} is at least ${value(goal.at_least)}`);

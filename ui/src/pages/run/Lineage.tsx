@@ -160,7 +160,7 @@ export function sourceOf(source: string): string {
 }
 
 /** How large a dataset is, as its client noted it. */
-export function sizeOf(profile: string | undefined, schema: string | undefined): string {
+function sizeOf(profile: string | undefined, schema: string | undefined): string {
   const rows = fieldsOf(profile)["num_rows"];
   const columns = fieldsOf(schema)["mlflow_colspec"];
   return [
