@@ -20,12 +20,12 @@ interface ParallelCoordinatesProps {
   describe: string;
   axes: readonly Axis[];
   lines: readonly { id: string; label: string; color: number }[];
-  height?: number;
 }
 
 /** A range that was drawn on an axis, from 0 at the bottom to 1. */
 type Brush = readonly [low: number, high: number];
 
+const HEIGHT = 380;
 const TOP = 40;
 const BOTTOM = 12;
 const SIDE = 70;
@@ -38,12 +38,12 @@ const APART = 110;
  * kept, with Shift they widen or narrow it, and Escape lets all pass again.
  */
 export function ParallelCoordinates(props: ParallelCoordinatesProps) {
-  const { describe, axes, lines, height = 380 } = props;
+  const { describe, axes, lines } = props;
   const { ref, width: room } = useElementSize<HTMLDivElement>();
   const width = Math.max(room, 2 * SIDE + (axes.length - 1) * APART);
   const [brushes, setBrushes] = useState<ReadonlyMap<string, Brush>>(new Map());
   const [pointed, point] = useState<string>();
-  const inner = height - TOP - BOTTOM;
+  const inner = HEIGHT - TOP - BOTTOM;
   const placed = axes.map((axis, i) => ({
     ...axis,
     ...placesOf(axis),
@@ -68,7 +68,7 @@ export function ParallelCoordinates(props: ParallelCoordinatesProps) {
     <div>
       <div ref={ref} className={css.box}>
         {room > 0 && (
-          <svg width={width} height={height} role="group" aria-label={describe}>
+          <svg width={width} height={HEIGHT} role="group" aria-label={describe}>
             {lines.map((line, i) => {
               const { color, dash } = styleOf(line.color);
               const path = pathOf(
@@ -104,7 +104,7 @@ export function ParallelCoordinates(props: ParallelCoordinatesProps) {
                   {clipped(a.name, 18)}
                   <title>{a.name}</title>
                 </text>
-                <line y1={TOP} y2={height - BOTTOM} className={css.axis} />
+                <line y1={TOP} y2={HEIGHT - BOTTOM} className={css.axis} />
                 {a.ticks.map((t) => (
                   <g key={t.label} transform={`translate(0 ${y(t.at)})`}>
                     <line x1={-4} className={css.axis} />

@@ -26,10 +26,10 @@ interface ScatterProps {
   formatY?: (y: number) => string;
   logX?: boolean;
   logY?: boolean;
-  height?: number;
   onOpen?: (id: string) => void;
 }
 
+const HEIGHT = 380;
 const LEFT = 64;
 const BOTTOM = 42;
 const EDGE = 14;
@@ -37,7 +37,7 @@ const EDGE = 14;
 /** Points by two values; a line joins the Pareto front, whose points are filled squares. */
 export function Scatter(props: ScatterProps) {
   const { describe, points, front, nameX, nameY, formatX = value, formatY = value } = props;
-  const { logX = false, logY = false, height = 380, onOpen } = props;
+  const { logX = false, logY = false, onOpen } = props;
   const { ref, width } = useElementSize<HTMLDivElement>();
   const [pointed, point] = useState<string>();
   const across = scaleOf(
@@ -50,18 +50,18 @@ export function Scatter(props: ScatterProps) {
     logY,
   );
   const x = (v: number) => LEFT + across.at(v) * (width - LEFT - EDGE);
-  const y = (v: number) => height - BOTTOM - up.at(v) * (height - BOTTOM - EDGE);
+  const y = (v: number) => HEIGHT - BOTTOM - up.at(v) * (HEIGHT - BOTTOM - EDGE);
   const shown = points.filter((p) => Number.isFinite(x(p.x)) && Number.isFinite(y(p.y)));
   const best = front.flatMap((id) => shown.find((p) => p.id === id) ?? []);
   const now = shown.find((p) => p.id === pointed);
   return (
     <div ref={ref} className={css.box}>
       {width > 0 && (
-        <svg width={width} height={height} role="group" aria-label={describe}>
+        <svg width={width} height={HEIGHT} role="group" aria-label={describe}>
           {across.ticks.map((t) => (
             <g key={t} transform={`translate(${x(t)} 0)`}>
-              <line y1={EDGE} y2={height - BOTTOM} className={css.grid} />
-              <text y={height - BOTTOM + 15} textAnchor="middle" className={css.tick}>
+              <line y1={EDGE} y2={HEIGHT - BOTTOM} className={css.grid} />
+              <text y={HEIGHT - BOTTOM + 15} textAnchor="middle" className={css.tick}>
                 {formatX(t)}
               </text>
             </g>
@@ -76,14 +76,14 @@ export function Scatter(props: ScatterProps) {
           ))}
           <text
             x={LEFT + (width - LEFT - EDGE) / 2}
-            y={height - 6}
+            y={HEIGHT - 6}
             textAnchor="middle"
             className={css.name}
           >
             {nameX}
           </text>
           <text
-            transform={`translate(12 ${(height - BOTTOM) / 2}) rotate(-90)`}
+            transform={`translate(12 ${(HEIGHT - BOTTOM) / 2}) rotate(-90)`}
             textAnchor="middle"
             className={css.name}
           >

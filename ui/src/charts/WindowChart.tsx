@@ -28,14 +28,12 @@ interface WindowChartProps {
   format: (y: number) => string;
   /** Times at which something began, such as a version: a line through the chart. */
   marks?: number[];
-  /** The range always shown, such as 0 to 1 for a share. */
-  range?: [number, number];
 }
 
 /** Lines over windows of time, one lane of a board. Outliers are cut off, with a mark that says so. */
 export function WindowChart(props: WindowChartProps) {
   const { frame, lines, height = 150, format } = props;
-  const [low, high] = props.range ?? rangeOf(lines);
+  const [low, high] = rangeOf(lines);
   const y = (v: number) => height - 6 - ((Math.min(v, high) - low) / (high - low)) * (height - 12);
   const ticks = niceTicks(low, high);
   return (
@@ -221,27 +219,28 @@ interface ShareBarsProps {
   points: WindowPoint[];
   /** Below it, a bar is marked as too low. */
   enough: number;
-  height?: number;
 }
 
+const SHARES = 44; // pixels high
+
 /** A share of one in each window, as bars, with a line at what is enough. */
-export function ShareBars({ frame, label, points, enough, height = 44 }: ShareBarsProps) {
-  const y = (v: number) => (1 - v) * (height - 2) + 1;
+export function ShareBars({ frame, label, points, enough }: ShareBarsProps) {
+  const y = (v: number) => (1 - v) * (SHARES - 2) + 1;
   return (
     <Lane
       label={
-        <div className={css.axis} style={{ height }}>
+        <div className={css.axis} style={{ height: SHARES }}>
           <span className={css.name}>{label}</span>
           <span className={css.tick} style={{ top: 7 }}>
             100 %
           </span>
-          <span className={css.tick} style={{ top: height - 6 }}>
+          <span className={css.tick} style={{ top: SHARES - 6 }}>
             0
           </span>
         </div>
       }
     >
-      <svg width={frame.width} height={height} aria-hidden>
+      <svg width={frame.width} height={SHARES} aria-hidden>
         {points.map((p) => {
           const [a, b] = [place(frame, p.from), place(frame, p.to)];
           const share = p.y ?? 0;
@@ -251,7 +250,7 @@ export function ShareBars({ frame, label, points, enough, height = 44 }: ShareBa
               x={a}
               width={Math.max(1, b - a - (b - a > 4 ? 1 : 0))}
               y={y(share)}
-              height={height - 1 - y(share)}
+              height={SHARES - 1 - y(share)}
               className={share < enough ? css.low : css.bar}
             >
               <title>{`${period(p.from, p.to)}: ${Math.round(share * 100)} %`}</title>

@@ -17,16 +17,16 @@ interface RowGridProps {
   row: (i: number) => readonly unknown[] | undefined;
   /** Which rows are in sight, or nearly. */
   onRange?: (first: number, last: number) => void;
-  /** CSS pixels; the grid is as high as its rows at most. */
-  height?: number;
 }
 
+/** CSS pixels; the grid is as high as its rows at most. */
+const HEIGHT = 520;
 const ROW = 27;
 const HEAD = 44;
 const numeric = /^(U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|BIGNUM|DECIMAL.*|DOUBLE|FLOAT|double|long)/;
 
 /** Rows as a grid, up to a million, of which those in sight are drawn. Arrows move in it; Ctrl+C copies. */
-export function RowGrid({ label, columns, count, row, onRange, height = 520 }: RowGridProps) {
+export function RowGrid({ label, columns, count, row, onRange }: RowGridProps) {
   const box = useRef<HTMLDivElement>(null);
   const [at, setAt] = useState({ row: 0, column: 0 });
   const rows = useVirtualizer({
@@ -36,7 +36,7 @@ export function RowGrid({ label, columns, count, row, onRange, height = 520 }: R
     overscan: 12,
     paddingStart: HEAD,
     scrollPaddingStart: HEAD,
-    initialRect: { width: 800, height },
+    initialRect: { width: 800, height: HEIGHT },
   });
   const shown = rows.getVirtualItems();
   const [first, last] = [shown[0]?.index ?? 0, shown[shown.length - 1]?.index ?? 0];
@@ -67,7 +67,7 @@ export function RowGrid({ label, columns, count, row, onRange, height = 520 }: R
     getScrollElement: () => box.current,
     estimateSize: (i) => widths[i] ?? 0,
     overscan: 3,
-    initialRect: { width: 1440, height },
+    initialRect: { width: 1440, height: HEIGHT },
   });
   const sizes = widths.join();
   const measure = useEffectEvent(() => across.measure());
@@ -81,7 +81,7 @@ export function RowGrid({ label, columns, count, row, onRange, height = 520 }: R
       void navigator.clipboard.writeText(value == null ? "" : show(type, value));
       return;
     }
-    const page = Math.max(1, Math.floor((height - HEAD) / ROW) - 1);
+    const page = Math.max(1, Math.floor((HEIGHT - HEAD) / ROW) - 1);
     const steps: Record<string, [number, number]> = {
       ArrowDown: [1, 0],
       ArrowUp: [-1, 0],
@@ -124,7 +124,7 @@ export function RowGrid({ label, columns, count, row, onRange, height = 520 }: R
       }
       tabIndex={0}
       className={css.box}
-      style={{ height: Math.min(height, HEAD + count * ROW + 18) }}
+      style={{ height: Math.min(HEIGHT, HEAD + count * ROW + 18) }}
       onKeyDown={move}
     >
       <div

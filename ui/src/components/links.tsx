@@ -1,12 +1,11 @@
 import { useParams, useRouter } from "@tanstack/react-router";
-import type { CSSProperties, MouseEvent, ReactNode } from "react";
+import type { MouseEvent, ReactNode } from "react";
 
 interface ToProps {
   /** Below the project, such as "models/bikes/versions/3". */
   path: string;
   children: ReactNode;
   className?: string;
-  style?: CSSProperties;
   title?: string;
 }
 

@@ -33,8 +33,6 @@ export interface GraphEdge {
 export interface GraphProps {
   nodes: readonly GraphNode[];
   edges: readonly GraphEdge[];
-  /** Left to right where there is room, unless it says otherwise. */
-  direction?: Direction;
 }
 
 const NARROW = 700;
@@ -59,10 +57,10 @@ function BoxNode({ data }: NodeProps<Flow>) {
 const nodeTypes = { box: BoxNode };
 
 /** A directed graph without cycles, laid out by itself. Draw a list of the same behind it. */
-export default function Graph({ nodes, edges, direction }: GraphProps) {
+export default function Graph({ nodes, edges }: GraphProps) {
   const { ref, width } = useElementSize();
   const box = useRef<HTMLDivElement>(null);
-  const way = direction ?? (width > 0 && width < NARROW ? "TB" : "LR");
+  const way = width > 0 && width < NARROW ? "TB" : "LR";
   const drawn = useMemo(() => draw(nodes, edges, way), [nodes, edges, way]);
   const scale = Math.min(1, Math.max(LEAST[way], (width - 2 * MARGIN) / Math.max(1, drawn.width)));
   const whole = Math.max(width, drawn.width * scale + 2 * MARGIN);
