@@ -1,8 +1,6 @@
-import { useVirtualizer, type VirtualItem } from "@tanstack/react-virtual";
+import { useVirtualizer } from "@tanstack/react-virtual";
 import { useElementScrollRestoration } from "@tanstack/react-router";
-import { ArrowDown, ArrowUp } from "lucide-react";
 import {
-  memo,
   useEffect,
   useId,
   useMemo,
@@ -10,35 +8,11 @@ import {
   useState,
   type KeyboardEvent,
   type MouseEvent,
-  type PointerEvent,
   type ReactNode,
 } from "react";
 import css from "./Grid.module.css";
-import { Tick } from "./cells";
-import { MAX_WIDTH, MIN_WIDTH } from "./view";
-
-/** A column of a grid. */
-export interface GridColumn {
-  id: string;
-  head: string;
-  /** What its cells are, where the head alone does not say so. */
-  note?: string;
-  width: number;
-  pinned: boolean;
-  numeric: boolean;
-  sorted?: "up" | "down";
-}
-
-/** What a grid needs to know of a row that is in sight; nothing while it loads. */
-export interface GridRow {
-  key: string;
-  depth: number;
-  selected: boolean;
-  /** Whether rows below it are in sight; undefined where there are none. */
-  open?: boolean;
-  /** Looks like a head of what follows. */
-  group?: boolean;
-}
+import { Head } from "./GridHead";
+import { cellId, HEADS, leftOf, Pins, ROW, Row, type GridColumn, type GridRow } from "./GridRows";
 
 interface GridProps<R extends GridRow> {
   label: string;
@@ -63,10 +37,14 @@ interface GridProps<R extends GridRow> {
   children?: ReactNode;
 }
 
-const ROW = 32;
+/** The height of the heads, in CSS pixels. */
 const HEAD = 34;
-/** The row of the heads, for the keys. */
-const HEADS = -1;
+
+/** A cell, by its row and its place among all columns. */
+interface Place {
+  row: number;
+  column: number;
+}
 
 /**
  * A table of any number of rows and columns, of which only those in sight are drawn. It is
@@ -76,7 +54,7 @@ export function Grid<R extends GridRow>(props: GridProps<R>) {
   const { columns, rows, onSight, onCell } = props;
   const id = useId();
   const box = useRef<HTMLDivElement>(null);
-  const [at, setAt] = useState({ row: 0, column: 0 });
+  const [at, setAt] = useState<Place>({ row: 0, column: 0 });
   const [focused, setFocused] = useState(false);
   const pinned = useMemo(() => columns.filter((c) => c.pinned), [columns]);
   const free = useMemo(() => columns.filter((c) => !c.pinned), [columns]);
@@ -122,7 +100,7 @@ export function Grid<R extends GridRow>(props: GridProps<R>) {
     onCell(row, currentColumn);
   }, [onCell, row, currentColumn]);
 
-  const go = (to: { row: number; column: number }) => {
+  const go = (to: Place) => {
     const r = Math.max(HEADS, Math.min(to.row, rows - 1));
     const c = Math.max(0, Math.min(to.column, all.length - 1));
     setAt({ row: r, column: c });
@@ -155,44 +133,19 @@ export function Grid<R extends GridRow>(props: GridProps<R>) {
     for (const part of box.current?.querySelectorAll(`[data-index="${index}"]`) ?? [])
       part.setAttribute("data-pointed", "");
   };
-  const onKeyDown = (e: KeyboardEvent) => {
-    if (e.target !== box.current) return;
-    const page = Math.max(1, Math.floor(((box.current?.clientHeight ?? 0) - HEAD) / ROW) - 1);
-    const whole = e.ctrlKey || e.metaKey;
-    const open = current?.open;
+  // What a key does at the cell that it is at; false for a key that does nothing.
+  const act = (e: KeyboardEvent): boolean => {
     switch (e.key) {
-      case "ArrowDown":
-        go({ row: row + 1, column });
-        break;
-      case "ArrowUp":
-        go({ row: row - 1, column });
-        break;
-      case "ArrowRight":
-        if (e.shiftKey) {
-          if (current && open === false) props.onToggle(current, row);
-        } else go({ row, column: column + 1 });
-        break;
+      case "ArrowRight": // with Shift
+        if (current?.open === false) props.onToggle(current, row);
+        return true;
       case "ArrowLeft":
-        if (e.shiftKey) {
-          if (current && open) props.onToggle(current, row);
-        } else go({ row, column: column - 1 });
-        break;
-      case "Home":
-        go(whole ? { row: 0, column: 0 } : { row, column: 0 });
-        break;
-      case "End":
-        go(whole ? { row: rows - 1, column: all.length - 1 } : { row, column: all.length - 1 });
-        break;
-      case "PageDown":
-        go({ row: row + page, column });
-        break;
-      case "PageUp":
-        go({ row: Math.max(0, row - page), column });
-        break;
+        if (current?.open) props.onToggle(current, row);
+        return true;
       case " ":
         if (current) props.onSelect(current, row, e.shiftKey);
         else if (row === HEADS && currentColumn === "select") props.onSelectAll();
-        break;
+        return true;
       case "Enter": {
         const head = all[column];
         if (row === HEADS && head) {
@@ -200,11 +153,18 @@ export function Grid<R extends GridRow>(props: GridProps<R>) {
           if (cell) menu(head, cell);
         } else if (current?.group) props.onToggle(current, row);
         else if (current) props.onOpen(current, row);
-        break;
+        return true;
       }
       default:
-        return;
+        return false;
     }
+  };
+  const onKeyDown = (e: KeyboardEvent) => {
+    if (e.target !== box.current) return;
+    const page = Math.max(1, Math.floor(((box.current?.clientHeight ?? 0) - HEAD) / ROW) - 1);
+    const to = target(e, { row, column }, { row: rows - 1, column: all.length - 1 }, page);
+    if (to) go(to);
+    else if (!act(e)) return;
     e.preventDefault();
   };
 
@@ -331,219 +291,28 @@ const placeOf = (e: MouseEvent, name: string) => {
   return place == null ? undefined : Number(place);
 };
 
-/** Where a pinned column begins. */
-const leftOf = (pinned: GridColumn[], i: number) =>
-  pinned.slice(0, i).reduce((sum, c) => sum + c.width, 0);
-
-/** An id has no spaces, as names of columns may. */
-const cellId = (grid: string, row: number, column: string) =>
-  `${grid}-${row}-${encodeURIComponent(column)}`;
-
-interface HeadProps {
-  id: string;
-  column: GridColumn;
-  index: number;
-  left: number;
-  active: boolean;
-  whole?: boolean;
-  onMenu: (column: GridColumn, head: Element) => void;
-  onWidth: GridProps<GridRow>["onWidth"];
-}
-
-function Head({ id, column, index, left, active, whole, onMenu, onWidth }: HeadProps) {
-  const [width, setWidth] = useState<number>();
-  const begin = useRef<{ x: number; width: number }>(undefined);
-  const drag = (e: PointerEvent) => {
-    if (!begin.current) return undefined;
-    const w = Math.round(begin.current.width + e.clientX - begin.current.x);
-    return Math.max(MIN_WIDTH, Math.min(MAX_WIDTH, w));
-  };
-  return (
-    <div
-      id={id}
-      role="columnheader"
-      aria-colindex={index + 1}
-      aria-sort={
-        column.sorted === "up" ? "ascending" : column.sorted === "down" ? "descending" : "none"
-      }
-      data-active={active || undefined}
-      data-numeric={column.numeric || undefined}
-      className={css.head}
-      style={{ left, width: width ?? column.width }}
-      title={column.head}
-      onClick={(e) => onMenu(column, e.currentTarget)}
-    >
-      {column.id === "select" ? (
-        <Tick label={column.head} checked={whole ?? false} />
-      ) : (
-        <span className={css.headText}>{column.head}</span>
-      )}
-      {column.note && <span className={css.note}>{column.note}</span>}
-      {column.sorted === "up" && <ArrowUp size={12} aria-hidden />}
-      {column.sorted === "down" && <ArrowDown size={12} aria-hidden />}
-      <span
-        className={css.resize}
-        aria-hidden
-        onClick={(e) => e.stopPropagation()}
-        onPointerDown={(e) => {
-          e.currentTarget.setPointerCapture(e.pointerId);
-          begin.current = { x: e.clientX, width: column.width };
-        }}
-        onPointerMove={(e) => {
-          const w = drag(e);
-          if (w !== undefined) setWidth(w);
-        }}
-        onPointerUp={(e) => {
-          const w = drag(e);
-          begin.current = undefined;
-          setWidth(undefined);
-          if (w !== undefined && w !== column.width) onWidth(column.id, w);
-        }}
-      />
-    </div>
-  );
-}
-
-interface PinsProps<R extends GridRow> {
-  grid: string;
-  index: number;
-  top: number;
-  row: R | undefined;
-  pinned: GridColumn[];
-  /** The column of the cell that the keys are at, where it is in this row. */
-  active: number | undefined;
-  cell: GridProps<R>["cell"];
-}
-
-/**
- * The pinned cells of a row. Those of all rows stand in one box that stays while columns
- * scroll: were it one box for each row, the browser would have to lay that many layers
- * over each other in every frame.
- */
-const Pins = memo(DrawnPins, alike) as typeof DrawnPins;
-
-function DrawnPins<R extends GridRow>({ index, row, pinned, ...rest }: PinsProps<R>) {
-  return (
-    <div
-      role="presentation"
-      data-index={index}
-      data-selected={(row && !row.group && row.selected) || undefined}
-      data-group={row?.group || undefined}
-      className={css.row}
-      style={{ top: rest.top, width: "100%", height: ROW }}
-    >
-      {pinned.map((c, i) => (
-        <Cell
-          key={c.id}
-          grid={rest.grid}
-          index={index}
-          row={row}
-          column={c}
-          at={i}
-          left={leftOf(pinned, i)}
-          active={rest.active === i}
-          cell={rest.cell}
-        />
-      ))}
-    </div>
-  );
-}
-
-interface RowProps<R extends GridRow> extends PinsProps<R> {
-  width: number;
-  free: GridColumn[];
-  across: VirtualItem[];
-}
-
-/** Nothing of a row is drawn again while it scrolls: only a change of what it shows counts. */
-const Row = memo(DrawnRow, (a, b) => {
-  const { across: from, ...rest } = a;
-  const { across: to, ...others } = b;
-  return (
-    alike(rest, others) &&
-    from.length === to.length &&
-    from.every((v, i) => v.index === to[i]?.index && v.start === to[i].start)
-  );
-}) as typeof DrawnRow;
-
-function DrawnRow<R extends GridRow>(props: RowProps<R>) {
-  const { grid, index, row, pinned, free } = props;
-  return (
-    <div
-      role="row"
-      aria-rowindex={index + 2}
-      aria-owns={pinned.map((c) => cellId(grid, index, c.id)).join(" ")}
-      aria-selected={row && !row.group ? row.selected : undefined}
-      aria-busy={row ? undefined : true}
-      data-index={index}
-      data-selected={(row && !row.group && row.selected) || undefined}
-      data-group={row?.group || undefined}
-      className={css.row}
-      style={{ top: props.top, width: props.width, height: ROW }}
-    >
-      {props.across.map((v) => {
-        const c = free[v.index];
-        const at = v.index + pinned.length;
-        return (
-          c && (
-            <Cell
-              key={c.id}
-              grid={grid}
-              index={index}
-              row={row}
-              column={c}
-              at={at}
-              left={v.start}
-              active={props.active === at}
-              cell={props.cell}
-            />
-          )
-        );
-      })}
-    </div>
-  );
-}
-
-interface CellProps<R extends GridRow> {
-  grid: string;
-  index: number;
-  row: R | undefined;
-  column: GridColumn;
-  at: number;
-  left: number;
-  active: boolean;
-  cell: GridProps<R>["cell"];
-}
-
-/** What stays in sight while other columns come is not drawn again. */
-const Cell = memo(DrawnCell, alike) as typeof DrawnCell;
-
-function DrawnCell<R extends GridRow>(props: CellProps<R>) {
-  const { column: c, row } = props;
-  return (
-    <div
-      id={cellId(props.grid, props.index, c.id)}
-      role="gridcell"
-      aria-colindex={props.at + 1}
-      data-active={props.active || undefined}
-      data-numeric={c.numeric || undefined}
-      className={css.cell}
-      style={{ left: props.left, width: c.width }}
-    >
-      {row ? props.cell(row, c.id) : <span className={css.bone} />}
-    </div>
-  );
-}
-
-/** Whether two rows say the same and all else is the same. */
-function alike<P extends { row: GridRow | undefined }>(a: P, b: P): boolean {
-  const { row: x, ...rest } = a;
-  const { row: y, ...others } = b;
-  return same(x, y) && same(rest, others);
-}
-
-function same(a: object | undefined, b: object | undefined): boolean {
-  if (a === b || a === undefined || b === undefined) return a === b;
-  const x = Object.entries(a);
-  return x.length === Object.keys(b).length && x.every(([k, v]) => v === Reflect.get(b, k));
+/** Where a key leads from a cell; nothing for a key that does not move. */
+function target(e: KeyboardEvent, from: Place, last: Place, page: number): Place | undefined {
+  const { row, column } = from;
+  const whole = e.ctrlKey || e.metaKey;
+  switch (e.key) {
+    case "ArrowDown":
+      return { row: row + 1, column };
+    case "ArrowUp":
+      return { row: row - 1, column };
+    case "ArrowRight":
+      return e.shiftKey ? undefined : { row, column: column + 1 };
+    case "ArrowLeft":
+      return e.shiftKey ? undefined : { row, column: column - 1 };
+    case "Home":
+      return { row: whole ? 0 : row, column: 0 };
+    case "End":
+      return { row: whole ? last.row : row, column: last.column };
+    case "PageDown":
+      return { row: row + page, column };
+    case "PageUp":
+      return { row: Math.max(0, row - page), column };
+    default:
+      return undefined;
+  }
 }

@@ -11,7 +11,7 @@ import {
   X,
 } from "lucide-react";
 import { MenuItem, MenuList } from "../../components/Menu";
-import type { GridColumn } from "./Grid";
+import type { GridColumn } from "./GridRows";
 import {
   keyOf,
   kindOf,

@@ -1,6 +1,6 @@
 import { Button } from "@mantine/core";
 import { useMediaQuery } from "@mantine/hooks";
-import { useInfiniteQuery, useMutation, useQueries } from "@tanstack/react-query";
+import { useMutation } from "@tanstack/react-query";
 import { useNavigate, useRouter } from "@tanstack/react-router";
 import { ChevronsDownUp, Keyboard, ListTree, RefreshCw, X } from "lucide-react";
 import { useCallback, useEffect, useEffectEvent, useMemo, useRef, useState } from "react";
@@ -11,30 +11,22 @@ import { useNow } from "../../components/now";
 import { toast } from "../../components/toast";
 import { Problem } from "../../data/client";
 import { pageOf } from "../../data/links";
-import { goesOn, runColumns, sparklines, type Rows } from "../../data/runtable";
-import { count, plural, value } from "../../format/number";
-import { absolute } from "../../format/time";
+import type { Rows } from "../../data/runtable";
+import { plural } from "../../format/number";
 import { BulkBar, everything, has, nothing, put, type Selection } from "./BulkBar";
 import { ColumnPicker } from "./ColumnPicker";
 import { FilterBar } from "./FilterBar";
-import { Grid, type GridColumn } from "./Grid";
+import { Grid } from "./Grid";
+import type { GridColumn } from "./GridRows";
 import { HeadMenu } from "./HeadMenu";
 import css from "./RunsTable.module.css";
 import { NoRuns } from "./NoRuns";
-import { cellOf, groupName, inWords } from "./cells";
-import { useRenew } from "./useTrash";
+import { cellOf, detail } from "./cells";
+import { gridColumns, useColumns, usual } from "./columns";
+import { useCurves } from "./useCurves";
 import { blocksOf, useRows, type RunsRow } from "./useRows";
-import {
-  changed,
-  headOf,
-  keyOf,
-  kindOf,
-  orderKey,
-  parseSort,
-  type Kind,
-  type RunsView,
-  type Show,
-} from "./view";
+import { useRenew } from "./useTrash";
+import { changed, keyOf, kindOf, parseSort, type RunsView } from "./view";
 
 interface RunsTableProps {
   project: string;
@@ -45,69 +37,6 @@ interface RunsTableProps {
   view: RunsView;
   /** Replaces the view in the address, or goes on to another one. */
   onView: (view: RunsView, replace: boolean) => void;
-}
-
-const usual = ["start_time", "duration", "user_id"];
-const widths: Record<string, number> = {
-  select: 36,
-  name: 300,
-  start_time: 130,
-  duration: 110,
-  status: 100,
-  user_id: 110,
-  experiment: 150,
-  end_time: 130,
-  run_id: 270,
-};
-const wildcards = { "metrics.*": "metric", "params.*": "parameter", "tags.*": "tag" } as const;
-
-/** How many names a page has where all are wanted; otherwise the common ones are. */
-const ALL = 1000;
-
-/** All names that a wildcard stands for, page after page, or the most common ones. */
-function useSpelledOut(
-  project: string,
-  experiments: string[],
-  kind: "metric" | "parameter" | "tag",
-  wanted: boolean,
-  limit: number,
-): string[] | undefined {
-  const q = useInfiniteQuery({
-    ...runColumns(project, experiments, kind, "", limit, limit < ALL),
-    enabled: wanted,
-  });
-  const { hasNextPage, isFetchingNextPage, fetchNextPage } = q;
-  useEffect(() => {
-    if (wanted && limit === ALL && hasNextPage && !isFetchingNextPage) void fetchNextPage();
-  }, [wanted, limit, hasNextPage, isFetchingNextPage, fetchNextPage]);
-  return useMemo(() => q.data?.pages.flatMap((p) => p.items.map((c) => c.name)), [q.data]);
-}
-
-/** The names of the columns in their order: those of the view, or the usual ones. */
-function useColumns(project: string, experiments: string[], chosen: string[] | undefined) {
-  const first = chosen === undefined;
-  const metrics = useSpelledOut(project, experiments, "metric", first, 8);
-  const params = useSpelledOut(project, experiments, "parameter", first, 6);
-  const has = (wildcard: string) => chosen?.includes(wildcard) ?? false;
-  const all = {
-    "metrics.*": useSpelledOut(project, experiments, "metric", has("metrics.*"), ALL),
-    "params.*": useSpelledOut(project, experiments, "parameter", has("params.*"), ALL),
-    "tags.*": useSpelledOut(project, experiments, "tag", has("tags.*"), ALL),
-  };
-  const [m, p, t] = [all["metrics.*"], all["params.*"], all["tags.*"]];
-  return useMemo(() => {
-    if (!chosen) {
-      if (!metrics || !params) return undefined;
-      return [...usual, ...metrics, ...params];
-    }
-    const spelt: Record<string, string[] | undefined> = {
-      "metrics.*": m,
-      "params.*": p,
-      "tags.*": t,
-    };
-    const out = chosen.flatMap((c) => (c in wildcards ? (spelt[c] ?? []) : [c]));
-    return [...new Set(out)];
-  }, [chosen, metrics, params, m, p, t]);
 }
 
 /** The runs of an experiment, or of all, as a table of any size. */
@@ -406,109 +335,3 @@ const keys = [
   ["Shift →", "show the rows below, Shift ← hides them"],
   ["Ctrl Home", "first run; Ctrl End the last"],
 ] as const;
-
-/** Wide enough for its head, within reason. */
-function usualWidth(head: string, kind: Kind, show: Show | undefined): number {
-  const note = kind === "parameter" || kind === "tag" || show ? 44 : 0;
-  return Math.max(show === "curve" ? 170 : 96, Math.min(240, 34 + note + head.length * 7));
-}
-
-function gridColumns(names: string[], view: RunsView, by: string[], narrow: boolean): GridColumn[] {
-  const sort = parseSort(view.sort);
-  const column = (id: string, pinned: boolean): GridColumn => {
-    const kind = kindOf(id);
-    const show = view.show?.[id];
-    const numeric = kind === "metric" || id === "duration";
-    return {
-      id,
-      head:
-        id === "select"
-          ? "Selected"
-          : id === "name"
-            ? by.length > 0
-              ? "Group"
-              : "Run"
-            : headOf(id),
-      ...(kind === "metric" && show && show !== "last" && { note: show }),
-      ...(kind === "parameter" && { note: "param" }),
-      ...(kind === "tag" && { note: "tag" }),
-      width:
-        view.w?.[id] ??
-        (narrow && id === "name" ? 200 : widths[id]) ??
-        usualWidth(headOf(id), kind, show),
-      pinned,
-      numeric,
-      ...(sort && sort.key === orderKey(id) && { sorted: sort.desc ? "down" : "up" }),
-    };
-  };
-  const pin = (view.pin ?? []).filter((id) => names.includes(id));
-  return [
-    column("select", true),
-    column("name", true),
-    ...pin.map((id) => column(id, true)),
-    ...names.filter((id) => id !== "name" && !pin.includes(id)).map((id) => column(id, false)),
-  ];
-}
-
-/** The curves of the runs in sight, of the metrics in sight that are shown so. */
-function useCurves(
-  project: string,
-  view: RunsView,
-  columns: string[],
-  sight: readonly [number, number],
-  row: (i: number) => Omit<RunsRow, "selected"> | undefined,
-): Map<string, (number | null)[]> {
-  const keys = columns.filter((m) => view.show?.[m] === "curve").map(keyOf);
-  const parts: { runs: string[]; live: boolean }[] = [];
-  if (keys.length > 0) {
-    // Cut at fixed places, so that a scrolled table asks only for what is new.
-    const size = 25;
-    for (let from = Math.floor(sight[0] / size) * size; from <= sight[1]; from += size) {
-      const runs: string[] = [];
-      let live = false;
-      for (let i = from; i < from + size; i++) {
-        const run = row(i)?.run;
-        if (!run) continue;
-        runs.push(run.id);
-        live ||= goesOn(run.status);
-      }
-      parts.push({ runs, live });
-    }
-  }
-  return useQueries({
-    queries: parts.map((p) => sparklines(project, p.runs, keys.slice(0, 10), p.live)),
-    combine: union,
-  });
-}
-
-function union(results: { data?: Map<string, (number | null)[]> | undefined }[]) {
-  return new Map(results.flatMap(({ data }) => [...(data ?? [])]));
-}
-
-/** All that is known of the cell that the keys are at, in words. */
-function detail(
-  row: Omit<RunsRow, "selected"> | undefined,
-  column: string | undefined,
-  by: string[],
-): string {
-  if (!row || !column) return "";
-  const { run, of } = row;
-  const key = keyOf(column);
-  const kind = kindOf(column);
-  const sum = kind === "metric" ? (of?.metrics[key] ?? run?.below?.[key]) : undefined;
-  if (of) return groupName(of, by) + (sum ? `: ${inWords(sum)}` : "");
-  if (!run) return "";
-  if (kind === "metric") {
-    const m = run.metrics[key];
-    if (!m) return sum ? `${key} of the runs below: ${inWords(sum)}` : `${run.name} has no ${key}`;
-    const parts = [`last ${m.last === null ? "NaN" : value(m.last, 8)} at step ${count(m.step)}`];
-    if (m.best !== undefined) parts.push(`best ${value(m.best, 8)}`);
-    if (m.min !== null) parts.push(`from ${value(m.min, 8)} to ${value(m.max, 8)}`);
-    return `${key}: ${parts.join(", ")}`;
-  }
-  if (kind === "attribute") {
-    return column === "start_time" ? `started ${absolute(run.start_ms)}` : run.name;
-  }
-  const text = kind === "parameter" ? run.params[key] : run.tags[key];
-  return text === undefined ? `${run.name} has no ${key}` : `${key}: ${text}`;
-}

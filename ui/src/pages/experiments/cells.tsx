@@ -9,7 +9,7 @@ import {
   type LucideIcon,
 } from "lucide-react";
 import type { Group, MetricCell, Sum, TableRow } from "../../data/runtable";
-import { duration, plural, UNKNOWN, value } from "../../format/number";
+import { count, duration, plural, UNKNOWN, value } from "../../format/number";
 import { absolute, ago } from "../../format/time";
 import css from "./cells.module.css";
 import type { RunsRow } from "./useRows";
@@ -260,4 +260,32 @@ function groupCell(row: RunsRow, column: string, ctx: CellContext) {
   if (kindOf(column) !== "metric") return null;
   const show = ctx.show[column] ?? "last";
   return <Summed sum={group.metrics[keyOf(column)]} show={show} usual="mean" />;
+}
+
+/** All that is known of the cell that the keys are at, in words. */
+export function detail(
+  row: Omit<RunsRow, "selected"> | undefined,
+  column: string | undefined,
+  by: string[],
+): string {
+  if (!row || !column) return "";
+  const { run, of } = row;
+  const key = keyOf(column);
+  const kind = kindOf(column);
+  const sum = kind === "metric" ? (of?.metrics[key] ?? run?.below?.[key]) : undefined;
+  if (of) return groupName(of, by) + (sum ? `: ${inWords(sum)}` : "");
+  if (!run) return "";
+  if (kind === "metric") {
+    const m = run.metrics[key];
+    if (!m) return sum ? `${key} of the runs below: ${inWords(sum)}` : `${run.name} has no ${key}`;
+    const parts = [`last ${m.last === null ? "NaN" : value(m.last, 8)} at step ${count(m.step)}`];
+    if (m.best !== undefined) parts.push(`best ${value(m.best, 8)}`);
+    if (m.min !== null) parts.push(`from ${value(m.min, 8)} to ${value(m.max, 8)}`);
+    return `${key}: ${parts.join(", ")}`;
+  }
+  if (kind === "attribute") {
+    return column === "start_time" ? `started ${absolute(run.start_ms)}` : run.name;
+  }
+  const text = kind === "parameter" ? run.params[key] : run.tags[key];
+  return text === undefined ? `${run.name} has no ${key}` : `${key}: ${text}`;
 }

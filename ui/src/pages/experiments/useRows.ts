@@ -19,7 +19,7 @@ import {
   type Window,
   type WindowPage,
 } from "../../data/runtable";
-import type { GridRow } from "./Grid";
+import type { GridRow } from "./GridRows";
 import { find, lay, mend, toggle, type Level, type Open, type Opened } from "./levels";
 import { groupFilter, kindOf } from "./view";
 
