@@ -94,50 +94,69 @@ func (e *edge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		e.refuse(w, r, fairlead.Errorf(fairlead.Invalid, "the path %s", reason))
 		return
 	}
-	name, rest := e.fallback, r.URL.Path
-	under := strings.HasPrefix(rest, projectPrefix)
-	if under {
-		name, rest, _ = strings.Cut(rest[len(projectPrefix):], "/")
-		rest = "/" + rest
-	}
-	native, isNative := strings.CutPrefix(rest, nativePrefix)
-	if isNative {
-		inner, _, _ := strings.Cut(native, "/")
-		if under && inner != name {
-			e.refuse(w, r, fairlead.Errorf(fairlead.Invalid,
-				"the path says project %q first and then %q; name one", name, inner))
-			return
-		}
-		name, under = inner, false // the native API says itself what does not exist
-	}
-	switch ws := r.Header.Get(workspace); {
-	case ws == "" || ws == name:
-	case !under && !isNative:
-		name = ws
-	default:
-		e.refuse(w, r, fairlead.Errorf(fairlead.Invalid,
-			"the path says project %q and the header %s says %q; leave one out", name, workspace, ws))
+	said, err := e.address(r)
+	if err != nil {
+		e.refuse(w, r, err)
 		return
 	}
 	ctx := r.Context()
-	p, err := e.project(r, name)
+	p, err := e.project(r, said.project)
 	if fairlead.Is(err, fairlead.NotFound) {
-		if under {
+		if said.prefixed {
 			ctx = context.WithValue(ctx, missingKey{}, err)
 		}
-		p, err = fairlead.Project{Name: name}, nil // K 0: nothing is found in it, and it can be created
+		// K 0: nothing is found in it, and it can be created
+		p, err = fairlead.Project{Name: said.project}, nil
 	}
 	if err != nil {
 		e.refuse(w, r, err)
 		return
 	}
 	r2 := r.WithContext(fairlead.WithProject(ctx, p))
-	if len(rest) != len(r.URL.Path) {
+	if len(said.rest) != len(r.URL.Path) {
 		u := *r.URL
-		u.Path, u.RawPath = rest, escapedRest(r.URL.EscapedPath())
+		u.Path, u.RawPath = said.rest, escapedRest(r.URL.EscapedPath())
 		r2.URL = &u
 	}
 	e.route(w, r2)
+}
+
+// address is what a request says of its project.
+type address struct {
+	project  string
+	rest     string // the path that the routes know
+	prefixed bool   // the project is that of the prefix, which routes do not see
+}
+
+// address reads the project off the path or, where that says none, the header of MLflow's
+// workspaces. What says two is refused.
+func (e *edge) address(r *http.Request) (address, error) {
+	said := address{project: e.fallback, rest: r.URL.Path}
+	under := strings.HasPrefix(said.rest, projectPrefix)
+	if under {
+		said.project, said.rest, _ = strings.Cut(said.rest[len(projectPrefix):], "/")
+		said.rest = "/" + said.rest
+	}
+	native, isNative := strings.CutPrefix(said.rest, nativePrefix)
+	if isNative {
+		inner, _, _ := strings.Cut(native, "/")
+		if under && inner != said.project {
+			return said, fairlead.Errorf(fairlead.Invalid,
+				"the path says project %q first and then %q; name one", said.project, inner)
+		}
+		said.project = inner
+	}
+	said.prefixed = under && !isNative // the native API says itself what does not exist
+	switch ws := r.Header.Get(workspace); {
+	case ws == "" || ws == said.project:
+	case !under && !isNative:
+		said.project = ws
+	default:
+		return said, fairlead.Errorf(fairlead.Invalid,
+			"the path says project %q and the header %s says %q; leave one out",
+			said.project, workspace, ws)
+	}
+	return said, nil
 }
 
 // route calls the route of a request whose project is settled. What no route
