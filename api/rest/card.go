@@ -45,7 +45,7 @@ type card struct {
 	Project  string
 	Now      time.Time
 	About    string     // the model's description
-	Spec     *spec.Spec // of the file that it was made or judged by; an empty one when there is none
+	Spec     *spec.Spec // see specOf
 	Measured []measured
 	Answers  []answering
 }
@@ -67,17 +67,9 @@ func (a *API) versionCard(ctx context.Context, p fairlead.Project, in *VersionIn
 	if err != nil {
 		return nil, err
 	}
-	c := card{VersionFacts: f, Project: p.Name, Now: a.Clock.Now(), Spec: &spec.Spec{}}
-	rev := f.Version.ProducedBy.SpecRev
-	if rev == 0 && f.Decision != nil {
-		rev = f.Decision.SpecRev
-	}
-	if rev != 0 {
-		r, err := a.Projects.RevisionAt(ctx, p, rev)
-		if err != nil {
-			return nil, err
-		}
-		c.Spec = r.Spec
+	c := card{VersionFacts: f, Project: p.Name, Now: a.Clock.Now(), Measured: measuredIn(f.Evidence)}
+	if c.Spec, err = a.specOf(ctx, p, f); err != nil {
+		return nil, err
 	}
 	if err := a.DB.Read(ctx, func(tx *store.Tx) error {
 		m, err := a.Registry.Model(tx, p, in.Model)
@@ -90,16 +82,37 @@ func (a *API) versionCard(ctx context.Context, p fairlead.Project, in *VersionIn
 	}); err != nil {
 		return nil, err
 	}
-	for _, name := range slices.Sorted(maps.Keys(f.Evidence)) {
-		if metric, ok := strings.CutPrefix(name, "candidate."); ok {
-			c.Measured = append(c.Measured, measured{metric, f.Evidence[name], f.Evidence["live."+metric]})
-		}
-	}
 	var out strings.Builder
 	if err := cardTemplate.Execute(&out, c); err != nil {
 		return nil, fmt.Errorf("card of %s version %d: %w", in.Model, in.Version, err)
 	}
 	return &Card{Markdown: out.String()}, nil
+}
+
+// specOf returns the file that a version was made or judged by, or an empty one.
+func (a *API) specOf(ctx context.Context, p fairlead.Project, f *VersionFacts) (*spec.Spec, error) {
+	rev := f.Version.ProducedBy.SpecRev
+	if rev == 0 && f.Decision != nil {
+		rev = f.Decision.SpecRev
+	}
+	if rev == 0 {
+		return &spec.Spec{}, nil
+	}
+	r, err := a.Projects.RevisionAt(ctx, p, rev)
+	if err != nil {
+		return nil, err
+	}
+	return r.Spec, nil
+}
+
+// measuredIn returns the metrics of a candidate that are among the evidence, by name.
+func measuredIn(evidence map[string]any) (out []measured) {
+	for _, name := range slices.Sorted(maps.Keys(evidence)) {
+		if metric, ok := strings.CutPrefix(name, "candidate."); ok {
+			out = append(out, measured{metric, evidence[name], evidence["live."+metric]})
+		}
+	}
+	return out
 }
 
 // answers returns the endpoints of which the version is a part.
