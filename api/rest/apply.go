@@ -7,7 +7,6 @@ import (
 	"io"
 	"mime/multipart"
 	"net/http"
-	"reflect"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -54,33 +53,15 @@ func (a *API) takeApply(w http.ResponseWriter, r *http.Request) error {
 
 // documentApply describes the route in the document.
 func (a *API) documentApply() {
-	o := op{method: http.MethodPost, may: auth.Run}
-	text := &huma.Schema{Type: "string"}
-	a.huma.OpenAPI().AddOperation(&huma.Operation{
-		OperationID: "apply", Method: o.method, Path: project + "/revisions",
-		Summary:    "Import a commit and make its fairlead.yaml current; creates the project",
-		Extensions: map[string]any{"x-permission": string(o.may)},
-		Security:   []map[string][]string{{ownerScheme: {}}},
-		Parameters: []*huma.Param{{Name: "project", In: "path", Required: true, Schema: text}},
-		RequestBody: &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{
-			"multipart/form-data": {Schema: &huma.Schema{Type: "object",
-				Required:   []string{partCommit, partFile, partTree},
-				Properties: map[string]*huma.Schema{partCommit: text, partFile: text, partTree: text}}}}},
-		Responses: a.responses(o, reflect.TypeFor[spec.Revision](), "Revision"),
+	a.document(rawOp{
+		op: op{id: "apply", method: http.MethodPost, path: project + "/revisions",
+			summary: "Import a commit and make its fairlead.yaml current; creates the project", may: auth.Run},
+		body: contentOf("multipart/form-data", &huma.Schema{Type: "object",
+			Required: []string{partCommit, partFile, partTree},
+			Properties: map[string]*huma.Schema{partCommit: textSchema, partFile: textSchema,
+				partTree: textSchema}}),
+		answer: jsonOf[spec.Revision](a, "Revision"),
 	})
-}
-
-// responses documents the answers of a route that is outside the operations.
-func (a *API) responses(o op, answer reflect.Type, name string) map[string]*huma.Response {
-	schemas := a.huma.OpenAPI().Components.Schemas
-	out := map[string]*huma.Response{"200": {Description: "OK", Content: map[string]*huma.MediaType{
-		"application/json": {Schema: schemas.Schema(answer, true, name)}}}}
-	for _, status := range failures(o) {
-		out[number(int64(status))] = &huma.Response{Description: http.StatusText(status),
-			Content: map[string]*huma.MediaType{"application/problem+json": {
-				Schema: schemas.Schema(reflect.TypeFor[problem](), true, "Problem")}}}
-	}
-	return out
 }
 
 // apply imports a commit and makes its fairlead.yaml the project's current file.

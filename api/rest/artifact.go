@@ -5,7 +5,6 @@ import (
 	"mime"
 	"net/http"
 	"path"
-	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -240,19 +239,14 @@ func embedded(r *http.Request) bool {
 
 // documentContent describes the route in the document.
 func (a *API) documentContent() {
-	o := op{method: http.MethodGet, may: auth.Read}
-	text := &huma.Schema{Type: "string"}
-	responses := a.responses(o, reflect.TypeFor[string](), "Content")
-	responses["200"].Content = map[string]*huma.MediaType{
-		"application/octet-stream": {Schema: &huma.Schema{Type: "string", Format: "binary"}}}
-	a.huma.OpenAPI().AddOperation(&huma.Operation{
-		OperationID: "read-artifact", Method: o.method, Path: contentPath,
-		Summary:    "The content of an artifact, whole or in ranges",
-		Extensions: map[string]any{"x-permission": string(o.may)},
-		Parameters: []*huma.Param{{Name: "project", In: "path", Required: true, Schema: text},
-			{Name: "run", In: "query", Schema: text}, {Name: "logged_model", In: "query", Schema: text},
-			{Name: "path", In: "query", Required: true, Schema: text},
-			{Name: "as", In: "query", Schema: text, Description: "file: to keep it; page: HTML with scripts, in a sandbox"}},
-		Responses: responses,
+	a.document(rawOp{
+		op: op{id: "read-artifact", method: http.MethodGet, path: contentPath,
+			summary: "The content of an artifact, whole or in ranges", may: auth.Read},
+		params: []*huma.Param{{Name: "run", In: "query", Schema: textSchema},
+			{Name: "logged_model", In: "query", Schema: textSchema},
+			{Name: "path", In: "query", Required: true, Schema: textSchema},
+			{Name: "as", In: "query", Schema: textSchema,
+				Description: "file: to keep it; page: HTML with scripts, in a sandbox"}},
+		answer: contentOf("application/octet-stream", binarySchema),
 	})
 }

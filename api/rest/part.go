@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
-	"reflect"
 	"strconv"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -129,17 +128,12 @@ func (a *API) putPart(w http.ResponseWriter, r *http.Request) error {
 
 // documentPart describes the route in the document.
 func (a *API) documentPart() {
-	o := op{method: http.MethodPut, may: auth.Track}
-	text := &huma.Schema{Type: "string"}
-	a.huma.OpenAPI().AddOperation(&huma.Operation{
-		OperationID: "put-part", Method: o.method, Path: partPath,
-		Summary:    "Send a part; the same part again replaces it",
-		Extensions: map[string]any{"x-permission": string(o.may)},
-		Parameters: []*huma.Param{{Name: "project", In: "path", Required: true, Schema: text},
-			{Name: "upload", In: "path", Required: true, Schema: text},
-			{Name: "part", In: "path", Required: true, Schema: &huma.Schema{Type: "integer"}}},
-		RequestBody: &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{
-			"application/octet-stream": {Schema: &huma.Schema{Type: "string", Format: "binary"}}}},
-		Responses: a.responses(o, reflect.TypeFor[tracking.Part](), "Part"),
+	a.document(rawOp{
+		op: op{id: "put-part", method: http.MethodPut, path: partPath,
+			summary: "Send a part; the same part again replaces it", may: auth.Track},
+		params: []*huma.Param{{Name: "upload", In: "path", Required: true, Schema: textSchema},
+			{Name: "part", In: "path", Required: true, Schema: integerSchema}},
+		body:   contentOf("application/octet-stream", binarySchema),
+		answer: jsonOf[tracking.Part](a, "Part"),
 	})
 }

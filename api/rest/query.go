@@ -5,11 +5,8 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
-	"reflect"
 	"strconv"
 	"strings"
-
-	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/fairlead-ml/fairlead"
 	"github.com/fairlead-ml/fairlead/auth"
@@ -154,21 +151,12 @@ func (a *API) queryFile(w http.ResponseWriter, r *http.Request, form string) err
 
 // documentQueryFile describes the route in the document.
 func (a *API) documentQueryFile(form string) {
-	o := op{method: http.MethodPost, may: auth.Run}
-	answers := a.responses(o, reflect.TypeFor[QueryAnswer](), "QueryAnswer")
 	kind, _, _ := strings.Cut(queryForms[form], ";")
-	answers["200"].Content = map[string]*huma.MediaType{
-		kind: {Schema: &huma.Schema{Type: "string", Format: "binary"}}}
-	schemas := a.huma.OpenAPI().Components.Schemas
-	a.huma.OpenAPI().AddOperation(&huma.Operation{
-		OperationID: "query-" + form, Method: o.method, Path: queryFilePath(form),
-		Summary:    "The whole answer as a " + form + " file, of up to a million rows and 256 MB",
-		Extensions: map[string]any{"x-permission": string(o.may)},
-		Security:   []map[string][]string{{ownerScheme: {}}},
-		Parameters: []*huma.Param{{Name: "project", In: "path", Required: true,
-			Schema: &huma.Schema{Type: "string"}}},
-		RequestBody: &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{
-			"application/json": {Schema: schemas.Schema(reflect.TypeFor[QueryRequest](), true, "QueryRequest")}}},
-		Responses: answers,
+	a.document(rawOp{
+		op: op{id: "query-" + form, method: http.MethodPost, path: queryFilePath(form),
+			summary: "The whole answer as a " + form + " file, of up to a million rows and 256 MB",
+			may:     auth.Run},
+		body:   jsonOf[QueryRequest](a, "QueryRequest"),
+		answer: contentOf(kind, binarySchema),
 	})
 }

@@ -67,15 +67,9 @@ func add[I, O any](a *API, o op, server bool, fn func(ctx context.Context, in *I
 		o.limit = smallBody
 	}
 	a.next = auth.Route{Permission: o.may, BodyLimit: o.limit, Server: server}
-	doc := huma.Operation{
-		OperationID: o.id, Method: o.method, Path: o.path, Summary: o.summary, MaxBodyBytes: o.limit,
-		BodyReadTimeout: auth.BodyTime(o.limit), DefaultStatus: o.status, Errors: failures(o),
-		Extensions: map[string]any{"x-permission": string(o.may)},
-	}
-	switch o.may {
-	case auth.EventTime, auth.Run, auth.Operate, auth.Administer:
-		doc.Security = []map[string][]string{{ownerScheme: {}}}
-	}
+	doc := describe(o)
+	doc.MaxBodyBytes, doc.BodyReadTimeout = o.limit, auth.BodyTime(o.limit)
+	doc.DefaultStatus, doc.Errors = o.status, failures(o)
 	huma.Register(a.huma, doc, func(ctx context.Context, in *I) (*body[O], error) {
 		out, err := fn(ctx, in)
 		if err != nil {

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"reflect"
 	"strconv"
 	"strings"
 	"sync"
@@ -82,24 +81,19 @@ func (a *API) streamRoute() auth.Route {
 
 // documentStream describes the route in the document.
 func (a *API) documentStream() {
-	o := op{method: http.MethodGet, may: auth.Read}
-	text := &huma.Schema{Type: "string"}
-	responses := a.responses(o, reflect.TypeFor[Event](), "Event")
-	responses["200"] = &huma.Response{Description: "events as they are committed, each with its number as id",
-		Content: map[string]*huma.MediaType{"text/event-stream": {Schema: text}}}
-	a.huma.OpenAPI().AddOperation(&huma.Operation{
-		OperationID: "stream-events", Method: o.method, Path: streamPath,
-		Summary: "The project's events as server-sent events, from now or from after Last-Event-ID. " +
-			"`position` tells each 15 s how far it is; `reset` that more than 1,000 were left out: " +
-			"look anew, or list them",
-		Extensions: map[string]any{"x-permission": string(o.may)},
-		Parameters: []*huma.Param{
-			{Name: "project", In: "path", Required: true, Schema: text},
-			{Name: "types", In: "query", Schema: text, Description: "comma-separated event types; empty for all"},
-			{Name: "after", In: "query", Schema: &huma.Schema{Type: "integer"},
+	a.document(rawOp{
+		op: op{id: "stream-events", method: http.MethodGet, path: streamPath,
+			summary: "The project's events as server-sent events, from now or from after Last-Event-ID. " +
+				"`position` tells each 15 s how far it is; `reset` that more than 1,000 were left out: " +
+				"look anew, or list them", may: auth.Read},
+		params: []*huma.Param{
+			{Name: "types", In: "query", Schema: textSchema,
+				Description: "comma-separated event types; empty for all"},
+			{Name: "after", In: "query", Schema: integerSchema,
 				Description: "sequence number to continue after; the header Last-Event-ID goes before it"},
 		},
-		Responses: responses,
+		answer: contentOf("text/event-stream", textSchema),
+		told:   "events as they are committed, each with its number as id",
 	})
 }
 
