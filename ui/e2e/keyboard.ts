@@ -59,9 +59,12 @@ export async function byMouseAlone(page: Page): Promise<string[]> {
           return !has(el) && !inside(el) && !has(el.closest("tr")?.querySelector("[data-tip]"));
         if (!reacts(el)) return false;
         const list = el.closest("[role=listbox]")?.id;
+        const cell = el.closest("[role=gridcell]")?.id; // which a row owns that it stands beside
         return !(
           inside(el) ||
           has(el.closest(composites)) ||
+          has(el.querySelector(composites)) || // what listens for all that is in one
+          (cell && has(document.querySelector(`[aria-owns~="${cell}"]`)?.closest(composites))) ||
           has(el.closest("label")?.control) ||
           (list && has(document.querySelector(`[aria-controls="${list}"]`)))
         );

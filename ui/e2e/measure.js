@@ -109,7 +109,7 @@ async function measureScroll(scroll) {
   await page.goto(scroll.url);
   await page.waitForSelector(scroll.ready, { timeout: 60_000 });
   await page.waitForTimeout(1000);
-  const box = await page.locator('[role="grid"]').first().boundingBox();
+  const box = await page.locator('[data-scroll-restoration-id="grid"]').boundingBox();
   if (!box) throw new Error("the page has no grid");
   await page.mouse.move(box.x + box.width / 2, box.y + box.height / 2);
   await page.evaluate(() => {

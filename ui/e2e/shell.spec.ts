@@ -6,7 +6,7 @@ withBrowser();
 /** The experiment and id of a run of the project. */
 async function aRun(): Promise<{ experiment: string; run: string }> {
   const v = await visit(`/p/${project}/experiments/1`);
-  const link = v.page.getByRole("grid", { name: "Runs" }).getByRole("link").first();
+  const link = v.page.locator('[data-index] a[href*="/runs/"]').first();
   const href = (await link.getAttribute("href")) ?? "";
   await v.close();
   const [, experiment = "", run = ""] = /experiments\/(\w+)\/runs\/(\w+)/.exec(href) ?? [];

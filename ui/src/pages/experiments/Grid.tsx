@@ -54,6 +54,7 @@ export function Grid<R extends GridRow>(props: GridProps<R>) {
   const { columns, rows, onSight, onCell } = props;
   const id = useId();
   const box = useRef<HTMLDivElement>(null);
+  const table = useRef<HTMLDivElement>(null);
   const [at, setAt] = useState<Place>({ row: 0, column: 0 });
   const [focused, setFocused] = useState(false);
   const pinned = useMemo(() => columns.filter((c) => c.pinned), [columns]);
@@ -160,7 +161,7 @@ export function Grid<R extends GridRow>(props: GridProps<R>) {
     }
   };
   const onKeyDown = (e: KeyboardEvent) => {
-    if (e.target !== box.current) return;
+    if (e.target !== table.current) return;
     const page = Math.max(1, Math.floor(((box.current?.clientHeight ?? 0) - HEAD) / ROW) - 1);
     const to = target(e, { row, column }, { row: rows - 1, column: all.length - 1 }, page);
     if (to) go(to);
@@ -169,86 +170,110 @@ export function Grid<R extends GridRow>(props: GridProps<R>) {
   };
 
   const width = horizontal.getTotalSize();
+  const height = vertical.getTotalSize();
+  const inSight = row < 0 || (row >= firstRow && row <= lastRow);
   return (
     <div
       ref={box}
-      role="grid"
-      tabIndex={0}
-      className={css.grid}
-      aria-label={props.label}
-      aria-rowcount={rows + 1}
-      aria-colcount={all.length}
-      aria-multiselectable
-      aria-activedescendant={
-        currentColumn && (row < 0 || (row >= firstRow && row <= lastRow))
-          ? cellId(id, row, currentColumn)
-          : undefined
-      }
+      className={css.box}
+      data-lost={(focused && !inSight) || undefined}
       data-scroll-restoration-id="grid"
       onClick={onClick}
       onMouseDown={onMouseDown}
       onPointerOver={(e) => point(placeOf(e, "data-index"))}
       onPointerLeave={() => point(undefined)}
-      onKeyDown={onKeyDown}
       onFocus={(e) => {
         // What is clicked in a cell leaves the keys to the grid.
-        if (e.target !== box.current) box.current?.focus({ preventScroll: true });
+        if (e.target !== table.current) table.current?.focus({ preventScroll: true });
         setFocused(true);
       }}
       onBlur={() => setFocused(false)}
     >
-      <div role="rowgroup" className={css.heads} style={{ width, height: HEAD }}>
-        <div role="row" aria-rowindex={1} className={css.row} style={{ width, height: HEAD }}>
-          <div role="presentation" className={css.pinned} style={{ width: left }}>
-            {pinned.map((c, i) => (
-              <Head
-                key={c.id}
-                id={cellId(id, HEADS, c.id)}
-                column={c}
-                index={i}
-                left={leftOf(pinned, i)}
-                active={focused && row === HEADS && column === i}
-                whole={props.whole}
-                onMenu={menu}
-                onWidth={props.onWidth}
-              />
-            ))}
-          </div>
-          {across.map((v) => {
-            const c = free[v.index];
-            const i = v.index + pinned.length;
-            return (
-              c && (
-                <Head
-                  key={c.id}
-                  id={cellId(id, HEADS, c.id)}
-                  column={c}
-                  index={i}
-                  left={v.start}
-                  active={focused && row === HEADS && column === i}
-                  onMenu={menu}
-                  onWidth={props.onWidth}
-                />
-              )
-            );
-          })}
-        </div>
-      </div>
-      {props.children ? (
-        <div role="rowgroup">
-          <div role="row">
-            <div role="gridcell" className={css.instead}>
-              {props.children}
+      <div className={css.wide} style={{ width }}>
+        <div
+          ref={table}
+          role="grid"
+          tabIndex={0}
+          className={css.grid}
+          data-shown={(focused && inSight) || undefined}
+          aria-label={props.label}
+          aria-rowcount={rows + 1}
+          aria-colcount={all.length}
+          aria-multiselectable
+          aria-activedescendant={
+            currentColumn && inSight ? cellId(id, row, currentColumn) : undefined
+          }
+          onKeyDown={onKeyDown}
+        >
+          <div role="rowgroup" className={css.heads} style={{ width, height: HEAD }}>
+            <div role="row" aria-rowindex={1} className={css.row} style={{ width, height: HEAD }}>
+              <div role="presentation" className={css.pinned} style={{ width: left }}>
+                {pinned.map((c, i) => (
+                  <Head
+                    key={c.id}
+                    id={cellId(id, HEADS, c.id)}
+                    column={c}
+                    index={i}
+                    left={leftOf(pinned, i)}
+                    active={focused && row === HEADS && column === i}
+                    whole={props.whole}
+                    onMenu={menu}
+                    onWidth={props.onWidth}
+                  />
+                ))}
+              </div>
+              {across.map((v) => {
+                const c = free[v.index];
+                const i = v.index + pinned.length;
+                return (
+                  c && (
+                    <Head
+                      key={c.id}
+                      id={cellId(id, HEADS, c.id)}
+                      column={c}
+                      index={i}
+                      left={v.start}
+                      active={focused && row === HEADS && column === i}
+                      onMenu={menu}
+                      onWidth={props.onWidth}
+                    />
+                  )
+                );
+              })}
             </div>
           </div>
+          {props.children ? (
+            <div role="rowgroup">
+              <div role="row">
+                <div role="gridcell" className={css.instead}>
+                  {props.children}
+                </div>
+              </div>
+            </div>
+          ) : (
+            <div role="rowgroup" className={css.body} style={{ width, height }}>
+              {items.map((v) => (
+                <Row
+                  key={v.index}
+                  grid={id}
+                  index={v.index}
+                  top={v.start}
+                  width={width}
+                  row={props.row(v.index)}
+                  pinned={pinned}
+                  free={free}
+                  across={across}
+                  active={focused && row === v.index ? column : undefined}
+                  cell={props.cell}
+                />
+              ))}
+            </div>
+          )}
         </div>
-      ) : (
-        <div
-          role="rowgroup"
-          className={css.body}
-          style={{ width, height: vertical.getTotalSize() }}
-        >
-          <div role="presentation" className={css.pins} style={{ width: left }}>
+        {!props.children && (
+          // Beside the grid, whose rows own them: in it they would be nobody's to who looks at
+          // the document alone.
+          <div className={css.pins} style={{ width: left, height, marginTop: -height }}>
             {items.map((v) => (
               <Pins
                 key={v.index}
@@ -262,23 +287,8 @@ export function Grid<R extends GridRow>(props: GridProps<R>) {
               />
             ))}
           </div>
-          {items.map((v) => (
-            <Row
-              key={v.index}
-              grid={id}
-              index={v.index}
-              top={v.start}
-              width={width}
-              row={props.row(v.index)}
-              pinned={pinned}
-              free={free}
-              across={across}
-              active={focused && row === v.index ? column : undefined}
-              cell={props.cell}
-            />
-          ))}
-        </div>
-      )}
+        )}
+      </div>
     </div>
   );
 }

@@ -59,7 +59,6 @@ export const Pins = memo(DrawnPins, alike) as typeof DrawnPins;
 function DrawnPins<R extends GridRow>({ index, row, pinned, ...rest }: PinsProps<R>) {
   return (
     <div
-      role="presentation"
       data-index={index}
       data-selected={(row && !row.group && row.selected) || undefined}
       data-group={row?.group || undefined}
