@@ -2,7 +2,7 @@ import { Button, CloseButton } from "@mantine/core";
 import { useDebouncedValue } from "@mantine/hooks";
 import { useQuery } from "@tanstack/react-query";
 import { Search } from "lucide-react";
-import { useId, useRef, useState, type KeyboardEvent } from "react";
+import { useId, useLayoutEffect, useRef, useState, type KeyboardEvent } from "react";
 import { completion } from "../../data/runtable";
 import css from "./FilterBar.module.css";
 
@@ -22,6 +22,7 @@ const toCharacters = (text: string, at: number) => [...text.slice(0, at)].length
 export function FilterBar({ project, experiments, value, onApply }: FilterBarProps) {
   const id = useId();
   const field = useRef<HTMLInputElement>(null);
+  const cursor = useRef<number>(undefined); // where it goes to with the next text
   const [draft, setDraft] = useState({ of: value, text: value, at: value.length });
   if (draft.of !== value) setDraft({ of: value, text: value, at: value.length });
   const [shown, setShown] = useState(false);
@@ -47,8 +48,14 @@ export function FilterBar({ project, experiments, value, onApply }: FilterBarPro
   const put = (next: string, at: number) => {
     setDraft({ of: value, text: next, at });
     setPicked(-1);
-    requestAnimationFrame(() => field.current?.setSelectionRange(at, at));
+    cursor.current = at;
   };
+  // At once: what is typed next comes behind what was put there, and not before it.
+  useLayoutEffect(() => {
+    const at = cursor.current;
+    cursor.current = undefined;
+    if (at !== undefined) field.current?.setSelectionRange(at, at);
+  }, [draft]);
   const take = (option: string) => {
     if (!answer.data || !fresh) return;
     const [from, to] = [toUnits(text, answer.data.from), toUnits(text, answer.data.to)];

@@ -182,6 +182,8 @@ describe("the filter", () => {
     await screen.findByRole("option", { name: /metrics.loss/ });
     await user.keyboard("{ArrowDown}{Enter}");
     expect(field).toHaveValue("metrics.loss ");
+    await user.keyboard("> 0.125 AND");
+    expect(field).toHaveValue("metrics.loss > 0.125 AND");
   });
 });
 
