@@ -1,6 +1,6 @@
 import { act, screen, waitFor, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
-import { beforeEach, describe, expect, it, vi } from "vitest";
+import { beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import { dismiss, toasts } from "../../components/toast";
 import { mount, refusal, type Answers } from "../../test/mount";
 import { experiment, run } from "./fixtures";
@@ -184,6 +184,28 @@ describe("the filter", () => {
     expect(field).toHaveValue("metrics.loss ");
     await user.keyboard("> 0.125 AND");
     expect(field).toHaveValue("metrics.loss > 0.125 AND");
+  });
+  it("has the cursor behind what it put in before the next key, however late frames are", async () => {
+    const user = userEvent.setup();
+    const offer = {
+      want: "key",
+      from: 0,
+      to: 2,
+      options: [{ text: "metrics.loss", kind: "metric" }],
+    };
+    open(server(three, { [`${p}/run-filter`]: offer }));
+    await cell("run a");
+    const field = screen.getByRole<HTMLInputElement>("combobox", { name: "Filter the runs" });
+    await user.type(field, "lo AND x");
+    const frames = vi.spyOn(globalThis, "requestAnimationFrame").mockReturnValue(0);
+    onTestFinished(() => frames.mockRestore());
+    await waitFor(async () => {
+      await user.keyboard("{ArrowDown}");
+      expect(screen.getByRole("option", { selected: true })).toBeVisible();
+    });
+    await user.keyboard("{Enter}");
+    expect(field).toHaveValue("metrics.loss AND x");
+    expect(field.selectionStart).toBe("metrics.loss ".length);
   });
 });
 
