@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -114,10 +115,16 @@ func (s *server) stories(project string, files []string, env ...string) {
 	defer timer.Stop()
 	err := cmd.Run()
 	s.t.Logf("%s", out.Bytes())
+	for _, line := range told.FindAllString(out.String(), -1) {
+		s.t.Logf("REPORT: %s", line)
+	}
 	if err != nil {
 		s.t.Error(err)
 	}
 }
+
+// told matches what ui/e2e/reporter.ts says of stories that failed, or did so once.
+var told = regexp.MustCompile(`(?m)^(FAILED STORY|SECOND ATTEMPT): .*`)
 
 // takePictures puts those of the stories' pictures into docs/interface that are there.
 func takePictures(t *testing.T) {

@@ -2,6 +2,7 @@
 // without -v, with one line more for each test that was left out, and their number.
 // A test that is left out is otherwise not to be told from one that passed. What a test
 // that passed has logged as `REPORT: …` is printed too, such as the seed of its chance.
+// The last lines name the tests that failed, each with its reports.
 //
 // On CI (CI=1) a test may only be left out for one of the reasons that are allowed
 // here; any other makes the exit status 1, as a test that fails does.
@@ -73,6 +74,7 @@ type reporter struct {
 	out     io.Writer
 	tests   map[string]map[string]*strings.Builder // package → test, "" for its own output
 	skipped []skip
+	broken  []string // package.test: report, of tests that failed
 	ok      bool
 }
 
@@ -113,6 +115,10 @@ func (f *reporter) ended(e event) {
 			}
 		}
 	case e.Action == "fail":
+		f.broken = append(f.broken, path.Base(e.Package)+"."+e.Test)
+		for _, m := range report.FindAllStringSubmatch(text, -1) {
+			f.broken = append(f.broken, path.Base(e.Package)+"."+e.Test+": "+m[1])
+		}
 		return // told with its package
 	case e.Action == "skip":
 		f.skipped = append(f.skipped, skip{path.Base(e.Package), e.Test, reason(text)})
@@ -160,7 +166,7 @@ func reason(text string) string {
 	return said
 }
 
-// end prints what was left out.
+// end prints what was left out and what failed.
 func (f *reporter) end(strict bool) bool {
 	for _, s := range f.skipped {
 		word := ""
@@ -171,6 +177,9 @@ func (f *reporter) end(strict bool) bool {
 	}
 	if n := len(f.skipped); n > 0 {
 		fmt.Fprintf(f.out, "%d tests left out\n", n)
+	}
+	for _, b := range f.broken {
+		fmt.Fprintln(f.out, "FAILED:", b)
 	}
 	return f.ok
 }

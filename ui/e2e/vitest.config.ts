@@ -10,5 +10,9 @@ export default defineConfig({
     testTimeout: 30_000,
     hookTimeout: 60_000,
     maxWorkers: 2, // each with a browser of its own
+    // A machine that does other things too lets a story fail once in hundreds. One that
+    // passes only when it is tried again is told of.
+    retry: 1,
+    reporters: ["default", "./reporter.ts"],
   },
 });
