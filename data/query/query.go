@@ -137,6 +137,10 @@ func (r *Runner) within(ctx context.Context, fn func(ctx context.Context) (*Summ
 	ctx, cancel := context.WithTimeoutCause(ctx, r.time, errTime)
 	defer cancel()
 	s, err := fn(ctx)
+	if errors.Is(err, context.DeadlineExceeded) && errors.Is(context.Cause(ctx), errTime) {
+		return nil, fairlead.Errorf(fairlead.Precondition, "the query took longer than %s and was ended; "+
+			"read fewer rows or columns, or aggregate before you join", r.time).Because(err)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -272,9 +276,6 @@ func (r *Runner) start(ctx context.Context, o order, files []*os.File,
 	}
 	<-p.Done()
 	switch {
-	case errors.Is(context.Cause(ctx), errTime):
-		return fairlead.Errorf(fairlead.Precondition, "the query took longer than %s and was ended; "+
-			"read fewer rows or columns, or aggregate before you join", r.time)
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case !ended:
@@ -309,6 +310,7 @@ const ownExecutable = "/proc/self/exe"
 func listen(said *os.File, take func(l line, row []byte) error) (ended bool, err error) {
 	in := bufio.NewScanner(said)
 	in.Buffer(make([]byte, 64<<10), MaxRow)
+	in.Split(wholeLines)
 	for in.Scan() {
 		b := in.Bytes()
 		if len(b) > 0 && b[0] == '[' {
@@ -334,6 +336,12 @@ func listen(said *os.File, take func(l line, row []byte) error) (ended bool, err
 			"a row of the answer has more than %d MB; select less of it", MaxRow>>20)
 	}
 	return ended, nil
+}
+
+// wholeLines leaves out a last line without an end: what a child was writing when it was
+// killed is no row.
+func wholeLines(data []byte, _ bool) (advance int, token []byte, err error) {
+	return bufio.ScanLines(data, false)
 }
 
 // died says why a child ended without a word. It has bounds on its memory beyond those

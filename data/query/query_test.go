@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -466,6 +467,45 @@ func TestRun_EndsWithWhoAsked(t *testing.T) {
 	_, err = query.NewRunner(0).Run(ctx, endless, tables(nil), &answer{})
 	if !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("left before: %v", err)
+	}
+}
+
+// slow is an answer whose reader waits at each row.
+type slow struct {
+	answer
+	wait <-chan struct{}
+}
+
+func (s *slow) Row(row []byte) error { <-s.wait; return s.answer.Row(row) }
+
+// Its time is over while it writes its second row.
+func TestRun_NoRowIsHalfOfOne(t *testing.T) {
+	over := make(chan struct{})
+	resolve := func(ctx context.Context, _ []query.Name) ([]query.Table, error) {
+		context.AfterFunc(ctx, func() { close(over) })
+		return nil, nil
+	}
+	a := &slow{wait: over}
+	_, err := query.NewRunner(3*time.Second).Run(t.Context(), query.Request{Rows: 1000, Bytes: 1 << 40,
+		SQL: "select repeat('x', 1000000) from range(200)"}, resolve, a)
+	if !fairlead.Is(err, fairlead.Precondition) || !strings.Contains(err.Error(), "longer than 3s") {
+		t.Errorf("got %v", err)
+	}
+	for i, row := range a.rows {
+		if !json.Valid([]byte(row)) {
+			t.Errorf("row %d is cut off after %d bytes", i, len(row))
+		}
+	}
+}
+
+func TestRun_SaysThatItsTimeIsOverBeforeItRuns(t *testing.T) {
+	_, err := query.NewRunner(time.Second).Run(t.Context(), query.Request{SQL: "select 1", Rows: 1,
+		Bytes: 100}, func(ctx context.Context, _ []query.Name) ([]query.Table, error) {
+		<-ctx.Done()
+		return nil, fmt.Errorf("look up tables: %w", ctx.Err())
+	}, &answer{})
+	if !fairlead.Is(err, fairlead.Precondition) || !strings.Contains(err.Error(), "longer than 1s") {
+		t.Errorf("got %v", err)
 	}
 }
 
