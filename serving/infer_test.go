@@ -178,8 +178,8 @@ func TestInfer_ACanaryThatHangsIsFoundOutByCallersWhoDoNotWaitForIt(t *testing.T
 			all.Steps = []float64{100}
 			w.Deploy(all)
 			hangs(t, w, 2, true)
-			infer := func(id string) (*serving.Response, error) { // does not wait for ScoreWithin
-				ctx, cancel := context.WithTimeout(t.Context(), 1100*time.Millisecond)
+			infer := func(id string, patience time.Duration) (*serving.Response, error) {
+				ctx, cancel := context.WithTimeout(t.Context(), patience)
 				defer cancel()
 				return w.Serving.Infer(ctx, servingtest.Project, servingtest.Endpoint,
 					serving.Request{ID: id, Frame: servingtest.Hours(1)})
@@ -187,13 +187,13 @@ func TestInfer_ACanaryThatHangsIsFoundOutByCallersWhoDoNotWaitForIt(t *testing.T
 			var left sync.WaitGroup
 			for i := range 3 {
 				left.Go(func() {
-					if _, err := infer(fmt.Sprint("left", i)); err == nil {
+					if _, err := infer(fmt.Sprint("left", i), 2*time.Second); err == nil {
 						t.Error("a canary that hangs has answered")
 					}
 				})
 			}
 			left.Wait()
-			if res, err := infer("a"); err != nil || res.Version != 1 {
+			if res, err := infer("a", 8*time.Second); err != nil || res.Version != 1 { // less than ScoreWithin
 				t.Fatalf("answered %+v, %v", res, err)
 			}
 			w.Settle()
@@ -351,9 +351,9 @@ func TestStop_EndsWithItsContext(t *testing.T) {
 		t.Errorf("stopped: %v", err)
 	}
 	close(hang)
-	if got := w.Logged(); !slices.Equal(got, []string{"a v1=1001"}) {
-		t.Errorf("logged %q", got)
-	}
+	w.Until("what was answered is logged", func() bool {
+		return slices.Equal(w.Logged(), []string{"a v1=1001"})
+	})
 }
 
 func TestInfer_APanicKeepsNoRoomInTheLog(t *testing.T) {
@@ -660,9 +660,10 @@ func TestInfer_WaitsForRoomInTheLogWithItsContext(t *testing.T) {
 		t.Errorf("a full log: %v", err)
 	}
 	close(hang)
-	if _, err := w.Infer("waits no longer", servingtest.March, servingtest.Hours(1)); err != nil {
-		t.Error(err)
-	}
+	w.Until("there is room again", func() bool {
+		_, err := w.Infer("waits no longer", servingtest.March, servingtest.Hours(1))
+		return err == nil
+	})
 }
 
 func TestInfer_TheLogsRoomIsAlsoOneOfBytes(t *testing.T) {
@@ -671,24 +672,24 @@ func TestInfer_TheLogsRoomIsAlsoOneOfBytes(t *testing.T) {
 	hang, held := make(chan struct{}), make(chan struct{})
 	go w.DB.Write(context.Background(), store.Bulk, func(*store.Tx) error { close(held); <-hang; return nil })
 	<-held
-	infer := func(id string) error {
-		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
-		defer cancel()
+	infer := func(ctx context.Context, id string) error {
 		text := strings.Repeat("x", 21<<20)
 		large := engine.NewFrame(engine.Floats64("hr", 1), engine.Strings("text", text))
 		_, err := w.Serving.Infer(ctx, servingtest.Project, servingtest.Endpoint,
 			serving.Request{ID: id, Frame: large})
 		return err
 	}
-	if err := infer("large"); err != nil {
+	if err := infer(t.Context(), "large"); err != nil {
 		t.Fatal(err)
 	}
-	if err := infer("another"); !fairlead.Is(err, fairlead.Unavailable) {
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	if err := infer(ctx, "another"); !fairlead.Is(err, fairlead.Unavailable) {
 		t.Errorf("two rows of 21 MiB: %v", err)
 	}
 	close(hang)
 	w.Settle()
-	if err := infer("again"); err != nil {
+	if err := infer(t.Context(), "again"); err != nil {
 		t.Errorf("once the log is empty: %v", err)
 	}
 }

@@ -359,7 +359,7 @@ func (w *World) Settle() {
 // Until waits for what happens in the background.
 func (w *World) Until(what string, cond func() bool) {
 	w.t.Helper()
-	deadline := time.After(20 * time.Second)
+	deadline := time.After(time.Minute)
 	for !cond() {
 		select {
 		case <-w.DB.Changed():
