@@ -170,13 +170,14 @@ func TestSearchRuns_BoundsWhatAnEngineMustBear(t *testing.T) {
 
 func TestSearchRuns_PagesOfLargeRunsEndEarly(t *testing.T) {
 	b := open(t)
-	const runs, keys = 40, 10_000 // 104 bytes a metric
+	const runs, keys = 40, 200 // of 6,000 bytes
 	for range runs {
 		r := b.run(tracking.NewRun{})
-		for first := 0; first < keys; first += 1000 {
+		for first := 0; first < keys; first += 100 {
 			var batch tracking.Batch
-			for k := first; k < first+1000; k++ {
-				batch.Metrics = append(batch.Metrics, metric(fmt.Sprint("m", k), 1, 1))
+			for k := first; k < first+100; k++ {
+				batch.Params = append(batch.Params, tracking.Param{Key: fmt.Sprint("p", k),
+					Value: strings.Repeat("x", 6000)})
 			}
 			b.log(r.ID, batch)
 		}
@@ -187,8 +188,8 @@ func TestSearchRuns_PagesOfLargeRunsEndEarly(t *testing.T) {
 		page, err := b.svc.SearchRuns(t.Context(), project, in)
 		b.must(err)
 		for _, r := range page.Items {
-			if len(r.Metrics) != keys || seen[r.ID] {
-				t.Fatalf("run %s has %d metrics, seen %v", r.ID, len(r.Metrics), seen[r.ID])
+			if len(r.Params) != keys || seen[r.ID] {
+				t.Fatalf("run %s has %d params, seen %v", r.ID, len(r.Params), seen[r.ID])
 			}
 			seen[r.ID] = true
 		}
