@@ -143,12 +143,16 @@ func TestRead_SeesOneSnapshotAndCannotWrite(t *testing.T) {
 
 // A read that is cut off is no defect of ours: the caller is told what to do.
 func TestRead_CutOffIsUnavailable(t *testing.T) {
-	db, err := store.Open(t.Context(), store.Options{
-		Path: filepath.Join(t.TempDir(), "f.db"), Readers: 1, ReadMax: 50 * time.Millisecond})
-	if err != nil {
-		t.Fatal(err)
+	readers := func(most time.Duration) *store.DB {
+		db, err := store.Open(t.Context(), store.Options{
+			Path: filepath.Join(t.TempDir(), "f.db"), Readers: 1, ReadMax: most})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { db.Close() })
+		return db
 	}
-	defer db.Close()
+	hasty, patient := readers(50*time.Millisecond), readers(time.Minute)
 	const endless = "with recursive n (i) as (select 1 union all select i + 1 from n) "
 	slow := func(tx *store.Tx) error {
 		var n int
@@ -167,45 +171,46 @@ func TestRead_CutOffIsUnavailable(t *testing.T) {
 	}
 	leaving, leave := context.WithCancel(t.Context())
 	whileLeaving := func(tx *store.Tx) error { leave(); return slow(tx) }
-	nested := func(*store.Tx) error { return db.Read(t.Context(), slow) }
+	nested := func(*store.Tx) error { return hasty.Read(t.Context(), slow) }
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
 	for name, tt := range map[string]struct {
+		db    *store.DB
 		ctx   context.Context
 		fn    func(tx *store.Tx) error
 		cause error
 	}{
-		"too slow":                    {t.Context(), slow, nil},
-		"too many rows":               {t.Context(), rows, nil},
-		"no connection is free":       {t.Context(), nested, nil},
-		"the caller has gone":         {leaving, whileLeaving, context.Canceled},
-		"the caller was gone already": {gone, slow, context.Canceled},
+		"too slow":                    {hasty, t.Context(), slow, nil},
+		"too many rows":               {hasty, t.Context(), rows, nil},
+		"no connection is free":       {hasty, t.Context(), nested, nil},
+		"the caller has gone":         {patient, leaving, whileLeaving, context.Canceled},
+		"the caller was gone already": {patient, gone, slow, context.Canceled},
 	} {
-		err := db.Read(tt.ctx, tt.fn)
+		err := tt.db.Read(tt.ctx, tt.fn)
 		if !fairlead.Is(err, fairlead.Unavailable) || tt.cause != nil && !errors.Is(err, tt.cause) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 }
 
-// Searches that never end leave a reader to whoever wants little, and are cut off.
+// Searches that never end leave a reader to whoever wants little.
 func TestReadLong_LeavesReadersToShortReads(t *testing.T) {
 	const readers = 4
 	db, err := store.Open(t.Context(), store.Options{Path: filepath.Join(t.TempDir(), "f.db"),
-		Readers: readers, LongMax: 200 * time.Millisecond}, schema(noteTable))
+		Readers: readers, LongMax: time.Minute}, schema(noteTable))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer db.Close()
 	began := make(chan struct{}, 2*readers)
+	ctx, leave := context.WithCancel(t.Context())
+	defer leave()
 	var all sync.WaitGroup
 	for range 2 * readers {
 		all.Go(func() {
-			err := db.ReadLong(t.Context(), func(tx *store.Tx) error {
+			err := db.ReadLong(ctx, func(tx *store.Tx) error {
 				began <- struct{}{}
-				var n int
-				return tx.QueryRow(`with recursive n (i) as (select 1 union all select i + 1 from n)
-					select count(*) from n`).Scan(&n)
+				return searchForEver(tx)
 			})
 			if !fairlead.Is(err, fairlead.Unavailable) {
 				t.Errorf("a search without an end: %v", err)
@@ -221,9 +226,28 @@ func TestReadLong_LeavesReadersToShortReads(t *testing.T) {
 	if n := len(began); n != 0 {
 		t.Errorf("%d searches more than half of the readers ran at once", n)
 	}
+	leave()
 	all.Wait()
 	if err := db.ReadLong(t.Context(), func(*store.Tx) error { return nil }); err != nil {
 		t.Errorf("a search after the others: %v", err)
+	}
+}
+
+func searchForEver(tx *store.Tx) error {
+	var n int
+	return tx.QueryRow(`with recursive n (i) as (select 1 union all select i + 1 from n)
+		select count(*) from n`).Scan(&n)
+}
+
+func TestReadLong_IsCutOffBeforeAShortRead(t *testing.T) {
+	db, err := store.Open(t.Context(), store.Options{Path: filepath.Join(t.TempDir(), "f.db"),
+		LongMax: 50 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if err := db.ReadLong(t.Context(), searchForEver); !fairlead.Is(err, fairlead.Unavailable) {
+		t.Errorf("a search without an end: %v", err)
 	}
 }
 
