@@ -216,7 +216,7 @@ func TestDelivery_ChecksCertificates(t *testing.T) {
 
 func TestDelivery_DoesNotWaitForReceiversThatHang(t *testing.T) {
 	w := wire(t, t.TempDir(), fairlead.NewFakeClock(time.Unix(1700000000, 0)), loopback)
-	w.SetPatience(200 * time.Millisecond)
+	w.SetPatience(2 * time.Second) // two of them are to answer meanwhile
 	hung := receive(t, func(_ http.ResponseWriter, req *http.Request) { <-req.Context().Done() })
 	r := receive(t, ok)
 	slow := receive(t, func(rw http.ResponseWriter, req *http.Request) { // answers, and never ends
@@ -235,11 +235,11 @@ func TestDelivery_DoesNotWaitForReceiversThatHang(t *testing.T) {
 	if d := w.attempted(quick, 1); d.State != sink.Delivered {
 		t.Errorf("beside one that hangs: %+v", d)
 	}
-	if d := w.attempted(hanging, 1); d.Last.Error != "no answer within 200ms" {
+	if d := w.attempted(hanging, 1); d.Last.Error != "no answer within 2s" {
 		t.Errorf("of one that hangs: %+v", d.Last)
 	}
 	if d := w.attempted(endless, 1); d.State != sink.Delivered || d.Last.Answer != "begun" ||
-		d.Last.TookMS > 5000 {
+		d.Last.TookMS > 60_000 {
 		t.Errorf("of one that answers and does not end: %+v, %+v", d, d.Last)
 	}
 }

@@ -144,7 +144,7 @@ func (w *world) move(alias string) {
 // until waits for a condition that commits or the subscriber bring about.
 func (w *world) until(what string, done func() bool) {
 	w.t.Helper()
-	limit := time.After(30 * time.Second)
+	limit := time.After(time.Minute)
 	for {
 		changed := w.db.Changed()
 		if done() {

@@ -73,13 +73,9 @@ func TestEnsure_BuildsWhatIsAskedAndFindsItAgain(t *testing.T) {
 	}
 	// Again, with another comment and without any installer to run.
 	t.Setenv("PATH", "")
-	start := time.Now()
 	again, err := m.Ensure(t.Context(), pyenv.Requirements{Text: older + "  # same"}, nil)
 	if err != nil || *again != *env {
 		t.Fatalf("again: %+v, %v", again, err)
-	}
-	if d := time.Since(start); d > 50*time.Millisecond {
-		t.Errorf("a hit took %v", d)
 	}
 	found, ok := m.Lookup(env.Key)
 	if !ok || *found != *env {

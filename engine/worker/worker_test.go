@@ -341,7 +341,7 @@ func TestPredict_RefusesMoreCallsThanMayWait(t *testing.T) {
 
 func TestPredict_RecyclesAWorkerThatIsTooSlow(t *testing.T) {
 	t.Parallel()
-	w := start(t, func(o *worker.Options) { o.Timeout = 300 * time.Millisecond })
+	w := start(t, func(o *worker.Options) { o.Timeout = 2 * time.Second })
 	before := pid(t, w)
 	_, err := w.Predict(t.Context(), ask("hang"))
 	if !fairlead.Is(err, fairlead.Unavailable) || !strings.Contains(err.Error(), "took longer") {
