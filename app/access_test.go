@@ -71,17 +71,29 @@ func ask(a *app.App, method, path string, sign func(*http.Request)) *httptest.Re
 	return answered(a, r)
 }
 
-// answered lets the server answer a request. A stream, which does not end, is left after
-// a moment.
+// answered lets the server answer a request. A stream, which does not end, is left once
+// it has begun.
 func answered(a *app.App, r *http.Request) *httptest.ResponseRecorder {
-	if strings.HasSuffix(r.URL.Path, "/stream") {
-		ctx, leave := context.WithTimeout(r.Context(), 200*time.Millisecond)
-		defer leave()
-		r = r.WithContext(ctx)
-	}
 	w := httptest.NewRecorder()
+	if strings.HasSuffix(r.URL.Path, "/stream") {
+		ctx, leave := context.WithCancel(r.Context())
+		defer leave()
+		a.Handler().ServeHTTP(&leaver{w, leave}, r.WithContext(ctx))
+		return w
+	}
 	a.Handler().ServeHTTP(w, r)
 	return w
+}
+
+// leaver is a client that has seen enough with the first bytes.
+type leaver struct {
+	*httptest.ResponseRecorder
+	leave func()
+}
+
+func (l *leaver) Write(p []byte) (int, error) {
+	defer l.leave()
+	return l.ResponseRecorder.Write(p)
 }
 
 func token(secret string) func(*http.Request) {

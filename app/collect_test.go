@@ -47,7 +47,7 @@ func TestApp_RemovesUnreferencedFilesEachDay(t *testing.T) {
 	clock.Advance(25 * time.Hour)
 	young := put("just stored, and not yet linked")
 	wake(t, a)
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	for _, gone := range []string{file(lost), forgotten} {
 		for _, err := os.Stat(gone); err == nil; _, err = os.Stat(gone) {
@@ -157,7 +157,7 @@ func TestApp_PurgesTheTrashOfAllProjectsEachDay(t *testing.T) {
 // waitForJob waits until a job of that kind is done.
 func waitForJob(t *testing.T, a *app.App, kind string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	for {
 		changed := a.DB.Changed()

@@ -39,7 +39,7 @@ func TestConnections_LeaveDescriptorsForFiles(t *testing.T) {
 			first = conn
 		}
 	}
-	first.SetReadDeadline(time.Now().Add(5 * time.Second))
+	first.SetReadDeadline(time.Now().Add(time.Minute))
 	if _, err := first.Read(make([]byte, 1)); err == nil || strings.Contains(err.Error(), "timeout") {
 		t.Errorf("of 200 descriptors 101 are connections: %v", err)
 	}
