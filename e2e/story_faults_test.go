@@ -381,7 +381,7 @@ func TestFaults_RollsBackOnAFullDisk(t *testing.T) {
 	s.run(dir, "rollback", "tiny@production", "--reason",
 		"the disk is full, and the model wrong").want(t, 0)
 	s.awaitVersion("tiny", "tiny", 1)
-	if took := time.Since(began); took > 5*time.Second {
+	if took := time.Since(began); took > 20*time.Second { // it waits for no room
 		t.Errorf("it took %s", took)
 	}
 	fill(t, filepath.Join(s.data, "greedy"))
@@ -408,7 +408,7 @@ func TestFaults_RollsBackOnAFullDisk(t *testing.T) {
 // awaitWrites waits until a server whose disk was full takes data again.
 func (s *server) awaitWrites(run string) {
 	s.t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for s.call("POST", "/api/2.0/mlflow/runs/log-batch", batchOf(run, "after", 10)).status != 200 {
 		if time.Now().After(deadline) {
 			s.t.Fatal("writes are still refused though there is room again")

@@ -103,7 +103,7 @@ func (w *world) enqueue(t *testing.T, task job.Task) (id string) {
 // await returns the job when it is finished.
 func (w *world) await(t *testing.T, id string) *job.Job {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	j, err := w.Await(ctx, project.K, id)
 	if err != nil {

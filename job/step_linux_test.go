@@ -76,7 +76,7 @@ func (b *bench) prepare(script string) job.PrepareFunc {
 func (b *bench) attempt(t *testing.T, id string, fence int64) (
 	a job.Attempt, shimPID, childPID int) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
 		var who struct{ Shim, Child struct{ PID int } }
 		a, err := b.LastAttempt(t.Context(), project.K, id, "main")
 		if err == nil && a.Fence == fence {
@@ -178,7 +178,7 @@ func TestStep_IsKilledWithItsJob(t *testing.T) {
 		state  job.State
 	}{
 		"cancel":   {job.Limits{}, true, job.Cancelled},
-		"time-out": {job.Limits{Timeout: 100 * time.Millisecond}, false, job.Failed},
+		"time-out": {job.Limits{Timeout: 2 * time.Second}, false, job.Failed},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t)

@@ -271,7 +271,7 @@ func (w *world) jobsIdle(ctx context.Context, p fairlead.Project) (idle bool, er
 // close ends the process; nothing but the data directory is left of it.
 func (w *world) close() {
 	w.serving.Stop(context.Background())
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	if err := w.jobs.Stop(ctx); err != nil {
 		w.t.Error(err)

@@ -205,7 +205,7 @@ pipeline: {steps: {s: {run: "` + waiting(dir) + `", cache: false}}}
 		other, _, err = w.jobs.Enqueue(tx, job.Task{Project: w.p, Kind: "other"})
 		return err
 	}))
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	if j, err := w.jobs.Await(ctx, w.p.K, other); err != nil || j.State != job.Done {
 		t.Errorf("the other job is %v, %v", j.State, err)
@@ -508,7 +508,7 @@ func TestEvaluate_GoesOnAfterTheServerStopped(t *testing.T) {
 		if err == nil {
 			t.Error("it ended without an error")
 		}
-	case <-time.After(5 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("it did not end")
 	}
 	check(t, os.WriteFile(filepath.Join(dir, "go"), nil, 0o600))

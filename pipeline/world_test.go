@@ -121,7 +121,7 @@ func (w *world) start(t testing.TB) {
 }
 
 func (w *world) stop(t testing.TB) {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	if err := w.jobs.Stop(ctx); err != nil {
 		t.Error(err)
@@ -191,7 +191,7 @@ func (w *world) begin(t testing.TB, st pipeline.Start) (id string) {
 // await returns a run when it has ended.
 func (w *world) await(t testing.TB, id string) *pipeline.Run {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	r, err := w.Get(ctx, w.p, id)
 	check(t, err)
@@ -240,7 +240,7 @@ func (w *world) steps(t testing.TB, id string) []*pipeline.Step {
 // waitFor waits until a file exists: a step's way of saying that it has come so far.
 func waitFor(t testing.TB, path string) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
 		if _, err := os.Stat(path); err == nil {
 			return
 		}
@@ -253,7 +253,7 @@ func waitFor(t testing.TB, path string) {
 // until waits until what the database or a step says is true.
 func (w *world) until(t testing.TB, done func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !done(); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); !done(); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("it did not come to that")
 		}

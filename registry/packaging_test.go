@@ -96,7 +96,7 @@ func TestPackaging_SettlesWhenTheVersionIsGone(t *testing.T) {
 	w.must(w.jobs.Start(t.Context()))
 	page, err := w.jobs.List(t.Context(), project.K, job.Filter{}, "", 0)
 	w.must(err)
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	j, err := w.jobs.Await(ctx, project.K, page.Items[0].ID)
 	if err != nil || j.State != job.Failed || !strings.Contains(j.Error, "not found") {

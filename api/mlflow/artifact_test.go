@@ -236,7 +236,7 @@ func TestArtifacts_UploadsThatBreakOffLeaveNothing(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		conn.SetDeadline(time.Now().Add(10 * time.Second))
+		conn.SetDeadline(time.Now().Add(time.Minute))
 		fmt.Fprintf(conn, "PUT %s HTTP/1.1\r\nHost: 127.0.0.1\r\n%s\r\n\r\n%s", path, c.head, c.body)
 		if c.reset {
 			conn.(*net.TCPConn).SetLinger(0)

@@ -131,7 +131,7 @@ func (s *server) nothingLeft(t *testing.T) {
 	if n := s.parts(t); n != 0 {
 		t.Errorf("%d parts are left", n)
 	}
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
 		files, err := filepath.Glob(filepath.Join(s.dir, "blobs", "[pt][am]*", "*"))
 		if err == nil && len(files) == 0 {
 			return

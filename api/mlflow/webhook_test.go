@@ -67,7 +67,7 @@ func (b *inbox) count() int {
 // await waits until the inbox has n bodies; each is stored by a commit after it came.
 func (b *inbox) await(t *testing.T, s *server, n int) {
 	t.Helper()
-	limit := time.After(30 * time.Second)
+	limit := time.After(time.Minute)
 	for b.count() < n {
 		changed := s.db.Changed()
 		if b.count() >= n {

@@ -428,7 +428,7 @@ func TestServe_SaysWhereAndStopsAtASignal(t *testing.T) {
 
 func awaitServer(t *testing.T, data string) string {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); {
 		if s, err := app.FindServer(t.Context(), data); err == nil {
 			return s.URL
 		}

@@ -47,7 +47,7 @@ func start(t *testing.T, s shim.Spec) *shim.Handle {
 
 func wait(t *testing.T, h *shim.Handle) shim.Exit {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	exit, err := h.Wait(ctx)
 	if err != nil {
@@ -74,7 +74,7 @@ func output(t *testing.T, dir string) string {
 // lines waits until a step has printed n lines and returns them.
 func lines(t *testing.T, dir string, n int) []string {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(2 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(2 * time.Millisecond) {
 		got := strings.Split(output(t, dir), "\n")
 		if len(got) > n {
 			return got[:n]
@@ -107,7 +107,7 @@ func number(t *testing.T, s string) int {
 // pids returns the pids of a running attempt.
 func pids(t *testing.T, dir string) (shimPID, childPID int) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
 		var who struct{ Shim, Child struct{ PID int } }
 		b, err := os.ReadFile(filepath.Join(dir, "shim.json"))
 		if err == nil && json.Unmarshal(b, &who) == nil {
