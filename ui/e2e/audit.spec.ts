@@ -33,7 +33,8 @@ it("opens an event by the keyboard, with all steps of its proof", async () => {
   await toggle.focus();
   await v.page.keyboard.press("Enter");
   await v.page.getByRole("button", { name: "Download the proof" }).waitFor();
-  expect(await v.page.getByRole("img", { name: "holds", exact: true }).count()).toBe(5);
+  const steps = v.page.getByRole("img", { name: "holds", exact: true });
+  await expect.poll(() => steps.count()).toBe(5);
   await v.page.waitForURL(/seq=/);
   const [download] = await Promise.all([
     v.page.waitForEvent("download"),

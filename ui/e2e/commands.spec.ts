@@ -27,9 +27,9 @@ it("goes to a model's endpoint by the keyboard alone, and gives the focus back",
   await v.page
     .getByRole("combobox", { name: "Search and commands" })
     .waitFor({ state: "detached" });
-  expect(await v.page.evaluate(() => document.activeElement?.textContent)).toMatch(
-    /^Search and commands/,
-  );
+  await expect
+    .poll(() => v.page.evaluate(() => document.activeElement?.textContent))
+    .toMatch(/^Search and commands/);
   await v.page.keyboard.press("Control+k");
   await field.waitFor();
   await v.page.keyboard.type("@production");
@@ -62,14 +62,13 @@ it("shows above a dialog what was said, and lets it be left there by keys", asyn
   await v.page.keyboard.press("?");
   await v.page.getByRole("dialog", { name: "Keyboard shortcuts" }).waitFor();
   // What lies under a dialog does not take the mouse.
-  await dismiss.hover({ timeout: 2000 });
+  await dismiss.hover({ timeout: 10_000 });
   await v.page.keyboard.press("t");
-  expect(await dismiss.evaluate((el) => el === document.activeElement)).toBe(true);
+  await expect.poll(() => dismiss.evaluate((el) => el === document.activeElement)).toBe(true);
   await v.page.keyboard.press("Enter");
   await dismiss.waitFor({ state: "detached" });
-  expect(await v.page.evaluate(() => document.activeElement?.closest("dialog") !== null)).toBe(
-    true,
-  );
+  const inside = () => v.page.evaluate(() => document.activeElement?.closest("dialog") !== null);
+  await expect.poll(inside).toBe(true);
   expect(v.troubles).toEqual([]);
   await v.close();
 });

@@ -19,12 +19,13 @@ it("leads from an endpoint to the evidence of each step of a canary", async () =
     .first()
     .click();
   await v.page.getByRole("list", { name: "Steps of the rollout" }).waitFor();
+  await settled(v.page);
   const steps = await v.page.getByRole("list", { name: "Steps of the rollout" }).innerText();
   expect(steps).toMatch(/10 %\s+passed/);
   expect(steps).toMatch(/loss \d+(\.\d+)? % (below|above) live over \d+ labels/);
   expect(steps).toMatch(/wealth .+ of 20 after \d+ days/);
   const blocks = v.page.getByRole("group", { name: "Paired losses, block by block" });
-  expect(await blocks.getByRole("row").count()).toBeGreaterThan(4);
+  await expect.poll(() => blocks.getByRole("row").count()).toBeGreaterThan(4);
   const path = new URL(v.page.url()).pathname;
   expect(v.troubles).toEqual([]);
   await v.close();
@@ -42,7 +43,9 @@ for (const size of ["wide", "narrow"] as const) {
     await back.click();
     const dialog = v.page.getByRole("dialog");
     await dialog.waitFor();
-    expect(await dialog.innerText()).toMatch(/Version \d+ becomes live in place of version \d+/);
+    await expect
+      .poll(() => dialog.innerText())
+      .toMatch(/Version \d+ becomes live in place of version \d+/);
     expect(await accessibility(v.page)).toEqual([]);
     await v.page.keyboard.press("Escape");
     await dialog.waitFor({ state: "hidden" });

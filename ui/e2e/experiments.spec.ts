@@ -55,8 +55,8 @@ it("filters, orders, groups, opens, tags, deletes and takes it back", async () =
   await filter.press("Backspace");
   await filter.pressSequentially("1000");
   await page.keyboard.press("Enter");
+  await expect.poll(() => parents().count()).toBe(0);
   await filled(page);
-  expect(await parents().count()).toBe(0);
 
   await menu("validation.mae", "Sort up");
   await page.waitForURL(/sort=metrics\.validation\.mae/);

@@ -47,10 +47,10 @@ it("leads from a red cell to the distribution behind it, by keyboard", async () 
   await v.page.keyboard.press("Home");
   await v.page.keyboard.press("ArrowRight");
   const cell = v.page.getByRole("gridcell");
-  expect(await cell.textContent()).toMatch(/version 1: PSI/);
+  await expect.poll(() => cell.textContent()).toMatch(/version 1: PSI/);
   await v.page.keyboard.press("Enter");
   await v.page.getByRole("region", { name: /^Distribution of/ }).waitFor();
-  expect(new URL(v.page.url()).searchParams.get("feature")).not.toBeNull();
+  await v.page.waitForURL(/feature=/);
   expect(v.troubles).toEqual([]);
   await v.close();
 }, 60_000);

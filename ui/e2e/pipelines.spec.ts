@@ -51,7 +51,7 @@ it("leads from the list to a step's log by keyboard, and finds in it", async () 
   await page.keyboard.press("Enter");
   await page.getByRole("searchbox", { name: "Search the log" }).fill("metric");
   await page.getByText(/^1 of /).waitFor();
-  expect(new URL(page.url()).search).toBe("?view=timeline&step=evaluate%401");
+  await page.waitForURL(/\?view=timeline&step=evaluate%401$/);
   expect(troubles).toEqual([]);
   await close();
 });
@@ -70,7 +70,7 @@ it("says who may run again, or does it and follows", async () => {
   await dialog.getByText("of try 1").waitFor();
   await dialog.getByRole("button", { name: "Run again" }).click();
   await page.getByText("again from evaluate@1").waitFor();
-  expect(page.url()).not.toContain(searched);
+  await page.waitForURL((url) => !url.href.includes(searched));
   const state = page.getByRole("heading", { level: 1 }).locator("..");
   await state.getByText("succeeded").waitFor({ timeout: 90_000 });
   await page.getByRole("tab", { name: "Timeline" }).click();

@@ -47,7 +47,7 @@ it("begins each page at its top, with the keyboard at its name, and goes back to
   const name = page.getByRole("heading", { level: 1, name: "CRISP-DM" });
   await name.waitFor();
   await expect.poll(() => name.evaluate((h1) => h1 === document.activeElement)).toBe(true);
-  expect(await scroll()).toBe(0);
+  await expect.poll(scroll).toBe(0);
   await page.goBack();
   await page.getByRole("heading", { level: 1, name: project }).waitFor();
   await expect.poll(scroll).toBe(300);
@@ -78,7 +78,7 @@ it("opens menus and tips that are the browser's own, without trouble", async () 
   await v.page.keyboard.press("l");
   await v.page.keyboard.press("Enter");
   await v.page.waitForSelector('[data-mantine-color-scheme="light"]');
-  expect(await theme.evaluate((button) => button === document.activeElement)).toBe(true);
+  await expect.poll(() => theme.evaluate((button) => button === document.activeElement)).toBe(true);
   await v.page.getByRole("button", { name: /^You are/ }).click();
   await v.page.getByRole("dialog", { name: "You" }).waitFor();
   expect(await accessibility(v.page)).toEqual([]);
@@ -121,7 +121,7 @@ it("says in the page that a session has ended, and asks anew after it", async ()
   await page.getByRole("link", { name: "Models", exact: true }).click();
   const said = page.getByText("You are signed out", { exact: true });
   await said.waitFor();
-  expect(await said.count()).toBe(1);
+  await expect.poll(() => said.count()).toBe(1);
   await page.getByText("Sign in, and try again.").first().waitFor();
   await page.unroute("**/api/**");
   await page.evaluate(() => dispatchEvent(new Event("visibilitychange"))); // one comes back
@@ -144,10 +144,11 @@ it.each([
   const v = await visit(`/p/${project}${path}`, "narrow");
   await v.page.setViewportSize({ width: 320, height: 640 });
   await settled(v.page);
-  const over = await v.page.evaluate(() => {
-    const main = document.getElementById("main");
-    return (main?.scrollWidth ?? 0) - (main?.clientWidth ?? 0);
-  });
-  expect(over).toBe(0);
+  const over = () =>
+    v.page.evaluate(() => {
+      const main = document.getElementById("main");
+      return (main?.scrollWidth ?? 0) - (main?.clientWidth ?? 0);
+    });
+  await expect.poll(over).toBe(0);
   await v.close();
 });
