@@ -32,7 +32,10 @@ it("filters, orders, groups, opens, tags, deletes and takes it back", async () =
   const grid = page.locator('[data-scroll-restoration-id="grid"]');
   const menu = async (head: string, item: string) => {
     await grid.getByRole("columnheader", { name: head }).click();
-    await page.getByRole("menu").getByText(item).click();
+    await page
+      .getByRole("menu", { name: `Column ${head}` })
+      .getByText(item)
+      .click();
   };
   const parents = () => grid.getByRole("button", { name: /^Rows below/ });
 

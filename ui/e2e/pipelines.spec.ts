@@ -72,11 +72,11 @@ it("says who may run again, or does it and follows", async () => {
   await page.getByText("again from evaluate@1").waitFor();
   await page.waitForURL((url) => !url.href.includes(searched));
   const state = page.getByRole("heading", { level: 1 }).locator("..");
-  await state.getByText("succeeded").waitFor({ timeout: 90_000 });
+  await state.getByText("succeeded").waitFor({ timeout: 240_000 });
   await page.getByRole("tab", { name: "Timeline" }).click();
   const row = page.getByRole("row", { name: /^evaluate, try 1/ });
   await row.getByText(/again from evaluate@1/).waitFor();
   await row.getByText("succeeded").waitFor();
   expect(troubles).toEqual([]);
   await close();
-}, 180_000);
+}, 300_000);

@@ -128,7 +128,7 @@ it("compares runs", async () => {
   await look("compare-artifacts", compared("&tab=artifacts&path=plots/"));
 }, 180_000);
 
-it("zooms by the mouse and by keys, and keeps it in the address", async () => {
+it("zooms by the mouse, by keys and by fingers, and keeps it in the address", async () => {
   const v = await visit(page(runs[0], "?find=auc"));
   const plot = v.page.locator(".u-over");
   await plot.waitFor();
@@ -151,6 +151,29 @@ it("zooms by the mouse and by keys, and keeps it in the address", async () => {
   await v.page.getByText(/^2\d\d: story-0 0\.9/).waitFor({ state: "attached" });
   await v.page.keyboard.press("0");
   await v.page.waitForURL((url) => !url.search.includes("zoom"));
+  // Two fingers pull the middle apart, and one points.
+  const touch = await v.page.context().newCDPSession(v.page);
+  await touch.send("Emulation.setTouchEmulationEnabled", { enabled: true, maxTouchPoints: 2 });
+  const now = await plot.boundingBox();
+  const fingers = (type: "touchStart" | "touchMove" | "touchEnd", ...shares: number[]) =>
+    touch.send("Input.dispatchTouchEvent", {
+      type,
+      touchPoints: shares.map((share, id) => ({
+        x: (now?.x ?? 0) + share * (now?.width ?? 0),
+        y: (now?.y ?? 0) + 50,
+        id,
+      })),
+    });
+  await fingers("touchStart", 0.4, 0.6);
+  for (const apart of [0.15, 0.2, 0.25, 0.3]) await fingers("touchMove", 0.5 - apart, 0.5 + apart);
+  await fingers("touchEnd");
+  await v.page.waitForURL(/zoom=(9|10)\d?\.\d+%7E(19|20)\d\.\d+/);
+  await fingers("touchStart", 0.4);
+  await fingers("touchMove", 0.45);
+  await fingers("touchMove", 0.5);
+  await v.page.getByText(/^1[45]\d$/).waitFor();
+  await fingers("touchEnd");
+  await v.page.getByRole("button", { name: "Show all" }).click();
   await v.page.getByRole("button", { name: "Show as a table: auc" }).click();
   await v.page.getByRole("button", { name: "Show more of 300 rows" }).click();
   await v.page.getByRole("group", { name: "auc" }).getByText("299").waitFor();
@@ -280,6 +303,9 @@ it("compares: what differs, the front, and a run left out", async () => {
   await v.page.getByRole("heading", { name: "Compare 3 runs" }).waitFor();
   await v.page.getByRole("tab", { name: "Parallel coordinates" }).click();
   await v.page.getByRole("slider", { name: "Runs kept along depth" }).press("ArrowDown");
+  await v.page.getByText(/^1 of 3 pass: story-0/).waitFor();
+  await v.page.waitForURL(/kept=/);
+  await v.page.reload();
   await v.page.getByText(/^1 of 3 pass: story-0/).waitFor();
   expect(v.troubles).toEqual([]);
   await v.close();

@@ -17,6 +17,7 @@ import { absolute, utc } from "../format/time";
 import { Swatch } from "./Swatch";
 import unseen from "../components/unseen.module.css";
 import css from "./LineChart.module.css";
+import { byTouch } from "./touch";
 import { aboveZero, nearest, rowsOf, styleOf, type Line, type Range } from "./lines";
 
 export type { Line, Range } from "./lines";
@@ -59,8 +60,8 @@ const NO_X: readonly number[] = [];
 const WHOLE = Array.from({ length: 15 }, (_, k) => [1, 2, 5].map((n) => n * 10 ** k)).flat();
 
 /**
- * Lines over an x axis. Drag zooms in, a double click shows all again; with the keyboard
- * the arrows point, + and − zoom, 0 shows all again.
+ * Lines over an x axis. Drag zooms in, a double click shows all again; two fingers zoom, one
+ * points; with the keyboard the arrows point, + and − zoom, 0 shows all again.
  */
 export function LineChart(props: LineChartProps) {
   const { x = NO_X, lines, height = 180, formatX, formatY = value, time = false } = props;
@@ -103,6 +104,18 @@ export function LineChart(props: LineChartProps) {
       newest.current.data,
       box,
     );
+    byTouch(made, {
+      log: logX,
+      whole: () => {
+        const xs = newest.current.data[0];
+        return wide(xs[0] ?? null, xs.at(-1) ?? null, logX);
+      },
+      show: (range) => {
+        newest.current.rangeX = range;
+        made.setData(newest.current.data, true);
+      },
+      done: (range) => newest.current.zoom(range),
+    });
     plot.current = made;
     return () => {
       plot.current = null;

@@ -20,10 +20,13 @@ interface ParallelCoordinatesProps {
   describe: string;
   axes: readonly Axis[];
   lines: readonly { id: string; label: string; color: number }[];
+  /** What is kept of the axes, by their ids. */
+  brushes: ReadonlyMap<string, Brush>;
+  onBrush: (brushes: ReadonlyMap<string, Brush>) => void;
 }
 
 /** A range that was drawn on an axis, from 0 at the bottom to 1. */
-type Brush = readonly [low: number, high: number];
+export type Brush = readonly [low: number, high: number];
 
 const HEIGHT = 380;
 const TOP = 40;
@@ -38,10 +41,9 @@ const APART = 110;
  * kept, with Shift they widen or narrow it, and Escape lets all pass again.
  */
 export function ParallelCoordinates(props: ParallelCoordinatesProps) {
-  const { describe, axes, lines } = props;
+  const { describe, axes, lines, brushes } = props;
   const { ref, width: room } = useElementSize<HTMLDivElement>();
   const width = Math.max(room, 2 * SIDE + (axes.length - 1) * APART);
-  const [brushes, setBrushes] = useState<ReadonlyMap<string, Brush>>(new Map());
   const [pointed, point] = useState<string>();
   const inner = HEIGHT - TOP - BOTTOM;
   const placed = axes.map((axis, i) => ({
@@ -60,7 +62,7 @@ export function ParallelCoordinates(props: ParallelCoordinatesProps) {
     const next = new Map(brushes);
     if (brush) next.set(id, brush);
     else next.delete(id);
-    setBrushes(next);
+    props.onBrush(next);
   };
   const kept = lines.filter((_, i) => passes(i));
   const shown = lines.find((l) => l.id === pointed);

@@ -2,6 +2,7 @@ import {
   infiniteQueryOptions,
   keepPreviousData,
   queryOptions,
+  type InfiniteData,
   type QueryClient,
 } from "@tanstack/react-query";
 import { api, ask, Problem, type Schemas } from "./client";
@@ -184,7 +185,25 @@ export const runColumns = (
     initialPageParam: "",
     getNextPageParam: (page) => page.next,
     placeholderData: keepPreviousData,
+    // The order of the common ones is that in which they were seen first: columns do not move
+    // under the reader when one key becomes more common than another.
+    ...(common && {
+      structuralSharing: (old: unknown, now: unknown) =>
+        steady(old as Columns | undefined, now as Columns),
+    }),
   });
+
+type Columns = InfiniteData<Schemas["Columns"]>;
+
+/** What is common now, after what was: in the order of old, and what is new at the end. */
+export function steady(old: Columns | undefined, now: Columns): Columns {
+  const [first, ...rest] = now.pages;
+  const was = old?.pages[0]?.items;
+  if (!first || !was) return now;
+  const known = new Set(was.map((c) => c.name));
+  const items = [...was, ...first.items.filter((c) => !known.has(c.name))];
+  return { ...now, pages: [{ ...first, items }, ...rest] };
+}
 
 /** Metrics of runs as a few points each. */
 export const sparklines = (project: string, runs: string[], keys: string[], live: boolean) =>

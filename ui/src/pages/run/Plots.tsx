@@ -16,7 +16,7 @@ import css from "./compare.module.css";
 import type { ChartedRun } from "./MetricChart";
 import type { CompareSearch } from "./routes";
 import { formatOf } from "./unit";
-import { listOf } from "./view";
+import { keptOf, keptText, listOf } from "./view";
 
 interface PlotProps {
   columns: readonly Column[];
@@ -93,6 +93,8 @@ export function CompareParallel({ columns, runs, search, set }: PlotProps) {
             describe={`${plural(runs.length, "line")} over ${axes.map((a) => a.name).join(", ")}`}
             axes={axes}
             lines={runs}
+            brushes={keptOf(search.kept)}
+            onBrush={(kept) => set({ kept: keptText(kept) })}
           />
         </Figure>
       )}

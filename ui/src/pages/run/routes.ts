@@ -3,7 +3,7 @@ import { createRoute, lazyRouteComponent, redirect } from "@tanstack/react-route
 import { projectRoute } from "../../app/root";
 import { chartQuery } from "../../data/charts";
 import { historiesOf, isLive, metricsQuery, runQuery } from "../../data/run";
-import { chartSearch, listOf, type ChartSearch } from "./view";
+import { chartSearch, keptOf, keptText, listOf, type ChartSearch } from "./view";
 
 /** What of a run is shown, as it stands in the address. */
 export interface RunSearch extends ChartSearch {
@@ -89,6 +89,8 @@ export interface CompareSearch extends ChartSearch {
   all?: true | undefined;
   /** The axes of the parallel coordinates, such as params.lr. */
   axes?: string[] | undefined;
+  /** What is kept of them, such as params.lr~0.5~1: from the middle of the axis to its top. */
+  kept?: string[] | undefined;
   /** Of the scatter: what lies along x and y, such as params.lr; and which way is better. */
   x?: string | undefined;
   y?: string | undefined;
@@ -106,6 +108,7 @@ const compare = createRoute({
     tab: oneOf(raw["tab"], ["charts", "table", "parallel", "scatter", "artifacts"]),
     all: raw["all"] === true ? true : undefined,
     axes: raw["axes"] === undefined ? undefined : listOf(raw["axes"]),
+    kept: keptText(keptOf(listOf(raw["kept"]))),
     x: text(raw["x"]),
     y: text(raw["y"]),
     better: text(raw["better"]),

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { chartSearch, listOf, viewOf, zoomText } from "./view";
+import { chartSearch, keptOf, keptText, listOf, viewOf, zoomText } from "./view";
 import { formatOf, groupOf } from "./unit";
 
 it("reads what is in the address, and leaves out what is nonsense", () => {
@@ -25,6 +25,21 @@ it("reads lists as links have them, also MLflow's", () => {
   expect(listOf(["a"])).toEqual(["a"]);
   expect(listOf("[")).toEqual([]);
   expect(listOf(undefined)).toEqual([]);
+});
+
+it("keeps what is brushed of axes in the address", () => {
+  const kept = new Map([
+    ["params.lr", [0.5, 1] as const],
+    ["metrics.a~b,c", [0.1 + 0.2, 0.4] as const],
+  ]);
+  const written = keptText(kept);
+  expect(written).toEqual(["params.lr~0.5~1", "metrics.a~b,c~0.3~0.4"]);
+  expect([...keptOf(written)]).toEqual([
+    ["params.lr", [0.5, 1]],
+    ["metrics.a~b,c", [0.3, 0.4]],
+  ]);
+  expect(keptText(new Map())).toBeUndefined();
+  expect(keptOf(["x", "x~2~1", "x~0~7", "~0~1"]).size).toBe(0);
 });
 
 it("writes metrics with the units of their names", () => {

@@ -86,3 +86,20 @@ export function listOf(raw: unknown): string[] {
   }
   return raw.split(",").filter((s) => s !== "");
 }
+
+/** What is kept of axes, by their ids, as the address has it; what is nonsense is left out. */
+export function keptOf(texts: readonly string[] | undefined): Map<string, Range> {
+  const kept = new Map<string, Range>();
+  for (const text of texts ?? []) {
+    const [, id, zoom] = /^(.+?)~([\d.]+~[\d.]+)$/.exec(text) ?? [];
+    const range = zoomOf(zoom);
+    if (id !== undefined && range && range[1] <= 1) kept.set(id, range);
+  }
+  return kept;
+}
+
+/** What is kept of axes as it stands in the address. */
+export function keptText(kept: ReadonlyMap<string, Range>): string[] | undefined {
+  if (kept.size === 0) return undefined;
+  return [...kept].map(([id, range]) => `${id}~${range.map((v) => Number(v.toFixed(3))).join("~")}`);
+}
