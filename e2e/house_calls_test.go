@@ -52,7 +52,7 @@ func needCurl(t *testing.T) {
 func TestWine_DocumentedCallsWork(t *testing.T) {
 	needCurl(t)
 	interpreter := python(t)
-	dir := wine(t, interpreter)
+	dir := example(t, "wine")
 	git(t, dir, "init", "-q", "-b", "main")
 	commit(t, dir)
 	s := serve(t, t.TempDir())

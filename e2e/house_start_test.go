@@ -80,12 +80,8 @@ func freePort(t *testing.T) string {
 // likeAClone makes what the page needs of a clone that was set up and built.
 func likeAClone(t *testing.T, dir, uv string) {
 	t.Helper()
-	abs, err := filepath.Abs(root)
-	if err != nil {
-		t.Fatal(err)
-	}
 	for link, target := range map[string]string{
-		"examples": filepath.Join(abs, "examples"), "bin/fairlead": program(t), ".tools/uv/bin/uv": uv,
+		"bin/fairlead": program(t), ".tools/uv/bin/uv": uv,
 	} {
 		path := filepath.Join(dir, link)
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {

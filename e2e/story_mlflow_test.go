@@ -31,7 +31,7 @@ print("candidate", version)
 // project's prefix, and needs the owner's token to make a candidate.
 func TestMLflow_LoadsWhatIsLiveAndNeedsATokenForACandidate(t *testing.T) {
 	interpreter := python(t)
-	dir := wine(t, interpreter)
+	dir := example(t, "wine")
 	replaceIn(t, filepath.Join(dir, "fairlead.yaml"), "project: wine", "project: default\nmodel: wine")
 	git(t, dir, "init", "-q", "-b", "main")
 	commit(t, dir)

@@ -373,16 +373,6 @@ func example(t testing.TB, name string) string {
 	return dir
 }
 
-// wine copies the second example, with its table, which its own script writes.
-func wine(t testing.TB, interpreter string) string {
-	t.Helper()
-	dir := example(t, "wine")
-	table := exec.Command(interpreter, "data.py")
-	table.Dir = dir
-	outcomeOf(t, table).want(t, 0)
-	return dir
-}
-
 // replaceIn edits a file: each old text must be there.
 func replaceIn(t testing.TB, path string, oldNew ...string) {
 	t.Helper()

@@ -20,7 +20,8 @@ type loopCase struct {
 // The second project, which shares no line of code with the demo, goes the whole way
 // with the commands that its README names.
 func TestWine_GoesTheWholeWay(t *testing.T) {
-	dir := wine(t, python(t))
+	python(t)
+	dir := example(t, "wine")
 	git(t, dir, "init", "-q", "-b", "main")
 	commit(t, dir)
 	s := serve(t, t.TempDir())
@@ -61,7 +62,8 @@ func TestWine_GoesTheWholeWay(t *testing.T) {
 // A change of one parameter runs its step and what follows; an impossible gate stops
 // the candidate with an exit status of its own, and the live version stays.
 func TestWine_GateStopsWithItsExitStatus(t *testing.T) {
-	dir := wine(t, python(t))
+	python(t)
+	dir := example(t, "wine")
 	replaceIn(t, filepath.Join(dir, "fairlead.yaml"), "candidate.accuracy >= 0.85",
 		"candidate.accuracy > 1.0")
 	git(t, dir, "init", "-q", "-b", "main")

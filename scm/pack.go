@@ -82,6 +82,9 @@ func Look(ctx context.Context, dir string, allowDirty bool) (*Source, error) {
 	return src, nil
 }
 
+// Root is the directory of the repository that the tree is of.
+func (s *Source) Root() string { return s.repo.dir }
+
 // maxShown is how many changed files an error names.
 const maxShown = 3
 

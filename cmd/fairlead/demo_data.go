@@ -14,7 +14,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/fairlead-ml/fairlead"
@@ -94,12 +93,8 @@ func gitInit(ctx context.Context, dir string) error {
 			"-c", "core.hooksPath=/dev/null", "commit", "-q", "-m",
 			"hourly riders: data, pipeline, gates, release"},
 	} {
-		cmd := exec.CommandContext(ctx, "git", append([]string{"-C", dir}, args...)...)
-		cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool {
-			return strings.HasPrefix(v, "GIT_")
-		})
-		if out, err := cmd.CombinedOutput(); err != nil {
-			return fmt.Errorf("git %s: %w: %s", args[0], err, out)
+		if _, err := git(ctx, dir, args...); err != nil {
+			return err
 		}
 	}
 	return nil

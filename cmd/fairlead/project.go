@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 
 	"github.com/spf13/cobra"
@@ -54,8 +55,12 @@ func (c *cli) checkCommand() *cobra.Command {
 func readSpec(file string) (*spec.Spec, error) {
 	body, err := os.ReadFile(file)
 	if os.IsNotExist(err) {
-		return nil, fairlead.Errorf(fairlead.NotFound,
-			"there is no %s; write one (docs/fairlead-yaml.md), or name it: fairlead check FILE", file)
+		if filepath.Base(file) != spec.FileName {
+			return nil, fairlead.Errorf(fairlead.NotFound, "there is no %s", file)
+		}
+		init := strings.TrimSuffix("fairlead init "+shellWord(filepath.Dir(file)), " .")
+		return nil, fairlead.Errorf(fairlead.NotFound, "there is no %s; `%s` writes one for what is there, or "+
+			"go to the project's folder", file, init)
 	}
 	if err != nil {
 		return nil, err
@@ -126,6 +131,11 @@ func (c *cli) withSource(ctx context.Context, dir string, dirty bool,
 		src, err := look()
 		if err != nil {
 			return err
+		}
+		if !same(dir, src.Root()) {
+			return fairlead.Errorf(fairlead.Precondition, "%s lies within the Git repository %s, and a project "+
+				"is a whole repository: move the file to its root, or make a repository of %[1]s",
+				filepath.Clean(dir), src.Root())
 		}
 		return fn(cl, src)
 	})

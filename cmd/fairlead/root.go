@@ -84,7 +84,7 @@ retraining. Without a command it starts the server with its defaults.`,
 	serve := c.serveCommand()
 	root.RunE = serve.RunE
 	root.Flags().AddFlagSet(serve.Flags())
-	root.AddCommand(serve, c.checkCommand(), c.applyCommand(), c.runCommand(), c.runsCommand(),
+	root.AddCommand(serve, c.initCommand(), c.checkCommand(), c.applyCommand(), c.runCommand(), c.runsCommand(),
 		c.caseCommand(), c.releaseCommand(),
 		c.endpointCommand(), c.rolloutCommand(), c.rollbackCommand(), c.incidentCommand(),
 		c.shadowCommand(), c.predictCommand(), c.replayCommand(), c.whyCommand(), c.logCommand(), c.rerunCommand(),

@@ -30,6 +30,13 @@ func (r Requirements) normalize() (string, error) {
 	return b.String(), nil
 }
 
+// Check says, as Invalid, which line no environment can be built from: one that refers to
+// a file of this machine, or an option that is not taken.
+func (r Requirements) Check() error {
+	_, err := r.normalize()
+	return err
+}
+
 // Sources returns the lines that say where packages come from, as an environment
 // needs them that holds these requirements and more.
 func (r Requirements) Sources() string {
