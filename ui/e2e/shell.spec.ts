@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { accessibility, base, project, settled, visit, withBrowser } from "./browser";
+import { accessibility, base, project, settled, still, visit, withBrowser } from "./browser";
 
 withBrowser();
 
@@ -102,8 +102,38 @@ it("says that the server does not answer, and goes on when it does", async () =>
   await page.getByRole("link", { name: "Audit", exact: true }).click();
   await page.getByText("The server does not answer.").first().waitFor();
   await page.unroute("**/api/**");
-  await page.getByRole("button", { name: "Try again" }).first().click();
   await page.getByText("The server does not answer.").first().waitFor({ state: "detached" });
+  await v.close();
+});
+
+it("keeps what is in sight when the server fails now and then, and says so if it goes on", async () => {
+  const v = await visit(`/p/${project}/runs`);
+  const { page } = v;
+  await settled(page);
+  await still(page);
+  await page.evaluate(() => {
+    const look = () => {
+      if (document.querySelector('#main [role="alert"], #main [aria-busy="true"]'))
+        document.body.dataset["blinked"] = "";
+    };
+    new MutationObserver(look).observe(document.body, { subtree: true, childList: true });
+  });
+  const rows = await page.getByRole("row").count();
+  let [every, asked, failed] = [3, 0, 0];
+  await page.route("**/api/v1/**", (route) => {
+    if (++asked % every > 0) return route.continue();
+    failed++;
+    return route.fulfill({ status: 503, body: "{}" });
+  });
+  await expect.poll(() => failed, { timeout: 20_000 }).toBeGreaterThan(4);
+  expect(await page.getByText("Not refreshed").count()).toBe(0);
+  every = 1;
+  await page.getByText("Not refreshed").waitFor();
+  expect(await page.getByRole("row").count()).toBe(rows);
+  expect(await accessibility(page)).toEqual([]);
+  every = 1e9;
+  await page.getByText("Not refreshed").waitFor({ state: "detached" });
+  expect(await page.evaluate(() => document.body.dataset["blinked"])).toBeUndefined();
   await v.close();
 });
 

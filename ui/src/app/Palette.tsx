@@ -1,4 +1,5 @@
 import { useMantineColorScheme } from "@mantine/core";
+import { failureOf } from "../components/State";
 import { Modal } from "../components/Dialog";
 import { toast } from "../components/toast";
 import { useDebouncedValue } from "@mantine/hooks";
@@ -153,7 +154,7 @@ function useEntries(text: string, onShortcuts: () => void) {
   return {
     entries: [...named(pages), ...hits, ...named(actions)],
     searching: asked !== "" && (found.isFetching || settled !== asked),
-    error: asked === "" ? null : found.error,
+    error: asked === "" ? null : failureOf(found),
   };
 }
 

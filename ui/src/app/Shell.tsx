@@ -15,7 +15,7 @@ import {
 } from "lucide-react";
 import type { ReactNode } from "react";
 import { Command } from "../components/Command";
-import { Lines } from "../components/Loaded";
+import { Lines, Loaded } from "../components/Loaded";
 import { Menu, MenuItem, menuItem, Popover } from "../components/Menu";
 import { Time } from "../components/Time";
 import { Toasts } from "../components/Toasts";
@@ -97,9 +97,9 @@ export function Frame() {
       </header>
       <div className={css.rooms} />
       <main className={css.main}>
-        <div role="status" aria-label="Loading" aria-busy="true">
-          <Lines n={6} />
-        </div>
+        <Loaded query={useQuery({ ...meQuery, enabled: false })} skeleton={<Lines n={6} />}>
+          {() => null}
+        </Loaded>
       </main>
     </div>
   );

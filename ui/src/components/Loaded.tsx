@@ -1,7 +1,7 @@
 import { Skeleton } from "@mantine/core";
 import type { UseQueryResult } from "@tanstack/react-query";
 import type { ReactNode } from "react";
-import { Failure, Old } from "./State";
+import { Failed, failureOf, Old } from "./State";
 
 interface LoadedProps<T> {
   query: UseQueryResult<T>;
@@ -19,7 +19,7 @@ interface LoadedProps<T> {
  */
 export function Loaded<T>({ query, skeleton, empty, isEmpty, children }: LoadedProps<T>) {
   if (query.data === undefined) {
-    if (query.isError) return <Failure error={query.error} retry={() => void query.refetch()} />;
+    if (failureOf(query) != null) return <Failed query={query} />;
     return (
       <div role="status" aria-label="Loading" aria-busy="true">
         {skeleton ?? <Lines n={4} />}

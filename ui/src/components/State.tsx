@@ -2,10 +2,8 @@ import { Alert, Button } from "@mantine/core";
 import { CircleAlert } from "lucide-react";
 import type { ReactNode } from "react";
 import { Problem } from "../data/client";
-import { useHearing } from "../data/live";
 import { clock } from "../format/time";
 import { Command } from "./Command";
-import { useNow } from "./now";
 import css from "./State.module.css";
 
 /** What is shown where there is nothing yet: what would be here, and how to make it. */
@@ -27,8 +25,16 @@ function wordsOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
+interface FailureProps {
+  error: unknown;
+  retry?: () => void;
+  title?: string;
+  /** It is tried again by itself. */
+  again?: boolean;
+}
+
 /** What went wrong, in the server's words, and a way to try again. */
-export function Failure(props: { error: unknown; retry?: () => void; title?: string }) {
+export function Failure(props: FailureProps) {
   const { error, retry } = props;
   const missing = error instanceof Problem && error.status === 404;
   const title = props.title ?? (missing ? "Not found" : "This could not be loaded");
@@ -41,7 +47,10 @@ export function Failure(props: { error: unknown; retry?: () => void; title?: str
       title={title}
       classNames={{ title: css.problem ?? "" }}
     >
-      <p className={css.words}>{wordsOf(error)}</p>
+      <p className={css.words}>
+        {wordsOf(error)}
+        {props.again && " It is tried again by itself."}
+      </p>
       {retry && (
         <Button variant="default" onClick={retry}>
           Try again
@@ -53,22 +62,43 @@ export function Failure(props: { error: unknown; retry?: () => void; title?: str
 
 interface Renewed {
   isError: boolean;
-  error: unknown;
+  error: Error | null;
   dataUpdatedAt: number;
   refetch: () => unknown;
 }
 
+interface Asked extends Renewed {
+  data: unknown;
+  failureCount: number;
+  failureReason: Error | null;
+}
+
+/** How many tries may fail before it is said, within two or three seconds. */
+const FEW = 4;
+
 /**
- * Says that what is shown could not be renewed, and of when it is. While the server is away,
- * the mark in the bar says so once for the whole page; and while it is busy for a moment,
- * the next renewal comes before anybody could read it.
+ * Why nothing has come of a query yet, which may still be asked for; null while it loads, and
+ * when something is there: that stays in sight.
+ */
+export function failureOf(query: Pick<Asked, "data" | "error" | "failureCount" | "failureReason">) {
+  if (query.data !== undefined) return null;
+  return query.error ?? (query.failureCount > FEW ? query.failureReason : null);
+}
+
+/** Says why nothing has come of a query. What fails in passing goes on by itself. */
+export function Failed({ query, title }: { query: Asked; title?: string }) {
+  const error = failureOf(query);
+  if (error == null) return null;
+  const more = query.isError ? { retry: () => void query.refetch() } : { again: true };
+  return <Failure error={error} {...(title && { title })} {...more} />;
+}
+
+/**
+ * Says that what is shown could not be renewed, and of when it is. Of what fails in passing
+ * the mark in the bar tells, once for the whole page.
  */
 export function Old({ query }: { query: Renewed }) {
-  const away = useHearing() === "reconnecting";
-  const now = useNow();
-  const fresh = now - query.dataUpdatedAt < A_MOMENT_MS;
-  const passes = query.error instanceof Problem && isAway(query.error);
-  if (!query.isError || (passes && (away || fresh))) return null;
+  if (!query.isError) return null;
   return (
     <p className={css.old} role="status">
       <CircleAlert size={14} aria-hidden />
@@ -80,10 +110,4 @@ export function Old({ query }: { query: Renewed }) {
       </Button>
     </p>
   );
-}
-
-const A_MOMENT_MS = 10_000;
-
-function isAway({ status }: Problem): boolean {
-  return status === 0 || status === 503;
 }

@@ -1,5 +1,6 @@
 import { infiniteQueryOptions, keepPreviousData, queryOptions } from "@tanstack/react-query";
 import { api, ask, Problem, type Schemas } from "./client";
+import { polled } from "./live";
 
 export type Artifact = Schemas["Artifact"];
 export type ArtifactTable = Schemas["TablePage"];
@@ -34,7 +35,7 @@ export const artifactsQuery = (project: string, owner: Owner, path = "", live = 
       } while (page !== undefined && items.length < FILES);
       return { items, more: page !== undefined };
     },
-    refetchInterval: live ? RENEWED_MS : false,
+    refetchInterval: polled(live ? RENEWED_MS : false),
   });
 
 /** A file, as the server shows it to a browser; as a page, HTML runs in a sandbox. */

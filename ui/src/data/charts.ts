@@ -1,6 +1,6 @@
 import { keepPreviousData, queryOptions, useQuery } from "@tanstack/react-query";
 import { api, ask, type Schemas } from "./client";
-import { LIVE_MS } from "./live";
+import { LIVE_MS, polled } from "./live";
 
 export type ChartLine = Schemas["ChartLine"];
 
@@ -76,7 +76,7 @@ export function useChart({ enabled = true, ...options }: ChartOptions) {
     ...chartQuery(options),
     enabled,
     placeholderData: keepPreviousData,
-    refetchInterval: options.live ? LIVE_MS : false,
+    refetchInterval: polled(options.live ? LIVE_MS : false),
     select: (drawn: Drawn) => drawn.lines,
   });
 }

@@ -1,5 +1,6 @@
 import { keepPreviousData, queryOptions, useMutation, useQueryClient } from "@tanstack/react-query";
 import { api, ask, type Schemas } from "./client";
+import { polled } from "./live";
 
 export type Endpoint = Schemas["Endpoint"];
 export type Served = Schemas["ServedEndpoint"];
@@ -37,7 +38,7 @@ export const trafficList = (project: string, range: Range) =>
           signal,
         }),
       ),
-    refetchInterval: 2 * TRAFFIC_MS,
+    refetchInterval: polled(2 * TRAFFIC_MS),
     placeholderData: keepPreviousData,
   });
 
@@ -52,7 +53,7 @@ export const traffic = (project: string, endpoint: string, range: Range) =>
           signal,
         }),
       ),
-    refetchInterval: TRAFFIC_MS,
+    refetchInterval: polled(TRAFFIC_MS),
     placeholderData: keepPreviousData,
   });
 
@@ -71,7 +72,7 @@ export const endpointQuery = (project: string, endpoint: string) =>
           signal,
         }),
       ),
-    refetchInterval: 5_000,
+    refetchInterval: polled(5_000),
   });
 
 /** What can be decided about an endpoint now, and what would follow. */

@@ -1,5 +1,6 @@
 import { infiniteQueryOptions, keepPreviousData, queryOptions } from "@tanstack/react-query";
 import { api, ask, type Schemas } from "./client";
+import { polled } from "./live";
 
 export type Experiment = Schemas["Experiment"];
 
@@ -29,7 +30,7 @@ export const experimentsQuery = (project: string, contains: string, state: "acti
     initialPageParam: "",
     getNextPageParam: (page) => page.next,
     placeholderData: keepPreviousData,
-    refetchInterval: 5000,
+    refetchInterval: polled(5000),
   });
 
 export const experimentQuery = (project: string, experiment: string) =>

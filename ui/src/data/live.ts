@@ -14,6 +14,12 @@ export type Hearing = "live" | "connecting" | "reconnecting" | "asleep";
  */
 export const LIVE_MS = 600;
 
+/** Asks so often, in ms, for what has come once: why it never did stands until it is tried. */
+export const polled =
+  (ms: number | false) =>
+  ({ state }: { state: { data: unknown } }) =>
+    state.data === undefined ? false : ms;
+
 // Times are in milliseconds.
 const FIRST_RETRY = 1000;
 const LAST_RETRY = 10_000;
@@ -157,7 +163,7 @@ class Line {
     this.failures = 0;
     void this.queries.invalidateQueries({
       queryKey: ["p", this.project],
-      predicate: (query) => away || query.state.status === "error",
+      predicate: ({ state }) => away || state.status === "error" || state.fetchFailureCount > 0,
     });
   }
 

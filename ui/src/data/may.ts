@@ -20,8 +20,12 @@ export const permissionsQuery = (project: string) =>
 /** Whether the reader may do something in the project of the page, and why not. */
 export function useMay(permission: Permission): { may: boolean; why: string } {
   const { project = "" } = useParams({ strict: false });
-  const { data, error } = useQuery({ ...permissionsQuery(project), enabled: project !== "" });
-  if (data === undefined) return { may: false, why: error?.message ?? "One moment" };
+  const { data, error, failureReason } = useQuery({
+    ...permissionsQuery(project),
+    enabled: project !== "",
+  });
+  if (data === undefined)
+    return { may: false, why: (error ?? failureReason)?.message ?? "One moment" };
   return data.items.includes(permission)
     ? { may: true, why: "" }
     : { may: false, why: data.otherwise };

@@ -5,7 +5,7 @@ import {
   useQueryClient,
 } from "@tanstack/react-query";
 import { api, ask, type Schemas } from "./client";
-import { LIVE_MS } from "./live";
+import { LIVE_MS, polled } from "./live";
 
 export type PipelineRun = Schemas["PipelineRun"];
 export type PipelineStep = Schemas["PipelineStep"];
@@ -92,7 +92,7 @@ export const pipelineSteps = (project: string, run: string, live: boolean) =>
           signal,
         }),
       ),
-    refetchInterval: live ? LIVE_MS : false,
+    refetchInterval: polled(live ? LIVE_MS : false),
   });
 
 export const pipelineWhys = (project: string, run: string, live: boolean) =>
@@ -105,7 +105,7 @@ export const pipelineWhys = (project: string, run: string, live: boolean) =>
           signal,
         }),
       ),
-    refetchInterval: live ? LIVE_MS : false,
+    refetchInterval: polled(live ? LIVE_MS : false),
   });
 
 export const pipelineTries = (project: string, run: string, live: boolean) =>
@@ -118,7 +118,7 @@ export const pipelineTries = (project: string, run: string, live: boolean) =>
           signal,
         }),
       ),
-    refetchInterval: live ? LIVE_MS : false,
+    refetchInterval: polled(live ? LIVE_MS : false),
   });
 
 /** Why a step ran or did not; that does not change. */

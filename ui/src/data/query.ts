@@ -1,14 +1,8 @@
 import { MutationCache, QueryCache, QueryClient } from "@tanstack/react-query";
 import { dismiss, toast } from "../components/toast";
 import { Problem } from "./client";
+import { followLate, passes } from "./late";
 import { answers } from "./live";
-
-/** Whether another try may help: the server did not answer, or was busy. */
-function worthARetry(failures: number, err: unknown): boolean {
-  const busy =
-    err instanceof Problem && (err.status === 0 || err.status === 503 || err.status === 429);
-  return busy && failures < 2;
-}
 
 /** What has come of a list by pages. */
 export function itemsOf<T>(query: { data?: { pages: { items: T[] }[] } | undefined }): T[] {
@@ -20,6 +14,9 @@ const SIGNED_OUT = "signed-out";
 /**
  * The cache of what the server said. Events of the server say what is out of date
  * (data/live.ts), so nothing goes stale by itself for half a minute.
+ *
+ * What fails in passing is asked for until it comes, as long as somebody looks at it: what
+ * was there stays in sight meanwhile, and failureOf tells what is to be said of the rest.
  *
  * When the session has ended, the page stays, with what was typed in it; all is asked
  * anew once an answer comes again.
@@ -51,12 +48,14 @@ export function newQueryClient(): QueryClient {
       // The server may be on this machine: what the browser says of the network is no reason to wait.
       queries: {
         staleTime: 30_000,
-        retry: worthARetry,
+        retry: (_, err) => passes(err),
+        retryDelay: (failures) => Math.min(300 * 1.5 ** failures, 4000),
         refetchOnWindowFocus: true,
         networkMode: "always",
       },
       mutations: { retry: false, networkMode: "always" },
     },
   });
+  followLate(client.getQueryCache());
   return client;
 }

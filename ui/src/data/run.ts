@@ -60,7 +60,7 @@ export const metricsQuery = (project: string, run: string, live = false, of = 1)
       return { items, more: page !== undefined };
     },
     refetchInterval: ({ state }) =>
-      live ? every((state.data?.items.length ?? 0) > 500 ? 40 * of : of) : false,
+      live && state.data ? every(state.data.items.length > 500 ? 40 * of : of) : false,
   });
 
 /** The runs that are nested in a run, the newest first; 100 at most, and how many there are. */

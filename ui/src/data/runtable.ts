@@ -6,7 +6,7 @@ import {
   type QueryClient,
 } from "@tanstack/react-query";
 import { api, ask, Problem, type Schemas } from "./client";
-import { LIVE_MS } from "./live";
+import { LIVE_MS, polled } from "./live";
 
 export type TableRow = Schemas["RunTableRow"];
 export type MetricCell = Schemas["MetricCell"];
@@ -69,9 +69,8 @@ export const tableHead = (rows: Rows) =>
         }),
       );
     },
-    refetchInterval: LIVE_MS,
+    refetchInterval: polled(LIVE_MS),
     staleTime: 0,
-    retry: false,
   });
 
 /** A window of a table: some rows of a level, with some columns. */
@@ -151,7 +150,6 @@ export const runGroups = (rows: Rows, by: string[], metrics: string[]) =>
         }),
       ),
     refetchInterval: ({ state }) => state.data?.groups.some((g) => g.running > 0) && 3000,
-    retry: false,
   });
 
 /** The keys that runs have, by words that they contain. */
@@ -221,7 +219,7 @@ export const sparklines = (project: string, runs: string[], keys: string[], live
     enabled: runs.length > 0 && keys.length > 0,
     staleTime: Infinity,
     gcTime: 60_000,
-    refetchInterval: live ? LIVE_MS : false,
+    refetchInterval: polled(live ? LIVE_MS : false),
   });
 
 /** How a filter may go on at a place, and what is wrong with it. */

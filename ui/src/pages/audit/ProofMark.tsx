@@ -1,4 +1,5 @@
 import type { UseQueryResult } from "@tanstack/react-query";
+import { failureOf } from "../../components/State";
 import { ShieldAlert, ShieldCheck, ShieldQuestion, ShieldX, type LucideIcon } from "lucide-react";
 import type { Tone } from "../../components/Badge";
 import type { Verdict } from "../../data/proof";
@@ -34,11 +35,12 @@ export function outcome(verdict: Verdict): {
 
 /** Whether an entry's proof holds. */
 export function ProofMark({ query }: { query: ProofResult }) {
-  if (query.isError) {
+  const failure = failureOf(query);
+  if (failure != null) {
     return (
       <Mark
         word="No proof"
-        why={query.error instanceof Error ? query.error.message : "It could not be loaded"}
+        why={failure instanceof Error ? failure.message : "It could not be loaded"}
         tone="warn"
         sign={ShieldAlert}
       />

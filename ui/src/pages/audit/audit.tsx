@@ -5,7 +5,7 @@ import { ShieldCheck } from "lucide-react";
 import { useEffect, useEffectEvent, type ReactNode } from "react";
 import { Lines, Loaded } from "../../components/Loaded";
 import { Page, Section } from "../../components/Page";
-import { Empty, Failure } from "../../components/State";
+import { Empty, Failed, Failure } from "../../components/State";
 import {
   eventPages,
   eventsSince,
@@ -107,7 +107,7 @@ export function Audit() {
       <Section title="Filter">
         <Filters search={search} onChange={change} />
       </Section>
-      {since.isError && <Failure error={since.error} retry={() => void since.refetch()} />}
+      {pages.data && <Failed query={since} />}
       {seq !== undefined && !events.some((e) => e.seq === seq) && pages.isSuccess && (
         <Alone project={project} seq={seq}>
           {row}

@@ -7,7 +7,7 @@ import { DataTable, type Column } from "../../components/DataTable";
 import { Lines, Loaded } from "../../components/Loaded";
 import { More } from "../../components/More";
 import { Page, Section } from "../../components/Page";
-import { Failure } from "../../components/State";
+import { Failed } from "../../components/State";
 import { Time } from "../../components/Time";
 import { Bars } from "../../charts/Bars";
 import { Figure } from "../../charts/Figure";
@@ -74,13 +74,7 @@ export function DatasetPage() {
         >
           {() => (
             <>
-              {uses.isError && (
-                <Failure
-                  title="Who used the versions could not be loaded"
-                  error={uses.error}
-                  retry={() => void uses.refetch()}
-                />
-              )}
+              <Failed query={uses} title="Who used the versions could not be loaded" />
               <DataTable
                 label={`Versions of ${dataset}`}
                 columns={columns(project, all, uses.data?.items)}

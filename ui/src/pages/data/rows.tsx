@@ -7,7 +7,7 @@ import { GuardedButton } from "../../components/GuardedButton";
 import { Lines, Loaded } from "../../components/Loaded";
 import { Section } from "../../components/Page";
 import { RowGrid } from "../../components/RowGrid";
-import { Empty, Failure } from "../../components/State";
+import { Empty, Failed, Failure, failureOf } from "../../components/State";
 import { Problem } from "../../data/client";
 import {
   cellsOf,
@@ -34,10 +34,7 @@ const ROUTE = "/p/$project/data/$dataset/$version";
 /** The rows of a version. Those of a holdout stay closed until the reader says why they look. */
 export function Rows({ project, version: v }: RowsProps) {
   const { where } = useSearch({ from: ROUTE });
-  const first = useQuery({
-    ...rowsQuery(project, v, 0),
-    retry: (n, err) => !closed(err) && n < 2,
-  });
+  const first = useQuery(rowsQuery(project, v, 0));
   if (closed(first.error)) return <Closed project={project} at={v} />;
   return (
     <Section
@@ -155,7 +152,7 @@ function Paged({ project, at, columns, total }: PagedProps) {
   const to = Math.floor((begin + range.last) / ROWS);
   const pages = Array.from({ length: to - from + 1 }, (_, i) => from + i);
   const got = useQueries({ queries: pages.map((page) => rowsQuery(project, at, page)) });
-  const failed = got.find((g) => g.isError);
+  const failed = got.find((g) => failureOf(g) != null);
   const row = (i: number) => {
     const page = got[pages.indexOf(Math.floor((begin + i) / ROWS))]?.data;
     const values = page?.rows[(begin + i) % ROWS];
@@ -167,7 +164,7 @@ function Paged({ project, at, columns, total }: PagedProps) {
   };
   return (
     <>
-      {failed && <Failure error={failed.error} retry={() => void failed.refetch()} />}
+      {failed && <Failed query={failed} />}
       <RowGrid
         key={begin}
         label={`Rows of ${nameOf(at)}`}

@@ -2,7 +2,7 @@ import { Button } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { ArrowUpFromLine, Undo2 } from "lucide-react";
 import { Fragment, useId, useState } from "react";
-import { Failure } from "../../components/State";
+import { Failed, failureOf } from "../../components/State";
 import { optionsQuery, type Option, type Options } from "../../data/endpoints";
 import { useMay } from "../../data/may";
 import { DecisionDialog, type Choice } from "./DecisionDialog";
@@ -39,9 +39,7 @@ export function DecisionBar({ project, endpoint }: DecisionBarProps) {
           {cannotGoBack && `Roll back: ${cannotGoBack}`}
         </span>
       </div>
-      {query.isError && !options && (
-        <Failure error={query.error} retry={() => void query.refetch()} />
-      )}
+      <Failed query={query} />
       <div className={css.buttons}>
         <Button
           size="sm"
@@ -71,7 +69,7 @@ export function DecisionBar({ project, endpoint }: DecisionBarProps) {
           choices={asked === "promote" ? choicesOf(promote ? [promote] : []) : goBack(back)}
           generation={options?.generation}
           now={options?.now ?? []}
-          unknown={query.isError && !options ? query.error : undefined}
+          unknown={failureOf(query)}
           onClose={() => setAsked(undefined)}
         />
       )}

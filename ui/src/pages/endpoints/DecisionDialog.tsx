@@ -7,6 +7,7 @@ import { Dialog, DialogButtons } from "../../components/Dialog";
 import { Failure } from "../../components/State";
 import { Problem } from "../../data/client";
 import { endpointQuery, useDecide, type Option } from "../../data/endpoints";
+import { polled } from "../../data/live";
 import { newKey } from "../../data/once";
 import css from "./DecisionDialog.module.css";
 import { modelOf, versionIn } from "./words";
@@ -105,10 +106,10 @@ export function DecisionDialog(props: DecisionDialogProps) {
             <div className={css.effects}>
               <p>
                 The newest version on standby becomes live, and the live version leaves the
-                endpoint. A rollout that is under way is aborted. Which versions these are could not
-                be loaded:
+                endpoint. A rollout that is under way is aborted. Which versions these are{" "}
+                {props.unknown == null ? "is not known yet." : "could not be loaded:"}
               </p>
-              <Failure error={props.unknown} />
+              {props.unknown != null && <Failure error={props.unknown} />}
             </div>
           )}
           <Textarea
@@ -164,7 +165,7 @@ function useKeyOf(what: string): string {
 /** What has become of it, and how it is undone. */
 function Done(props: DecisionDialogProps & { choice: Choice; generation: number | undefined }) {
   const { choice, endpoint, project } = props;
-  const now = useQuery({ ...endpointQuery(project, endpoint), refetchInterval: 1_000 });
+  const now = useQuery({ ...endpointQuery(project, endpoint), refetchInterval: polled(1000) });
   const served =
     now.data !== undefined &&
     now.data.generation > (props.generation ?? 0) &&

@@ -5,7 +5,7 @@ import { StatusBadge } from "../../components/Badge";
 import { To } from "../../components/links";
 import { Loaded } from "../../components/Loaded";
 import { Page, Section } from "../../components/Page";
-import { Empty, Failure } from "../../components/State";
+import { Empty, Failed, Failure, failureOf } from "../../components/State";
 import { Stat, Stats } from "../../components/Stat";
 import { Time } from "../../components/Time";
 import { Problem } from "../../data/client";
@@ -62,7 +62,9 @@ export function EndpointPage() {
       title={name}
       crumbs={crumbs}
       badge={endpoint.data && <Loads endpoint={endpoint.data} />}
-      about={endpoint.data ? <Clock endpoint={endpoint.data} /> : !endpoint.isError && "\u00a0"}
+      about={
+        endpoint.data ? <Clock endpoint={endpoint.data} /> : failureOf(endpoint) == null && "\u00a0"
+      }
     >
       <Tabs
         value={tab}
@@ -80,9 +82,7 @@ export function EndpointPage() {
           ))}
         </Tabs.List>
         <Tabs.Panel value="overview" className={css.panel ?? ""}>
-          {endpoint.isError && endpoint.data === undefined && (
-            <Loaded query={endpoint}>{() => null}</Loaded>
-          )}
+          <Failed query={endpoint} />
           {endpoint.data?.failure && (
             <Section title="Not all of it can be served">
               <p className={css.failure}>{endpoint.data.failure}</p>
@@ -140,10 +140,10 @@ function UnderWay({ project, endpoint }: { project: string; endpoint: string }) 
     ...historyQuery(project, active?.id ?? ""),
     enabled: active !== undefined,
   });
-  if (rollouts.isError && !rollouts.data) {
+  if (failureOf(rollouts) != null) {
     return (
       <Section title="Rollout">
-        <Loaded query={rollouts}>{() => null}</Loaded>
+        <Failed query={rollouts} />
       </Section>
     );
   }

@@ -4,7 +4,7 @@ import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router"
 import { StatusBadge } from "../../components/Badge";
 import { Loaded } from "../../components/Loaded";
 import { Page, Section } from "../../components/Page";
-import { Empty, Failure } from "../../components/State";
+import { Empty, Failed } from "../../components/State";
 import { Time } from "../../components/Time";
 import {
   environmentsQuery,
@@ -43,9 +43,7 @@ export function Endpoints() {
         />
       }
     >
-      {rollouts.isError && rollouts.data === undefined && (
-        <Failure error={rollouts.error} retry={() => void rollouts.refetch()} />
-      )}
+      <Failed query={rollouts} />
       <Loaded
         query={served}
         skeleton={<Waiting />}

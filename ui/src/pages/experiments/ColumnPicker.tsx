@@ -5,7 +5,7 @@ import { useVirtualizer } from "@tanstack/react-virtual";
 import { Columns3 } from "lucide-react";
 import { useEffect, useRef, useState } from "react";
 import { Popover } from "../../components/Menu";
-import { Failure } from "../../components/State";
+import { Failed } from "../../components/State";
 import { runColumns } from "../../data/runtable";
 import { count } from "../../format/number";
 import css from "./ColumnPicker.module.css";
@@ -104,9 +104,7 @@ function Picker({ project, experiments, chosen, onChange, onReset }: ColumnPicke
         <span role="status">{contains ? `${count(total)} found` : `${count(total)} in all`}</span>
         {all && <Checkbox size="xs" label="show all" checked={hasAll} onChange={() => flip(all)} />}
       </div>
-      {found.isError && tab !== "attribute" && (
-        <Failure error={found.error} retry={() => void found.refetch()} />
-      )}
+      {tab !== "attribute" && <Failed query={found} />}
       <div ref={list} className={css.list} role="group" aria-label="Found columns" tabIndex={-1}>
         <div style={{ height: rows.getTotalSize(), position: "relative" }}>
           {virtual.map((v) => {

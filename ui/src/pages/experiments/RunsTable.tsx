@@ -6,7 +6,7 @@ import { ChevronsDownUp, Keyboard, ListTree, RefreshCw, X } from "lucide-react";
 import { useCallback, useEffect, useEffectEvent, useMemo, useRef, useState } from "react";
 import { CopyButton } from "../../components/CopyButton";
 import { Popover } from "../../components/Menu";
-import { Failure } from "../../components/State";
+import { Failed, Failure, failureOf, Old } from "../../components/State";
 import { useNow } from "../../components/now";
 import { toast } from "../../components/toast";
 import { Problem } from "../../data/client";
@@ -83,6 +83,7 @@ export function RunsTable({ project, experiment, deleted, view, onView }: RunsTa
   }, [columns, sight.columns]);
   const table = useRows({ rows, by, blocks, sight: sight.rows });
   const { row: tableRow, ready, newer, count: rowCount, runs = 0, groups } = table;
+  const missing = failureOf(table.first);
   const renew = useRenew(project);
 
   // What comes to an empty table is seen at once.
@@ -229,7 +230,12 @@ export function RunsTable({ project, experiment, deleted, view, onView }: RunsTa
           <CopyButton text={globalThis.location.href} what="Copy the link to this view" />
         </div>
       </div>
-      {table.error != null && ready && <Failure error={table.error} retry={renew} />}
+      {ready && table.failed && (
+        <>
+          <Failed query={table.failed} />
+          {table.failed.data !== undefined && <Old query={table.failed} />}
+        </>
+      )}
       <Grid
         label="Runs"
         whole={isWhole}
@@ -253,12 +259,12 @@ export function RunsTable({ project, experiment, deleted, view, onView }: RunsTa
         onWidth={(column, w) => set({ w: { ...view.w, [column]: w } })}
         onCell={onCell}
       >
-        {table.error != null && !ready ? (
-          <Failure
-            error={table.error}
-            title="The runs could not be found"
-            {...(!isWrong(table.error) && { retry: renew })}
-          />
+        {missing !== null ? (
+          isWrong(missing) ? (
+            <Failure error={missing} title={UNFOUND} />
+          ) : (
+            <Failed query={table.first} title={UNFOUND} />
+          )
         ) : ready && rowCount === 0 ? (
           <NoRuns
             project={project}
@@ -283,7 +289,7 @@ export function RunsTable({ project, experiment, deleted, view, onView }: RunsTa
       <footer className={css.foot}>
         <span role="status">
           {!ready
-            ? table.error == null && "Loading"
+            ? missing === null && "Loading"
             : groups === undefined
               ? plural(runs, "run")
               : `${plural(runs, "run")} in ${plural(groups, "group")}${groups > 1000 ? ", the 1,000 largest are shown" : ""}`}
@@ -324,6 +330,8 @@ export function RunsTable({ project, experiment, deleted, view, onView }: RunsTa
     </section>
   );
 }
+
+const UNFOUND = "The runs could not be found";
 
 /** Whether asking again gives the same answer: what was asked for is wrong. */
 const isWrong = (err: unknown) => err instanceof Problem && err.status === 400;

@@ -5,7 +5,7 @@ import { Trash2 } from "lucide-react";
 import { useState } from "react";
 import { StatusBadge } from "../../components/Badge";
 import { Page } from "../../components/Page";
-import { Failure } from "../../components/State";
+import { Failed, failureOf } from "../../components/State";
 import { Trashed } from "../../components/Trashed";
 import { experimentQuery, type Experiment } from "../../data/experiments";
 import { useMay } from "../../data/may";
@@ -36,9 +36,7 @@ export function ExperimentPage() {
       actions={e && <ExperimentActions project={project} experiment={e} />}
     >
       {deleted && <InTrash project={project} experiment={e} />}
-      {known.isError ? (
-        <Failure error={known.error} retry={() => void known.refetch()} />
-      ) : e ? (
+      {e ? (
         <RunsTable
           key={experiment}
           project={project}
@@ -54,6 +52,8 @@ export function ExperimentPage() {
             })
           }
         />
+      ) : failureOf(known) != null ? (
+        <Failed query={known} />
       ) : (
         <TableSkeleton />
       )}

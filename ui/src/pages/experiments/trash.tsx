@@ -7,7 +7,7 @@ import { GuardedButton } from "../../components/GuardedButton";
 import { Lines, Loaded } from "../../components/Loaded";
 import { More } from "../../components/More";
 import { Page, Section } from "../../components/Page";
-import { Empty, Failure } from "../../components/State";
+import { Empty, Failed, Failure, failureOf } from "../../components/State";
 import { Time } from "../../components/Time";
 import { toast } from "../../components/toast";
 import { experimentsQuery, settingsQuery, type Experiment } from "../../data/experiments";
@@ -258,8 +258,8 @@ function DeletedRuns({ project }: { project: string }) {
       }
     >
       {change.isError && <Failure error={change.error} />}
-      {head.isError ? (
-        <Failure error={head.error} retry={() => void head.refetch()} />
+      {failureOf(head) != null ? (
+        <Failed query={head} />
       ) : (
         <Loaded
           query={window}

@@ -6,6 +6,7 @@ import {
   type UseQueryResult,
 } from "@tanstack/react-query";
 import { useCallback, useEffect, useMemo } from "react";
+import { failureOf } from "../../components/State";
 import {
   runGroups,
   runIds,
@@ -50,9 +51,7 @@ const place = (filter: string, under: string, at: number) => `${filter}\n${under
 function merge(results: UseQueryResult<WindowPage>[]) {
   const rows: Record<string, TableRow> = {};
   const experiments: WindowPage["page"]["experiments"] = {};
-  let failed: unknown;
-  for (const { data, error } of results) {
-    failed ??= error;
+  for (const { data } of results) {
     if (!data) continue;
     Object.assign(experiments, data.page.experiments);
     data.page.rows.forEach((row, i) => {
@@ -70,7 +69,7 @@ function merge(results: UseQueryResult<WindowPage>[]) {
           : row;
     });
   }
-  return { rows, experiments, failed };
+  return { rows, experiments, failed: results.find((r) => r.isError || failureOf(r) !== null) };
 }
 
 const groupKey = (values: (string | null)[]) => JSON.stringify(values);
@@ -85,6 +84,8 @@ function sumsOf(results: UseQueryResult<Groups>[]) {
     }
   return out;
 }
+
+type Answer = UseQueryResult<{ runs: number }>;
 
 interface Wanted {
   rows: Rows;
@@ -117,7 +118,8 @@ export function useRows({ rows, by, blocks, sight }: Wanted) {
       groups.data?.groups.map((g) => ({ ...g, metrics: sums[groupKey(g.values)] ?? g.metrics })),
     [groups.data, sums],
   );
-  const ready = (grouped ? groups : head).data !== undefined;
+  const first: Answer = grouped ? groups : head;
+  const ready = first.data !== undefined;
   const total = (grouped ? list?.length : head.data?.total) ?? 0;
   const root: Level = useMemo(() => ({ key: "", depth: 0, total, under: "" }), [total]);
   const { segments, total: all } = useMemo(() => lay(root, levels), [root, levels]);
@@ -246,9 +248,12 @@ export function useRows({ rows, by, blocks, sight }: Wanted) {
     experiments: windows.experiments,
     count: all,
     ready,
-    error: (grouped ? groups.error : head.error) ?? windows.failed,
+    /** What tells how many rows there are. */
+    first,
+    /** Of what is in sight, what could not be loaded or renewed. */
+    failed: first.isError ? first : windows.failed,
     /** On all levels. */
-    runs: (grouped ? groups : head).data?.runs,
+    runs: first.data?.runs,
     groups: grouped ? groups.data?.total : undefined,
     newer: head.data?.newer ?? 0,
   };

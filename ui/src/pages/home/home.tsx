@@ -3,6 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { Link, useParams } from "@tanstack/react-router";
 import { Loaded, Lines } from "../../components/Loaded";
 import { Columns, Page, Section } from "../../components/Page";
+import { polled } from "../../data/live";
 import { overviewQuery, type Overview } from "../../data/overview";
 import { Changes } from "./Changes";
 import { Endpoints } from "./Endpoints";
@@ -16,7 +17,7 @@ const TRAFFIC_MS = 2_000;
 export function Home() {
   const { project } = useParams({ from: "/p/$project" });
   // No event tells of a request.
-  const overview = useQuery({ ...overviewQuery(project), refetchInterval: TRAFFIC_MS });
+  const overview = useQuery({ ...overviewQuery(project), refetchInterval: polled(TRAFFIC_MS) });
   return (
     <Page title={project} about={overview.data && <About overview={overview.data} />}>
       <Loaded query={overview} skeleton={<Waiting />}>

@@ -6,7 +6,7 @@ import { useCallback, useEffect, useMemo, useRef, useState, type KeyboardEvent }
 import { Choice } from "../../components/Choice";
 import { Lines } from "../../components/Loaded";
 import { saveFile } from "../../components/save";
-import { Empty, Failure } from "../../components/State";
+import { Empty, Failure, Old } from "../../components/State";
 import { bytes, count, plural } from "../../format/number";
 import { type Style } from "./ansi";
 import { MOST_MATCHES, pieces, type Log, type Match } from "./log";
@@ -27,7 +27,7 @@ const ROW = 18;
 /** What a step printed, as it prints it. */
 export function LogView({ project, run, step, file }: LogViewProps) {
   const [attempt, setAttempt] = useState(0); // 0 is the newest
-  const { log, changes, error, again } = useLog(project, run, step, attempt);
+  const { log, changes, error, updated, again } = useLog(project, run, step, attempt);
   const [wrap, setWrap] = useState(false);
   const [follow, setFollow] = useState(true);
   const box = useRef<HTMLDivElement>(null);
@@ -110,9 +110,12 @@ export function LogView({ project, run, step, file }: LogViewProps) {
           </ActionIcon>
         </div>
       </div>
-      {error !== undefined && <Failure error={error} retry={again} />}
+      {error !== null && nothing && <Failure error={error} retry={again} />}
+      {!nothing && (
+        <Old query={{ isError: error !== null, error, dataUpdatedAt: updated, refetch: again }} />
+      )}
       {nothing && log.done && <Empty title="It printed nothing" />}
-      {nothing && !log.done && error === undefined && <Empty title="It has printed nothing yet" />}
+      {nothing && !log.done && error === null && <Empty title="It has printed nothing yet" />}
       {!nothing && (
         <div
           ref={box}

@@ -12,7 +12,7 @@ import { GuardedButton } from "../../components/GuardedButton";
 import { Lines, Loaded } from "../../components/Loaded";
 import { Page, Section } from "../../components/Page";
 import { Stat, Stats } from "../../components/Stat";
-import { Empty, Failure } from "../../components/State";
+import { Empty, Failed, Failure } from "../../components/State";
 import { Time } from "../../components/Time";
 import { VersionLink } from "../../components/links";
 import { useMay } from "../../data/may";
@@ -96,9 +96,7 @@ export function PipelineRunPage() {
       {run.data && graph.data && (
         <Views project={project} run={run.data} graph={graph.data} steps={steps} />
       )}
-      {graph.isError && run.data && (
-        <Failure error={graph.error} retry={() => void graph.refetch()} />
-      )}
+      {run.data && <Failed query={graph} />}
     </Page>
   );
 }

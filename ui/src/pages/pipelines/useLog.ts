@@ -7,11 +7,15 @@ import { Log } from "./log";
 export interface LogState {
   log: Log;
   changes: number;
-  error?: unknown;
+  error: Error | null;
+  /** When its last part came, in milliseconds of wall time. */
+  updated: number;
   again: () => void;
 }
 
 const RETRY_MS = 2000;
+/** How many tries may fail before it is said. */
+const FEW = 3;
 
 /**
  * Reads a log from its beginning, and goes on as the step prints, until it has ended. The
@@ -24,25 +28,28 @@ export function useLog(project: string, run: string, step: string, attempt: numb
     name,
     log: new Log(),
     changes: 0,
-    error: undefined as unknown,
+    error: null as Error | null,
+    updated: 0,
   }));
   useEffect(() => {
     const stop = new AbortController();
     const log = new Log();
-    let changes = 0;
-    const tell = (error?: unknown) => {
-      if (!stop.signal.aborted) setState({ name, log, changes: ++changes, error });
+    let [changes, failures, updated] = [0, 0, 0];
+    const tell = (error: Error | null) => {
+      if (!stop.signal.aborted) setState({ name, log, changes: ++changes, error, updated });
     };
     const follow = async () => {
       while (!log.done && !stop.signal.aborted) {
         try {
           log.add(await readLog({ project, run, step, attempt }, log.next, stop.signal));
-          tell();
+          [failures, updated] = [0, Date.now()];
+          tell(null);
         } catch (err) {
           if (stop.signal.aborted) return;
-          tell(err);
-          if (!(err instanceof Problem) || (err.status !== 0 && err.status < 500)) return;
-          await new Promise((go) => setTimeout(go, RETRY_MS));
+          const last = !(err instanceof Problem) || (err.status !== 0 && err.status < 500);
+          if (last || ++failures > FEW) tell(err instanceof Error ? err : new Error(String(err)));
+          if (last) return;
+          await new Promise((go) => setTimeout(go, Math.min(300 * 2 ** failures, RETRY_MS)));
         }
       }
     };
@@ -50,9 +57,8 @@ export function useLog(project: string, run: string, step: string, attempt: numb
     return () => stop.abort();
   }, [project, run, step, attempt, name]);
   const again = useCallback(() => setTries((n) => n + 1), []);
-  const { log, changes, error } = state.name === name ? state : BLANK;
-  return { log, changes, error, again };
+  return { ...(state.name === name ? state : BLANK), again };
 }
 
 /** What stands there before the first part of a log has come. */
-const BLANK = { log: new Log(), changes: 0, error: undefined };
+const BLANK = { log: new Log(), changes: 0, error: null, updated: 0 };

@@ -14,7 +14,7 @@ import {
 import { useState } from "react";
 import { CopyButton } from "../../components/CopyButton";
 import { Lines, Loaded } from "../../components/Loaded";
-import { Empty, Failure } from "../../components/State";
+import { Empty, Failed, failureOf } from "../../components/State";
 import {
   artifactsQuery,
   contentURL,
@@ -74,8 +74,8 @@ export function Artifacts({ project, roots, of, path, onShow, live }: ArtifactsP
           <p className={css.hint}>Choose a file to see what is in it.</p>
         ) : file ? (
           <Preview key={file.path} project={project} owner={root.owner} file={file} />
-        ) : around.isError ? (
-          <Failure error={around.error} retry={() => void around.refetch()} />
+        ) : failureOf(around) != null ? (
+          <Failed query={around} />
         ) : around.data ? (
           <Empty title={`There is no file ${path}`} />
         ) : (
@@ -347,7 +347,7 @@ export function shapeOf(kind: string | undefined, text: string): { text: string 
 function Text({ project, owner, file }: PreviewProps) {
   const query = useInfiniteQuery(textQuery(project, owner, file));
   if (query.data === undefined) {
-    if (query.isError) return <Failure error={query.error} retry={() => void query.refetch()} />;
+    if (failureOf(query) != null) return <Failed query={query} />;
     return <Skeleton height={240} />;
   }
   const text = query.data.pages.map((p) => p.text).join("");
@@ -389,7 +389,7 @@ function More(props: { said: string; loading?: boolean; onMore: () => void }) {
 function Table({ project, owner, file }: PreviewProps) {
   const query = useInfiniteQuery(tableQuery(project, owner, file));
   if (query.data === undefined) {
-    if (query.isError) return <Failure error={query.error} retry={() => void query.refetch()} />;
+    if (failureOf(query) != null) return <Failed query={query} />;
     return <Skeleton height={240} />;
   }
   const [first] = query.data.pages;

@@ -3,7 +3,7 @@ import { useQueries } from "@tanstack/react-query";
 import { File, Folder } from "lucide-react";
 import { Swatch } from "../../charts/Swatch";
 import { Section } from "../../components/Page";
-import { Empty, Failure } from "../../components/State";
+import { Empty, Failed, failureOf } from "../../components/State";
 import { artifactsQuery, type Artifact } from "../../data/artifacts";
 import { Content } from "./Artifacts";
 import css from "./compare.module.css";
@@ -25,10 +25,10 @@ export function CompareArtifacts({ project, runs, path, onShow }: CompareArtifac
     combine: (got) => ({
       lists: got.map((g) => g.data?.items ?? []),
       pending: got.some((g) => g.isPending),
-      failed: got.find((g) => g.isError),
+      failed: got.find((g) => failureOf(g) != null),
     }),
   });
-  if (failed?.error) return <Failure error={failed.error} retry={() => void failed.refetch()} />;
+  if (failed) return <Failed query={failed} />;
   if (pending) {
     return (
       <div role="status" aria-label="Loading" aria-busy="true">

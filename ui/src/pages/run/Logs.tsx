@@ -3,7 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { lazy, Suspense } from "react";
 import { Choice } from "../../components/Choice";
 import { Section } from "../../components/Page";
-import { Empty, Failure } from "../../components/State";
+import { Empty, Failed, failureOf } from "../../components/State";
 import { artifactsQuery, type Artifact } from "../../data/artifacts";
 import { pipelineSteps, stepName } from "../../data/pipelines";
 import { isLive, type TrackedRun } from "../../data/run";
@@ -36,10 +36,8 @@ export function Logs({ project, run, log, onLog }: LogsProps) {
     ...pipelineSteps(project, pipeline ?? "", isLive(run)),
     enabled: pipeline !== undefined,
   });
-  const failed = [root, below, steps].find((q) => q.isError);
-  if (failed?.isError) {
-    return <Failure error={failed.error} retry={() => void failed.refetch()} />;
-  }
+  const failed = [root, below, steps].find((q) => failureOf(q) != null);
+  if (failed) return <Failed query={failed} />;
   if (!root.data || !below.data || steps.isLoading) return <Skeleton height={300} />;
   const isLog = (f: Artifact) =>
     f.kind === "log" || (f.kind === "text" && f.path.startsWith(`${FOLDER}/`));

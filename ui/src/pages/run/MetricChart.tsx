@@ -5,7 +5,7 @@ import { Figure } from "../../charts/Figure";
 import { axisOf, lineOf, oddities, partOf, type Axis } from "../../charts/history";
 import { LineChart, LineTable, type Range } from "../../charts/LineChart";
 import { withoutOutliers } from "../../charts/lines";
-import { Failure } from "../../components/State";
+import { Failed, failureOf } from "../../components/State";
 import { useChart, type ChartLine, type SeriesAsk } from "../../data/charts";
 import { count, duration, plural, short } from "../../format/number";
 import { absolute } from "../../format/time";
@@ -74,8 +74,8 @@ export function MetricChart(props: MetricChartProps) {
   return (
     <div ref={ref} className={css.card}>
       {drawn === undefined ? (
-        all.isError ? (
-          <Failure error={all.error} retry={() => void all.refetch()} />
+        failureOf(all) != null ? (
+          <Failed query={all} />
         ) : (
           <div role="status" aria-label={`Loading ${metric}`} aria-busy={enabled || undefined}>
             <div className={css.name}>{metric}</div>

@@ -9,7 +9,7 @@ import { Choice } from "../../components/Choice";
 import { Lines } from "../../components/Loaded";
 import { To } from "../../components/links";
 import { Page, Section } from "../../components/Page";
-import { Empty, Failure } from "../../components/State";
+import { Empty, Failed, failureOf } from "../../components/State";
 import {
   historiesOf,
   isGone,
@@ -56,7 +56,7 @@ export function ComparePage() {
       ),
       gone: shown.filter((_, i) => isGone(got[i]?.error)),
       pending: got.some((g) => g.isPending),
-      failed: got.find((g) => g.isError && !isGone(g.error)),
+      failed: got.find((g) => failureOf(g) != null && !isGone(g.error)),
     }),
   });
   if (asked.length === 0) {
@@ -78,7 +78,7 @@ export function ComparePage() {
   ];
   return (
     <Page title={`Compare ${plural(pending ? shown.length : runs.length, "run")}`} crumbs={crumbs}>
-      {failed && <Failure error={failed.error} retry={() => void failed.refetch()} />}
+      {failed && <Failed query={failed} />}
       {said.length > 0 && <p className={css.hint}>{said.join(" ")}</p>}
       {runs.length > 0 ? (
         <Comparison project={project} places={places} placed={runs} />
@@ -118,7 +118,7 @@ function Comparison({ project, places, placed }: ComparisonProps) {
     combine: (got) => ({
       all: got.map((g) => g.data?.items ?? NO_METRICS),
       pending: got.some((g) => g.isPending),
-      failed: got.find((g) => g.isError),
+      failed: got.find((g) => failureOf(g) != null),
     }),
   });
   const compared = useMemo<Compared[]>(
@@ -179,7 +179,7 @@ function Comparison({ project, places, placed }: ComparisonProps) {
           </li>
         )}
       </ul>
-      {failed?.error && <Failure error={failed.error} retry={() => void failed.refetch()} />}
+      {failed && <Failed query={failed} />}
       <Tabs
         value={tab}
         onChange={(next) => set({ tab: (next ?? undefined) as CompareSearch["tab"] })}

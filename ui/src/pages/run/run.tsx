@@ -7,7 +7,7 @@ import { Lines, Loaded } from "../../components/Loaded";
 import { To } from "../../components/links";
 import { useNow } from "../../components/now";
 import { Page, Section } from "../../components/Page";
-import { Empty, Failure } from "../../components/State";
+import { Empty, Failed, failureOf, Old } from "../../components/State";
 import { Time } from "../../components/Time";
 import {
   historiesOf,
@@ -36,9 +36,9 @@ export function RunPage() {
   const run = useQuery(runQuery(project, id));
   if (run.data === undefined) {
     return (
-      <Page title={run.isError ? "Run" : "…"}>
-        {run.isError ? (
-          <Failure error={run.error} retry={() => void run.refetch()} />
+      <Page title={failureOf(run) != null ? "Run" : "…"}>
+        {failureOf(run) != null ? (
+          <Failed query={run} />
         ) : (
           <div role="status" aria-label="Loading" aria-busy="true">
             <Skeleton height={34} mb={16} width={320} />
@@ -50,7 +50,7 @@ export function RunPage() {
   }
   return (
     <>
-      {run.isError && <Failure error={run.error} retry={() => void run.refetch()} />}
+      <Old query={run} />
       <Run key={id} project={project} run={run.data} />
     </>
   );
