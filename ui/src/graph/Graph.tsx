@@ -1,17 +1,19 @@
 import "@xyflow/react/dist/base.css";
 import { useElementSize } from "@mantine/hooks";
 import {
+  BaseEdge,
   Handle,
   MarkerType,
   Position,
   ReactFlow,
   type Edge,
+  type EdgeProps,
   type Node,
   type NodeProps,
 } from "@xyflow/react";
 import { useEffect, useMemo, useRef, type ReactNode } from "react";
 import css from "./Graph.module.css";
-import { layout, type Direction } from "./layout";
+import { layout, pathThrough, type Direction, type Point } from "./layout";
 
 /** A thing of a graph. What is drawn in it may have links and buttons. */
 export interface GraphNode {
@@ -56,6 +58,27 @@ function BoxNode({ data }: NodeProps<Flow>) {
 
 const nodeTypes = { box: BoxNode };
 
+type FlowEdge = Edge<{ via: readonly Point[]; direction: Direction }, "past">;
+
+/** An edge that does not cross the nodes between its ends. */
+function PastEdge(props: EdgeProps<FlowEdge>) {
+  const { data, sourceX, sourceY, targetX, targetY, label, markerEnd } = props;
+  const points = [{ x: sourceX, y: sourceY }, ...(data?.via ?? []), { x: targetX, y: targetY }];
+  const i = Math.ceil(points.length / 2);
+  const [a, b] = [points[i - 1], points[i]];
+  return (
+    <BaseEdge
+      path={pathThrough(points, data?.direction ?? "LR")}
+      label={label}
+      labelX={((a?.x ?? 0) + (b?.x ?? 0)) / 2}
+      labelY={((a?.y ?? 0) + (b?.y ?? 0)) / 2}
+      {...(markerEnd ? { markerEnd } : {})}
+    />
+  );
+}
+
+const edgeTypes = { past: PastEdge };
+
 /** A directed graph without cycles, laid out by itself. Draw a list of the same behind it. */
 export default function Graph({ nodes, edges }: GraphProps) {
   const { ref, width } = useElementSize();
@@ -85,6 +108,7 @@ export default function Graph({ nodes, edges }: GraphProps) {
             nodes={drawn.nodes}
             edges={drawn.edges}
             nodeTypes={nodeTypes}
+            edgeTypes={edgeTypes}
             defaultViewport={{ x: (whole - drawn.width * scale) / 2, y: MARGIN, zoom: scale }}
             minZoom={0.3}
             nodesDraggable={false}
@@ -119,10 +143,12 @@ function draw(nodes: readonly GraphNode[], edges: readonly GraphEdge[], directio
       height: box?.height ?? 0,
     };
   });
-  const flowEdges = edges.map((e, i): Edge => ({
+  const flowEdges = edges.map((e, i): FlowEdge => ({
     id: `${i} ${e.from} ${e.to}`,
     source: e.from,
     target: e.to,
+    type: "past",
+    data: { via: placed.via[i] ?? [], direction },
     ...(e.label ? { label: e.label } : {}),
     className: e.dashed ? (css.dashed ?? "") : "",
     markerEnd: {

@@ -10,9 +10,16 @@ export interface Box {
   height: number;
 }
 
+export interface Point {
+  x: number;
+  y: number;
+}
+
 /** Where the nodes stand, by their upper left corners, and how large the whole is. */
 export interface Layout {
-  at: Map<string, { x: number; y: number }>;
+  at: Map<string, Point>;
+  /** For each edge, the ways past the nodes of the ranks that it crosses: in and out, by turns. */
+  via: Point[][];
   width: number;
   height: number;
 }
@@ -32,7 +39,7 @@ export function layout(
     if (there.has(e.from) && there.has(e.to)) g.setEdge(e.from, e.to, {}, String(i));
   });
   dagre.layout(g);
-  const at = new Map<string, { x: number; y: number }>();
+  const at = new Map<string, Point>();
   let [width, height] = [0, 0];
   for (const b of boxes) {
     const n = g.node(b.id);
@@ -40,5 +47,38 @@ export function layout(
     width = Math.max(width, n.x + b.width / 2);
     height = Math.max(height, n.y + b.height / 2);
   }
-  return { at, width, height };
+  const [along, size] = direction === "LR" ? (["x", "width"] as const) : (["y", "height"] as const);
+  const via = edges.map((e, i) => {
+    if (!there.has(e.from) || !there.has(e.to)) return [];
+    const points: Point[] = g.edge(e.from, e.to, String(i)).points ?? [];
+    return points.slice(1, -1).flatMap((p) => {
+      // As far as the widest node of the rank that it stands in; between ranks there is none.
+      const half = Math.max(
+        ...boxes.map((b) => b[size] / 2 - Math.abs(g.node(b.id)[along] - p[along])),
+      );
+      if (half <= 0) return [];
+      width = Math.max(width, p.x);
+      height = Math.max(height, p.y);
+      return [-half, half].map((by) => ({ ...p, [along]: p[along] + by }));
+    });
+  });
+  return { at, via, width, height };
+}
+
+/** A path that leaves each of the points in the direction of the graph. */
+export function pathThrough(points: readonly Point[], direction: Direction): string {
+  let path = "";
+  let last: Point | undefined;
+  for (const p of points) {
+    if (!last) path = `M${p.x} ${p.y}`;
+    else if (direction === "LR") {
+      const middle = (last.x + p.x) / 2;
+      path += `C${middle} ${last.y} ${middle} ${p.y} ${p.x} ${p.y}`;
+    } else {
+      const middle = (last.y + p.y) / 2;
+      path += `C${last.x} ${middle} ${p.x} ${middle} ${p.x} ${p.y}`;
+    }
+    last = p;
+  }
+  return path;
 }

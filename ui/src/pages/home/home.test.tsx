@@ -223,6 +223,6 @@ it("says the loop in words", () => {
     paused: true,
   };
   expect(summary({ ...full, models: [held] }).lines[0]).toBe(
-    "No retraining yet: the loop is paused: audit",
+    "Retraining waits: the loop is paused: audit",
   );
 });

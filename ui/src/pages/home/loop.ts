@@ -49,7 +49,7 @@ function one(m: Standing, o: Overview): Summary {
   const turn = m.marks.find((k) => k.link.kind === "case");
   const lines: string[] = [];
   if (turn) lines.push(turn.waits ? `A human is asked: ${turn.text}` : `Now: ${turn.text}`);
-  else if (live?.station === "incident" && m.held) lines.push(`No retraining yet: ${m.held}`);
+  else if (live?.station === "incident" && m.held) lines.push(`Retraining waits: ${m.held}`);
   if (m.paused && m.held) lines.push(m.held);
   if (m.waiting) lines.push(`${plural(m.waiting, "case")} wait for this one`);
   if (m.retrains > 0) lines.push(`The loop has retrained it ${times(m.retrains)} by itself`);
