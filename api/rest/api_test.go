@@ -491,7 +491,7 @@ func TestWait_AnswersWhenItHappensOrTheTimeIsOver(t *testing.T) {
 		t.Error("it waits on")
 	}
 	go func() { done <- w.call("GET", "/projects/alpha/events?after=9999&wait=1h", "") }()
-	time.AfterFunc(20*time.Millisecond, w.stop)
+	time.AfterFunc(500*time.Millisecond, w.stop) // it waits by then
 	select {
 	case a := <-done:
 		if a.status != 200 {
