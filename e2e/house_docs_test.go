@@ -319,7 +319,7 @@ func waitFor(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: waitfor file")
 	}
-	for range 200 {
+	for range 1200 { // a minute, for a server that starts beside other tests
 		f, err := os.Open(ts.MkAbs(args[0]))
 		if err == nil {
 			found := bufio.NewScanner(f).Scan()

@@ -267,7 +267,7 @@ func rawRequest(t *testing.T, s *server, method, path string) (status int, answe
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	conn.SetDeadline(time.Now().Add(10 * time.Second))
+	conn.SetDeadline(time.Now().Add(time.Minute))
 	fmt.Fprintf(conn, "%s %s HTTP/1.1\r\nHost: %s\r\nContent-Length: 1\r\nConnection: close\r\n\r\nx",
 		method, path, host)
 	b := make([]byte, 2048)

@@ -235,7 +235,7 @@ func (s *server) halfAnUpload(t *testing.T, target, token string) net.Conn {
 // awaitBytes waits until the files below blobs/ hold at least that much.
 func (s *server) awaitBytes(t *testing.T, n int64) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(5 * time.Millisecond) {
 		if bytesIn(t, filepath.Join(s.data, "blobs")) >= n {
 			return
 		}

@@ -34,7 +34,7 @@ import (
 // commandMax bounds one command, and serverMax a start or an end of the server.
 const (
 	commandMax = 4 * time.Minute
-	serverMax  = 30 * time.Second
+	serverMax  = time.Minute
 )
 
 // outcome is how a command ended.
