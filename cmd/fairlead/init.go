@@ -28,16 +28,17 @@ type initial struct {
 	Template  string        `json:"template,omitempty"`
 	Written   []string      `json:"written"` // below the directory, sorted
 	Found     []draft.Found `json:"found"`
-	Git       string        `json:"git"`  // repository, made or none
+	Git       string        `json:"git"`  // repository, made, committed or none
 	Next      []string      `json:"next"` // commands
 	runs      bool
 }
 
 // The values of initial.Git.
 const (
-	gitThere = "repository"
-	gitMade  = "made"
-	gitNone  = "none"
+	gitThere     = "repository"
+	gitMade      = "made"      // with a first commit
+	gitCommitted = "committed" // what was written, to the repository that is there
+	gitNone      = "none"
 )
 
 func (c *cli) initCommand() *cobra.Command {
@@ -68,7 +69,7 @@ which runs as it is: ` + strings.Join(templates(), ", ") + `. Nothing that exist
 	}
 	f := cmd.Flags()
 	f.StringVar(&template, "template", "", "write this example: "+strings.Join(templates(), ", "))
-	f.BoolVar(&git, "git", false, "make it a Git repository too, and commit all that is in it")
+	f.BoolVar(&git, "git", false, "make it a Git repository if it is none, and commit")
 	return cmd
 }
 
@@ -111,8 +112,8 @@ func (c *cli) initialize(ctx context.Context, dir, template string, git bool) (*
 	if err := out.write(files); err != nil {
 		return nil, err
 	}
-	if git && state == gitNone {
-		if err := firstCommit(ctx, out); err != nil {
+	if git {
+		if err := out.commit(ctx); err != nil {
 			return nil, err
 		}
 	}
@@ -242,7 +243,7 @@ func (out *initial) next() (lines []string) {
 	case gitNone:
 		lines = append(lines, "git init && git add . && git commit -m \"first commit\"")
 	case gitThere:
-		lines = append(lines, "git add "+out.toAdd()+" && git commit -m \"fairlead.yaml\"")
+		lines = append(lines, "git add "+strings.Join(out.Written, " ")+" && git commit -m \"fairlead.yaml\"")
 	}
 	switch {
 	case out.Template != "" || out.runs:
@@ -251,14 +252,6 @@ func (out *initial) next() (lines []string) {
 		return []string{fmt.Sprintf("fairlead init %s --template %[1]s --git", templates()[0])}
 	}
 	return append(lines, "fairlead check")
-}
-
-// toAdd names what was written, as Git is to be told.
-func (out *initial) toAdd() string {
-	if out.Template != "" {
-		return "."
-	}
-	return strings.Join(out.Written, " ")
 }
 
 // shellWord quotes a word for a shell, if it needs that.
@@ -281,8 +274,11 @@ func (out *initial) tell(w io.Writer) {
 	} else {
 		fmt.Fprintf(w, "wrote %s: project %s\n", strings.Join(out.Written, ", "), out.Project)
 	}
-	if out.Git == gitMade {
+	switch out.Git {
+	case gitMade:
 		fmt.Fprintln(w, "made a Git repository with a first commit")
+	case gitCommitted:
+		fmt.Fprintln(w, "committed that to the Git repository")
 	}
 	for _, f := range out.Found {
 		if f.Kind != draft.Note {

@@ -79,26 +79,30 @@ func same(a, b string) bool {
 	return errA == nil && errB == nil && os.SameFile(infoA, infoB)
 }
 
-// firstCommit makes a repository of the folder, with all that is in it. Who has not told
-// Git a name commits by that of the account.
-func firstCommit(ctx context.Context, out *initial) error {
-	dir := out.Directory
-	if _, err := git(ctx, dir, "init", "-q", "-b", "main"); err != nil {
+// commit commits what was written: to the repository that is there, or to a new one with
+// all else that is in the folder. Who has not told Git a name commits by that of the
+// account.
+func (out *initial) commit(ctx context.Context) error {
+	dir, state, paths := out.Directory, gitCommitted, append([]string{"--"}, out.Written...)
+	if out.Git == gitNone {
+		if _, err := git(ctx, dir, "init", "-q", "-b", "main"); err != nil {
+			return err
+		}
+		state, paths = gitMade, []string{"--", "."}
+	}
+	if _, err := git(ctx, dir, append([]string{"add"}, paths...)...); err != nil {
 		return err
 	}
-	out.Git = gitMade
-	if _, err := git(ctx, dir, "add", "-A", "."); err != nil {
-		return err
-	}
-	args := []string{"commit", "-q", "-m", "begin with fairlead.yaml"}
+	args := append([]string{"commit", "-q", "-m", "begin with fairlead.yaml"}, paths...)
 	if _, err := git(ctx, dir, "var", "GIT_COMMITTER_IDENT"); err != nil {
 		name, email := account()
 		args = append([]string{"-c", "user.name=" + name, "-c", "user.email=" + email}, args...)
-		out.Found = append(out.Found, draft.Found{Kind: draft.Note, Text: "Git does not know your name yet, so " +
-			"the commit is by " + name + " <" + email + ">; tell it: git config --global user.name, and " +
-			"user.email"})
+		out.Found = append(out.Found, draft.Found{Kind: draft.Note, Text: "Git does not know your " +
+			"name, so the commit is by " + name + " <" + email + ">: git config --global user.name NAME, " +
+			"and user.email"})
 	}
 	_, err := git(ctx, dir, args...)
+	out.Git = state
 	return err
 }
 

@@ -100,6 +100,22 @@ func TestInit_LooksAtWhatACommitHas(t *testing.T) {
 	}
 }
 
+// --git in a repository commits what was written, and nothing else.
+func TestInit_CommitsWhatItWrote(t *testing.T) {
+	elsewhere(t)
+	withoutIdentity(t)
+	if out, err := exec.Command("git", "init", "-q").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	write(t, "train.py", "")
+	got, out := initialized(t, "--git", "-p", "x")
+	files, err := exec.Command("git", "ls-files").Output()
+	if got.status != 0 || err != nil || string(files) != "fairlead.yaml\n" || out.Git != gitCommitted ||
+		!slices.Equal(out.Next, []string{"fairlead run"}) {
+		t.Errorf("%+v, %+v: %s, %v", got, out, files, err)
+	}
+}
+
 func TestInit_OverwritesNothing(t *testing.T) {
 	elsewhere(t)
 	write(t, "README.md", "mine\n")
