@@ -27,7 +27,7 @@ it("shows the server's words when it fails", async () => {
 
 it("teaches the next command, or to filter less, where there is nothing", async () => {
   open({ items: [] });
-  expect(await screen.findByText("fairlead apply")).toBeVisible();
+  expect(await screen.findByText("fairlead run")).toBeVisible();
 });
 
 it("tells a filter that is too narrow from a project without events", async () => {

@@ -3,6 +3,7 @@ import { useInfiniteQuery, useMutation, useQuery, useQueryClient } from "@tansta
 import { useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { ShieldCheck } from "lucide-react";
 import { useEffect, useEffectEvent, type ReactNode } from "react";
+import { FirstRun } from "../../app/FirstRun";
 import { Lines, Loaded } from "../../components/Loaded";
 import { Page, Section } from "../../components/Page";
 import { Empty, Failed, Failure } from "../../components/State";
@@ -126,9 +127,9 @@ export function Audit() {
             narrowed ? (
               <Empty title="No event is like that">Take a part of the filter away.</Empty>
             ) : (
-              <Empty title="Nothing has happened yet" command="fairlead apply">
+              <FirstRun title="Nothing has happened yet">
                 Each change of the project is an event here, with its proof.
-              </Empty>
+              </FirstRun>
             )
           }
         >

@@ -4,6 +4,7 @@ import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { Search, SquareTerminal } from "lucide-react";
 import { useState } from "react";
+import { FirstRun } from "../../app/FirstRun";
 import { StatusBadge } from "../../components/Badge";
 import { DataTable, type Column } from "../../components/DataTable";
 import { Lines, Loaded } from "../../components/Loaded";
@@ -94,10 +95,10 @@ function Find({ q }: { q: string }) {
 
 function None() {
   return (
-    <Empty title="There is no data yet" command="fairlead run">
+    <FirstRun title="There is no data yet">
       Name it under <code>data:</code> in fairlead.yaml. A run, or the first case of a model, makes
       versions of it; requests of production become some too.
-    </Empty>
+    </FirstRun>
   );
 }
 

@@ -3,6 +3,7 @@ import { useMutation, useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { Download, Play, Square } from "lucide-react";
 import { useEffect, useEffectEvent, useRef, useState } from "react";
+import { FirstRun } from "../../app/FirstRun";
 import { Choice } from "../../components/Choice";
 import { GuardedButton } from "../../components/GuardedButton";
 import { Lines, Loaded } from "../../components/Loaded";
@@ -62,9 +63,9 @@ export function Query() {
         isEmpty={(page) => page.items.length === 0}
         empty={
           <Section title="Tables">
-            <Empty title="There is no data to query yet" command="fairlead run">
+            <FirstRun title="There is no data to query yet">
               A run makes datasets of what fairlead.yaml names under <code>data:</code>.
-            </Empty>
+            </FirstRun>
           </Section>
         }
       >

@@ -1,6 +1,7 @@
 import { Skeleton } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
+import { FirstRun } from "../../app/FirstRun";
 import { StatusBadge } from "../../components/Badge";
 import { Loaded } from "../../components/Loaded";
 import { Page, Section } from "../../components/Page";
@@ -50,12 +51,12 @@ export function Endpoints() {
         isEmpty={(page) => page.items.length === 0 && waiting.length === 0}
         empty={
           <Section title="Endpoints">
-            <Empty title="There are no environments yet" command={"fairlead apply\nfairlead run"}>
+            <FirstRun title="There are no environments yet">
               <p>
                 Environments stand under <code>release</code> in fairlead.yaml. An endpoint begins
                 with the first release to one.
               </p>
-            </Empty>
+            </FirstRun>
           </Section>
         }
       >

@@ -1,10 +1,10 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { useState } from "react";
+import { FirstRun } from "../../app/FirstRun";
 import { EventSign } from "../../components/EventSign";
 import { Lines, Loaded } from "../../components/Loaded";
 import { Section } from "../../components/Page";
-import { Empty } from "../../components/State";
 import { ThingLink } from "../../components/ThingLink";
 import { Time } from "../../components/Time";
 import { newestEvents } from "../../data/events";
@@ -61,9 +61,9 @@ export function Changes({ project }: { project: string }) {
         }
         isEmpty={(page) => page.items.length === 0}
         empty={
-          <Empty title="Nothing has happened yet" command="fairlead apply">
+          <FirstRun title="Nothing has happened yet">
             Each change of the project is an event here, with its proof.
-          </Empty>
+          </FirstRun>
         }
       >
         {(page) => (

@@ -1,8 +1,8 @@
+import { FirstRun } from "../../app/FirstRun";
 import { Sparkline } from "../../charts/Sparkline";
 import { StatusBadge, type Tone } from "../../components/Badge";
 import { DataTable, type Column } from "../../components/DataTable";
 import { Section } from "../../components/Page";
-import { Empty } from "../../components/State";
 import { ThingLink } from "../../components/ThingLink";
 import { Time } from "../../components/Time";
 import type { EndpointHealth } from "../../data/overview";
@@ -38,9 +38,9 @@ export function Endpoints({ endpoints }: { endpoints: readonly EndpointHealth[] 
       flush
     >
       {endpoints.length === 0 ? (
-        <Empty title="Nothing is served yet" command="fairlead run">
+        <FirstRun title="Nothing is served yet">
           A version that passes the gate is released to the environments of fairlead.yaml.
-        </Empty>
+        </FirstRun>
       ) : (
         <DataTable
           label="How each endpoint does"

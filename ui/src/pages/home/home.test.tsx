@@ -112,9 +112,21 @@ it("keeps the layout while it loads", async () => {
 it("teaches the next command where there is nothing", async () => {
   open({ overview: empty, phases: { phases: [phase] }, events: { items: [] } });
   expect(await screen.findByText("No model is here yet")).toBeInTheDocument();
-  expect(screen.getByText("fairlead check && fairlead run")).toBeInTheDocument();
+  // In the picture, and below it where nothing is served and where nothing has happened.
+  expect(await screen.findAllByText("fairlead init --git && fairlead run")).toHaveLength(3);
   expect(screen.getByText("Nothing waits for a human.")).toBeVisible();
   expect(await screen.findByText("Nothing has happened yet")).toBeVisible();
+});
+
+it("begins no file where there is one", async () => {
+  open({
+    overview: { ...empty, revision: 1 },
+    phases: { phases: [phase] },
+    events: { items: [event] },
+  });
+  expect(await screen.findByText("fairlead check && fairlead run")).toBeInTheDocument();
+  expect(screen.getByText("fairlead run")).toBeInTheDocument();
+  expect(screen.queryByText(/fairlead init/)).not.toBeInTheDocument();
 });
 
 it("shows the server's words when one part fails, and the others all the same", async () => {

@@ -1,3 +1,4 @@
+import { INIT } from "../../app/FirstRun";
 import type { Tone } from "../../components/Badge";
 import type { Mark, Overview, Standing } from "../../data/overview";
 import { plural } from "../../format/number";
@@ -35,8 +36,12 @@ export function summary(o: Overview): Summary {
   if (only === undefined) {
     return {
       head: o.models.length === 0 ? "No model is here yet" : "No model is in the loop yet",
-      lines: ["One file, fairlead.yaml, says a model's whole life. In its repository:"],
-      command: "fairlead check && fairlead run",
+      lines: [
+        o.revision
+          ? "In the folder of the project’s fairlead.yaml:"
+          : "One file, fairlead.yaml, says a model’s whole life. In the folder of your code:",
+      ],
+      command: o.revision ? "fairlead check && fairlead run" : INIT,
     };
   }
   return inLoop.length === 1 ? one(only, o) : many(inLoop);

@@ -4,6 +4,7 @@ import { useInfiniteQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { Search } from "lucide-react";
 import { useState } from "react";
+import { FirstRun } from "../../app/FirstRun";
 import { StatusBadge } from "../../components/Badge";
 import { DataTable, type Column } from "../../components/DataTable";
 import { CaseLink, VersionLink } from "../../components/links";
@@ -96,12 +97,12 @@ function NoModels({ name }: { name: string }) {
     );
   }
   return (
-    <Empty title="There is no model yet" command={`fairlead run`}>
+    <FirstRun title="There is no model yet">
       <p>
         A pipeline registers its winner. Any client of MLflow can register one too, such as{" "}
         <code className={css.mono}>{REGISTER}</code>
       </p>
-    </Empty>
+    </FirstRun>
   );
 }
 

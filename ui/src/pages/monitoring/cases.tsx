@@ -1,12 +1,12 @@
 import { useParams, useSearch } from "@tanstack/react-router";
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
+import { FirstRun } from "../../app/FirstRun";
 import { StatusBadge } from "../../components/Badge";
 import { Choice } from "../../components/Choice";
 import { DataTable, type Column } from "../../components/DataTable";
 import { CaseLink, IncidentLink, VersionLink } from "../../components/links";
 import { Lines, Loaded } from "../../components/Loaded";
 import { Page, Section } from "../../components/Page";
-import { Empty } from "../../components/State";
 import { Time } from "../../components/Time";
 import { casesQuery, type Case } from "../../data/cases";
 import { monitoringQuery } from "../../data/monitoring";
@@ -60,10 +60,10 @@ export function Cases() {
           skeleton={<Lines n={8} height={24} />}
           isEmpty={(all) => all.length === 0}
           empty={
-            <Empty title="There has been no case" command="fairlead run">
+            <FirstRun title="There has been no case">
               A case is opened by a person, by a version that gets the alias candidate, or by an
               incident.
-            </Empty>
+            </FirstRun>
           }
         >
           {(all) => (

@@ -2,6 +2,7 @@ import { Skeleton } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useParams } from "@tanstack/react-router";
 import type { ReactNode } from "react";
+import { FirstRun } from "../../app/FirstRun";
 import { StatusBadge } from "../../components/Badge";
 import { DataTable, type Column } from "../../components/DataTable";
 import { EndpointLink, IncidentLink, VersionLink } from "../../components/links";
@@ -26,10 +27,10 @@ export function MonitoringList() {
         skeleton={<Skeleton height={300} />}
         isEmpty={(page) => page.items.length === 0}
         empty={
-          <Empty title="Nothing is released yet" command="fairlead run">
+          <FirstRun title="Nothing is released yet">
             What is released is watched: its inputs against the data it was made from, and its error
             once labels arrive.
-          </Empty>
+          </FirstRun>
         }
       >
         {(page) => (

@@ -1,6 +1,7 @@
 import { SegmentedControl } from "@mantine/core";
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
+import { FirstRun } from "../../app/FirstRun";
 import { StatusBadge } from "../../components/Badge";
 import { DataTable, type Column } from "../../components/DataTable";
 import { Lines, Loaded } from "../../components/Loaded";
@@ -68,10 +69,9 @@ export function Pipelines() {
                 </Link>
               </Empty>
             ) : (
-              <Empty title="No pipeline has run yet" command="fairlead run">
-                In a repository with a fairlead.yaml, this takes the model the whole way: data,
-                pipeline, package, gate, release.
-              </Empty>
+              <FirstRun title="No pipeline has run yet">
+                A run takes the model the whole way: data, pipeline, package, gate, release.
+              </FirstRun>
             )
           }
         >

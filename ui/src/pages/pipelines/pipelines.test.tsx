@@ -202,9 +202,17 @@ describe("the list", () => {
   });
 
   it("teaches how to begin where there is none", async () => {
-    open("pipelines", { "/pipeline-runs": page([]) });
+    open("pipelines", { "/pipeline-runs": page([]), "/overview": { revision: 1 } });
     expect(await screen.findByText("No pipeline has run yet")).toBeVisible();
-    expect(screen.getByLabelText("command")).toHaveTextContent("fairlead run");
+    expect(screen.getByLabelText("command")).toHaveTextContent(/^fairlead run$/);
+  });
+
+  it("teaches how a project gets its file where there is none", async () => {
+    open("pipelines", { "/pipeline-runs": page([]), "/overview": {} });
+    expect(await screen.findByText(/No fairlead.yaml was applied here/)).toBeVisible();
+    expect(screen.getByLabelText("command")).toHaveTextContent(
+      "fairlead init --git && fairlead run",
+    );
   });
 
   it("narrows by a state, which the address carries", async () => {
