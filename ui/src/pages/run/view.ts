@@ -101,5 +101,7 @@ export function keptOf(texts: readonly string[] | undefined): Map<string, Range>
 /** What is kept of axes as it stands in the address. */
 export function keptText(kept: ReadonlyMap<string, Range>): string[] | undefined {
   if (kept.size === 0) return undefined;
-  return [...kept].map(([id, range]) => `${id}~${range.map((v) => Number(v.toFixed(3))).join("~")}`);
+  return [...kept].map(
+    ([id, range]) => `${id}~${range.map((v) => Number(v.toFixed(3))).join("~")}`,
+  );
 }
