@@ -26,7 +26,7 @@ func TestWine_GoesTheWholeWay(t *testing.T) {
 	commit(t, dir)
 	s := serve(t, t.TempDir())
 
-	s.run(dir, "check").want(t, 0, `project wine, model wine, 2 gates, 1 environments`)
+	s.run(dir, "check").want(t, 0, `gates: [a-z-]+, [a-z-]+; environments: [a-z]+\n`)
 	var first loopCase
 	s.run(dir, "run", "-o", "json").want(t, 0).decode(t, &first)
 	if first.Outcome != "promoted" || first.Version != 1 {

@@ -44,11 +44,24 @@ func (c *cli) checkCommand() *cobra.Command {
 			}
 			return c.print(map[string]any{"file": file, "project": s.Project, "model": s.Model,
 				"valid": true}, func(w io.Writer) {
-				fmt.Fprintf(w, "%s is right: project %s, model %s, %d gates, %d environments\n",
-					file, s.Project, s.Model, len(s.Gates), len(s.Release))
+				fmt.Fprintf(w, "%s is right: project %s, model %s; gates: %s; environments: %s\n",
+					file, s.Project, s.Model, namesOf(s.Gates, func(g spec.Gate) string { return g.Name }),
+					namesOf(s.Release, func(e spec.Environment) string { return e.Name }))
 			})
 		},
 	}
+}
+
+// namesOf lists the names of parts of a file, in its order.
+func namesOf[T any](parts []T, name func(T) string) string {
+	if len(parts) == 0 {
+		return "none"
+	}
+	var names []string
+	for _, p := range parts {
+		names = append(names, name(p))
+	}
+	return strings.Join(names, ", ")
 }
 
 // readSpec reads a file that is to be applied.
