@@ -52,6 +52,9 @@ func TestQueryFile_IsParquetWithTheAnswersTypes(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer db.Close()
+	if _, err := db.Exec("set global TimeZone = 'UTC'"); err != nil { // not that of the machine
+		t.Fatal(err)
+	}
 	rows, err := db.Query("select column_name, column_type from (describe '" + path + "')")
 	if err != nil {
 		t.Fatal(err)
