@@ -5,6 +5,7 @@ import { RouterProvider } from "@tanstack/react-router";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { watchCode } from "./app/code";
+import { keepFocus } from "./app/focus";
 import { newRouter } from "./app/router";
 import { startTips } from "./components/tips";
 import { theme, themeManager } from "./app/theme";
@@ -19,6 +20,7 @@ if (!at) throw new Error("the document has no #root");
 const nonce = document.querySelector<HTMLMetaElement>('meta[property="csp-nonce"]')?.nonce ?? "";
 
 startTips();
+keepFocus();
 watchCode();
 
 createRoot(at).render(

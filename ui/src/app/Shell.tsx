@@ -13,7 +13,7 @@ import {
   User,
   X,
 } from "lucide-react";
-import type { ReactNode } from "react";
+import { useEffect, useRef, type KeyboardEvent, type ReactNode } from "react";
 import { Command } from "../components/Command";
 import { Lines, Loaded } from "../components/Loaded";
 import { Menu, MenuItem, menuItem, Popover } from "../components/Menu";
@@ -26,6 +26,7 @@ import { meQuery } from "../data/me";
 import { projectsQuery } from "../data/projects";
 import { Commands } from "./Commands";
 import { NoProject } from "./Failed";
+import { goToPage } from "./focus";
 import icon from "./icon.svg";
 import { LiveMark } from "./LiveMark";
 import { rooms } from "./nav";
@@ -35,6 +36,18 @@ import css from "./Shell.module.css";
 export function Shell({ children }: { children: ReactNode }) {
   const [opened, { toggle, close }] = useDisclosure();
   const { project } = useParams({ strict: false });
+  const burger = useRef<HTMLButtonElement>(null);
+  const nav = useRef<HTMLElement>(null);
+  // Where there is little room, the keys go with the rooms when they open and close.
+  useEffect(() => {
+    if (opened) nav.current?.querySelector("a")?.focus();
+    else if (nav.current?.contains(document.activeElement)) goToPage();
+  }, [opened]);
+  const onKeyDown = (e: KeyboardEvent) => {
+    if (e.key !== "Escape" || !opened) return;
+    burger.current?.focus();
+    close();
+  };
   return (
     <div className={css.shell} data-open={opened || undefined}>
       <a href="#main" className={css.skip}>
@@ -42,8 +55,10 @@ export function Shell({ children }: { children: ReactNode }) {
       </a>
       <header className={css.bar}>
         <ActionIcon
+          ref={burger}
           className={css.burger ?? ""}
           onClick={toggle}
+          onKeyDown={onKeyDown}
           aria-expanded={opened}
           aria-controls="rooms"
           aria-label={opened ? "Close the navigation" : "Open the navigation"}
@@ -62,7 +77,7 @@ export function Shell({ children }: { children: ReactNode }) {
           <UserMenu />
         </div>
       </header>
-      <nav id="rooms" className={css.rooms} aria-label="Rooms">
+      <nav ref={nav} id="rooms" className={css.rooms} aria-label="Rooms" onKeyDown={onKeyDown}>
         {project !== undefined &&
           rooms.map((room, i) => (
             <Link

@@ -10,6 +10,7 @@ import { routes as monitoring } from "../pages/monitoring/routes";
 import { routes as pipelines } from "../pages/pipelines/routes";
 import { routes as run } from "../pages/run/routes";
 import { NotFound, RouteFailure } from "./Failed";
+import { goToPage } from "./focus";
 import { indexRoute, projectRoute, rootRoute } from "./root";
 
 const tree = rootRoute.addChildren([
@@ -44,20 +45,10 @@ export function newRouter(queries: QueryClient) {
     ],
   });
   router.subscribe("onRendered", ({ fromLocation, toLocation }) => {
-    if (fromLocation && toLocation.pathname !== path) goOnAtTheContent();
+    if (fromLocation && toLocation.pathname !== path) goToPage();
     path = toLocation.pathname;
   });
   return router;
-}
-
-/**
- * What had the focus may have gone with the page before: the keyboard goes on, and readers
- * of the screen begin, at the name of this one. Who walks through the rooms stays there.
- */
-function goOnAtTheContent(): void {
-  if (document.activeElement?.closest("#rooms, #main *, dialog")) return;
-  const main = document.getElementById("main");
-  (main?.querySelector("h1") ?? main)?.focus({ preventScroll: true });
 }
 
 declare module "@tanstack/react-router" {

@@ -3,7 +3,10 @@ import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { createMemoryHistory, RouterProvider } from "@tanstack/react-router";
 import { render } from "@testing-library/react";
 import { vi } from "vitest";
+import { keepFocus } from "../app/focus";
 import { newRouter } from "../app/router";
+
+keepFocus();
 
 /**
  * What the server answers below /api/v1, by path, or by "POST /path": JSON, a Response, or a

@@ -30,14 +30,12 @@ export function Filters({ search, onChange }: FiltersProps) {
         onChange={(kind) => set({ kind: kind ?? "" })}
       />
       <Words
-        key={`about ${search.subject}`}
         label="About"
         placeholder="model/wine*"
         value={search.subject ?? ""}
         onSet={(subject) => set({ subject })}
       />
       <Words
-        key={`by ${search.actor}`}
         label="By"
         placeholder="user:ada"
         value={search.actor ?? ""}
@@ -84,7 +82,8 @@ function Words(props: {
   value: string;
   onSet: (text: string) => void;
 }) {
-  const [text, setText] = useState(props.value);
+  const [{ of, text }, setDraft] = useState({ of: props.value, text: props.value });
+  if (of !== props.value) setDraft({ of: props.value, text: props.value });
   const done = () => {
     if (text.trim() !== props.value) props.onSet(text.trim());
   };
@@ -93,7 +92,7 @@ function Words(props: {
       label={props.label}
       placeholder={props.placeholder}
       value={text}
-      onChange={(e) => setText(e.currentTarget.value)}
+      onChange={(e) => setDraft({ of, text: e.currentTarget.value })}
       onBlur={done}
       onKeyDown={(e) => {
         if (e.key === "Enter") done();

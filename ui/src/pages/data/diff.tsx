@@ -165,7 +165,14 @@ function Choose({ project, to, from, all }: ChooseProps) {
 
 function Compared({ project, to, from }: { project: string; to: Ref; from: string }) {
   const search = useSearch({ from: ROUTE });
-  const diff = useQuery(diffQuery(project, to, from, search.key ?? ""));
+  const before = readRef(from, to.dataset);
+  const two = `${nameOf(to)} ${before.dataset}/${before.n}`;
+  const diff = useQuery({
+    ...diffQuery(project, to, from, search.key ?? ""),
+    // Of the same two by another key, what was there stays until that has come.
+    placeholderData: (was: DatasetDiff | undefined) =>
+      was && `${nameOf(was.to)} ${nameOf(was.from)}` === two ? was : undefined,
+  });
   return (
     <Loaded query={diff} skeleton={<Waiting />}>
       {(d) => (

@@ -41,7 +41,7 @@ export function Rows({ project, version: v }: RowsProps) {
       title="Rows"
       about={`${plural(v.rows, "row")}, in the order of the source`}
       // A query of a holdout wants a reason of its own, for which its page asks.
-      actions={v.source !== "holdout" && <Where key={where} where={where} />}
+      actions={v.source !== "holdout" && <Where where={where} />}
       flush
     >
       {where && v.source !== "holdout" ? (
@@ -192,7 +192,8 @@ function Paged({ project, at, columns, total }: PagedProps) {
 
 /** A condition in SQL that rows must fit, which the address keeps. */
 function Where({ where = "" }: { where?: string | undefined }) {
-  const [text, setText] = useState(where);
+  const [{ of, text }, setDraft] = useState({ of: where, text: where });
+  if (of !== where) setDraft({ of: where, text: where });
   const navigate = useNavigate({ from: ROUTE });
   const run = useMay("run");
   const go = () => {
@@ -215,7 +216,7 @@ function Where({ where = "" }: { where?: string | undefined }) {
         type="search"
         leftSection={<Filter size={13} aria-hidden />}
         value={text}
-        onChange={(e) => setText(e.currentTarget.value)}
+        onChange={(e) => setDraft({ of, text: e.currentTarget.value })}
       />
       <GuardedButton variant="default" why={run.why} onClick={go}>
         Filter

@@ -1,6 +1,6 @@
 import { Button, CloseButton, Progress, TextInput } from "@mantine/core";
 import { useMutation } from "@tanstack/react-query";
-import { useEffect, useState } from "react";
+import { useState } from "react";
 import { Dialog, DialogButtons } from "../../components/Dialog";
 import { GuardedButton } from "../../components/GuardedButton";
 import { Failure } from "../../components/State";
@@ -98,18 +98,9 @@ export function BulkBar({ rows, selection, total, onSelect, onCompare }: BulkBar
     bulk.reset();
     setDialog(what);
   };
-  const none = n <= 0;
-  // The keys go on in the table when what had them goes away with the bar.
-  useEffect(() => {
-    if (none) return;
-    return () => {
-      if (document.activeElement === document.body)
-        document.querySelector<HTMLElement>("[role=grid]")?.focus();
-    };
-  }, [none]);
-  if (none) return null;
+  if (n <= 0) return null;
   return (
-    <div className={css.bar} role="region" aria-label="Selected runs">
+    <div className={css.bar} role="region" aria-label="Selected runs" data-keys-to="[role=grid]">
       <strong role="status">{plural(n, "run")} selected</strong>
       {total > n && (
         <Button size="compact-sm" variant="subtle" onClick={() => onSelect(everything)}>

@@ -18,6 +18,7 @@ import { extent, Lanes } from "./lanes";
 import type { Change } from "./Room";
 import type { CellSearch } from "./routes";
 import { States } from "./States";
+import unseen from "../../components/unseen.module.css";
 import css from "./Boards.module.css";
 
 /** How many features are drawn before somebody asks for all. */
@@ -98,6 +99,9 @@ export function DriftBoard(props: DriftBoardProps) {
           </span>
         )}
       </div>
+      <p className={unseen.always} role="status">
+        {chosen && `Below: ${features[chosen.row]?.name ?? ""} in that window`}
+      </p>
       {chosen && (
         <Chosen
           history={history}
@@ -133,7 +137,7 @@ function Chosen({ history, at, of, onClose }: ChosenProps) {
   });
   if (!track || !stretch) return null;
   return (
-    <div className={css.chosen}>
+    <div className={css.chosen} data-keys-to="[role=grid]">
       <div className={css.chosenHead}>
         <h3>
           {track.name}, {stretchText(stretch)}
