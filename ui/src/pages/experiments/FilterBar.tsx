@@ -27,6 +27,7 @@ export function FilterBar({ project, experiments, value, onApply }: FilterBarPro
   if (draft.of !== value) setDraft({ of: value, text: value, at: value.length });
   const [shown, setShown] = useState(false);
   const [picked, setPicked] = useState(-1);
+  const [typed, setTyped] = useState(false); // since the field was come to, or something was taken
   const [scrolled, setScrolled] = useState(0);
   const [asked] = useDebouncedValue(draft, 80);
   const { text } = draft;
@@ -48,6 +49,7 @@ export function FilterBar({ project, experiments, value, onApply }: FilterBarPro
   const put = (next: string, at: number) => {
     setDraft({ of: value, text: next, at });
     setPicked(-1);
+    setTyped(false);
     cursor.current = at;
   };
   // At once: what is typed next comes behind what was put there, and not before it.
@@ -79,7 +81,8 @@ export function FilterBar({ project, experiments, value, onApply }: FilterBarPro
         break;
       case "Tab": {
         const first = options[Math.max(picked, 0)];
-        if (e.shiftKey || !shown || !first || text === "") return;
+        // Else it leads on: who passes by, or has taken all they wanted, is not held here.
+        if (e.shiftKey || !shown || !first || (picked < 0 && !typed)) return;
         take(first.text);
         break;
       }
@@ -99,7 +102,11 @@ export function FilterBar({ project, experiments, value, onApply }: FilterBarPro
   const wrong = problem !== undefined && !typing;
   return (
     <div className={css.bar}>
-      <div className={css.field} data-wrong={wrong || undefined}>
+      <div
+        className={css.field}
+        data-wrong={wrong || undefined}
+        data-keys-to={`[aria-controls="${id}-list"]`}
+      >
         <Search size={15} aria-hidden className={css.icon} />
         <div className={css.box}>
           <div className={css.mirror} aria-hidden>
@@ -130,6 +137,7 @@ export function FilterBar({ project, experiments, value, onApply }: FilterBarPro
             onChange={(e) => {
               setShown(true);
               setPicked(-1);
+              setTyped(e.target.value !== "");
               setDraft({
                 of: value,
                 text: e.target.value,
@@ -141,12 +149,15 @@ export function FilterBar({ project, experiments, value, onApply }: FilterBarPro
               setDraft((d) => (d.at === at ? d : { ...d, at }));
             }}
             onScroll={(e) => setScrolled(e.currentTarget.scrollLeft)}
-            onFocus={() => setShown(true)}
+            onFocus={() => {
+              setShown(true);
+              setTyped(false);
+            }}
             onBlur={() => setShown(false)}
             onKeyDown={onKeyDown}
           />
         </div>
-        {text !== value && !wrong && (
+        {text !== value && problem === undefined && (
           <Button size="compact-xs" variant="light" onClick={() => apply(text)}>
             Apply
           </Button>

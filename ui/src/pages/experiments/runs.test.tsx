@@ -185,6 +185,34 @@ describe("the filter", () => {
     await user.keyboard("> 0.125 AND");
     expect(field).toHaveValue("metrics.loss > 0.125 AND");
   });
+  it("holds nobody who passes by with Tab, or has taken what was offered", async () => {
+    const offer = {
+      want: "key",
+      from: 0,
+      to: 2,
+      options: [{ text: "metrics.loss", kind: "metric" }],
+    };
+    open(server(three, { [`${p}/run-filter`]: offer }), "?q=lo");
+    await cell("run a");
+    const field = screen.getByRole("combobox", { name: "Filter the runs" });
+    act(() => field.focus());
+    await screen.findByRole("option", { name: /metrics.loss/ });
+    await userEvent.keyboard("{Tab}");
+    expect(field).not.toHaveFocus();
+    expect(field).toHaveValue("lo");
+    await userEvent.keyboard("{Shift>}{Tab}{/Shift}");
+    expect(field).toHaveFocus();
+    await userEvent.keyboard("{Control>}a{/Control}lo");
+    await screen.findByRole("option", { name: /metrics.loss/ });
+    await waitFor(async () => {
+      await userEvent.keyboard("{ArrowDown}");
+      expect(screen.getByRole("option", { selected: true })).toBeVisible();
+    });
+    await userEvent.keyboard("{Tab}");
+    expect(field).toHaveValue("metrics.loss ");
+    await userEvent.keyboard("{Tab}");
+    expect(field).not.toHaveFocus();
+  });
   it("has the cursor behind what it put in before the next key, however late frames are", async () => {
     const user = userEvent.setup();
     const offer = {
@@ -307,7 +335,7 @@ describe("what is done to many runs", () => {
     // Another list is asked for, and not the one of before.
     expect(asked.slice(before).some((q) => /run-table.*limit=1$/.test(q))).toBe(true);
     expect(screen.queryByRole("region", { name: "Selected runs" })).toBeNull();
-    expect(screen.getByRole("grid")).toHaveFocus();
+    await waitFor(() => expect(screen.getByRole("grid")).toHaveFocus());
     await userEvent.click(await screen.findByRole("button", { name: "Undo" }));
     await waitFor(() =>
       expect(sent.map((s) => s.path)).toEqual([`${p}/runs/delete`, `${p}/runs/restore`]),
