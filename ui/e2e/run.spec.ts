@@ -141,7 +141,7 @@ it("zooms by the mouse, by keys and by fingers, and keeps it in the address", as
   await v.page.waitForURL(/zoom=/);
   await v.page.getByRole("button", { name: "Show all" }).click();
   await v.page.waitForURL((url) => !url.search.includes("zoom"));
-  await v.page.getByRole("img", { name: /^auc/ }).focus();
+  await v.page.getByRole("application", { name: /^auc/ }).focus();
   await v.page.keyboard.press("End");
   await v.page.getByText(/^299: story-0 0\.9/).waitFor({ state: "attached" });
   await v.page.keyboard.press("+");

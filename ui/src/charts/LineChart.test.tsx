@@ -18,7 +18,10 @@ it("says what it shows, and hides a line by its name in the legend", async () =>
       <LineChart describe="loss of two runs" x={[0, 1]} lines={lines} />
     </MantineProvider>,
   );
-  expect(screen.getByRole("img", { name: "loss of two runs" })).toHaveAttribute("tabindex", "0");
+  expect(screen.getByRole("application", { name: "loss of two runs" })).toHaveAttribute(
+    "tabindex",
+    "0",
+  );
   const second = screen.getByRole("button", { name: "second" });
   expect(second).toHaveAttribute("aria-pressed", "true");
   await userEvent.click(second);

@@ -140,7 +140,8 @@ export function LineChart(props: LineChartProps) {
   return (
     <div ref={size} className={css.chart}>
       <div
-        role="img"
+        role="application" // readers of the screen hand its keys through
+        aria-roledescription="chart"
         aria-label={props.describe}
         tabIndex={0}
         className={css.plot}

@@ -43,7 +43,7 @@ export function DataTable<T>(props: DataTableProps<T>) {
   );
   return (
     <div className={css.box} tabIndex={0} role="group" aria-label={props.label}>
-      <table className={css.table}>
+      <table className={css.table} aria-label={props.label}>
         <thead>
           <tr>
             {props.columns.map((c) => (
@@ -55,6 +55,7 @@ export function DataTable<T>(props: DataTableProps<T>) {
           {rows.slice(0, most).map((row) => (
             <tr
               key={props.rowKey(row)}
+              aria-current={props.rowKey(row) === props.current || undefined}
               data-current={props.rowKey(row) === props.current || undefined}
             >
               {props.columns.map((c) => (

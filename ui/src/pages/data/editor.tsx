@@ -10,6 +10,8 @@ interface EditorProps {
   tables: readonly TableOf[];
   /** Where the last query was wrong, in bytes of its text as it was. */
   invalid?: boolean;
+  /** The id of what tells its keys. */
+  describedBy?: string;
   ref?: Ref<HTMLTextAreaElement>;
 }
 
@@ -27,7 +29,8 @@ const LINE = 20;
 const [PAD_X, PAD_Y] = [14, 12];
 
 /** A text of SQL with completion: Ctrl+Space asks for it, Tab or Enter takes it. */
-export function Editor({ sql, onChange, onRun, tables, invalid = false, ref }: EditorProps) {
+export function Editor(props: EditorProps) {
+  const { sql, onChange, onRun, tables, invalid = false, ref } = props;
   const id = useId();
   const own = useRef<HTMLTextAreaElement>(null);
   const [open, setOpen] = useState<Suggestions>();
@@ -86,6 +89,7 @@ export function Editor({ sql, onChange, onRun, tables, invalid = false, ref }: E
         aria-controls={open ? id : undefined}
         aria-activedescendant={open ? `${id}-${open.chosen}` : undefined}
         aria-invalid={invalid}
+        aria-describedby={props.describedBy}
         spellCheck={false}
         autoCapitalize="off"
         autoComplete="off"

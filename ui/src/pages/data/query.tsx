@@ -2,7 +2,7 @@ import { Button, TextInput } from "@mantine/core";
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { Download, Play, Square } from "lucide-react";
-import { useEffect, useEffectEvent, useRef, useState } from "react";
+import { useEffect, useEffectEvent, useId, useRef, useState } from "react";
 import { FirstRun } from "../../app/FirstRun";
 import { Choice } from "../../components/Choice";
 import { GuardedButton } from "../../components/GuardedButton";
@@ -92,6 +92,7 @@ function Workbench({ project, datasets }: { project: string; datasets: readonly 
   const allowed = useQuery(permissionsQuery(project)).data;
   const bounds = useQuery(boundsQuery(project)).data;
   const run = useMay("run");
+  const keys = useId();
 
   const query = useMutation({
     mutationFn: (q: { sql: string; reason?: string }) => {
@@ -142,6 +143,7 @@ function Workbench({ project, datasets }: { project: string; datasets: readonly 
             onRun={go}
             tables={datasets.map((d) => ({ name: d.dataset, columns: d.columns }))}
             invalid={query.isError && held === undefined}
+            describedBy={keys}
           />
           {held !== undefined && (
             <div className={css.locked} style={{ padding: "12px 0 0" }}>
@@ -204,8 +206,9 @@ function Workbench({ project, datasets }: { project: string; datasets: readonly 
               </GuardedButton>
             ))}
           </div>
-          <p className={css.why}>
-            Ctrl+Enter runs, Ctrl+Space completes.
+          <p id={keys} className={css.why}>
+            Ctrl+Enter runs, Ctrl+Space completes. Tab takes a completion; Esc puts them away, and
+            Tab leads on.
             {bounds &&
               ` A query may take ${bounds.seconds} s and ${bounds.memory / 2 ** 20} MiB of memory.`}
             {!run.may && known && ` ${run.why}`}

@@ -289,7 +289,7 @@ function Fields({ form, rows, onSet, onDrop }: FieldsProps) {
   const lists = useId();
   return (
     <div className={css.box} role="region" aria-label="Inputs" tabIndex={0}>
-      <table className={css.fields}>
+      <table className={css.fields} aria-label="Inputs">
         <thead>
           <tr>
             <th scope="col">Input</th>
@@ -404,7 +404,7 @@ function Answers({ said, rows, trial }: AnswersProps) {
       )}
       {good.length > 0 && (
         <div className={css.box} role="region" aria-label="Answers" tabIndex={0}>
-          <table className={css.fields}>
+          <table className={css.fields} aria-label="Answers">
             <thead>
               <tr>
                 <th scope="col">Row</th>

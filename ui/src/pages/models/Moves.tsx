@@ -23,7 +23,7 @@ export function MoveStrip({ model, moves, asOf, onAsOf }: MovesProps) {
   const aliases = [...new Set(moves.map((m) => m.alias))].sort(byMeaning);
   return (
     <div className={css.strip} tabIndex={0} role="group" aria-label="Aliases from move to move">
-      <table>
+      <table aria-label="Aliases from move to move">
         <thead>
           <tr>
             <th scope="col">Move</th>

@@ -67,7 +67,7 @@ export function Distribution({ data }: { data: Data }) {
         tabIndex={0}
         aria-label={`Distribution of ${data.feature}`}
       >
-        <table className={css.table}>
+        <table className={css.table} aria-label={`Distribution of ${data.feature}`}>
           <thead>
             <tr>
               <th scope="col">Value</th>

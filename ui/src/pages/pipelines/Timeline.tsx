@@ -61,7 +61,11 @@ export function Timeline({ project, run, steps, tries, now, current, onPick }: T
         aria-label="Timeline of the steps"
         tabIndex={0}
       >
-        <table className={css.table} aria-rowcount={steps.length + 1}>
+        <table
+          className={css.table}
+          aria-label="Timeline of the steps"
+          aria-rowcount={steps.length + 1}
+        >
           <thead>
             <tr>
               <th scope="col" className={css.step}>
@@ -102,7 +106,12 @@ export function Timeline({ project, run, steps, tries, now, current, onPick }: T
               if (!step || !s) return null;
               const name = stepName(step);
               return (
-                <tr key={step.id} data-current={name === current || undefined}>
+                <tr
+                  key={step.id}
+                  aria-rowindex={row.index + 2}
+                  aria-current={name === current || undefined}
+                  data-current={name === current || undefined}
+                >
                   <th scope="row" className={css.step}>
                     <button
                       type="button"

@@ -42,7 +42,7 @@ function Told({ why }: { why: PipelineWhy }) {
       )}
       {why.changes.length > 0 && (
         <div className={css.scroll} tabIndex={0} role="region" aria-label="What is new">
-          <table className={css.diff}>
+          <table className={css.diff} aria-label="What is new">
             <thead>
               <tr>
                 <th scope="col">Part of the key</th>

@@ -434,7 +434,7 @@ function GridTable({ grid }: { grid: Grid }) {
   );
   return (
     <div className={css.gridBox} tabIndex={0} role="region" aria-label="Rows">
-      <table className={css.grid}>
+      <table className={css.grid} aria-label="Rows">
         <thead>
           <tr>
             <th scope="col" className={css.right}>

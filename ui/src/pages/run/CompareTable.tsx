@@ -47,7 +47,7 @@ export function CompareTable({ columns, runs, all, onAll }: CompareTableProps) {
         </Empty>
       ) : (
         <div className={css.box} tabIndex={0} role="region" aria-label="Differences of the runs">
-          <table className={css.table}>
+          <table className={css.table} aria-label="Differences of the runs">
             <thead>
               <tr>
                 <th scope="col">Name</th>

@@ -77,7 +77,7 @@ it("loads in the layout of what comes, and says what was thinned and what is no 
       "newest 7 · 20 points in 2 stretches: mean, least, highest · 4 NaN · 1 infinite",
     ),
   ).toBeInTheDocument();
-  expect(screen.getByRole("img", { name: /^loss by step/ })).toBeInTheDocument();
+  expect(screen.getByRole("application", { name: /^loss by step/ })).toBeInTheDocument();
   await userEvent.click(screen.getByRole("button", { name: "Show as a table: loss" }));
   expect(screen.getAllByRole("row").map((r) => r.textContent)).toEqual(["stepfirst", "51", "152"]);
 });
@@ -127,7 +127,7 @@ it("gives each run its own line while others come and go", async () => {
 it("keeps the zoom of steps from a metric that has none, and its own from others", async () => {
   const timed = { ...thinned, by: "time", ms: [1000, 60_000], to_ms: [2000, 61_000] };
   const { onZoom } = show(() => json({ series: [timed] }), { zoom: "5~15" });
-  const plot = await screen.findByRole("img", { name: /^loss by time since the start/ });
+  const plot = await screen.findByRole("application", { name: /^loss by time since the start/ });
   expect(asked.map((s) => s.from)).toEqual([undefined]);
   plot.focus();
   await userEvent.keyboard("0");
