@@ -27,6 +27,48 @@ it("finds what only the mouse can do, and a focus that is not seen", async () =>
   await close();
 });
 
+it("keeps the keyboard's place when what it was at goes, is busy, or leads to another page", async () => {
+  const { page, troubles, close } = await visit(`/p/${project}/audit`, "narrow");
+  await settled(page);
+  const at = (name: string) =>
+    expect
+      .poll(() =>
+        page.evaluate(() => {
+          const el = document.activeElement as HTMLInputElement | null;
+          return el?.ariaLabel ?? el?.labels?.[0]?.textContent ?? el?.textContent;
+        }),
+      )
+      .toBe(name);
+  const press = async (name: string) => {
+    await page.keyboard.press("Tab"); // the focus is one that the keyboard moves
+    await page.getByRole("button", { name }).focus();
+    await page.keyboard.press("Enter");
+  };
+  await page.getByRole("textbox", { name: "About" }).focus();
+  await page.keyboard.type("model/*");
+  await page.keyboard.press("Enter");
+  await page.waitForURL(/subject=/);
+  await at("About");
+  await press("Show all"); // which there is nothing to do for any more
+  await page.waitForURL((url) => !url.search.includes("subject"));
+  await at("Wall");
+  await press("Verify the whole ledger"); // and waits for it, disabled
+  await page.getByText("signed checkpoint").waitFor();
+  await at("Verify the whole ledger");
+  await press("Open the navigation");
+  await at("Home");
+  await page.keyboard.press("Escape");
+  await at("Open the navigation");
+  await page.keyboard.press("Enter");
+  await page.keyboard.press("Tab");
+  await page.keyboard.press("Enter");
+  await page.waitForURL(/\/data$/);
+  await at("Data");
+  expect(await page.evaluate(() => document.activeElement?.tagName)).toBe("H1");
+  expect(troubles).toEqual([]);
+  await close();
+});
+
 it("tells what is chosen, and draws bars, where the reader's own colours hold", async () => {
   const { page, close } = await visit(`/p/${project}/endpoints/bikes/production?last=8760h`);
   await page.emulateMedia({ forcedColors: "active" });

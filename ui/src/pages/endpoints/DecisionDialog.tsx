@@ -64,6 +64,7 @@ export function DecisionDialog(props: DecisionDialogProps) {
         <Done {...props} now={now} choice={choice} generation={generation} />
       ) : (
         <form
+          data-keys-to="[data-autofocus]" // of what comes in its place
           onSubmit={(e) => {
             e.preventDefault();
             decide.mutate({

@@ -223,6 +223,7 @@ it("promotes with a reason, on what it has shown", async () => {
     }),
   );
   expect(await within(dialog).findByText(/roll back: version 1 is on standby/)).toBeVisible();
+  await expect.poll(() => document.activeElement?.textContent).toBe("Close");
 });
 
 it("says why the server did not do it", async () => {

@@ -40,11 +40,14 @@ function Confirm(props: ConfirmProps) {
         <>
           {done(change.data)}
           <DialogButtons>
-            <Button onClick={props.onClose}>Close</Button>
+            <Button onClick={props.onClose} data-autofocus>
+              Close
+            </Button>
           </DialogButtons>
         </>
       ) : (
         <form
+          data-keys-to="[data-autofocus]" // of what comes in its place
           onSubmit={(e) => {
             e.preventDefault();
             change.mutate(props.change, {
