@@ -1,4 +1,4 @@
-import { useElementSize } from "@mantine/hooks";
+import { useWidth } from "../components/width";
 import { useId, useRef, type PointerEvent, type ReactNode, type SyntheticEvent } from "react";
 import type { Tone } from "../components/Badge";
 import css from "./Board.module.css";
@@ -24,7 +24,7 @@ const LEAST_DRAG = 6;
 
 /** Lanes one below the other over one axis of time, with a hair line through all of them. */
 export function Board({ from, to, clock, onZoom, children }: BoardProps) {
-  const { ref, width } = useElementSize<HTMLDivElement>();
+  const { ref, width } = useWidth();
   const hair = useRef<HTMLDivElement>(null);
   /** Where the pointer went down, until it goes up; and whether it has moved from there. */
   const drag = useRef<{ x: number; moved: boolean }>(undefined);

@@ -1,5 +1,5 @@
 import { useComputedColorScheme } from "@mantine/core";
-import { useElementSize } from "@mantine/hooks";
+import { useWidth } from "../components/width";
 import {
   useEffect,
   useImperativeHandle,
@@ -66,7 +66,7 @@ const WHOLE = Array.from({ length: 15 }, (_, k) => [1, 2, 5].map((n) => n * 10 *
 export function LineChart(props: LineChartProps) {
   const { x = NO_X, lines, height = 180, formatX, formatY = value, time = false } = props;
   const { logX = false, logY = false, group, marks, rangeY } = props;
-  const { ref: size, width } = useElementSize<HTMLDivElement>();
+  const { ref: size, width } = useWidth();
   const at = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
   const readout = useRef<ReadoutHandle>(null);

@@ -1,4 +1,4 @@
-import { useElementSize } from "@mantine/hooks";
+import { useWidth } from "../components/width";
 import { useState, type PointerEvent } from "react";
 import { value } from "../format/number";
 import css from "./ParallelCoordinates.module.css";
@@ -42,7 +42,7 @@ const APART = 110;
  */
 export function ParallelCoordinates(props: ParallelCoordinatesProps) {
   const { describe, axes, lines, brushes } = props;
-  const { ref, width: room } = useElementSize<HTMLDivElement>();
+  const { ref, width: room } = useWidth();
   const width = Math.max(room, 2 * SIDE + (axes.length - 1) * APART);
   const [pointed, point] = useState<string>();
   const inner = HEIGHT - TOP - BOTTOM;

@@ -1,4 +1,4 @@
-import { useElementSize } from "@mantine/hooks";
+import { useWidth } from "../components/width";
 import { useState } from "react";
 import { value } from "../format/number";
 import css from "./Scatter.module.css";
@@ -38,7 +38,7 @@ const EDGE = 14;
 export function Scatter(props: ScatterProps) {
   const { describe, points, front, nameX, nameY, formatX = value, formatY = value } = props;
   const { logX = false, logY = false, onOpen } = props;
-  const { ref, width } = useElementSize<HTMLDivElement>();
+  const { ref, width } = useWidth();
   const [pointed, point] = useState<string>();
   const across = scaleOf(
     points.map((p) => p.x),

@@ -1,7 +1,8 @@
 import { Skeleton } from "@mantine/core";
 import type { UseQueryResult } from "@tanstack/react-query";
-import type { ReactNode } from "react";
+import type { CSSProperties, ReactNode } from "react";
 import { Failed, failureOf, Old } from "./State";
+import css from "./State.module.css";
 
 interface LoadedProps<T> {
   query: UseQueryResult<T>;
@@ -43,5 +44,15 @@ export function Lines({ n, height = 18 }: { n: number; height?: number }) {
         <Skeleton key={i} height={height} mb={10} width={i === n - 1 && n > 1 ? "60%" : "100%"} />
       ))}
     </>
+  );
+}
+
+/** A skeleton of one piece, of the height in CSS pixels of what comes; of another one where there is little room. */
+export function Bone({ height, narrow }: { height: number; narrow: number }) {
+  return (
+    <Skeleton
+      className={css.bone ?? ""}
+      style={{ "--bone": `${height}px`, "--bone-narrow": `${narrow}px` } as CSSProperties}
+    />
   );
 }

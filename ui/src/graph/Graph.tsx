@@ -1,5 +1,5 @@
 import "@xyflow/react/dist/base.css";
-import { useElementSize } from "@mantine/hooks";
+import { useWidth } from "../components/width";
 import {
   BaseEdge,
   Handle,
@@ -81,7 +81,7 @@ const edgeTypes = { past: PastEdge };
 
 /** A directed graph without cycles, laid out by itself. Draw a list of the same behind it. */
 export default function Graph({ nodes, edges }: GraphProps) {
-  const { ref, width } = useElementSize();
+  const { ref, width } = useWidth();
   const box = useRef<HTMLDivElement>(null);
   const way = width > 0 && width < NARROW ? "TB" : "LR";
   const drawn = useMemo(() => draw(nodes, edges, way), [nodes, edges, way]);

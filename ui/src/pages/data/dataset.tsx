@@ -4,7 +4,7 @@ import { Link, useParams } from "@tanstack/react-router";
 import { useMemo } from "react";
 import { StatusBadge } from "../../components/Badge";
 import { DataTable, type Column } from "../../components/DataTable";
-import { Lines, Loaded } from "../../components/Loaded";
+import { Bone, Lines, Loaded } from "../../components/Loaded";
 import { More } from "../../components/More";
 import { Page, Section } from "../../components/Page";
 import { Failed } from "../../components/State";
@@ -36,7 +36,9 @@ export function DatasetPage() {
       ]}
       badge={newest?.source === "holdout" && <StatusBadge state="held" label="holdout" />}
       about={
-        newest && `Newest version ${newest.n}: ${plural(newest.rows, "row")}, ${sourceOf(newest)}`
+        newest
+          ? `Newest version ${newest.n}: ${plural(newest.rows, "row")}, ${sourceOf(newest)}`
+          : versions.isPending && "\u00a0"
       }
       actions={
         newest && (
@@ -55,7 +57,13 @@ export function DatasetPage() {
         )
       }
     >
-      {all.length > 1 && <Growth versions={all} />}
+      {versions.isPending ? (
+        <Section title="Rows by version">
+          <Bone height={90} narrow={90} />
+        </Section>
+      ) : (
+        all.length > 1 && <Growth versions={all} />
+      )}
       <Section
         title="Versions"
         about={

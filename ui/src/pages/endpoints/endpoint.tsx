@@ -63,7 +63,11 @@ export function EndpointPage() {
       crumbs={crumbs}
       badge={endpoint.data && <Loads endpoint={endpoint.data} />}
       about={
-        endpoint.data ? <Clock endpoint={endpoint.data} /> : failureOf(endpoint) == null && "\u00a0"
+        endpoint.data ? (
+          <Clock endpoint={endpoint.data} />
+        ) : (
+          failureOf(endpoint) == null && <Coming />
+        )
       }
     >
       <Tabs
@@ -110,6 +114,16 @@ function Loads({ endpoint }: { endpoint: Endpoint }) {
     <StatusBadge state="loading" tone="info" />
   ) : (
     <StatusBadge state="served" tone="good" label="served" />
+  );
+}
+
+/** Takes the room of the words about the clock. */
+function Coming() {
+  return (
+    <span aria-hidden style={{ visibility: "hidden" }}>
+      Stream time 2011-12-28 00:00 UTC, driven by a replay. Holds and looks go by it. Drift and
+      error: monitoring.
+    </span>
   );
 }
 

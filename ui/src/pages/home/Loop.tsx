@@ -1,5 +1,5 @@
 import { ActionIcon } from "@mantine/core";
-import { useElementSize } from "@mantine/hooks";
+import { useWidth } from "../../components/width";
 import { ArrowDown, ArrowUp, Hand, Infinity as LoopSign, List } from "lucide-react";
 import { useState, type ReactNode } from "react";
 import { StatusBadge } from "../../components/Badge";
@@ -113,7 +113,7 @@ function MarkTable({ markers }: { markers: Marker[] }) {
 const NAMED = 3;
 
 function Picture({ overview, markers }: { overview: Overview; markers: Marker[] }) {
-  const { ref, width } = useElementSize();
+  const { ref, width } = useWidth();
   const inLoop = markers.filter((m) => placeOf(m.mark.station) >= 0);
   const beside = markers.filter((m) => placeOf(m.mark.station) < 0);
   // The first frame has no width yet; it keeps the height of what comes.

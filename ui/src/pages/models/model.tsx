@@ -7,7 +7,7 @@ import { StatusBadge } from "../../components/Badge";
 import { DataTable, type Column } from "../../components/DataTable";
 import { GuardedButton } from "../../components/GuardedButton";
 import { VersionLink } from "../../components/links";
-import { Lines, Loaded } from "../../components/Loaded";
+import { Bone, Lines, Loaded } from "../../components/Loaded";
 import { More } from "../../components/More";
 import { Columns, Page, Section } from "../../components/Page";
 import { Stat, Stats } from "../../components/Stat";
@@ -147,7 +147,7 @@ function Skeletons() {
   return (
     <>
       <Section title="Summary">
-        <Lines n={2} height={24} />
+        <Bone height={66} narrow={221} />
       </Section>
       <Section title="Versions">
         <Lines n={6} height={22} />

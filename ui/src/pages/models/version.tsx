@@ -6,7 +6,7 @@ import { useState, type ReactNode } from "react";
 import { StatusBadge } from "../../components/Badge";
 import { Command } from "../../components/Command";
 import { DataTable, type Column } from "../../components/DataTable";
-import { Lines, Loaded } from "../../components/Loaded";
+import { Bone, Lines, Loaded } from "../../components/Loaded";
 import { Menu, MenuItem } from "../../components/Menu";
 import { More } from "../../components/More";
 import { Columns, Page, Section } from "../../components/Page";
@@ -112,7 +112,7 @@ function VersionOf({ project, model, n }: VersionOfProps) {
         query={version}
         skeleton={
           <Section title="Summary">
-            <Lines n={3} height={24} />
+            <Bone height={66} narrow={260} />
           </Section>
         }
       >
@@ -152,7 +152,7 @@ function Sections({ project, version: v, asOf }: SectionsProps) {
   return (
     <>
       <Section title="Summary" about={v.reason}>
-        <Loaded query={facts} skeleton={<Lines n={2} height={24} />}>
+        <Loaded query={facts} skeleton={<Bone height={66} narrow={260} />}>
           {(f) => <Summary version={v} facts={known(f)} decision={decided[0]} past={past} />}
         </Loaded>
       </Section>
@@ -160,7 +160,7 @@ function Sections({ project, version: v, asOf }: SectionsProps) {
         title="Lineage"
         about="What led to it, and where it went. Dashed: what it was judged on and compared with."
       >
-        <Loaded query={lineage} skeleton={<Lines n={6} height={40} />}>
+        <Loaded query={lineage} skeleton={<Bone height={280} narrow={548} />}>
           {(l) => <LineageFigure lineage={l} />}
         </Loaded>
       </Section>

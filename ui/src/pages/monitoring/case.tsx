@@ -10,7 +10,7 @@ import {
   RolloutLink,
   VersionLink,
 } from "../../components/links";
-import { Lines, Loaded } from "../../components/Loaded";
+import { Bone, Loaded } from "../../components/Loaded";
 import { Columns, Page, Section } from "../../components/Page";
 import { Facts } from "../../components/Stat";
 import { Time } from "../../components/Time";
@@ -51,7 +51,7 @@ function Body({ of }: { of: Case }) {
   return (
     <>
       <Section title="Steps" about="how long each took on the machine">
-        <Loaded query={events} skeleton={<Skeleton height={64} />}>
+        <Loaded query={events} skeleton={<Bone height={77} narrow={145} />}>
           {(e) => <Steps of={of} events={e.items} />}
         </Loaded>
         {of.state !== "closed" && <Waits of={of} />}
@@ -59,7 +59,7 @@ function Body({ of }: { of: Case }) {
       {of.decision && <Decision id={of.decision} />}
       <Columns>
         <Section title="What happened" about="event time above, time of the machine below">
-          <Loaded query={events} skeleton={<Lines n={8} height={24} />}>
+          <Loaded query={events} skeleton={<Bone height={488} narrow={785} />}>
             {(e) => <Story label="What happened" moments={withoutEchoes(e.items).map(momentOf)} />}
           </Loaded>
         </Section>
@@ -143,7 +143,7 @@ const DecisionCard = lazy(() =>
 function Decision({ id }: { id: string }) {
   const { project } = useParams({ from: "/p/$project" });
   const query = useQuery(decisionQuery(project, id));
-  const waiting = <Lines n={3} height={24} />;
+  const waiting = <Bone height={227} narrow={342} />;
   return (
     <Section title="The gate" about="each check with what it was computed from" flush>
       <Loaded query={query} skeleton={waiting}>

@@ -4,7 +4,7 @@ import { Link, useParams, useSearch } from "@tanstack/react-router";
 import { StatusBadge } from "../../components/Badge";
 import { Command } from "../../components/Command";
 import { CaseLink, EndpointLink, VersionLink } from "../../components/links";
-import { Lines, Loaded } from "../../components/Loaded";
+import { Bone, Loaded } from "../../components/Loaded";
 import { Columns, Page, Section } from "../../components/Page";
 import { Facts } from "../../components/Stat";
 import { Time } from "../../components/Time";
@@ -61,13 +61,13 @@ function Body({ of }: { of: Incident }) {
         title="What was seen"
         about={of.kind === "drift" ? "the features that were red" : "the realised metric"}
       >
-        <Loaded query={standing} skeleton={<Skeleton height={220} />}>
+        <Loaded query={standing} skeleton={<Waiting of={of} />}>
           {(m) => <Seen of={of} at={m} />}
         </Loaded>
       </Section>
       <Columns>
         <Section title="What the loop did" about="event time above, time of the machine below">
-          <Loaded query={events} skeleton={<Lines n={6} height={24} />}>
+          <Loaded query={events} skeleton={<Bone height={300} narrow={500} />}>
             {(e) => <Story label="What the loop did" moments={withAnswers(e.items, of)} />}
           </Loaded>
           {!of.resolved_at && (
@@ -82,6 +82,15 @@ function Body({ of }: { of: Incident }) {
   );
 }
 
+/** Is as high as the windows of its kind, about. */
+function Waiting({ of }: { of: Incident }) {
+  return of.kind === "drift" ? (
+    <Bone height={262} narrow={285} />
+  ) : (
+    <Bone height={390} narrow={430} />
+  );
+}
+
 /** The windows around the incident, of its kind. */
 function Seen({ of, at }: { of: Incident; at: Monitoring }) {
   const { project } = useParams({ from: "/p/$project" });
@@ -89,7 +98,7 @@ function Seen({ of, at }: { of: Incident; at: Monitoring }) {
   const change = useChange<CellSearch>();
   const watched = of.kind === "drift" ? at.drift : at.performance;
   const range = around(of, watched?.window_ms ?? 86_400_000, at.clock.watermark);
-  const skeleton = <Skeleton height={220} />;
+  const skeleton = <Waiting of={of} />;
   const drift = useQuery({
     ...driftQuery(project, of.endpoint, range),
     enabled: of.kind === "drift",

@@ -1,4 +1,4 @@
-import { useElementSize } from "@mantine/hooks";
+import { useWidth } from "../../components/width";
 import { useQuery } from "@tanstack/react-query";
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { useRef } from "react";
@@ -36,7 +36,7 @@ const ROW = 32;
 export function Timeline({ project, run, steps, tries, now, current, onPick }: TimelineProps) {
   const box = useRef<HTMLDivElement>(null);
   const whys = useQuery(pipelineWhys(project, run.id, !isFinal(run.state)));
-  const { ref: measure, width } = useElementSize<HTMLTableCellElement>();
+  const { ref: measure, width } = useWidth<HTMLTableCellElement>();
   const begun = Date.parse(run.started_at ?? run.created_at);
   const spans = steps.map((s) => span(s, now));
   const last = Math.max(begun + 1, ...spans.map((s) => s.ended));

@@ -1,4 +1,4 @@
-import { useElementSize } from "@mantine/hooks";
+import { useWidth } from "../../components/width";
 import { Figure } from "../../charts/Figure";
 import { DataTable } from "../../components/DataTable";
 import type { PipelineRun, PipelineTry } from "../../data/pipelines";
@@ -39,7 +39,7 @@ export function progress(tries: readonly PipelineTry[], lower: boolean): Point[]
 
 /** How a search came to its best value: a dot for each try, and a line for the best so far. */
 export function TryChart({ tries, goal, winner }: TryChartProps) {
-  const { ref, width } = useElementSize<HTMLDivElement>();
+  const { ref, width } = useWidth();
   const points = progress(tries, goal.lower);
   const bound = goal.at_least ?? goal.at_most;
   const values = points.map((p) => p.value).concat(bound ?? []);
