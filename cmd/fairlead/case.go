@@ -83,6 +83,7 @@ func (c *cli) await(ctx context.Context, cl *client, id string) error {
 			if err := c.whereItFailed(ctx, cl, &k); err != nil {
 				return err
 			}
+			c.whereItIs(cl, &k)
 			return caseStatus(&k)
 		}
 		r, err := cl.waitedFor(ctx, &k)
@@ -167,6 +168,17 @@ func (c *cli) whereItFailed(ctx context.Context, cl *client, k *loop.Case) error
 		}
 	}
 	return nil
+}
+
+// whereItIs says how to ask and see what was released.
+func (c *cli) whereItIs(cl *client, k *loop.Case) {
+	if k.Outcome != loop.Promoted {
+		return
+	}
+	if cl.own {
+		fmt.Fprintln(c.err, "start a server, so that it answers: fairlead serve")
+	}
+	fmt.Fprintf(c.err, "look at it: fairlead endpoint %s, or in a browser: fairlead ui\n", k.Model)
 }
 
 func caseStatus(k *loop.Case) error {

@@ -278,7 +278,7 @@ func TestRelease_EndsWithTheCaseAndSaysWhy(t *testing.T) {
 		status               int
 		says                 string
 	}{
-		{"promoted", `"state":"closed","outcome":"promoted"`, "", 0, ""},
+		{"promoted", `"state":"closed","outcome":"promoted"`, "", 0, "look at it: fairlead endpoint m"},
 		{"stopped by the gate", `"state":"closed","outcome":"stopped","reason":"fair is red","decision":"d1"`, "", 3, "gate explain d1"},
 		{"failed", `"state":"closed","outcome":"failed","reason":"step train: exit 1"`, "", 1, "exit 1"},
 		{"rolled back", `"state":"closed","outcome":"rolledback","reason":"worse"`, "", 1, "worse"},

@@ -58,6 +58,7 @@ pipelines, experiments, registry, gates, releases, serving, monitoring and
 retraining. Without a command it starts the server with its defaults.`,
 		Example: `  fairlead                        # start the server
   fairlead demo                   # watch the loop close on real data
+  fairlead init --git             # write a first fairlead.yaml for this folder
   fairlead check && fairlead run  # in a repository with a fairlead.yaml`,
 		Version:       version,
 		SilenceUsage:  true,
