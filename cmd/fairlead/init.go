@@ -243,7 +243,8 @@ func (out *initial) next() (lines []string) {
 	case gitNone:
 		lines = append(lines, "git init && git add . && git commit -m \"first commit\"")
 	case gitThere:
-		lines = append(lines, "git add "+strings.Join(out.Written, " ")+" && git commit -m \"fairlead.yaml\"")
+		lines = append(lines, "git add "+strings.Join(out.Written, " ")+
+			" && git commit -m \"fairlead.yaml\"")
 	}
 	switch {
 	case out.Template != "" || out.runs:

@@ -96,9 +96,11 @@ var digits = regexp.MustCompile(`\d+`)
 // whether there is one. What is unique in each file need not be in all.
 func (l *folder) joins(e *dataEntry) bool {
 	glob := path.Join(path.Dir(e.from), digits.ReplaceAllString(path.Base(e.from), "*"))
-	if glob == e.from || slices.ContainsFunc(l.names, func(name string) bool { // a-b.csv beside 1-2.csv
-		return spec.MatchFile(glob, name) && digits.ReplaceAllString(path.Base(name), "*") != path.Base(glob)
-	}) {
+	other := func(name string) bool { // such as a-b.csv beside 1-2.csv
+		return spec.MatchFile(glob, name) &&
+			digits.ReplaceAllString(path.Base(name), "*") != path.Base(glob)
+	}
+	if glob == e.from || slices.ContainsFunc(l.names, other) {
 		return false
 	}
 	i := slices.IndexFunc(l.data, func(other dataEntry) bool {
@@ -192,7 +194,9 @@ func readsItself(script string, e *dataEntry) bool {
 
 // roles are the columns, as the file has them.
 func (e *dataEntry) roles() (list []string) {
-	for _, r := range []struct{ key, column string }{{"time", e.time}, {"key", e.key}, {"label", e.label}} {
+	for _, r := range []struct{ key, column string }{
+		{"time", e.time}, {"key", e.key}, {"label", e.label},
+	} {
 		if r.column != "" {
 			list = append(list, r.key+": "+Scalar(r.column))
 		}

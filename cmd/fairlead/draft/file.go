@@ -47,11 +47,13 @@ func (l *folder) file(project string) []byte {
 
 // writeData writes the section `data`: as comments what a script opens by itself.
 func (l *folder) writeData(b *strings.Builder) {
-	b.WriteString("\n# Tables of the commit: each change of one becomes a version with a profile (#data)\n")
+	b.WriteString("\n# Tables of the commit: each change of one becomes a version " +
+		"with a profile (#data)\n")
 	opened := func(e dataEntry) bool { return e.reader != "" }
 	if slices.ContainsFunc(l.data, opened) {
-		b.WriteString("# What stands here a step sees only as an input: `in: [name]`, and the path of a Parquet file in\n" +
-			"# FAIRLEAD_IN_NAME. A comment is a table that a script opens by its own name.\n")
+		b.WriteString("# What stands here a step sees only as an input: `in: [name]`, and the path " +
+			"of a Parquet file in\n# FAIRLEAD_IN_NAME. A comment is a table that a script opens by its own " +
+			"name.\n")
 	}
 	all := ""
 	if !slices.ContainsFunc(l.data, func(e dataEntry) bool { return !opened(e) }) {
@@ -73,10 +75,12 @@ func (l *folder) writeData(b *strings.Builder) {
 
 // writePipeline writes the section `pipeline`.
 func (l *folder) writePipeline(b *strings.Builder) {
-	b.WriteString("\n# How a candidate is made: steps are any commands, started in a copy of the commit (#pipeline)\n")
+	b.WriteString("\n# How a candidate is made: steps are any commands, started in a copy of the " +
+		"commit (#pipeline)\n")
 	if !slices.ContainsFunc(l.steps, stepEntry.declares) {
-		b.WriteString("# What a step saves in MLflow's format to the path in FAIRLEAD_OUT_MODEL becomes a version, if `out`\n" +
-			"# says so; a step that prints metrics of it makes it one that can be judged and released.\n")
+		b.WriteString("# What a step saves in MLflow's format to the path in FAIRLEAD_OUT_MODEL becomes " +
+			"a version, if `out`\n# says so; a step that prints metrics of it makes it one that can be " +
+			"judged and released.\n")
 	}
 	all := ""
 	if len(l.steps) == 0 {
@@ -91,7 +95,8 @@ func (l *folder) writePipeline(b *strings.Builder) {
 	}
 	b.WriteString(all + "  steps:\n")
 	for _, s := range l.steps {
-		s.write(b, slices.DeleteFunc(slices.Clone(s.in), func(name string) bool { return !l.makes(name) }))
+		unknown := func(name string) bool { return !l.makes(name) }
+		s.write(b, slices.DeleteFunc(slices.Clone(s.in), unknown))
 		l.add(Step, s.name, s.shown())
 	}
 	for _, c := range l.comments {
@@ -111,7 +116,8 @@ func (l *folder) writeExample(b *strings.Builder) {
 	if len(l.data) > 0 {
 		in = l.data[0].name
 	}
-	fmt.Fprintf(b, "#     train:    {run: %s, in: [%s], out: [model, validation]}\n", Scalar(command), in)
+	fmt.Fprintf(b, "#     train:    {run: %s, in: [%s], out: [model, validation]}\n",
+		Scalar(command), in)
 	fmt.Fprintf(b, "#     evaluate: {run: %s evaluate.py, in: [model, validation]}\n", l.python())
 }
 
@@ -148,8 +154,9 @@ func (s stepEntry) shown() string {
 
 // makes reports whether the name is one of data or of an output.
 func (l *folder) makes(name string) bool {
-	return slices.ContainsFunc(l.data, func(e dataEntry) bool { return e.name == name && e.reader == "" }) ||
-		slices.ContainsFunc(l.steps, func(s stepEntry) bool { return slices.Contains(s.out, name) })
+	isData := func(e dataEntry) bool { return e.name == name && e.reader == "" }
+	isOutput := func(s stepEntry) bool { return slices.Contains(s.out, name) }
+	return slices.ContainsFunc(l.data, isData) || slices.ContainsFunc(l.steps, isOutput)
 }
 
 // Scalar writes a text as YAML, within brackets too.
@@ -169,5 +176,6 @@ func isPlain(text string) bool {
 	var back any
 	err := yaml.Unmarshal([]byte("{a: "+text+"}"), &back)
 	m, ok := back.(map[string]any)
-	return err == nil && ok && len(m) == 1 && m["a"] == text && !strings.ContainsAny(text, "#:{}[],\"'\n\t")
+	return err == nil && ok && len(m) == 1 && m["a"] == text &&
+		!strings.ContainsAny(text, "#:{}[],\"'\n\t")
 }

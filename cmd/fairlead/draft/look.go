@@ -92,7 +92,8 @@ func Walk(dir string) (names []string, err error) {
 			return err
 		}
 		name := e.Name()
-		if e.IsDir() && file != dir && (strings.HasPrefix(name, ".") || slices.Contains(leftAlone, name)) {
+		hidden := strings.HasPrefix(name, ".") || slices.Contains(leftAlone, name)
+		if e.IsDir() && file != dir && hidden {
 			return fs.SkipDir
 		}
 		if len(names) >= maxFiles {
@@ -130,6 +131,10 @@ func (l *folder) add(kind, name, text string) { l.found = append(l.found, Found{
 // requirementsFile is what pip and uv read.
 const requirementsFile = "requirements.txt"
 
+// ownPython says what is to be done where no requirements were found.
+const ownPython = "steps run with this machine's python3: write the packages that they need to " +
+	requirementsFile + ", and add `python: {requirements: " + requirementsFile + "}` to the pipeline"
+
 // otherPackages name what scripts need, too, in forms that are not read.
 var otherPackages = []string{"environment.yml", "environment.yaml", "conda.yaml", "python_env.yaml",
 	"Pipfile", "poetry.lock"}
@@ -148,23 +153,23 @@ func (l *folder) lookForPython() {
 	case l.has("pyproject.toml"):
 		l.lookAtPyproject()
 	case slices.ContainsFunc(otherPackages, l.has):
-		l.add(Note, "", "steps run with this machine's python3: write the packages that they need to "+
-			requirementsFile+", and add `python: {requirements: "+requirementsFile+"}` to the pipeline")
+		l.add(Note, "", ownPython)
 	}
 }
 
 // lookAtPyproject writes the dependencies of a pyproject.toml as requirements.
 func (l *folder) lookAtPyproject() {
 	packages := dependencies(l.read("pyproject.toml"))
-	text := "# The dependencies of pyproject.toml, by fairlead init.\n" + strings.Join(packages, "\n") + "\n"
+	text := "# The dependencies of pyproject.toml, by fairlead init.\n" +
+		strings.Join(packages, "\n") + "\n"
 	exact := ""
 	if l.has("uv.lock") {
-		exact = "; the versions of uv.lock: uv export --no-hashes --no-emit-project -o " + requirementsFile
+		exact = "; the versions of uv.lock: uv export --no-hashes --no-emit-project -o " +
+			requirementsFile
 	}
 	err := pyenv.Requirements{Text: text}.Check()
 	if len(packages) == 0 || err != nil {
-		l.add(Note, "", "steps run with this machine's python3: write the packages of pyproject.toml to "+
-			requirementsFile+", and add `python: {requirements: "+requirementsFile+"}` to the pipeline"+exact)
+		l.add(Note, "", ownPython+exact)
 		return
 	}
 	l.requirements = requirementsFile

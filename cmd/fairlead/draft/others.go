@@ -56,7 +56,8 @@ func (l *folder) takeEntryPoints(text string) {
 		switch {
 		case command == "":
 		case missing == "" && (name == "main" || len(project.EntryPoints) == 1):
-			l.steps = append(l.steps, stepEntry{name: nameOf(name), run: command, scripts: l.namedIn(command)})
+			l.steps = append(l.steps, stepEntry{name: nameOf(name), run: command,
+				scripts: l.namedIn(command)})
 		default:
 			l.suggest(name, command)
 		}
@@ -102,7 +103,8 @@ func (l *folder) takeStages(text string) {
 		Stages yaml.MapSlice `yaml:"stages"`
 	}
 	if yaml.Unmarshal([]byte(text), &file) != nil || strings.Contains(text, "${") {
-		l.add(Note, "", dvcFile+" is left out: templates (${…}) are not read; write its stages as steps")
+		l.add(Note, "", dvcFile+" is left out: templates (${…}) are not read; write its stages "+
+			"as steps")
 		return
 	}
 	var stages []stage
@@ -187,7 +189,8 @@ func (l *folder) takeStage(s stage, made map[string]string) {
 	step := stepEntry{name: l.freeStep(name)}
 	lines := []string{"set -e"}
 	for _, p := range slices.Concat(s.deps, s.outs) {
-		if dir := "mkdir -p " + path.Dir(p); made[p] != "" && path.Dir(p) != "." && !slices.Contains(lines, dir) {
+		dir := "mkdir -p " + path.Dir(p)
+		if made[p] != "" && path.Dir(p) != "." && !slices.Contains(lines, dir) {
 			lines = append(lines, dir)
 		}
 	}
@@ -199,8 +202,8 @@ func (l *folder) takeStage(s stage, made map[string]string) {
 		case l.holds(dep):
 			step.reads = append(step.reads, dep)
 		default:
-			l.add(Note, "", fmt.Sprintf("step %s needs %s, which the commit does not have: add it, or let the "+
-				"step fetch it", step.name, dep))
+			l.add(Note, "", fmt.Sprintf("step %s needs %s, which the commit does not have: add it, or "+
+				"let the step fetch it", step.name, dep))
 		}
 	}
 	for _, c := range s.commands {

@@ -64,8 +64,8 @@ func (l *folder) lookForSteps() {
 	}
 	l.lookForNotebooks()
 	if len(l.comments) > 0 {
-		l.add(Note, "", "which of these makes the model is not known, so each stands in fairlead.yaml as a "+
-			"comment: choose")
+		l.add(Note, "", "which of the scripts makes the model is not known, so each stands in "+
+			"fairlead.yaml as a comment: choose")
 	}
 }
 
@@ -85,7 +85,8 @@ func (l *folder) python() string {
 }
 
 func (l *folder) suggest(name, command string) {
-	l.comments = append(l.comments, fmt.Sprintf("%s: {run: %s}", Scalar(nameOf(stem(name))), Scalar(command)))
+	l.comments = append(l.comments,
+		fmt.Sprintf("%s: {run: %s}", Scalar(nameOf(stem(name))), Scalar(command)))
 }
 
 // takeScripts makes steps of scripts, in their order. Those that read their inputs and
