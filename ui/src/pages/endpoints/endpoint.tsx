@@ -3,7 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { StatusBadge } from "../../components/Badge";
 import { To } from "../../components/links";
-import { Loaded } from "../../components/Loaded";
+import { Bone, Loaded } from "../../components/Loaded";
 import { Page, Section } from "../../components/Page";
 import { Empty, Failed, Failure, failureOf } from "../../components/State";
 import { Stat, Stats } from "../../components/Stat";
@@ -198,19 +198,19 @@ function Traffic({ project, endpoint }: { project: string; endpoint: string }) {
     <>
       <Section
         title="Traffic"
-        about={query.data && <Stretch served={query.data} />}
+        about={query.data ? <Stretch served={query.data} /> : "\u00a0"}
         actions={
           <RangePicker
             last={last}
             onLast={(l) => void navigate({ search: (s) => ({ ...s, last: l }), replace: true })}
-            clock={clock ?? (query.data ? shown : undefined)}
+            clock={clock ?? shown}
             onClock={(c) => void navigate({ search: (s) => ({ ...s, clock: c }), replace: true })}
           />
         }
       >
         <Loaded
           query={query}
-          skeleton={<Skeleton height={300} />}
+          skeleton={<Bone height={303} narrow={899} />}
           isEmpty={(s) => s.newest === undefined}
           empty={
             <Empty title="No request has come yet" command={`fairlead predict ${endpoint}`}>
