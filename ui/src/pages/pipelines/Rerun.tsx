@@ -79,6 +79,7 @@ function Rerun({ project, run, from: first, close }: RerunProps) {
       {(g) => (
         <>
           <Choice
+            data-autofocus
             label="From"
             data={choices(g, first)}
             value={from}
