@@ -21,7 +21,8 @@ func (s *Service) Run(ctx context.Context, p fairlead.Project) (c *Case, err err
 			return err
 		}
 		if rev.Spec.Pipeline == nil {
-			return fairlead.Errorf(fairlead.Precondition, "%s has no pipeline to run", spec.FileName)
+			return fairlead.Errorf(fairlead.Precondition, "%s has no pipeline to run; "+
+				"add `pipeline:` with its steps", spec.FileName)
 		}
 		c = s.newCase(rev, ByUser, "a person asked for it")
 		c.Search = true
