@@ -5,6 +5,7 @@ import {
   useQueryClient,
 } from "@tanstack/react-query";
 import { api, ask, type Schemas } from "./client";
+import { renewed } from "./query";
 
 export type Case = Schemas["LoopCase"];
 export type Explanation = Schemas["LoopExplanation"];
@@ -87,6 +88,6 @@ export function usePauseLoop(project: string, model: string) {
           body,
         }),
       ),
-    onSuccess: () => queries.invalidateQueries({ queryKey: ["p", project, "loop", model] }),
+    onSuccess: () => renewed(queries, { queryKey: ["p", project, "loop", model] }),
   });
 }

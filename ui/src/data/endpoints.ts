@@ -1,6 +1,7 @@
 import { keepPreviousData, queryOptions, useMutation, useQueryClient } from "@tanstack/react-query";
 import { api, ask, type Schemas } from "./client";
 import { polled } from "./live";
+import { renewed } from "./query";
 
 export type Endpoint = Schemas["Endpoint"];
 export type Served = Schemas["ServedEndpoint"];
@@ -166,6 +167,6 @@ export function useDecide(project: string, endpoint: string) {
           : api.POST("/api/v1/projects/{project}/rollouts/{rollout}/rollback", { params, body }),
       );
     },
-    onSettled: () => queries.invalidateQueries({ queryKey: ["p", project] }),
+    onSettled: () => renewed(queries, { queryKey: ["p", project] }),
   });
 }

@@ -5,6 +5,7 @@ import {
   useQueryClient,
 } from "@tanstack/react-query";
 import { api, ask, type Schemas } from "./client";
+import { renewed } from "./query";
 
 export type ListedModel = Schemas["ListedModel"];
 export type Model = Schemas["RegistryModel"];
@@ -193,7 +194,7 @@ export function useModelChange(project: string, model: string) {
   return useMutation({
     mutationFn: (c: ModelChange) => change(project, model, c),
     onSuccess: (_answer, c) =>
-      queries.invalidateQueries({
+      renewed(queries, {
         queryKey: ["p", project, "models"],
         // What is gone is not asked for again while its page is left.
         ...(c.kind === "delete" ? { refetchType: "none" as const } : {}),

@@ -6,6 +6,7 @@ import {
 } from "@tanstack/react-query";
 import { api, ask, type Schemas } from "./client";
 import { LIVE_MS, polled } from "./live";
+import { renewed } from "./query";
 
 export type PipelineRun = Schemas["PipelineRun"];
 export type PipelineStep = Schemas["PipelineStep"];
@@ -158,7 +159,7 @@ export function useCancelRun(project: string, run: string) {
   const queries = useQueryClient();
   return useMutation({
     mutationFn: () => ask(api.POST(`${one}/cancel`, { params: { path: { project, run } } })),
-    onSuccess: () => queries.invalidateQueries({ queryKey: ["p", project, "pipelines", run] }),
+    onSuccess: () => renewed(queries, { queryKey: ["p", project, "pipelines", run] }),
   });
 }
 
@@ -173,7 +174,7 @@ export function useRerun(project: string, run: string) {
           body: { from },
         }),
       ),
-    onSuccess: () => queries.invalidateQueries({ queryKey: ["p", project, "pipeline-runs"] }),
+    onSuccess: () => renewed(queries, { queryKey: ["p", project, "pipeline-runs"] }),
   });
 }
 
@@ -188,10 +189,11 @@ export function useOpenCase(project: string) {
         }),
       ),
     onSuccess: () =>
-      Promise.all([
-        queries.invalidateQueries({ queryKey: ["p", project, "pipeline-runs"] }),
-        queries.invalidateQueries({ queryKey: ["p", project, "cases"] }),
-      ]),
+      renewed(
+        queries,
+        { queryKey: ["p", project, "pipeline-runs"] },
+        { queryKey: ["p", project, "cases"] },
+      ),
   });
 }
 

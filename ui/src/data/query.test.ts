@@ -1,7 +1,8 @@
-import { afterEach, expect, it } from "vitest";
+import { QueryObserver } from "@tanstack/react-query";
+import { afterEach, expect, it, vi } from "vitest";
 import { dismiss, toasts } from "../components/toast";
 import { Problem } from "./client";
-import { newQueryClient } from "./query";
+import { newQueryClient, renewed } from "./query";
 
 afterEach(() => toasts.read().forEach((t) => dismiss(t.id)));
 const said = () => toasts.read().map((t) => t.title);
@@ -36,4 +37,24 @@ it("says nothing of other errors", async () => {
   });
   await expect(failing).rejects.toThrow("you may not");
   expect(said()).toEqual([]);
+});
+
+it("waits for what a change has touched, and not for a server that does not answer", async () => {
+  vi.useFakeTimers();
+  const queries = newQueryClient();
+  let answer = () => Promise.resolve("new");
+  const seen = new QueryObserver(queries, { queryKey: ["a"], queryFn: () => answer() });
+  const leave = seen.subscribe(() => undefined);
+  queries.setQueryData(["a"], "old");
+  await renewed(queries, { queryKey: ["a"] });
+  expect(queries.getQueryData(["a"])).toBe("new");
+  answer = () => Promise.reject(new Problem("no answer", 0, "unavailable"));
+  let ended = false;
+  void renewed(queries, { queryKey: ["a"] }).then(() => (ended = true));
+  await vi.advanceTimersByTimeAsync(900);
+  expect(ended).toBe(false);
+  await vi.advanceTimersByTimeAsync(200);
+  expect(ended).toBe(true);
+  leave();
+  vi.useRealTimers();
 });

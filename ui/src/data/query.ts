@@ -1,4 +1,9 @@
-import { MutationCache, QueryCache, QueryClient } from "@tanstack/react-query";
+import {
+  MutationCache,
+  QueryCache,
+  QueryClient,
+  type InvalidateQueryFilters,
+} from "@tanstack/react-query";
 import { dismiss, toast } from "../components/toast";
 import { Problem } from "./client";
 import { followLate, passes } from "./late";
@@ -7,6 +12,23 @@ import { answers } from "./live";
 /** What has come of a list by pages. */
 export function itemsOf<T>(query: { data?: { pages: { items: T[] }[] } | undefined }): T[] {
   return query.data?.pages.flatMap((page) => page.items) ?? [];
+}
+
+/** For what follows a change, in ms; what takes longer comes by itself. */
+const PATIENCE = 1000;
+
+/**
+ * Asks anew for what a change has touched, and waits for it: whoever made the change sees it
+ * when their button is free again. A server that does not answer is not waited for.
+ */
+export async function renewed(
+  queries: QueryClient,
+  ...touched: InvalidateQueryFilters[]
+): Promise<void> {
+  await Promise.race([
+    Promise.all(touched.map((t) => queries.invalidateQueries(t))),
+    new Promise((done) => setTimeout(done, PATIENCE)),
+  ]);
 }
 
 const SIGNED_OUT = "signed-out";

@@ -6,6 +6,7 @@ import { GuardedButton } from "../../components/GuardedButton";
 import { Trashed } from "../../components/Trashed";
 import { toast } from "../../components/toast";
 import { useMay } from "../../data/may";
+import { renewed } from "../../data/query";
 import type { TrackedRun } from "../../data/run";
 import { changeRuns, type Change } from "../../data/runtable";
 import { useKept, useTrash } from "../experiments/useTrash";
@@ -19,7 +20,7 @@ export function useChange(project: string, run: string) {
       if (failed[0]) throw new Error(failed[0].reason);
     },
     onError: (err) => toast({ title: "Nothing was changed", message: err.message, tone: "bad" }),
-    onSettled: () => queries.invalidateQueries({ queryKey: ["p", project, "runs"] }),
+    onSettled: () => renewed(queries, { queryKey: ["p", project, "runs"] }),
   });
 }
 
