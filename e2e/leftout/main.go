@@ -2,7 +2,7 @@
 // without -v, with one line more for each test that was left out, and their number.
 // A test that is left out is otherwise not to be told from one that passed. What a test
 // that passed has logged as `REPORT: …` is printed too, such as the seed of its chance.
-// The last lines name the tests that failed, each with its reports.
+// The last lines name the tests that took long, and those that failed, each with its reports.
 //
 // On CI (CI=1) a test may only be left out for one of the reasons that are allowed
 // here; any other makes the exit status 1, as a test that fails does.
@@ -10,6 +10,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -43,6 +44,7 @@ type event struct {
 	ImportPath string // of what does not build
 	Test       string
 	Output     string
+	Elapsed    float64 // s, at its end
 }
 
 // filter copies the report and reports whether all is well.
@@ -74,6 +76,7 @@ type reporter struct {
 	out     io.Writer
 	tests   map[string]map[string]*strings.Builder // package → test, "" for its own output
 	skipped []skip
+	slow    []event
 	broken  []string // package.test: report, of tests that failed
 	ok      bool
 }
@@ -103,6 +106,9 @@ func (f *reporter) output(pkg, test string) *strings.Builder {
 
 // ended takes the end of a test or of a package.
 func (f *reporter) ended(e event) {
+	if e.Test != "" && !strings.Contains(e.Test, "/") && e.Elapsed >= slowest {
+		f.slow = append(f.slow, e)
+	}
 	text := f.output(e.Package, e.Test).String()
 	switch {
 	case e.Test == "" && e.Action == "fail":
@@ -151,6 +157,9 @@ func (f *reporter) failed(pkg string) {
 	}
 }
 
+// slowest is how long a test may take, in s, until it is told.
+const slowest = 20
+
 var position = regexp.MustCompile(`^\s*\S+\.go:\d+: (?i:left out:)?\s*`)
 
 var report = regexp.MustCompile(`(?m)^\s*\S+\.go:\d+: REPORT: (.*)`)
@@ -166,7 +175,7 @@ func reason(text string) string {
 	return said
 }
 
-// end prints what was left out and what failed.
+// end prints what was left out, what took long and what failed.
 func (f *reporter) end(strict bool) bool {
 	for _, s := range f.skipped {
 		word := ""
@@ -177,6 +186,10 @@ func (f *reporter) end(strict bool) bool {
 	}
 	if n := len(f.skipped); n > 0 {
 		fmt.Fprintf(f.out, "%d tests left out\n", n)
+	}
+	slices.SortFunc(f.slow, func(a, b event) int { return cmp.Compare(b.Elapsed, a.Elapsed) })
+	for _, e := range f.slow {
+		fmt.Fprintf(f.out, "SLOW: %s.%s: %.0f s\n", path.Base(e.Package), e.Test, e.Elapsed)
 	}
 	for _, b := range f.broken {
 		fmt.Fprintln(f.out, "FAILED:", b)

@@ -75,6 +75,19 @@ func write(t *testing.T, path, text string) {
 	}
 }
 
+// What took long is told, the longest first.
+func TestFilter_TellsWhatTookLong(t *testing.T) {
+	var out strings.Builder
+	ok, err := filter(strings.NewReader(`{"Action":"pass","Package":"a/x","Test":"TestA","Elapsed":19.9}
+{"Action":"pass","Package":"a/x","Test":"TestB","Elapsed":21.4}
+{"Action":"pass","Package":"a/x","Test":"TestC/sub","Elapsed":70}
+{"Action":"pass","Package":"a/x","Test":"TestC","Elapsed":70}
+`), &out, true)
+	if want := "SLOW: x.TestC: 70 s\nSLOW: x.TestB: 21 s\n"; !ok || err != nil || out.String() != want {
+		t.Errorf("%v %v %q", ok, err, out.String())
+	}
+}
+
 // What is no event is of the go command itself, and is not lost.
 func TestFilter_KeepsOtherLines(t *testing.T) {
 	var out strings.Builder
