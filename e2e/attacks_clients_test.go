@@ -33,6 +33,7 @@ const maxMemory = 1 << 30
 const neverMax = 2 * time.Minute
 
 func TestAttacks_ClientsThatAreSlowOrBroken(t *testing.T) {
+	t.Parallel() // it mostly waits
 	s := serve(t, t.TempDir())
 	run := newRun(t, s)
 	big := strings.Repeat("0123456789abcdef", 4<<20/16)

@@ -50,6 +50,7 @@ func needCurl(t *testing.T) {
 // What docs/api.md and docs/mlflow.md show is called as it is written, on the project
 // that they name.
 func TestWine_DocumentedCallsWork(t *testing.T) {
+	t.Parallel()
 	needCurl(t)
 	interpreter := python(t)
 	dir := example(t, "wine")

@@ -35,6 +35,7 @@ const phrase = "a quiet harbour at dawn"
 // An unmodified client signs in by each of the ways that it has, at a server that
 // listens everywhere, and is refused without.
 func TestAccess_MLflowSignsInByEachOfItsWays(t *testing.T) {
+	t.Parallel()
 	interpreter := python(t)
 	data := filepath.Join(t.TempDir(), "data")
 	addUser := func(name string, args ...string) {
