@@ -198,8 +198,8 @@ func vacant(dir string, paths ...string) error {
 		"name a new folder: fairlead init DIR", strings.Join(there, ", "))
 }
 
-// write writes all files, none of which may be there.
-func (out *initial) write(files []draft.File) error {
+// write writes all files, none of which may be there; or none.
+func (out *initial) write(files []draft.File) (err error) {
 	var paths []string
 	for _, f := range files {
 		paths = append(paths, f.Path)
@@ -207,6 +207,14 @@ func (out *initial) write(files []draft.File) error {
 	if err := vacant(out.Directory, paths...); err != nil {
 		return err
 	}
+	var made []string
+	defer func() {
+		if err != nil {
+			for _, path := range made {
+				os.Remove(path) // else another try would refuse to overwrite it
+			}
+		}
+	}()
 	for _, f := range files {
 		path := filepath.Join(out.Directory, filepath.FromSlash(f.Path))
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
@@ -215,6 +223,7 @@ func (out *initial) write(files []draft.File) error {
 		if err := writeNew(path, f.Text); err != nil {
 			return fairlead.Errorf(fairlead.Precondition, "%s cannot be written: %w", path, err)
 		}
+		made = append(made, path)
 	}
 	slices.Sort(paths)
 	out.Written = paths
@@ -229,6 +238,7 @@ func writeNew(path string, text []byte) error {
 	}
 	defer f.Close()
 	if _, err := f.Write(text); err != nil {
+		os.Remove(path)
 		return err
 	}
 	return f.Close()

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/fairlead-ml/fairlead/cmd/fairlead/draft"
 )
 
 // initialized runs `fairlead init` as a user with a Git of no settings does.
@@ -168,5 +170,13 @@ func TestInit_RefusesAPartOfARepository(t *testing.T) {
 	}
 	if got, out := initialized(t, "part/own", "--git"); got.status != 0 || out.Git != gitMade {
 		t.Errorf("init --git: %+v", got)
+	}
+}
+
+func TestInit_LeavesNothingHalfWritten(t *testing.T) {
+	out := &initial{Directory: t.TempDir()}
+	err := out.write([]draft.File{{Path: "a", Text: []byte("x")}, {Path: "a/b"}})
+	if left, _ := os.ReadDir(out.Directory); err == nil || len(left) != 0 {
+		t.Errorf("%v; there is %v", err, left)
 	}
 }

@@ -2,7 +2,7 @@ import { useWidth } from "../components/width";
 import { useState, type PointerEvent } from "react";
 import { value } from "../format/number";
 import css from "./ParallelCoordinates.module.css";
-import { styleOf } from "./lines";
+import { styleOf, type Range } from "./lines";
 import { scaleOf } from "./scale";
 
 /** An axis with the value of each line on it; undefined where one has none. */
@@ -20,13 +20,10 @@ interface ParallelCoordinatesProps {
   describe: string;
   axes: readonly Axis[];
   lines: readonly { id: string; label: string; color: number }[];
-  /** What is kept of the axes, by their ids. */
-  brushes: ReadonlyMap<string, Brush>;
-  onBrush: (brushes: ReadonlyMap<string, Brush>) => void;
+  /** What is kept of the axes, by their ids: from 0 at the bottom to 1. */
+  brushes: ReadonlyMap<string, Range>;
+  onBrush: (brushes: ReadonlyMap<string, Range>) => void;
 }
-
-/** A range that was drawn on an axis, from 0 at the bottom to 1. */
-export type Brush = readonly [low: number, high: number];
 
 const HEIGHT = 380;
 const TOP = 40;
@@ -41,7 +38,10 @@ const APART = 110;
  * kept, with Shift they widen or narrow it, and Escape lets all pass again.
  */
 export function ParallelCoordinates(props: ParallelCoordinatesProps) {
-  const { describe, axes, lines, brushes } = props;
+  const { describe, axes, lines } = props;
+  // While one drags, what is kept is the chart's own; it is told when the drag ends.
+  const [dragged, drag] = useState<ReadonlyMap<string, Range>>();
+  const brushes = dragged ?? props.brushes;
   const { ref, width: room } = useWidth();
   const width = Math.max(room, 2 * SIDE + (axes.length - 1) * APART);
   const [pointed, point] = useState<string>();
@@ -58,11 +58,11 @@ export function ParallelCoordinates(props: ParallelCoordinatesProps) {
       const at = a.places[i];
       return !brush || (at !== undefined && at >= brush[0] && at <= brush[1]);
     });
-  const setBrush = (id: string, brush: Brush | undefined) => {
+  const withBrush = (id: string, brush: Range | undefined) => {
     const next = new Map(brushes);
     if (brush) next.set(id, brush);
     else next.delete(id);
-    props.onBrush(next);
+    return next;
   };
   const kept = lines.filter((_, i) => passes(i));
   const shown = lines.find((l) => l.id === pointed);
@@ -120,7 +120,12 @@ export function ParallelCoordinates(props: ParallelCoordinatesProps) {
                   brush={brushes.get(a.id)}
                   y={y}
                   place={(py) => 1 - (py - TOP) / inner}
-                  onBrush={(brush) => setBrush(a.id, brush)}
+                  onBrush={(brush) => props.onBrush(withBrush(a.id, brush))}
+                  onDrag={(brush) => drag(withBrush(a.id, brush))}
+                  onDrop={() => {
+                    props.onBrush(brushes);
+                    drag(undefined);
+                  }}
                 />
               </g>
             ))}
@@ -140,18 +145,21 @@ export function ParallelCoordinates(props: ParallelCoordinatesProps) {
 
 interface BrushedProps {
   name: string;
-  brush: Brush | undefined;
+  brush: Range | undefined;
   y: (place: number) => number;
   place: (y: number) => number;
-  onBrush: (brush: Brush | undefined) => void;
+  onBrush: (brush: Range | undefined) => void;
+  /** The same while a pointer draws it, and its end. */
+  onDrag: (brush: Range | undefined) => void;
+  onDrop: () => void;
 }
 
 /** What a key makes of a brush; a tenth of the axis at a time. */
 export function brushBy(
   key: string,
   shift: boolean,
-  [low, high]: Brush = [0, 1],
-): Brush | undefined {
+  [low, high]: Range = [0, 1],
+): Range | undefined {
   const by = { ArrowUp: 0.1, ArrowDown: -0.1 }[key];
   if (by === undefined) return undefined;
   const round = (v: number) => Math.round(Math.min(1, Math.max(0, v)) * 100) / 100;
@@ -163,7 +171,7 @@ export function brushBy(
 }
 
 /** Where an axis is dragged along. */
-function Brushed({ name, brush, y, place, onBrush }: BrushedProps) {
+function Brushed({ name, brush, y, place, onBrush, onDrag, onDrop }: BrushedProps) {
   const [begun, begin] = useState<number>();
   const at = (e: PointerEvent<SVGRectElement>) => {
     const box = e.currentTarget.ownerSVGElement?.getBoundingClientRect();
@@ -207,14 +215,17 @@ function Brushed({ name, brush, y, place, onBrush }: BrushedProps) {
         onPointerDown={(e) => {
           e.currentTarget.setPointerCapture(e.pointerId);
           begin(at(e));
-          onBrush(undefined);
+          onDrag(undefined);
         }}
         onPointerMove={(e) => {
           if (begun === undefined) return;
           const now = at(e);
-          if (Math.abs(now - begun) > 0.01) onBrush([Math.min(begun, now), Math.max(begun, now)]);
+          if (Math.abs(now - begun) > 0.01) onDrag([Math.min(begun, now), Math.max(begun, now)]);
         }}
-        onPointerUp={() => begin(undefined)}
+        onLostPointerCapture={() => {
+          begin(undefined);
+          onDrop();
+        }}
       />
     </>
   );
